@@ -1,0 +1,84 @@
+package config
+
+// Node is the node file: who this machine is. It is local, never replicated, and names every secret's path. Relative
+// paths are relative to the node file's directory; Load has already joined them.
+type Node struct {
+	Site    string     `json:"site" doc:"Which site of the GSLB document this node is."`
+	DataDir string     `json:"data_dir" doc:"Directory for revisions and learned state; created with mode 0700."`
+	Config  NodeConfig `json:"config" doc:"Where the GSLB document comes from."`
+	DNS     NodeDNS    `json:"dns" doc:"The authoritative DNS server."`
+	MEP     NodeMEP    `json:"mep,omitempty" doc:"The exchange with other sites."`
+	API     NodeAPI    `json:"api,omitempty" doc:"REST, health and metrics."`
+	GeoIP   NodeGeoIP  `json:"geoip,omitempty" doc:"Location databases."`
+	Log     NodeLog    `json:"log,omitempty" doc:"Log output, on stderr."`
+}
+
+// NodeConfig names the document's source: exactly one of Seed and Follow.
+type NodeConfig struct {
+	Seed   string `json:"seed,omitempty" doc:"GSLB document read once, when data_dir holds no revision yet."`
+	Follow string `json:"follow,omitempty" doc:"GSLB document that is the truth: read at start and on SIGHUP."`
+}
+
+// NodeDNS is the authoritative server's part.
+type NodeDNS struct {
+	Listen    []string      `json:"listen" doc:"Addresses to serve UDP and TCP on, as host:port."`
+	TLS       *NodeListener `json:"tls,omitempty" doc:"DNS over TLS (RFC 7858)."`
+	HTTPS     *NodeListener `json:"https,omitempty" doc:"DNS over HTTPS (RFC 8484)."`
+	Workers   int           `json:"workers,omitempty" default:"0" doc:"Readers per UDP address. 0: one per CPU."`
+	NSID      string        `json:"nsid,omitempty" doc:"Name server identifier (RFC 5001), sent when asked for."`
+	Cookies   bool          `json:"cookies,omitempty" default:"false" doc:"DNS cookies (RFC 7873)."`
+	RateLimit NodeRateLimit `json:"rate_limit,omitempty" doc:"Response rate limiting."`
+}
+
+// NodeListener is a TLS listener.
+type NodeListener struct {
+	Listen []string `json:"listen" doc:"Addresses, as host:port."`
+	Cert   string   `json:"cert" doc:"PEM certificate chain."`
+	Key    string   `json:"key" doc:"PEM private key."`
+}
+
+// NodeRateLimit is response rate limiting.
+type NodeRateLimit struct {
+	ResponsesPerSecond int      `json:"responses_per_second,omitempty" default:"0" doc:"Responses per second to one client prefix. 0: no limit."`
+	Slip               int      `json:"slip,omitempty" default:"2" doc:"Every nth limited response is sent truncated."`
+	Exempt             []string `json:"exempt,omitempty" doc:"Client prefixes without a limit."`
+}
+
+// NodeMEP is this node's end of the exchange. Without Listen the node keeps to itself.
+type NodeMEP struct {
+	Listen   string  `json:"listen,omitempty" doc:"Address to accept other sites on, as host:port."`
+	TLS      NodeTLS `json:"tls,omitempty" doc:"Certificate with the site's name, its key, and the authority of all sites."`
+	Insecure bool    `json:"insecure,omitempty" default:"false" doc:"Plain TCP, for a lab only."`
+}
+
+// NodeTLS is a mutual TLS identity.
+type NodeTLS struct {
+	Cert string `json:"cert,omitempty" doc:"PEM certificate."`
+	Key  string `json:"key,omitempty" doc:"PEM private key."`
+	CA   string `json:"ca,omitempty" doc:"PEM certificates of the authorities that issue site certificates."`
+}
+
+// NodeAPI is the management listener.
+type NodeAPI struct {
+	Listen     string     `json:"listen,omitempty" default:"127.0.0.1:8053" doc:"Loopback address and port of the API."`
+	TLS        NodeAPITLS `json:"tls,omitempty" doc:"TLS for the API."`
+	TokensFile string     `json:"tokens_file,omitempty" doc:"Hashed tokens."`
+}
+
+// NodeAPITLS is the API's TLS identity.
+type NodeAPITLS struct {
+	Cert     string `json:"cert,omitempty" doc:"PEM certificate."`
+	Key      string `json:"key,omitempty" doc:"PEM private key."`
+	ClientCA string `json:"client_ca,omitempty" doc:"PEM authorities of client certificates."`
+}
+
+// NodeGeoIP names location databases.
+type NodeGeoIP struct {
+	Databases []string `json:"databases,omitempty" doc:"MaxMind DB files."`
+}
+
+// NodeLog is how the node logs.
+type NodeLog struct {
+	Level  LogLevel  `json:"level,omitempty" default:"info" doc:"Least level that is written."`
+	Format LogFormat `json:"format,omitempty" default:"json" doc:"json, or console for people."`
+}

@@ -1,0 +1,153 @@
+package config
+
+import (
+	"fmt"
+	"time"
+)
+
+// Duration is a Go duration in its text form ("30s", "2m").
+type Duration time.Duration
+
+// Std returns d as a time.Duration.
+func (d Duration) Std() time.Duration { return time.Duration(d) }
+
+// String returns the Go form.
+func (d Duration) String() string { return time.Duration(d).String() }
+
+// MarshalText writes the Go form.
+func (d Duration) MarshalText() ([]byte, error) { return []byte(d.String()), nil }
+
+// UnmarshalText reads the Go form. Negative durations are refused: nothing in a configuration runs backwards.
+func (d *Duration) UnmarshalText(b []byte) error {
+	v, err := time.ParseDuration(string(b))
+	if err != nil || v < 0 {
+		return fmt.Errorf("%q is not a duration such as 30s, 5m or 1h30m", b)
+	}
+	*d = Duration(v)
+	return nil
+}
+
+// The closed sets of words in both files. Each type lists its words in Enum, in the order documentation shows them.
+type (
+	// Method is a way to pick a member.
+	Method string
+	// WhenAllDown says what a virtual server without usable members answers.
+	WhenAllDown string
+	// TriggerMonitors says when monitors bound to another site's services count.
+	TriggerMonitors string
+	// MonitorType is a kind of probe.
+	MonitorType string
+	// ServiceState is what the operator wants of a service.
+	ServiceState string
+	// LoadKind is a kind of load source.
+	LoadKind string
+	// PersistenceType is a kind of persistence.
+	PersistenceType string
+	// SpilloverMethod is what spillover measures.
+	SpilloverMethod string
+	// LogLevel is a log level.
+	LogLevel string
+	// LogFormat is a log format.
+	LogFormat string
+)
+
+// Methods.
+const (
+	RoundRobin        Method = "round-robin"
+	LeastConnection   Method = "least-connection"
+	LeastResponseTime Method = "least-response-time"
+	LeastBandwidth    Method = "least-bandwidth"
+	LeastPackets      Method = "least-packets"
+	SourceIPHashing   Method = "source-ip-hash"
+	StaticProximity   Method = "static-proximity"
+	RTT               Method = "rtt"
+	CustomLoad        Method = "custom-load"
+)
+
+// Answers of a virtual server that has no usable member left.
+const (
+	AnswerAll           WhenAllDown = "all"
+	AnswerEmpty         WhenAllDown = "empty"
+	AnswerBackupAddress WhenAllDown = "backup-address"
+	AnswerServFail      WhenAllDown = "servfail"
+)
+
+// When monitors count.
+const (
+	TriggerAlways               TriggerMonitors = "always"
+	TriggerMEPDown              TriggerMonitors = "mep-down"
+	TriggerMEPDownOrServiceDown TriggerMonitors = "mep-down-or-service-down"
+)
+
+// Kinds of probes.
+const (
+	MonitorHTTP  MonitorType = "http"
+	MonitorHTTPS MonitorType = "https"
+	MonitorTCP   MonitorType = "tcp"
+)
+
+// What operators want of a service.
+const (
+	ServiceEnabled  ServiceState = "enabled"
+	ServiceDisabled ServiceState = "disabled"
+	ServiceDraining ServiceState = "draining"
+)
+
+// Kinds of load sources.
+const (
+	LoadHAProxy LoadKind = "haproxy"
+	LoadJSON    LoadKind = "json"
+	LoadPush    LoadKind = "push"
+)
+
+// Kinds of persistence.
+const (
+	PersistenceNone     PersistenceType = "none"
+	PersistenceSourceIP PersistenceType = "source-ip"
+)
+
+// Spillover methods.
+const (
+	SpilloverNone               SpilloverMethod = "none"
+	SpilloverConnections        SpilloverMethod = "connections"
+	SpilloverDynamicConnections SpilloverMethod = "dynamic-connections"
+	SpilloverBandwidth          SpilloverMethod = "bandwidth"
+	SpilloverHealth             SpilloverMethod = "health"
+)
+
+// Enum lists the methods.
+func (Method) Enum() []string {
+	return []string{"round-robin", "least-connection", "least-response-time", "least-bandwidth", "least-packets",
+		"source-ip-hash", "static-proximity", "rtt", "custom-load"}
+}
+
+// Enum lists the answers.
+func (WhenAllDown) Enum() []string { return []string{"all", "empty", "backup-address", "servfail"} }
+
+// Enum lists the triggers.
+func (TriggerMonitors) Enum() []string {
+	return []string{"always", "mep-down", "mep-down-or-service-down"}
+}
+
+// Enum lists the probes.
+func (MonitorType) Enum() []string { return []string{"http", "https", "tcp"} }
+
+// Enum lists the states.
+func (ServiceState) Enum() []string { return []string{"enabled", "disabled", "draining"} }
+
+// Enum lists the sources.
+func (LoadKind) Enum() []string { return []string{"haproxy", "json", "push"} }
+
+// Enum lists the kinds.
+func (PersistenceType) Enum() []string { return []string{"none", "source-ip"} }
+
+// Enum lists the methods.
+func (SpilloverMethod) Enum() []string {
+	return []string{"none", "connections", "dynamic-connections", "bandwidth", "health"}
+}
+
+// Enum lists the levels.
+func (LogLevel) Enum() []string { return []string{"debug", "info", "warn", "error"} }
+
+// Enum lists the formats.
+func (LogFormat) Enum() []string { return []string{"json", "console"} }

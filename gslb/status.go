@@ -1,0 +1,66 @@
+package gslb
+
+import "time"
+
+// State is what is believed about a service.
+type State uint8
+
+// States. A service is a candidate for new clients only while it is Up.
+const (
+	Unknown  State = iota // no evidence that counts yet, or any more
+	Up                    // may be answered
+	Down                  // evidence says that it does not work
+	Disabled              // the operator wants it out, also as a last resort
+	Draining              // keeps its sessions, gets no new clients
+)
+
+// String returns the state as status and explain print it.
+func (s State) String() string {
+	switch s {
+	case Up:
+		return "UP"
+	case Down:
+		return "DOWN"
+	case Disabled:
+		return "DISABLED"
+	case Draining:
+		return "DRAINING"
+	}
+	return "UNKNOWN"
+}
+
+// Load is the last report of how busy a service is. The zero Load means that none was ever received.
+type Load struct {
+	Active uint64 // active connections when the report was made
+	// At is when the report was made, on this node's clock (a peer's report is dated back by its age). Zero: no report.
+	At time.Time
+	// Handed is Learned's count of answers for the service when the report arrived here: what was handed out since is
+	// not in Active yet.
+	Handed uint64
+	// PerAnswer is how many connections one answer brings, as learned from earlier reports; at least 0.25, at most 8.
+	PerAnswer float64
+	Source    string // who measured: "haproxy", "push", "mep nyc"
+}
+
+// Fresh reports whether the load is young enough to be compared with others at now.
+func (l Load) Fresh(now time.Time, limit time.Duration) bool {
+	return !l.At.IsZero() && now.Sub(l.At) <= limit
+}
+
+// ServiceStatus is the belief about one service.
+type ServiceStatus struct {
+	State State
+	// Without4 and Without6 say that this family's address fails its monitors although the service is Up by the other
+	// one: it is left out of answers of its family.
+	Without4, Without6 bool
+	Reason             string    // why the state is what it is, for people: "monitor web-ok: 3 of 3 failed"
+	Source             string    // whose evidence decided: "monitor web-ok", "mep nyc", "assumed", "operator"
+	Since              time.Time // of the state
+	Seen               time.Time // of the evidence; its age is what explain prints. Zero: none.
+	Load               Load
+}
+
+// Status is the belief about all services of one Plan, by ServiceIndex. It is immutable once it is in a Snapshot.
+type Status struct {
+	Services []ServiceStatus
+}

@@ -26,6 +26,7 @@ type Zone struct {
 	Name        string   `json:"name" doc:"Zone name, for example gslb.example.com."`
 	Nameservers []string `json:"nameservers,omitempty" doc:"Host names for the NS records; the first is the SOA's MNAME. Not with file."`
 	Contact     string   `json:"contact,omitempty" doc:"Mailbox of the SOA, as a domain name or an address. Default: hostmaster.<zone>. Not with file."`
+	Serial      uint32   `json:"serial,omitempty" default:"1" doc:"Serial of the SOA; raise it when records change. Not with file."`
 	TTL         Duration `json:"ttl,omitempty" default:"30s" doc:"Default TTL of balanced answers (0s to 24h)."`
 	NegativeTTL Duration `json:"negative_ttl,omitempty" default:"30s" doc:"TTL of NXDOMAIN and NODATA answers (0s to 3h)."`
 	Records     string   `json:"records,omitempty" doc:"Zone-file text for what is not balanced."`

@@ -2,15 +2,26 @@ package gslb
 
 import (
 	"net/netip"
+	"time"
 
 	"fairlead/config"
 )
 
+// MaxBackupDepth is how many backups are tried after a domain's own virtual server.
+const MaxBackupDepth = 10
+
+// none is the index of nothing.
+const none = -1
+
 // Plan is compiled intent: the document's virtual servers, members and locations with every name resolved to a dense
 // index. It is immutable. A Status and a Learned belong to the Plan they were made for.
 type Plan struct {
-	services []Service
-	domains  []Domain
+	services       []Service
+	serviceIndex   map[string]ServiceIndex
+	domains        []Domain
+	virtualServers []virtualServer
+	sites          []site
+	locations      *locations
 }
 
 // Service is a service as decisions and encoders need it.
@@ -20,6 +31,24 @@ type Service struct {
 	Addr4 netip.Addr // invalid when there is none
 	Addr6 netip.Addr // invalid when there is none
 	CNAME string     // lower case, fully qualified; empty when the service has addresses
+
+	site           uint32
+	seed           uint64 // of the rendezvous hash
+	maxConnections uint64 // 0: no limit
+	loadFresh      time.Duration
+}
+
+// answers reports whether the service has something to say to a query of the family.
+func (s *Service) answers(f Family) bool {
+	switch {
+	case s.CNAME != "":
+		return true
+	case f == IPv4:
+		return s.Addr4.IsValid()
+	case f == IPv6:
+		return s.Addr6.IsValid()
+	}
+	return false
 }
 
 // Domain is a balanced name.
@@ -30,10 +59,32 @@ type Domain struct {
 	Backup6 []netip.Addr
 	// HasCNAME says that some member, also of a backup, answers with a name: queries of any type are then decided.
 	HasCNAME bool
+
+	virtualServer VirtualServerIndex
 }
 
-// Compile makes a Plan of a valid document.
-func Compile(doc *config.Document) (*Plan, error) { panic("being written") }
+type virtualServer struct {
+	name         string
+	method       config.Method
+	backupMethod config.Method
+	members      []member // by order, then as written
+	backup       int      // VirtualServerIndex, or none
+	maxAnswers   int
+	whenAllDown  config.WhenAllDown
+	clientSubnet bool
+	hash4, hash6 int // bits of the client that source-ip-hash uses
+}
+
+type member struct {
+	service ServiceIndex
+	weight  uint32
+	order   int
+}
+
+type site struct {
+	name string
+	spot spot
+}
 
 // Services returns the number of services.
 func (p *Plan) Services() int { return len(p.services) }
@@ -41,8 +92,17 @@ func (p *Plan) Services() int { return len(p.services) }
 // Service returns one service.
 func (p *Plan) Service(i ServiceIndex) *Service { return &p.services[i] }
 
+// ServiceByName finds a service by its name in the document.
+func (p *Plan) ServiceByName(name string) (ServiceIndex, bool) {
+	i, ok := p.serviceIndex[name]
+	return i, ok
+}
+
 // Domains returns the number of balanced names.
 func (p *Plan) Domains() int { return len(p.domains) }
 
 // Domain returns one balanced name.
 func (p *Plan) Domain(i DomainIndex) *Domain { return &p.domains[i] }
+
+// VirtualServerName returns the name of a virtual server.
+func (p *Plan) VirtualServerName(i VirtualServerIndex) string { return p.virtualServers[i].name }

@@ -62,5 +62,7 @@ type ServiceStatus struct {
 
 // Status is the belief about all services of one Plan, by ServiceIndex. It is immutable once it is in a Snapshot.
 type Status struct {
+	// At is when belief was gathered: the ages of loads are taken then.
+	At       time.Time
 	Services []ServiceStatus
 }

@@ -16,9 +16,6 @@ const (
 	StepAnswer        Step = "answer"
 )
 
-// Reason is a stable word for why something was decided. The words are part of the interface: scripts match them.
-type Reason string
-
 // Entry is what one step did. Candidates lists every service the step looked at, kept or not.
 type Entry struct {
 	Step          Step        `json:"step"`

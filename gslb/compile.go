@@ -1,0 +1,197 @@
+package gslb
+
+import (
+	"cmp"
+	"fmt"
+	"net/netip"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/cespare/xxhash/v2"
+
+	"fairlead/config"
+)
+
+// Compile makes a Plan of a valid document. It fails only on a document that did not come from config.Parse: the
+// references it resolves were checked there.
+func Compile(doc *config.Document) (*Plan, error) {
+	c := compiler{doc: doc, plan: &Plan{}, sites: map[string]uint32{}, virtualServers: map[string]int{}}
+	steps := []func() error{c.compileSites, c.compileServices, c.compileVirtualServers, c.compileDomains}
+	for _, step := range steps {
+		if err := step(); err != nil {
+			return nil, err
+		}
+	}
+	c.plan.locations = compileLocations(doc.Locations, c.plan.sites)
+	return c.plan, nil
+}
+
+type compiler struct {
+	doc            *config.Document
+	plan           *Plan
+	sites          map[string]uint32
+	virtualServers map[string]int
+}
+
+func (c *compiler) compileSites() error {
+	for i := range c.doc.Sites {
+		s := &c.doc.Sites[i]
+		c.sites[s.Name] = uint32(i)
+		c.plan.sites = append(c.plan.sites, site{
+			name: s.Name,
+			spot: newSpot(s.Location.Place, s.Location.Latitude, s.Location.Longitude),
+		})
+	}
+	return nil
+}
+
+func (c *compiler) compileServices() error {
+	c.plan.serviceIndex = make(map[string]ServiceIndex, len(c.doc.Services))
+	for i := range c.doc.Services {
+		s := &c.doc.Services[i]
+		siteIndex, ok := c.sites[s.Site]
+		if !ok {
+			return fmt.Errorf("compile service %q: unknown site %q", s.Name, s.Site)
+		}
+		out := Service{
+			Name: s.Name, Site: s.Site, site: siteIndex,
+			seed:           xxhash.Sum64String(s.Name),
+			maxConnections: s.MaxConnections,
+			loadFresh:      loadFresh(s.Load, c.doc.Settings.MEP.MetricsInterval.Std()),
+		}
+		if s.CNAME != "" {
+			name, err := config.CanonicalName(s.CNAME)
+			if err != nil {
+				return fmt.Errorf("compile service %q: %w", s.Name, err)
+			}
+			out.CNAME = name
+		}
+		for _, a := range s.Addresses {
+			if a.Is4() {
+				out.Addr4 = a
+			} else {
+				out.Addr6 = a
+			}
+		}
+		c.plan.serviceIndex[s.Name] = ServiceIndex(i)
+		c.plan.services = append(c.plan.services, out)
+	}
+	return nil
+}
+
+// loadFresh is how old a load may be to be compared as it is: three rounds of reading and telling.
+func loadFresh(l *config.LoadSource, metricsInterval time.Duration) time.Duration {
+	round := max(metricsInterval, time.Second)
+	if l != nil {
+		round += l.Interval.Std()
+	} else {
+		round += time.Second
+	}
+	return 3 * round
+}
+
+func (c *compiler) compileVirtualServers() error {
+	for i := range c.doc.VirtualServers {
+		c.virtualServers[c.doc.VirtualServers[i].Name] = i
+	}
+	for i := range c.doc.VirtualServers {
+		v := &c.doc.VirtualServers[i]
+		out := virtualServer{
+			name: v.Name, method: v.Method, backupMethod: v.BackupMethod, backup: none,
+			maxAnswers: v.MaxAnswers, whenAllDown: v.WhenAllDown, clientSubnet: v.ClientSubnet,
+			hash4: v.SourceIPHash.Prefix4, hash6: v.SourceIPHash.Prefix6,
+		}
+		if v.Backup != "" {
+			b, ok := c.virtualServers[v.Backup]
+			if !ok {
+				return fmt.Errorf("compile virtual server %q: unknown backup %q", v.Name, v.Backup)
+			}
+			out.backup = b
+		}
+		for _, m := range v.Members {
+			s, ok := c.plan.serviceIndex[m.Service]
+			if !ok {
+				return fmt.Errorf("compile virtual server %q: unknown service %q", v.Name, m.Service)
+			}
+			out.members = append(out.members, member{service: s, weight: uint32(m.Weight), order: m.Order})
+		}
+		slices.SortStableFunc(out.members, func(a, b member) int { return cmp.Compare(a.order, b.order) })
+		c.plan.virtualServers = append(c.plan.virtualServers, out)
+	}
+	return nil
+}
+
+func (c *compiler) compileDomains() error {
+	ttls, err := c.zoneTTLs()
+	if err != nil {
+		return err
+	}
+	for i := range c.doc.VirtualServers {
+		v := &c.doc.VirtualServers[i]
+		for _, d := range v.Domains {
+			name, err := config.CanonicalName(d.Name)
+			if err != nil {
+				return fmt.Errorf("compile virtual server %q: %w", v.Name, err)
+			}
+			out := Domain{Name: name, TTL: ttlOf(d.TTL, name, ttls), virtualServer: VirtualServerIndex(i), HasCNAME: c.hasCNAME(i)}
+			out.Backup4, out.Backup6 = byFamily(d.BackupAddresses)
+			c.plan.domains = append(c.plan.domains, out)
+		}
+	}
+	return nil
+}
+
+func (c *compiler) zoneTTLs() (map[string]uint32, error) {
+	ttls := make(map[string]uint32, len(c.doc.Zones))
+	for i := range c.doc.Zones {
+		z := &c.doc.Zones[i]
+		name, err := config.CanonicalName(z.Name)
+		if err != nil {
+			return nil, fmt.Errorf("compile zone %q: %w", z.Name, err)
+		}
+		ttls[name] = seconds(z.TTL)
+	}
+	return ttls, nil
+}
+
+// ttlOf is the domain's own TTL, else that of the zone it lies in.
+func ttlOf(own *config.Duration, name string, zones map[string]uint32) uint32 {
+	if own != nil {
+		return seconds(*own)
+	}
+	for rest := name; rest != ""; {
+		if ttl, ok := zones[rest]; ok {
+			return ttl
+		}
+		_, rest, _ = strings.Cut(rest, ".")
+	}
+	return 0
+}
+
+func seconds(d config.Duration) uint32 { return uint32(d.Std() / time.Second) }
+
+// hasCNAME reports whether a virtual server or one of its backups has a member that answers with a name.
+func (c *compiler) hasCNAME(vs int) bool {
+	for depth := 0; vs != none && depth <= MaxBackupDepth; depth++ {
+		v := &c.plan.virtualServers[vs]
+		for _, m := range v.members {
+			if c.plan.services[m.service].CNAME != "" {
+				return true
+			}
+		}
+		vs = v.backup
+	}
+	return false
+}
+
+func byFamily(addrs []netip.Addr) (v4, v6 []netip.Addr) {
+	for _, a := range addrs {
+		if a.Is4() {
+			v4 = append(v4, a)
+		} else {
+			v6 = append(v6, a)
+		}
+	}
+	return v4, v6
+}

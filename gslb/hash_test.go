@@ -1,0 +1,91 @@
+package gslb
+
+import (
+	"fmt"
+	"math"
+	"net/netip"
+	"testing"
+
+	"fairlead/config"
+)
+
+// TestNegLog2 compares the integer logarithm with the floating-point one.
+func TestNegLog2(t *testing.T) {
+	for _, h := range []uint64{0, 1, 2, 255, 1 << 20, 1<<32 - 1, 1 << 40, 0x123456789abcdef0, 1<<63 - 1, 1 << 63, math.MaxUint64 - 1, math.MaxUint64} {
+		got := float64(negLog2(h)) / (1 << 32)
+		want := 64 - math.Log2(float64(h)+1)
+		if math.Abs(got-want) > 1e-5 {
+			t.Errorf("negLog2(%#x) = %g, want %g", h, got, want)
+		}
+	}
+}
+
+// goldenRendezvous holds clients and what they get of svc-0…3 with weights 1, 1, 2, 5, masked to /24 and /56.
+var goldenRendezvous = []struct{ client, want string }{
+}
+
+// TestRendezvousGolden pins the choice itself: every site, processor and release must make it.
+func TestRendezvousGolden(t *testing.T) {
+	w := newWorld().site("ams", "")
+	var ms []config.Member
+	for i, weight := range []int{1, 1, 2, 5} {
+		name := fmt.Sprintf("svc-%d", i)
+		w.service(name, "ams", Up, fmt.Sprintf("192.0.2.%d", i+1), fmt.Sprintf("2001:db8::%d", i+1))
+		ms = append(ms, config.Member{Service: name, Weight: weight, Order: 1})
+	}
+	w.virtualServer(config.VirtualServer{Name: "v", Method: config.SourceIPHashing, ClientSubnet: true, Members: ms, Domains: domains("www.example.com")})
+	s, l := w.snapshot(t)
+	for _, tt := range goldenRendezvous {
+		got, d := ask(s, l, IPv4, tt.client, "")
+		if got != tt.want {
+			t.Errorf("client %s: got %s, want %s", tt.client, got, tt.want)
+		}
+		if want := uint8(24); netip.MustParseAddr(tt.client).Is4() && d.Scope != want {
+			t.Errorf("client %s: scope %d, want %d", tt.client, d.Scope, want)
+		}
+	}
+}
+
+// TestRendezvousSharesAndMovement checks what the method promises: shares by weight, and that only the clients of a
+// member that leaves move.
+func TestRendezvousSharesAndMovement(t *testing.T) {
+	const clients = 40000
+	weights := []int{1, 2, 3, 4}
+	build := func(without int) *Snapshot {
+		w := newWorld().site("ams", "")
+		var ms []config.Member
+		for i, weight := range weights {
+			state := Up
+			if i == without {
+				state = Down
+			}
+			name := fmt.Sprintf("svc-%d", i)
+			w.service(name, "ams", state, fmt.Sprintf("192.0.2.%d", i+1))
+			ms = append(ms, config.Member{Service: name, Weight: weight, Order: 1})
+		}
+		w.virtualServer(config.VirtualServer{Name: "v", Method: config.SourceIPHashing, Members: ms, Domains: domains("www.example.com"),
+			SourceIPHash: config.SourceIPHash{Prefix4: 32, Prefix6: 128}})
+		s, _ := w.snapshot(t)
+		return s
+	}
+	all, fewer := build(-1), build(3)
+	l := NewLearned(all.Plan)
+	counts := map[ServiceIndex]int{}
+	for i := range clients {
+		q := Query{Family: IPv4, LDNS: netip.AddrFrom4([4]byte{10, byte(i >> 16), byte(i >> 8), byte(i)})}
+		before, after := Decide(all, q, l, epoch, nil).Services[0], Decide(fewer, q, l, epoch, nil).Services[0]
+		counts[before]++
+		if before != 3 && before != after {
+			t.Fatalf("client %s moved from %d to %d although its member stayed", q.LDNS, before, after)
+		}
+		if after == 3 {
+			t.Fatalf("client %s was given a member that is down", q.LDNS)
+		}
+	}
+	for i, w := range weights {
+		want := float64(w) / 10
+		if got := float64(counts[ServiceIndex(i)]) / clients; math.Abs(got-want) > 0.01 {
+			t.Errorf("member with weight %d got %.3f of the clients, want %.3f ± 0.01", w, got, want)
+		}
+	}
+}

@@ -1,0 +1,29 @@
+package gslb
+
+// pickRoundRobin takes the next turn of the field's weighted rotation.
+func (d *decider) pickRoundRobin(f *field) (int, Reason) {
+	turn := d.learned.turn(d.out.VirtualServer, d.q.Family)
+	return int(f.rotation[turn%uint64(len(f.rotation))]), ReasonRotation
+}
+
+// rotate takes turns, by weight, among the contenders that tied reports. At least one must.
+func (d *decider) rotate(f *field, tied func(int) bool) int {
+	var total uint64
+	for i := range f.contenders {
+		if tied(i) {
+			total += uint64(f.contenders[i].weight)
+		}
+	}
+	at := d.learned.turn(d.out.VirtualServer, d.q.Family) % total
+	for i := range f.contenders {
+		if !tied(i) {
+			continue
+		}
+		if w := uint64(f.contenders[i].weight); at >= w {
+			at -= w
+			continue
+		}
+		return i
+	}
+	return none
+}

@@ -1,0 +1,196 @@
+package gslb
+
+import "slices"
+
+// standing is what belief makes of one virtual server: who may be picked now. It is computed when a snapshot is made, so
+// that a query does the same little work however many members are down.
+type standing struct {
+	order  int // the order in use; meaningful when usable
+	usable bool
+	fields [families]field          // who may be picked, by the family asked for
+	resort [families][]ServiceIndex // who is named when nobody may be picked
+}
+
+// field is the contenders of one virtual server for one family.
+type field struct {
+	contenders []contender
+	rotation   []uint16 // turns of round-robin, by index into contenders
+	loaded     bool     // at least one contender's load was reported
+}
+
+// contender is a member that may be picked.
+type contender struct {
+	service ServiceIndex
+	site    uint32
+	weight  uint32
+	seed    uint64
+	load    estimate
+}
+
+// estimate is a contender's load as least-connection compares it.
+type estimate struct {
+	active    float64 // connections
+	perAnswer float64 // connections that each answer since the report adds
+	handed    uint64  // Learned's count when the report came
+	basis     basis
+}
+
+// basis says where an estimate comes from.
+type basis uint8
+
+const (
+	basisNone     basis = iota // never reported: the mean of the others
+	basisAged                  // reported, but longer ago than loads stay fresh: the last value
+	basisMeasured              // fresh
+)
+
+// Snapshot is everything a decision reads: compiled intent, belief, and what follows from both alone. Immutable.
+type Snapshot struct {
+	Generation uint64
+	Plan       *Plan
+	Status     *Status
+	standings  []standing
+}
+
+// NewSnapshot compiles belief, as of status.At, into standings. prev, which may be nil, is the snapshot before: what did
+// not change is reused.
+func NewSnapshot(generation uint64, plan *Plan, status *Status, prev *Snapshot) *Snapshot {
+	s := &Snapshot{Generation: generation, Plan: plan, Status: status, standings: make([]standing, len(plan.virtualServers))}
+	for i := range s.standings {
+		s.standings[i] = s.stand(&plan.virtualServers[i])
+		for f := range families {
+			var old *field
+			if prev != nil && prev.Plan == plan {
+				old = &prev.standings[i].fields[f]
+			}
+			s.standings[i].fields[f].finish(old)
+		}
+	}
+	return s
+}
+
+// Usable reports whether a virtual server has a member that may be picked.
+func (s *Snapshot) Usable(v VirtualServerIndex) bool { return s.standings[v].usable }
+
+func (s *Snapshot) stand(v *virtualServer) standing {
+	var st standing
+	for i := range v.members {
+		m := &v.members[i]
+		if s.memberReason(m) != ReasonUp {
+			continue
+		}
+		if !st.usable {
+			st.usable, st.order = true, m.order
+		}
+		if m.order != st.order {
+			break // members are sorted by order
+		}
+		for f := range Family(families) {
+			if s.familyReason(m, f) == ReasonUp {
+				st.fields[f].contenders = append(st.fields[f].contenders, s.contender(m))
+			}
+		}
+	}
+	for f := range Family(families) {
+		st.resort[f] = s.lastResort(v, f)
+	}
+	return st
+}
+
+// memberReason says whether a member may be picked, or why not.
+func (s *Snapshot) memberReason(m *member) Reason {
+	svc, status := &s.Plan.services[m.service], &s.Status.Services[m.service]
+	switch {
+	case status.State == Up && svc.maxConnections > 0 && status.Load.Active >= svc.maxConnections &&
+		status.Load.Fresh(s.Status.At, svc.loadFresh):
+		return ReasonMaxConnections
+	case status.State == Up:
+		return ReasonUp
+	case status.State == Down:
+		return ReasonDown
+	case status.State == Disabled:
+		return ReasonDisabled
+	case status.State == Draining:
+		return ReasonDraining
+	}
+	return ReasonUnknown
+}
+
+// familyReason says whether a member that may be picked can answer a query of the family.
+func (s *Snapshot) familyReason(m *member, f Family) Reason {
+	status := &s.Status.Services[m.service]
+	switch {
+	case !s.Plan.services[m.service].answers(f):
+		return ReasonNoAddress
+	case f == IPv4 && status.Without4, f == IPv6 && status.Without6:
+		return ReasonAddressDown
+	}
+	return ReasonUp
+}
+
+func (s *Snapshot) contender(m *member) contender {
+	svc, load := &s.Plan.services[m.service], &s.Status.Services[m.service].Load
+	c := contender{service: m.service, site: svc.site, weight: m.weight, seed: svc.seed}
+	if load.At.IsZero() {
+		return c
+	}
+	c.load = estimate{active: float64(load.Active), perAnswer: load.PerAnswer, handed: load.Handed, basis: basisAged}
+	if load.Fresh(s.Status.At, svc.loadFresh) {
+		c.load.basis = basisMeasured
+	}
+	return c
+}
+
+// lastResort is every member that an operator did not take out, whatever its health: the lowest order first.
+func (s *Snapshot) lastResort(v *virtualServer, f Family) []ServiceIndex {
+	var out []ServiceIndex
+	for i := range v.members {
+		m := v.members[i].service
+		if s.Status.Services[m].State == Disabled || !s.Plan.services[m].answers(f) {
+			continue
+		}
+		if len(out) < MaxAnswers {
+			out = append(out, m)
+		}
+	}
+	return out
+}
+
+// finish fills in what depends on the whole field. old is the same field in the snapshot before, or nil.
+func (f *field) finish(old *field) {
+	if old != nil && slices.EqualFunc(f.contenders, old.contenders, func(a, b contender) bool {
+		return a.service == b.service && a.weight == b.weight
+	}) {
+		f.rotation = old.rotation
+	} else {
+		weights := make([]uint32, len(f.contenders))
+		for i := range f.contenders {
+			weights[i] = f.contenders[i].weight
+		}
+		f.rotation = rotation(weights)
+	}
+	f.estimateMissing()
+}
+
+// estimateMissing gives contenders that never reported a load the mean of the others per weight. One silent site then
+// gets its share, and the others are still compared by what they report.
+func (f *field) estimateMissing() {
+	var active, perAnswer, weight float64
+	for i := range f.contenders {
+		if c := &f.contenders[i]; c.load.basis != basisNone {
+			f.loaded = true
+			active += c.load.active
+			perAnswer = max(perAnswer, c.load.perAnswer)
+			weight += float64(c.weight)
+		}
+	}
+	if !f.loaded {
+		return
+	}
+	for i := range f.contenders {
+		if c := &f.contenders[i]; c.load.basis == basisNone {
+			c.load.active = active / weight * float64(c.weight)
+			c.load.perAnswer = 0 // answers so far are not a count since a report
+		}
+	}
+}

@@ -21,8 +21,7 @@ func TestNegLog2(t *testing.T) {
 }
 
 // goldenRendezvous holds clients and what they get of svc-0…3 with weights 1, 1, 2, 5, masked to /24 and /56.
-var goldenRendezvous = []struct{ client, want string }{
-}
+var goldenRendezvous = []struct{ client, want string }{}
 
 // TestRendezvousGolden pins the choice itself: every site, processor and release must make it.
 func TestRendezvousGolden(t *testing.T) {

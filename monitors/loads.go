@@ -1,0 +1,239 @@
+package monitors
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"sync"
+	"time"
+
+	"github.com/cespare/xxhash/v2"
+	"go.uber.org/zap"
+
+	"fairlead/config"
+)
+
+// Limits of load sources.
+const (
+	// DefaultLoadConcurrency is how many load reads run at once unless LoadOptions say otherwise.
+	DefaultLoadConcurrency = 256
+	// MaxActive is the most active connections that a source is believed to mean.
+	MaxActive = 1 << 53
+)
+
+// Errors of Push.
+var (
+	// ErrNotPushed: the service has no load source of kind push, or is not known here.
+	ErrNotPushed = errors.New("service has no load source of kind push")
+	// ErrOutdated: a later report was pushed before.
+	ErrOutdated = errors.New("a later load report was pushed before")
+	// ErrActiveRange: more than MaxActive connections.
+	ErrActiveRange = errors.New("active connections out of range")
+)
+
+// LoadTarget is a service whose load is read here. Service identifies it.
+type LoadTarget struct {
+	Service string
+	Source  config.LoadSource
+}
+
+// Load is one report of how busy a service is, or of the failure to learn it.
+type Load struct {
+	Service string
+	Active  uint64 // active connections, at most MaxActive; only without Err
+	// At is when the answer arrived, or what Push was told.
+	At     time.Time
+	Source string // "haproxy", "json" or "push"
+	// Err says why the read failed. The load reported before then ages; it says nothing about being up.
+	Err error
+}
+
+// LoadOptions are what Loads need.
+type LoadOptions struct {
+	// DialContext opens every connection; nil means the network. It must return soon after its context ends.
+	DialContext DialFunc
+	// Load is called after every read, also a failed one, and by Push: from several goroutines, for one service by one
+	// at a time as far as reads go. It must not block long. A call that has begun when SetTargets removes its service
+	// is not waited for.
+	Load func(Load)
+	// Concurrency is how many reads run at once; due ones wait beyond that. 0: DefaultLoadConcurrency.
+	Concurrency int
+	Logger      *zap.Logger
+	// Seed varies when sources are read, as Options.Seed does for probes.
+	Seed uint64
+}
+
+// Loads reads load sources at their intervals and takes in pushed reports. Safe for concurrent use.
+type Loads struct {
+	schedule *schedule
+	client   *http.Client
+	load     func(Load)
+	log      *zap.Logger
+	seed     uint64
+
+	mu      sync.Mutex
+	sources map[string]*source
+}
+
+// NewLoads returns Loads without targets. It reads nothing until Run; Push works at once.
+func NewLoads(o LoadOptions) *Loads {
+	if o.Concurrency < 1 {
+		o.Concurrency = DefaultLoadConcurrency
+	}
+	if o.Logger == nil {
+		o.Logger = zap.NewNop()
+	}
+	if o.Load == nil {
+		o.Load = func(Load) {}
+	}
+	return &Loads{
+		schedule: newSchedule(o.Concurrency),
+		client:   newLoadClient(o.DialContext),
+		load:     o.Load,
+		log:      o.Logger,
+		seed:     o.Seed,
+		sources:  make(map[string]*source),
+	}
+}
+
+// Run reads until ctx ends, then waits for the reads under way, whose results are dropped, and closes the connections it
+// kept. It returns nil, or an error when it runs already. Run may be called again.
+func (l *Loads) Run(ctx context.Context) error {
+	defer l.client.CloseIdleConnections()
+	return l.schedule.run(ctx)
+}
+
+// SetTargets makes targets the services whose load is read here. One that was there with an equal source keeps its place
+// in time; a new one is read within a second. The running read of one that is gone is cancelled and its result dropped.
+// Of targets with the same service the first counts.
+func (l *Loads) SetTargets(targets []LoadTarget) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	next := make(map[string]*source, len(targets))
+	var out, in []*job
+	for _, t := range targets {
+		if _, twice := next[t.Service]; twice {
+			continue
+		}
+		if old := l.sources[t.Service]; old != nil && old.target == t {
+			next[t.Service] = old
+			continue
+		}
+		src := &source{target: t}
+		next[t.Service] = src
+		if t.Source.Source != config.LoadPush {
+			src.job = l.newJob(src)
+			in = append(in, src.job)
+		}
+	}
+	for service, old := range l.sources {
+		if next[service] != old && old.job != nil {
+			out = append(out, old.job)
+		}
+	}
+	l.sources = next
+	l.schedule.replace(time.Now(), out, in)
+}
+
+// Push takes in a report for a service whose source is push and hands it on before it returns. at is when the report was
+// made. The errors wrap ErrNotPushed, ErrOutdated or ErrActiveRange.
+func (l *Loads) Push(service string, active uint64, at time.Time) error {
+	l.mu.Lock()
+	src := l.sources[service]
+	l.mu.Unlock()
+	if src == nil || src.target.Source.Source != config.LoadPush {
+		return fmt.Errorf("push load of service %q: %w", service, ErrNotPushed)
+	}
+	if active > MaxActive {
+		return fmt.Errorf("push load of service %q: %w: %d, at most %d", service, ErrActiveRange, active, MaxActive)
+	}
+	if !src.advance(at) {
+		return fmt.Errorf("push load of service %q: %w", service, ErrOutdated)
+	}
+	l.load(Load{Service: service, Active: active, At: at, Source: string(config.LoadPush)})
+	return nil
+}
+
+// Stats returns the numbers of the moment; push sources are not counted.
+func (l *Loads) Stats() Stats { return l.schedule.stats(time.Now()) }
+
+func (l *Loads) newJob(src *source) *job {
+	h := xxhash.NewWithSeed(l.seed)
+	h.WriteString(src.target.Service) // a Digest returns no errors
+	return &job{
+		id:       h.Sum64(),
+		interval: src.target.Source.Interval.Std(),
+		jitter:   defaultJitter,
+		work:     func(ctx context.Context) { l.read(ctx, src) },
+	}
+}
+
+func (l *Loads) read(ctx context.Context, src *source) {
+	t := src.target
+	timeout := loadTimeout(t.Source)
+	limited, cancel := context.WithTimeout(ctx, timeout)
+	defer cancel()
+	active, err := readLoad(limited, l.client, t.Source)
+	if ctx.Err() != nil {
+		return
+	}
+	got := Load{Service: t.Service, Active: active, At: time.Now(), Source: string(t.Source.Source)}
+	if err != nil {
+		got.Err = fmt.Errorf("read load of service %q from %s: %s", t.Service, t.Source.Source,
+			describe(err, got.At, timeout))
+	}
+	if src.changed(err == nil) {
+		l.logChange(got)
+	}
+	l.load(got)
+}
+
+func (l *Loads) logChange(got Load) {
+	fields := []zap.Field{zap.String("service", got.Service), zap.String("source", got.Source)}
+	if got.Err != nil {
+		l.log.Warn("load.failed", append(fields, zap.Error(got.Err))...)
+		return
+	}
+	l.log.Info("load.read", append(fields, zap.Uint64("active", got.Active))...)
+}
+
+// source is a target with what is remembered of it.
+type source struct {
+	target LoadTarget
+	job    *job // nil for push
+
+	mu     sync.Mutex
+	pushed time.Time // latest report
+	known  bool      // a read has finished
+	works  bool      // the last one succeeded
+}
+
+// advance takes in the time of a pushed report; false when a later one was there before.
+func (s *source) advance(at time.Time) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if at.Before(s.pushed) {
+		return false
+	}
+	s.pushed = at
+	return true
+}
+
+// changed takes in whether a read succeeded and says whether that is news.
+func (s *source) changed(works bool) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	news := !s.known || s.works != works
+	s.known, s.works = true, works
+	return news
+}
+
+// loadTimeout is the source's timeout, never above its interval.
+func loadTimeout(src config.LoadSource) time.Duration {
+	interval := max(src.Interval.Std(), minInterval)
+	if t := src.Timeout.Std(); t > 0 && t < interval {
+		return t
+	}
+	return interval
+}

@@ -1,0 +1,165 @@
+package monitors
+
+import (
+	"bufio"
+	"bytes"
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/netip"
+	"net/url"
+	"time"
+
+	"fairlead/config"
+)
+
+// Limits of one HTTP exchange. What a server sends beyond them is not read.
+const (
+	maxHeadBytes = 64 << 10 // status line and headers, informational responses included
+	maxBodyBytes = 64 << 10 // of the body, where expect_body is looked for
+	maxWireBytes = 1 << 20  // of the body as sent, chunk framing included
+	maxShown     = 40       // bytes of expect_body that a reason quotes
+)
+
+// userAgent is what probes and load reads call themselves.
+const userAgent = "fairlead"
+
+// askHTTP sends one request over a connection of its own and closes it. Redirects are not followed, compressed bodies not
+// decoded, cookies not kept, proxies not used. The exchange is written out here rather than left to http.Transport: the
+// reason says in which stage a probe failed, and no goroutine outlives it.
+func (p *prober) askHTTP(ctx context.Context, t Target) (answer, error) {
+	passing, err := parseStatusSet(t.Monitor.HTTP.ExpectStatus)
+	if err != nil {
+		return answer{}, err
+	}
+	req, err := probeRequest(ctx, t)
+	if err != nil {
+		return answer{}, err
+	}
+	conn, err := p.connectHTTP(ctx, t)
+	if err != nil {
+		return answer{}, err
+	}
+	defer conn.Close()
+	// A wait on the connection has no other way to learn that ctx ended, be it by time or by cancellation.
+	stop := context.AfterFunc(ctx, func() { conn.SetDeadline(time.Unix(1, 0)) })
+	defer stop()
+
+	limited := &io.LimitedReader{R: conn, N: maxHeadBytes}
+	resp, first, err := exchange(conn, bufio.NewReader(limited), limited, req)
+	if err != nil {
+		return answer{first: first}, err
+	}
+	got := answer{reason: fmt.Sprintf("status %d", resp.StatusCode), first: first}
+	if !passing.has(resp.StatusCode) {
+		return got, fmt.Errorf("status %d, want %s", resp.StatusCode, passing)
+	}
+	if want := t.Monitor.HTTP.ExpectBody; want != "" {
+		limited.N = maxWireBytes
+		return got, expectBody(resp.Body, want)
+	}
+	return got, nil
+}
+
+// connectHTTP opens the connection, with TLS for https.
+func (p *prober) connectHTTP(ctx context.Context, t Target) (net.Conn, error) {
+	if t.Monitor.Type != config.MonitorHTTPS {
+		return p.connect(ctx, t)
+	}
+	cfg, err := p.tlsConfig(t)
+	if err != nil {
+		return nil, err
+	}
+	conn, err := p.connect(ctx, t)
+	if err != nil {
+		return nil, err
+	}
+	return handshake(ctx, conn, cfg)
+}
+
+// probeRequest builds the request. Its URL only carries the request target; the connection goes to the target's address.
+func probeRequest(ctx context.Context, t Target) (*http.Request, error) {
+	h := t.Monitor.HTTP
+	path, err := url.ParseRequestURI(cmp.Or(h.Path, "/"))
+	if err != nil || path.IsAbs() {
+		return nil, fmt.Errorf("http.path %q is not a request path such as /healthz", h.Path)
+	}
+	scheme, standard := "http", uint16(80)
+	if t.Monitor.Type == config.MonitorHTTPS {
+		scheme, standard = "https", 443
+	}
+	path.Scheme, path.Host = scheme, hostHeader(t.Address, standard)
+	req, err := http.NewRequestWithContext(ctx, cmp.Or(h.Method, http.MethodGet), "", nil)
+	if err != nil {
+		return nil, fmt.Errorf("http.method %q is not a request method such as GET", h.Method)
+	}
+	req.URL, req.Host, req.Close = path, cmp.Or(h.Host, path.Host), true
+	req.Header.Set("User-Agent", userAgent)
+	return req, nil
+}
+
+// hostHeader is the address as a Host header shows it: without the port when that is the scheme's own (RFC 9110 4.2).
+func hostHeader(a netip.AddrPort, standard uint16) string {
+	if a.Port() != standard {
+		return a.String()
+	}
+	if a.Addr().Is6() {
+		return "[" + a.Addr().String() + "]"
+	}
+	return a.Addr().String()
+}
+
+// exchange sends req and reads the head of the final response. Informational responses (RFC 9110 15.2) are passed over;
+// all heads together are bounded by limited.
+func exchange(w io.Writer, r *bufio.Reader, limited *io.LimitedReader, req *http.Request) (*http.Response, time.Time, error) {
+	// A server may answer and close before it has read the request: the answer counts then, not the failed write.
+	writeErr := req.Write(w)
+	if _, err := r.Peek(1); err != nil {
+		return nil, time.Time{}, &stageError{stageAnswer, cmp.Or(writeErr, err)}
+	}
+	first := time.Now()
+	for {
+		resp, err := http.ReadResponse(r, req)
+		switch {
+		case err != nil && limited.N <= 0:
+			return nil, first, fmt.Errorf("headers above %d KiB", maxHeadBytes>>10)
+		case err != nil:
+			return nil, first, &stageError{stageHead, err}
+		case resp.StatusCode >= 200 || resp.StatusCode == http.StatusSwitchingProtocols:
+			return resp, first, nil
+		}
+	}
+}
+
+// expectBody passes as soon as want was seen in the first maxBodyBytes; it does not wait for the end of the body.
+func expectBody(body io.Reader, want string) error {
+	buf := make([]byte, 0, 4096)
+	for len(buf) < maxBodyBytes {
+		if len(buf) == cap(buf) {
+			buf = append(make([]byte, 0, min(4*cap(buf), maxBodyBytes)), buf...)
+		}
+		n, err := body.Read(buf[len(buf):cap(buf)])
+		seen := max(0, len(buf)-len(want)+1) // before it, want was looked for already
+		buf = buf[:len(buf)+n]
+		switch {
+		case bytes.Contains(buf[seen:], []byte(want)):
+			return nil
+		case errors.Is(err, io.EOF):
+			return fmt.Errorf("body of %d bytes lacks %s", len(buf), quoteShort(want))
+		case err != nil:
+			return &stageError{stageBody, err}
+		}
+	}
+	return fmt.Errorf("first %d KiB of the body lack %s", maxBodyBytes>>10, quoteShort(want))
+}
+
+func quoteShort(s string) string {
+	if len(s) > maxShown {
+		return fmt.Sprintf("%q...", s[:maxShown])
+	}
+	return fmt.Sprintf("%q", s)
+}

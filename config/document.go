@@ -6,9 +6,10 @@ import "net/netip"
 // package sites, and what follows from both is decided in package gslb.
 //
 // A key without "omitempty" is required. The tag `default` holds the value that an absent key gets, so a decoded
-// Document never needs another look at defaults; `doc` is the description shown by editors through the JSON Schema.
+// Document never needs another look at defaults; `range` and `step` limit numbers and durations; `doc` is the description
+// shown by editors through the JSON Schema.
 //
-// A Document that came from Load is valid as a whole and is never changed afterwards: it may be read from any number of
+// A Document that came from Parse is valid as a whole and is never changed afterwards: it may be read from any number of
 // goroutines.
 type Document struct {
 	Zones          []Zone          `json:"zones,omitempty" doc:"Zones this site is authoritative for."`
@@ -27,8 +28,8 @@ type Zone struct {
 	Nameservers []string `json:"nameservers,omitempty" doc:"Host names for the NS records; the first is the SOA's MNAME. Not with file."`
 	Contact     string   `json:"contact,omitempty" doc:"Mailbox of the SOA, as a domain name or an address. Default: hostmaster.<zone>. Not with file."`
 	Serial      uint32   `json:"serial,omitempty" default:"1" doc:"Serial of the SOA; raise it when records change. Not with file."`
-	TTL         Duration `json:"ttl,omitempty" default:"30s" doc:"Default TTL of balanced answers (0s to 24h)."`
-	NegativeTTL Duration `json:"negative_ttl,omitempty" default:"30s" doc:"TTL of NXDOMAIN and NODATA answers (0s to 3h)."`
+	TTL         Duration `json:"ttl,omitempty" default:"30s" range:"0s..24h" step:"1s" doc:"Default TTL of balanced answers (0s to 24h)."`
+	NegativeTTL Duration `json:"negative_ttl,omitempty" default:"30s" range:"0s..3h" step:"1s" doc:"TTL of NXDOMAIN and NODATA answers (0s to 3h)."`
 	Records     string   `json:"records,omitempty" doc:"Zone-file text for what is not balanced."`
 	File        string   `json:"file,omitempty" doc:"A zone file with its own SOA and NS; relative to this document."`
 
@@ -47,19 +48,19 @@ type Site struct {
 // SiteLocation says where a site is. Latitude and Longitude are degrees (WGS 84) and come together or not at all.
 type SiteLocation struct {
 	Place     string   `json:"place,omitempty" doc:"Dotted qualifiers, widest first, at most six: EU.NL.NH.Amsterdam."`
-	Latitude  *float64 `json:"latitude,omitempty" doc:"Degrees north, -90 to 90."`
-	Longitude *float64 `json:"longitude,omitempty" doc:"Degrees east, -180 to 180."`
+	Latitude  *float64 `json:"latitude,omitempty" range:"-90..90" doc:"Degrees north, -90 to 90."`
+	Longitude *float64 `json:"longitude,omitempty" range:"-180..180" doc:"Degrees east, -180 to 180."`
 }
 
 // Monitor is a probe: one run answers "is it up now?", rise and fall in a row make a verdict.
 type Monitor struct {
 	Name     string      `json:"name" doc:"Name that services refer to."`
 	Type     MonitorType `json:"type" doc:"Kind of probe."`
-	Interval Duration    `json:"interval,omitempty" default:"5s" doc:"Time between probes of one target (100ms to 1h)."`
-	Timeout  Duration    `json:"timeout,omitempty" default:"2s" doc:"Longest a probe may take; not above interval."`
-	Fall     int         `json:"fall,omitempty" default:"3" doc:"Failures in a row before DOWN (1 to 100)."`
-	Rise     int         `json:"rise,omitempty" default:"2" doc:"Successes in a row before UP (1 to 100)."`
-	Jitter   *int        `json:"jitter,omitempty" doc:"Each interval varies by this many percent either way (0 to 50). Default: 5."`
+	Interval Duration    `json:"interval,omitempty" default:"5s" range:"100ms..1h" doc:"Time between probes of one target (100ms to 1h)."`
+	Timeout  Duration    `json:"timeout,omitempty" default:"2s" range:"1ms..1h" doc:"Longest a probe may take; not above interval."`
+	Fall     int         `json:"fall,omitempty" default:"3" range:"1..100" doc:"Failures in a row before DOWN (1 to 100)."`
+	Rise     int         `json:"rise,omitempty" default:"2" range:"1..100" doc:"Successes in a row before UP (1 to 100)."`
+	Jitter   *int        `json:"jitter,omitempty" range:"0..50" doc:"Each interval varies by this many percent either way (0 to 50). Default: 5."`
 	HTTP     HTTPProbe   `json:"http,omitempty" doc:"Settings of http and https probes."`
 	TLS      TLSProbe    `json:"tls,omitempty" doc:"TLS settings of https probes."`
 }
@@ -86,7 +87,7 @@ type Service struct {
 	Site           string       `json:"site" doc:"Site that owns the service."`
 	Addresses      []netip.Addr `json:"addresses,omitempty" doc:"At most one IPv4 and one IPv6 address."`
 	CNAME          string       `json:"cname,omitempty" doc:"Answer with this name instead of addresses."`
-	Port           int          `json:"port,omitempty" doc:"Port that monitors probe (1 to 65535)."`
+	Port           int          `json:"port,omitempty" range:"1..65535" doc:"Port that monitors probe (1 to 65535)."`
 	Monitors       []string     `json:"monitors,omitempty" doc:"Monitors; all must pass."`
 	MaxConnections uint64       `json:"max_connections,omitempty" default:"0" doc:"Leave the service out while it has this many active connections. 0: no limit."`
 	State          ServiceState `json:"state,omitempty" default:"enabled" doc:"What the operator wants."`
@@ -100,8 +101,8 @@ type LoadSource struct {
 	URL      string   `json:"url,omitempty" doc:"Where to read (haproxy: the CSV statistics page; json: any JSON document)."`
 	Path     string   `json:"path,omitempty" doc:"json: dotted path of a number in the answer; empty: the answer itself is the number."`
 	Backend  string   `json:"backend,omitempty" doc:"haproxy: name of the proxy whose BACKEND row counts."`
-	Interval Duration `json:"interval,omitempty" default:"1s" doc:"Time between reads (100ms to 1h)."`
-	Timeout  Duration `json:"timeout,omitempty" default:"1s" doc:"Longest one read may take."`
+	Interval Duration `json:"interval,omitempty" default:"1s" range:"100ms..1h" doc:"Time between reads (100ms to 1h)."`
+	Timeout  Duration `json:"timeout,omitempty" default:"1s" range:"1ms..1h" doc:"Longest one read may take."`
 }
 
 // VirtualServer binds domains to members and says how one is picked.
@@ -114,7 +115,7 @@ type VirtualServer struct {
 	Persistence  Persistence  `json:"persistence,omitempty" doc:"Whether a client keeps its service."`
 	SourceIPHash SourceIPHash `json:"source_ip_hash,omitempty" doc:"How much of the client's address source-ip-hash uses."`
 	ClientSubnet bool         `json:"client_subnet,omitempty" default:"true" doc:"Use EDNS Client Subnet when the query carries one."`
-	MaxAnswers   int          `json:"max_answers,omitempty" default:"1" doc:"Addresses in one answer: the chosen one first, then other usable ones (1 to 16)."`
+	MaxAnswers   int          `json:"max_answers,omitempty" default:"1" range:"1..16" doc:"Addresses in one answer: the chosen one first, then other usable ones (1 to 16)."`
 	WhenAllDown  WhenAllDown  `json:"when_all_down,omitempty" default:"all" doc:"Answer when neither this virtual server nor its backups have a usable member."`
 	Backup       string       `json:"backup,omitempty" doc:"Another virtual server that answers while this one is DOWN; chains up to 10."`
 	BackupHold   bool         `json:"backup_hold,omitempty" default:"false" doc:"Stay on the backup until an operator returns it."`
@@ -124,30 +125,30 @@ type VirtualServer struct {
 // Domain is one balanced name.
 type Domain struct {
 	Name            string       `json:"name" doc:"Full name inside one of the zones; a first label * makes it a wildcard (RFC 4592)."`
-	TTL             *Duration    `json:"ttl,omitempty" doc:"TTL of its answers (0s to 24h). Default: the zone's."`
+	TTL             *Duration    `json:"ttl,omitempty" range:"0s..24h" step:"1s" doc:"TTL of its answers (0s to 24h). Default: the zone's."`
 	BackupAddresses []netip.Addr `json:"backup_addresses,omitempty" doc:"The answer for when_all_down: backup-address."`
 }
 
 // Member is a service in a virtual server.
 type Member struct {
 	Service string `json:"service" doc:"Name of the service."`
-	Weight  int    `json:"weight,omitempty" default:"1" doc:"Share relative to the other members (1 to 100)."`
-	Order   int    `json:"order,omitempty" default:"1" doc:"Lower orders are used first (1 to 255)."`
+	Weight  int    `json:"weight,omitempty" default:"1" range:"1..100" doc:"Share relative to the other members (1 to 100)."`
+	Order   int    `json:"order,omitempty" default:"1" range:"1..255" doc:"Lower orders are used first (1 to 255)."`
 }
 
 // Persistence keeps a client on its service.
 type Persistence struct {
 	Type    PersistenceType `json:"type,omitempty" default:"none" doc:"none or source-ip."`
-	Timeout Duration        `json:"timeout,omitempty" default:"2m" doc:"How long a session lasts after its last query."`
-	Prefix4 int             `json:"prefix4,omitempty" default:"32" doc:"Bits of an IPv4 client that identify it (1 to 32)."`
-	Prefix6 int             `json:"prefix6,omitempty" default:"56" doc:"Bits of an IPv6 client that identify it (1 to 128)."`
+	Timeout Duration        `json:"timeout,omitempty" default:"2m" range:"1s..24h" doc:"How long a session lasts after its last query."`
+	Prefix4 int             `json:"prefix4,omitempty" default:"32" range:"1..32" doc:"Bits of an IPv4 client that identify it (1 to 32)."`
+	Prefix6 int             `json:"prefix6,omitempty" default:"56" range:"1..128" doc:"Bits of an IPv6 client that identify it (1 to 128)."`
 }
 
 // SourceIPHash masks the client before it is hashed. The masks are also the scope of the answer, so they are not longer
 // than what resolvers send as client subnet.
 type SourceIPHash struct {
-	Prefix4 int `json:"prefix4,omitempty" default:"24" doc:"Bits of an IPv4 client that are hashed (1 to 32)."`
-	Prefix6 int `json:"prefix6,omitempty" default:"56" doc:"Bits of an IPv6 client that are hashed (1 to 128)."`
+	Prefix4 int `json:"prefix4,omitempty" default:"24" range:"1..32" doc:"Bits of an IPv4 client that are hashed (1 to 32)."`
+	Prefix6 int `json:"prefix6,omitempty" default:"56" range:"1..128" doc:"Bits of an IPv6 client that are hashed (1 to 128)."`
 }
 
 // Spillover sends new clients to the backup when members are busy.
@@ -160,8 +161,8 @@ type Spillover struct {
 type Location struct {
 	Prefix    netip.Prefix `json:"prefix" doc:"Client prefix, for example 203.0.113.0/24."`
 	Place     string       `json:"place,omitempty" doc:"Dotted qualifiers, widest first, at most six."`
-	Latitude  *float64     `json:"latitude,omitempty" doc:"Degrees north, -90 to 90."`
-	Longitude *float64     `json:"longitude,omitempty" doc:"Degrees east, -180 to 180."`
+	Latitude  *float64     `json:"latitude,omitempty" range:"-90..90" doc:"Degrees north, -90 to 90."`
+	Longitude *float64     `json:"longitude,omitempty" range:"-180..180" doc:"Degrees east, -180 to 180."`
 }
 
 // Settings are the intervals and limits that all sites share.
@@ -172,18 +173,18 @@ type Settings struct {
 
 // MEPSettings are the exchange's intervals.
 type MEPSettings struct {
-	MetricsInterval  Duration `json:"metrics_interval,omitempty" default:"1s" doc:"Time between Services frames (100ms to 1m)."`
-	NetworkInterval  Duration `json:"network_interval,omitempty" default:"5s" doc:"Time between Network frames."`
-	SessionInterval  Duration `json:"session_interval,omitempty" default:"5s" doc:"Time between Sessions frames."`
-	KeepaliveTimeout Duration `json:"keepalive_timeout,omitempty" default:"10s" doc:"Silence after which a session is down (at least 3 metrics intervals)."`
-	Hold             Duration `json:"hold,omitempty" default:"0s" doc:"How long a service without monitors stays UNKNOWN, not DOWN, after its site's session is lost."`
+	MetricsInterval  Duration `json:"metrics_interval,omitempty" default:"1s" range:"100ms..1m" doc:"Time between Services frames (100ms to 1m)."`
+	NetworkInterval  Duration `json:"network_interval,omitempty" default:"5s" range:"100ms..1m" doc:"Time between Network frames."`
+	SessionInterval  Duration `json:"session_interval,omitempty" default:"5s" range:"100ms..1m" doc:"Time between Sessions frames."`
+	KeepaliveTimeout Duration `json:"keepalive_timeout,omitempty" default:"10s" range:"300ms..10m" doc:"Silence after which a session is down (at least 3 metrics intervals)."`
+	Hold             Duration `json:"hold,omitempty" default:"0s" range:"0s..24h" doc:"How long a service without monitors stays UNKNOWN, not DOWN, after its site's session is lost."`
 }
 
 // LDNSSettings bound the table of measured resolvers.
 type LDNSSettings struct {
-	Prefix4      int      `json:"prefix4,omitempty" default:"32" doc:"Bits that identify an IPv4 resolver (1 to 32)."`
-	Prefix6      int      `json:"prefix6,omitempty" default:"128" doc:"Bits that identify an IPv6 resolver (1 to 128)."`
-	EntryTimeout Duration `json:"entry_timeout,omitempty" default:"3m" doc:"How long a measurement counts."`
+	Prefix4      int      `json:"prefix4,omitempty" default:"32" range:"1..32" doc:"Bits that identify an IPv4 resolver (1 to 32)."`
+	Prefix6      int      `json:"prefix6,omitempty" default:"128" range:"1..128" doc:"Bits that identify an IPv6 resolver (1 to 128)."`
+	EntryTimeout Duration `json:"entry_timeout,omitempty" default:"3m" range:"1s..24h" doc:"How long a measurement counts."`
 	ProbeOrder   []string `json:"probe_order,omitempty" doc:"Probe kinds in order. Default: ping, dns, tcp."`
-	MaxEntries   int      `json:"max_entries,omitempty" default:"1000000" doc:"Resolvers remembered."`
+	MaxEntries   int      `json:"max_entries,omitempty" default:"1000000" range:"1..10000000" doc:"Resolvers remembered."`
 }

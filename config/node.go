@@ -1,7 +1,7 @@
 package config
 
 // Node is the node file: who this machine is. It is local, never replicated, and names every secret's path. Relative
-// paths are relative to the node file's directory; Load has already joined them.
+// paths are relative to the node file's directory; LoadNode has already joined them.
 type Node struct {
 	Site    string     `json:"site" doc:"Which site of the GSLB document this node is."`
 	DataDir string     `json:"data_dir" doc:"Directory for revisions and learned state; created with mode 0700."`
@@ -24,7 +24,7 @@ type NodeDNS struct {
 	Listen    []string      `json:"listen" doc:"Addresses to serve UDP and TCP on, as host:port."`
 	TLS       *NodeListener `json:"tls,omitempty" doc:"DNS over TLS (RFC 7858)."`
 	HTTPS     *NodeListener `json:"https,omitempty" doc:"DNS over HTTPS (RFC 8484)."`
-	Workers   int           `json:"workers,omitempty" default:"0" doc:"Readers per UDP address. 0: one per CPU."`
+	Workers   int           `json:"workers,omitempty" default:"0" range:"0..1024" doc:"Readers per UDP address. 0: one per CPU."`
 	NSID      string        `json:"nsid,omitempty" doc:"Name server identifier (RFC 5001), sent when asked for."`
 	Cookies   bool          `json:"cookies,omitempty" default:"false" doc:"DNS cookies (RFC 7873)."`
 	RateLimit NodeRateLimit `json:"rate_limit,omitempty" doc:"Response rate limiting."`
@@ -39,8 +39,8 @@ type NodeListener struct {
 
 // NodeRateLimit is response rate limiting.
 type NodeRateLimit struct {
-	ResponsesPerSecond int      `json:"responses_per_second,omitempty" default:"0" doc:"Responses per second to one client prefix. 0: no limit."`
-	Slip               int      `json:"slip,omitempty" default:"2" doc:"Every nth limited response is sent truncated."`
+	ResponsesPerSecond int      `json:"responses_per_second,omitempty" default:"0" range:"0..1000000" doc:"Responses per second to one client prefix. 0: no limit."`
+	Slip               int      `json:"slip,omitempty" default:"2" range:"0..100" doc:"Every nth limited response is sent truncated."`
 	Exempt             []string `json:"exempt,omitempty" doc:"Client prefixes without a limit."`
 }
 

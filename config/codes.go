@@ -1,0 +1,275 @@
+package config
+
+import "strings"
+
+// Code is a problem's stable name: FL and four digits. Codes are part of the interface: they are never reused.
+// docs/errors.md lists them.
+type Code string
+
+// Severity is error or warning; a file with errors is refused.
+type Severity string
+
+// Severities.
+const (
+	SeverityError   Severity = "error"
+	SeverityWarning Severity = "warning"
+)
+
+// Severity follows from the code: FL9xxx are warnings.
+func (c Code) Severity() Severity {
+	if strings.HasPrefix(string(c), "FL9") {
+		return SeverityWarning
+	}
+	return SeverityError
+}
+
+// FL10xx: the text. FL11xx: its shape.
+const (
+	codeTooLarge      Code = "FL1001"
+	codeNotUTF8       Code = "FL1002"
+	codeSyntax        Code = "FL1003"
+	codeEmpty         Code = "FL1004"
+	codeManyDocuments Code = "FL1005"
+	codeTooDeep       Code = "FL1006"
+	codeAlias         Code = "FL1007"
+	codeTag           Code = "FL1008"
+	codeKey           Code = "FL1009"
+	codeMerge         Code = "FL1010"
+	codeUnknownKey    Code = "FL1101"
+	codeDuplicateKey  Code = "FL1102"
+	codeMissingKey    Code = "FL1103"
+	codeWrongKind     Code = "FL1104"
+	codeEmptyList     Code = "FL1105"
+)
+
+// FL12xx: words from a closed set.
+const (
+	codeMonitorType     Code = "FL1201"
+	codeServiceState    Code = "FL1202"
+	codeMethod          Code = "FL1203"
+	codeWhenAllDown     Code = "FL1204"
+	codeTriggerMonitors Code = "FL1205"
+	codeLoadKind        Code = "FL1206"
+	codePersistenceType Code = "FL1207"
+	codeSpilloverMethod Code = "FL1208"
+	codeLogLevel        Code = "FL1209"
+	codeLogFormat       Code = "FL1210"
+	codeProbeKind       Code = "FL1211"
+	codeNotAvailable    Code = "FL1290"
+)
+
+// FL13xx: references between objects and uniqueness.
+const (
+	codeUnknownService       Code = "FL1301"
+	codeUnknownSite          Code = "FL1302"
+	codeUnknownMonitor       Code = "FL1303"
+	codeUnknownVirtualServer Code = "FL1304"
+	codeBackupCycle          Code = "FL1305"
+	codeBackupDepth          Code = "FL1306"
+	codeOwnBackup            Code = "FL1307"
+	codeDuplicateName        Code = "FL1308"
+	codeDuplicateDomain      Code = "FL1309"
+	codeDuplicateMember      Code = "FL1310"
+	codeDuplicateMonitor     Code = "FL1311"
+	codeDuplicateSiteAddress Code = "FL1312"
+	codeDuplicateLocation    Code = "FL1313"
+	codeTooMany              Code = "FL1390"
+)
+
+// FL14xx: values.
+const (
+	codeName             Code = "FL1401"
+	codeDuration         Code = "FL1402"
+	codeRange            Code = "FL1403"
+	codeStep             Code = "FL1404"
+	codeAddress          Code = "FL1405"
+	codePrefix           Code = "FL1406"
+	codeHostBits         Code = "FL1407"
+	codeAddressOrCNAME   Code = "FL1408"
+	codeTwoOfFamily      Code = "FL1409"
+	codeUnusableAddress  Code = "FL1410"
+	codePortMissing      Code = "FL1411"
+	codeMonitorOnCNAME   Code = "FL1412"
+	codeTimeout          Code = "FL1413"
+	codeCoordinates      Code = "FL1414"
+	codePlace            Code = "FL1415"
+	codeBackupAddresses  Code = "FL1416"
+	codeLoadSource       Code = "FL1417"
+	codeURL              Code = "FL1418"
+	codeExpectStatus     Code = "FL1419"
+	codeSiteAddress      Code = "FL1420"
+	codeHTTPProbe        Code = "FL1421"
+	codeKeepaliveTimeout Code = "FL1422"
+	codeProbeTLS         Code = "FL1423"
+)
+
+// FL15xx: DNS names and zones.
+const (
+	codeDomainName       Code = "FL1501"
+	codeOutsideZones     Code = "FL1502"
+	codeDuplicateZone    Code = "FL1503"
+	codeApexCNAME        Code = "FL1504"
+	codeBalancedCNAME    Code = "FL1505"
+	codeBelowDelegation  Code = "FL1506"
+	codeNameservers      Code = "FL1507"
+	codeZoneKeys         Code = "FL1508"
+	codeZoneText         Code = "FL1509"
+	codeZoneDirective    Code = "FL1510"
+	codeOutOfZone        Code = "FL1511"
+	codeZoneFile         Code = "FL1512"
+	codeZoneApex         Code = "FL1513"
+	codeRecordKind       Code = "FL1514"
+	codeCNAMEAndOther    Code = "FL1515"
+	codeContact          Code = "FL1516"
+	codeTooManyRecords   Code = "FL1517"
+	codeRecordTTLTooLong Code = "FL1518"
+)
+
+// FL2xxx: the node file.
+const (
+	codeNodeSource       Code = "FL2001"
+	codeNodeListen       Code = "FL2002"
+	codeNodeMEPIdentity  Code = "FL2003"
+	codeNodeSite         Code = "FL2004"
+	codeNodeFile         Code = "FL2005"
+	codeNodeDataDir      Code = "FL2006"
+	codeNodeNSID         Code = "FL2007"
+	codeNodeExempt       Code = "FL2008"
+	codeNodeNotAvailable Code = "FL2090"
+)
+
+// FL9xxx: warnings.
+const (
+	codeWarnShortTTL         Code = "FL9001"
+	codeWarnUnusedServer     Code = "FL9002"
+	codeWarnUnusedService    Code = "FL9003"
+	codeWarnShadowedRecords  Code = "FL9004"
+	codeWarnNameserver       Code = "FL9005"
+	codeWarnNestedZone       Code = "FL9006"
+	codeWarnNoEffect         Code = "FL9007"
+	codeWarnNotInThisRelease Code = "FL9008"
+	codeWarnInsecure         Code = "FL9101"
+	codeWarnKeyMode          Code = "FL9102"
+)
+
+// CodeText is a code with its one-line meaning.
+type CodeText struct {
+	Code Code
+	Text string
+}
+
+// Codes lists every code in order.
+func Codes() []CodeText {
+	return append(shapeCodes(), valueCodes()...)
+}
+
+func shapeCodes() []CodeText {
+	return []CodeText{
+		{codeTooLarge, "The file is larger than the limit of 8 MiB."},
+		{codeNotUTF8, "The text is not UTF-8."},
+		{codeSyntax, "The text is not valid YAML."},
+		{codeEmpty, "The file holds nothing."},
+		{codeManyDocuments, "The file holds more than one YAML document."},
+		{codeTooDeep, "Values nest deeper than 64 levels."},
+		{codeAlias, "An alias is unknown, contains itself, or expands to too much."},
+		{codeTag, "A YAML tag is not supported."},
+		{codeKey, "A key is not a single word."},
+		{codeMerge, "A merge key (<<) does not hold mappings."},
+		{codeUnknownKey, "The key does not exist here."},
+		{codeDuplicateKey, "The key stands twice in one mapping."},
+		{codeMissingKey, "A required key is missing."},
+		{codeWrongKind, "The value has the wrong type."},
+		{codeEmptyList, "The list needs at least one entry."},
+		{codeMonitorType, "Unknown monitor type."},
+		{codeServiceState, "Unknown service state."},
+		{codeMethod, "Unknown method."},
+		{codeWhenAllDown, "Unknown answer in when_all_down."},
+		{codeTriggerMonitors, "Unknown word in trigger_monitors."},
+		{codeLoadKind, "Unknown load source."},
+		{codePersistenceType, "Unknown persistence type."},
+		{codeSpilloverMethod, "Unknown spillover method."},
+		{codeLogLevel, "Unknown log level."},
+		{codeLogFormat, "Unknown log format."},
+		{codeProbeKind, "Unknown kind of resolver probe."},
+		{codeNotAvailable, "The document asks for a feature that this release does not have."},
+		{codeUnknownService, "A member names a service that does not exist."},
+		{codeUnknownSite, "A service names a site that does not exist."},
+		{codeUnknownMonitor, "A service names a monitor that does not exist."},
+		{codeUnknownVirtualServer, "A backup names a virtual server that does not exist."},
+		{codeBackupCycle, "Backups lead back to where they started."},
+		{codeBackupDepth, "A chain of backups is longer than 10."},
+		{codeOwnBackup, "A virtual server is its own backup."},
+		{codeDuplicateName, "Two objects of one kind have the same name."},
+		{codeDuplicateDomain, "A domain is balanced twice."},
+		{codeDuplicateMember, "A virtual server names a service twice."},
+		{codeDuplicateMonitor, "A service names a monitor twice."},
+		{codeDuplicateSiteAddress, "Two sites have the same address."},
+		{codeDuplicateLocation, "Two locations have the same prefix."},
+		{codeTooMany, "There are more objects of one kind than the limit."},
+	}
+}
+
+func valueCodes() []CodeText {
+	return []CodeText{
+		{codeName, "The name has characters that names cannot have, or is empty or too long."},
+		{codeDuration, "The value is not a duration."},
+		{codeRange, "The value is outside its range."},
+		{codeStep, "The duration is finer than its unit."},
+		{codeAddress, "The value is not an IP address."},
+		{codePrefix, "The value is not an IP prefix."},
+		{codeHostBits, "The prefix has bits set after its length."},
+		{codeAddressOrCNAME, "A service needs either addresses or a cname."},
+		{codeTwoOfFamily, "A service has two addresses of one family."},
+		{codeUnusableAddress, "The address cannot be answered with."},
+		{codePortMissing, "A service has monitors but no port."},
+		{codeMonitorOnCNAME, "A service with a cname cannot be monitored."},
+		{codeTimeout, "The timeout is above the interval."},
+		{codeCoordinates, "Latitude and longitude do not come together."},
+		{codePlace, "The place is malformed, or a location has neither place nor coordinates."},
+		{codeBackupAddresses, "A domain lacks the backup addresses that when_all_down asks for."},
+		{codeLoadSource, "A load source lacks a key that its kind needs, or has one it cannot use."},
+		{codeURL, "The value is not an http or https URL."},
+		{codeExpectStatus, "The value is not a status code or a range of them."},
+		{codeSiteAddress, "The site's address is not a host or host:port."},
+		{codeHTTPProbe, "The HTTP request that a monitor would send is malformed."},
+		{codeKeepaliveTimeout, "The keepalive timeout is shorter than three metrics intervals."},
+		{codeProbeTLS, "The TLS settings of a monitor contradict each other or cannot work."},
+		{codeDomainName, "The value is not a domain name."},
+		{codeOutsideZones, "A balanced name is in none of the zones."},
+		{codeDuplicateZone, "A zone is listed twice."},
+		{codeApexCNAME, "A CNAME or DNAME at the top of a zone."},
+		{codeBalancedCNAME, "A balanced name also has a CNAME or DNAME record."},
+		{codeBelowDelegation, "A balanced name belongs to a delegated zone."},
+		{codeNameservers, "A zone without a file needs nameservers."},
+		{codeZoneKeys, "A zone with a file has keys that the file brings itself."},
+		{codeZoneText, "Zone-file text is malformed."},
+		{codeZoneDirective, "Zone-file text uses $INCLUDE or $GENERATE."},
+		{codeOutOfZone, "A record's owner is outside its zone."},
+		{codeZoneFile, "A zone file could not be read."},
+		{codeZoneApex, "A zone file lacks its SOA or NS records, or has several SOA."},
+		{codeRecordKind, "A record of a class or type that a zone cannot hold, or that is made from other keys."},
+		{codeCNAMEAndOther, "A name has a CNAME and other records."},
+		{codeContact, "The contact is not a mailbox."},
+		{codeTooManyRecords, "A zone has more records than the limit."},
+		{codeRecordTTLTooLong, "A record's TTL is above the limit of RFC 2181."},
+		{codeNodeSource, "A node file needs exactly one of config.seed and config.follow."},
+		{codeNodeListen, "The value is not an address to listen on."},
+		{codeNodeMEPIdentity, "MEP needs a certificate, its key and a CA, or insecure: true."},
+		{codeNodeSite, "The node's site is not in its GSLB document."},
+		{codeNodeFile, "A file named by the node file cannot be used."},
+		{codeNodeDataDir, "The data directory is empty or is not a directory."},
+		{codeNodeNSID, "The NSID is too long."},
+		{codeNodeExempt, "The value is not a client prefix."},
+		{codeNodeNotAvailable, "The node file asks for a feature that this release does not have."},
+		{codeWarnShortTTL, "A TTL below 5 seconds."},
+		{codeWarnUnusedServer, "A virtual server has no domains and is nobody's backup."},
+		{codeWarnUnusedService, "A service is a member of no virtual server."},
+		{codeWarnShadowedRecords, "Zone records that a balanced name hides."},
+		{codeWarnNameserver, "A nameserver inside the zone has no address there."},
+		{codeWarnNestedZone, "A zone lies inside another that does not delegate it."},
+		{codeWarnNoEffect, "A setting without effect where it stands."},
+		{codeWarnNotInThisRelease, "A setting without effect in this release."},
+		{codeWarnInsecure, "MEP without TLS."},
+		{codeWarnKeyMode, "A private key that others on the machine can read."},
+	}
+}

@@ -1,0 +1,56 @@
+package config
+
+import (
+	"crypto/tls"
+	"crypto/x509"
+	"os"
+)
+
+// maxPEMBytes is the largest certificate, key or CA file that is looked into.
+const maxPEMBytes = 1 << 20
+
+// CheckNodeFiles checks the files that a node names: its document, its MEP certificate, key and CA, and the place of its
+// data. It reads them but changes nothing. The problems have paths but no lines.
+func CheckNodeFiles(n *Node) *Report {
+	report := new(Report)
+	checkNodeFiles(&page{file: "node", report: report, failed: map[string]bool{}}, n)
+	return report
+}
+
+func checkNodeFiles(p *page, n *Node) {
+	if info, err := os.Stat(n.DataDir); err == nil && !info.IsDir() {
+		p.problem("/data_dir", codeNodeDataDir, "", "%s is not a directory", quote(n.DataDir))
+	}
+	for _, f := range []struct{ path, file string }{{"/config/seed", n.Config.Seed}, {"/config/follow", n.Config.Follow}} {
+		if f.file != "" {
+			readNamed(p, f.path, f.file, MaxDocumentBytes)
+		}
+	}
+	if n.MEP.Insecure || n.MEP.TLS.Cert == "" {
+		return
+	}
+	cert, haveCert := readNamed(p, "/mep/tls/cert", n.MEP.TLS.Cert, maxPEMBytes)
+	key, haveKey := readNamed(p, "/mep/tls/key", n.MEP.TLS.Key, maxPEMBytes)
+	if haveCert && haveKey {
+		if _, err := tls.X509KeyPair(cert, key); err != nil {
+			p.problem("/mep/tls/cert", codeNodeFile, "", "certificate and key cannot be used: %v", err)
+		}
+	}
+	if haveKey {
+		if info, err := os.Stat(n.MEP.TLS.Key); err == nil && info.Mode().Perm()&0o007 != 0 {
+			p.problem("/mep/tls/key", codeWarnKeyMode, "chmod 600 "+n.MEP.TLS.Key, "everyone on this machine may open the private key (mode %04o)", info.Mode().Perm())
+		}
+	}
+	if ca, ok := readNamed(p, "/mep/tls/ca", n.MEP.TLS.CA, maxPEMBytes); ok && !x509.NewCertPool().AppendCertsFromPEM(ca) {
+		p.problem("/mep/tls/ca", codeNodeFile, "", "%s holds no PEM certificate", quote(n.MEP.TLS.CA))
+	}
+}
+
+func readNamed(p *page, path, file string, limit int64) ([]byte, bool) {
+	data, err := readLimited(file, limit)
+	if err != nil {
+		p.problem(path, codeNodeFile, "relative paths start at the node file's directory", "%v", err)
+		return nil, false
+	}
+	return data, true
+}

@@ -1,0 +1,131 @@
+package config
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"strings"
+)
+
+// maxProblems is how many problems a Report keeps; further ones are only counted.
+const maxProblems = 500
+
+// Problem is one thing wrong with a file. Line, Column and Width are in characters and 0 when the problem has no place in
+// the text. Path is a JSON Pointer (RFC 6901) into the file.
+type Problem struct {
+	File     string   `json:"file"`
+	Line     int      `json:"line,omitempty"`
+	Column   int      `json:"column,omitempty"`
+	Width    int      `json:"width,omitempty"`
+	Path     string   `json:"path,omitempty"`
+	Severity Severity `json:"severity"`
+	Code     Code     `json:"code"`
+	Message  string   `json:"message"`
+	Hint     string   `json:"hint,omitempty"`
+}
+
+// String is the problem in one line, without its hint.
+func (p Problem) String() string {
+	where := p.File
+	if p.Line > 0 {
+		where = fmt.Sprintf("%s:%d:%d", p.File, p.Line, p.Column)
+	}
+	return fmt.Sprintf("%s: %s: %s [%s]", where, p.Severity, p.Message, p.Code)
+}
+
+// Report is everything that reading one file, and the files it names, found. The zero Report is empty and usable. A
+// Report belongs to one goroutine until it is complete; then it may be read from any number.
+type Report struct {
+	problems []Problem
+	texts    map[string][]byte // for rendering, by file name
+	order    []string          // of files, as they were read
+	errors   int
+	warnings int
+}
+
+func (r *Report) keepText(file string, text []byte) {
+	if r.texts == nil {
+		r.texts = map[string][]byte{}
+	}
+	if _, known := r.texts[file]; !known {
+		r.order = append(r.order, file)
+	}
+	r.texts[file] = text
+}
+
+func (r *Report) add(p Problem) {
+	p.Severity = p.Code.Severity()
+	if p.Severity == SeverityError {
+		r.errors++
+	} else {
+		r.warnings++
+	}
+	if !r.full() {
+		r.problems = append(r.problems, p)
+	}
+}
+
+// full reports whether further problems would only be counted.
+func (r *Report) full() bool { return len(r.problems) >= maxProblems }
+
+// merge takes over what another report found.
+func (r *Report) merge(other *Report) {
+	for _, file := range other.order {
+		r.keepText(file, other.texts[file])
+	}
+	r.errors += other.errors
+	r.warnings += other.warnings
+	room := maxProblems - len(r.problems)
+	r.problems = append(r.problems, other.problems[:min(room, len(other.problems))]...)
+}
+
+// Problems returns at most 500 problems ordered by file and place.
+func (r *Report) Problems() []Problem {
+	rank := make(map[string]int, len(r.order))
+	for i, file := range r.order {
+		rank[file] = i
+	}
+	out := slices.Clone(r.problems)
+	slices.SortStableFunc(out, func(a, b Problem) int {
+		return cmp.Or(cmp.Compare(rank[a.File], rank[b.File]), cmp.Compare(a.Line, b.Line),
+			cmp.Compare(a.Column, b.Column), cmp.Compare(a.Code, b.Code))
+	})
+	return out
+}
+
+// Errors returns how many errors were found, also those beyond what Problems returns.
+func (r *Report) Errors() int { return r.errors }
+
+// Warnings returns how many warnings were found, also those beyond what Problems returns.
+func (r *Report) Warnings() int { return r.warnings }
+
+// Err returns nil when there are no errors, else an error whose text is all of them, one a line.
+func (r *Report) Err() error {
+	if r.errors == 0 {
+		return nil
+	}
+	return reportError{r}
+}
+
+// reportError is a Report as an error.
+type reportError struct{ report *Report }
+
+func (e reportError) Error() string {
+	var lines []string
+	for _, p := range e.report.Problems() {
+		if p.Severity == SeverityError {
+			lines = append(lines, p.String())
+		}
+	}
+	if more := e.report.errors - len(lines); more > 0 {
+		lines = append(lines, fmt.Sprintf("and %s more", plural(more, "error")))
+	}
+	return strings.Join(lines, "\n")
+}
+
+func plural(n int, noun string) string {
+	if n == 1 {
+		return "1 " + noun
+	}
+	return fmt.Sprintf("%d %ss", n, noun)
+}

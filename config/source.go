@@ -1,0 +1,146 @@
+package config
+
+import (
+	"crypto/sha256"
+	"encoding/binary"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io"
+	"maps"
+	"os"
+	"path/filepath"
+	"slices"
+)
+
+// Limits of what ReadSource reads.
+const (
+	// MaxZoneFileBytes is the largest zone file.
+	MaxZoneFileBytes = 64 << 20
+	// MaxSourceBytes is the largest document with all its zone files.
+	MaxSourceBytes = 256 << 20
+)
+
+// Source is a GSLB document as text, with the zone files it names: all that Parse needs, and what a revision keeps. It is
+// not changed after it was made.
+type Source struct {
+	Name  string            // shown in problems, usually the file's path; not part of the content
+	Text  []byte            // YAML
+	Files map[string][]byte // zone files, by path as the document writes it
+
+	unread map[string]error // zone files that ReadSource could not read; Parse reports them in their place
+}
+
+// ReadSource reads a document and the zone files it names, relative to it. The error concerns the document alone: a zone
+// file that cannot be read is left out and reported by Parse, at the place that names it.
+func ReadSource(path string) (Source, error) {
+	text, err := readLimited(path, MaxDocumentBytes)
+	if err != nil {
+		return Source{}, fmt.Errorf("read document: %w", err)
+	}
+	src := Source{Name: path, Text: text, Files: map[string][]byte{}, unread: map[string]error{}}
+	left := int64(MaxSourceBytes - len(text))
+	for _, name := range zoneFileNames(path, text) {
+		full := name
+		if !filepath.IsAbs(full) {
+			full = filepath.Join(filepath.Dir(path), name)
+		}
+		data, err := readZoneFile(full, min(left, MaxZoneFileBytes))
+		if err != nil {
+			src.unread[name] = err
+			continue
+		}
+		src.Files[name] = data
+		left -= int64(len(data))
+	}
+	return src, nil
+}
+
+// zoneFileNames finds /zones/*/file in a document that may be broken elsewhere.
+func zoneFileNames(path string, text []byte) []string {
+	var names []string
+	zones := parseYAML(newPage(path, text, new(Report))).child("zones")
+	if zones == nil {
+		return nil
+	}
+	for _, z := range zones.items {
+		if f := z.child("file"); f != nil && f.kind == kindScalar && f.scalar == scalarText && f.value != "" {
+			names = append(names, f.value)
+		}
+	}
+	slices.Sort(names)
+	return slices.Compact(names)
+}
+
+func readZoneFile(path string, limit int64) ([]byte, error) {
+	info, err := os.Stat(path)
+	if err != nil {
+		return nil, err
+	}
+	if !info.Mode().IsRegular() {
+		return nil, fmt.Errorf("%s is not a regular file", path)
+	}
+	return readLimited(path, limit)
+}
+
+func readLimited(path string, limit int64) ([]byte, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	data, err := io.ReadAll(io.LimitReader(f, limit+1))
+	if err = errors.Join(err, f.Close()); err != nil {
+		return nil, err
+	}
+	if int64(len(data)) > limit {
+		return nil, fmt.Errorf("%s is larger than the limit of %d bytes", path, limit)
+	}
+	return data, nil
+}
+
+// ID is the hash of the content: the first 32 hexadecimal digits of SHA-256 over the text and the zone files in order of
+// their paths. The name is not part of it.
+func (s Source) ID() string {
+	h := sha256.New()
+	write := func(b []byte) {
+		_ = binary.Write(h, binary.BigEndian, uint64(len(b))) // a hash takes all it is given
+		h.Write(b)
+	}
+	write(s.Text)
+	for _, name := range slices.Sorted(maps.Keys(s.Files)) {
+		write([]byte(name))
+		write(s.Files[name])
+	}
+	return hex.EncodeToString(h.Sum(nil))[:32]
+}
+
+// Parse decodes and validates a document as a whole. The document is nil when the report has errors.
+func Parse(src Source) (*Document, *Report) {
+	report := new(Report)
+	doc := parseDocument(src, report)
+	if report.Errors() > 0 {
+		return nil, report
+	}
+	return doc, report
+}
+
+// parseDocument adds what it finds to report. The result may be incomplete, or nil, when there are errors.
+func parseDocument(src Source, report *Report) *Document {
+	name := src.Name
+	if name == "" {
+		name = "document"
+	}
+	p := newPage(name, src.Text, report)
+	if p.root = parseYAML(p); p.root == nil {
+		return nil
+	}
+	doc := new(Document)
+	decodePage(p, doc)
+	for i := range doc.Zones {
+		if z := &doc.Zones[i]; z.File != "" {
+			z.FileText = string(src.Files[z.File])
+		}
+	}
+	validateDocument(p, doc, src)
+	return doc
+}

@@ -1,0 +1,126 @@
+package config
+
+import (
+	"errors"
+	"fmt"
+)
+
+// Limits of a document.
+const (
+	MaxZones          = 100_000
+	MaxSites          = 2048
+	MaxMonitors       = 50_000
+	MaxServices       = 100_000
+	MaxVirtualServers = 100_000
+	MaxDomains        = 100_000
+	MaxLocations      = 1_000_000
+	// MaxMembers is how many members one virtual server can have.
+	MaxMembers = 512
+	// MaxServiceMonitors is how many monitors one service can be bound to.
+	MaxServiceMonitors = 64
+	// MaxBackupAddresses is how many backup addresses one domain can have.
+	MaxBackupAddresses = 16
+	// MaxNameservers is how many nameservers one zone can have.
+	MaxNameservers = 32
+	// MaxBackupDepth is how many backups can follow each other.
+	MaxBackupDepth = 10
+)
+
+// checker validates a document as a whole. The indexes hold the first object of each name.
+type checker struct {
+	page *page
+	doc  *Document
+	src  Source
+
+	sites    map[string]int
+	monitors map[string]int
+	services map[string]int
+	servers  map[string]int
+	zones    map[string]*zoneFacts // by canonical name
+	domains  map[string]bool       // canonical; made when first asked for
+}
+
+// validateDocument reports everything that is wrong with a decoded document, or suspicious.
+func validateDocument(p *page, doc *Document, src Source) {
+	c := &checker{page: p, doc: doc, src: src}
+	c.sites = index(c, "sites", doc.Sites, func(s *Site) string { return s.Name }, MaxSites)
+	c.monitors = index(c, "monitors", doc.Monitors, func(m *Monitor) string { return m.Name }, MaxMonitors)
+	c.services = index(c, "services", doc.Services, func(s *Service) string { return s.Name }, MaxServices)
+	c.servers = index(c, "virtual_servers", doc.VirtualServers, func(v *VirtualServer) string { return v.Name }, MaxVirtualServers)
+	c.checkZones()
+	c.checkSites()
+	c.checkMonitors()
+	c.checkServices()
+	c.checkVirtualServers()
+	c.checkBackups()
+	c.checkDomains()
+	c.checkLocations()
+	c.checkSettings()
+	c.checkRelease()
+}
+
+// problem reports at a path; see page.problem.
+func (c *checker) problem(path string, code Code, hint, format string, args ...any) {
+	c.page.problem(path, code, hint, format, args...)
+}
+
+// limit reports a list that is too long.
+func (c *checker) limit(path, noun string, count, limit int) {
+	if count > limit {
+		c.problem(path, codeTooMany, "", "%d %s; the limit is %d", count, noun, limit)
+	}
+}
+
+// index checks the names of one kind of object and returns the position of each.
+func index[T any](c *checker, kind string, objects []T, name func(*T) string, limit int) map[string]int {
+	c.limit(at(kind), kind, len(objects), limit)
+	out := make(map[string]int, len(objects))
+	for i := range objects {
+		n := name(&objects[i])
+		if err := checkName(n); err != nil {
+			c.problem(at(kind, i, "name"), codeName, "names have letters, digits, '-', '_' and '.'", "%v", err)
+			continue
+		}
+		if first, taken := out[n]; taken {
+			c.problem(at(kind, i, "name"), codeDuplicateName, c.firstAt(at(kind, first, "name")), "the name %s is taken", quote(n))
+			continue
+		}
+		out[n] = i
+	}
+	return out
+}
+
+// firstAt is the hint that says where the other of two stands.
+func (c *checker) firstAt(path string) string {
+	n := c.page.nearestNode(path)
+	if n == nil {
+		return ""
+	}
+	return fmt.Sprintf("the other one is in line %d", n.line)
+}
+
+// nearestName is the spelling hint for a reference: the nearest of count names. There is none when the report is full, to
+// bound the work that a broken document can cause.
+func (c *checker) nearestName(word string, count int, name func(i int) string) string {
+	if c.page.report.full() {
+		return ""
+	}
+	known := make([]string, min(count, maxSpellings))
+	for i := range known {
+		known[i] = name(i)
+	}
+	return didYouMean(word, known, "")
+}
+
+// textProblem reports an error that may name a place inside a text value or a zone file.
+func (c *checker) textProblem(path string, file string, err error, fallback Code) {
+	var inText *zoneTextError
+	switch {
+	case !errors.As(err, &inText):
+		c.problem(path, fallback, "", "%v", err)
+	case file == "":
+		c.page.problemInText(path, inText.line, inText.token, inText.finding)
+	default:
+		c.inZoneFile(file, path, inText)
+	}
+}

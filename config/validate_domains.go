@@ -1,0 +1,134 @@
+package config
+
+import (
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/miekg/dns"
+)
+
+// shortTTLLimit is the TTL below which a warning says what it costs.
+const shortTTLLimit = Duration(5 * time.Second)
+
+// checkDomains checks every balanced name against the zones and the other names.
+func (c *checker) checkDomains() {
+	total := 0
+	seen := map[string]string{} // canonical name -> path of the first
+	for i := range c.doc.VirtualServers {
+		v := &c.doc.VirtualServers[i]
+		total += len(v.Domains)
+		for j := range v.Domains {
+			path := at("virtual_servers", i, "domains", j)
+			c.checkBackupAddresses(v, &v.Domains[j], path)
+			if ttl := v.Domains[j].TTL; ttl != nil {
+				c.shortTTL(path+"/ttl", *ttl)
+			}
+			name, err := CanonicalName(v.Domains[j].Name)
+			if err != nil {
+				c.problem(path+"/name", codeDomainName, "", "%v", err)
+				continue
+			}
+			if first, taken := seen[name]; taken {
+				c.problem(path+"/name", codeDuplicateDomain, c.firstAt(first+"/name"), "domain %s is balanced twice", quote(name))
+				continue
+			}
+			seen[name] = path
+			c.checkDomainInZone(i, name, path+"/name")
+		}
+	}
+	c.limit(at("virtual_servers"), "domains", total, MaxDomains)
+}
+
+func (c *checker) shortTTL(path string, ttl Duration) {
+	if ttl < shortTTLLimit && c.page.present(path) {
+		c.problem(path, codeWarnShortTTL, "resolvers will ask almost every time, and some keep answers longer anyway", "TTL %s is short", ttl)
+	}
+}
+
+func (c *checker) checkBackupAddresses(v *VirtualServer, d *Domain, path string) {
+	path += "/backup_addresses"
+	c.limit(path, "backup addresses", len(d.BackupAddresses), MaxBackupAddresses)
+	for i, a := range d.BackupAddresses {
+		if why := unusableAddress(a); why != "" && a.IsValid() {
+			c.problem(path+at(i), codeUnusableAddress, "", "%s %s", a, why)
+		}
+		if slices.Index(d.BackupAddresses, a) < i && a.IsValid() {
+			c.problem(path+at(i), codeBackupAddresses, "remove one of them", "backup address %s stands twice", a)
+		}
+	}
+	switch used := v.WhenAllDown == AnswerBackupAddress; {
+	case used && len(d.BackupAddresses) == 0:
+		c.problem(path, codeBackupAddresses, "add backup_addresses to this domain", "when_all_down is backup-address, but domain %s has no backup addresses", quote(d.Name))
+	case !used && len(d.BackupAddresses) > 0:
+		c.problem(path, codeWarnNoEffect, "set when_all_down: backup-address", "backup_addresses are not used with when_all_down: %s", v.WhenAllDown)
+	}
+}
+
+// checkDomainInZone checks one balanced name against the records of its zone.
+func (c *checker) checkDomainInZone(server int, name, path string) {
+	z := c.zoneOf(name)
+	if z == nil {
+		c.problem(path, codeOutsideZones, c.zoneHint(), "domain %s is in none of the zones", quote(name))
+		return
+	}
+	if owner, kind := z.delegation(name); owner != "" {
+		c.problem(path, codeBelowDelegation, "", "domain %s is not answered here: %s is %s in zone %s", quote(name), quote(owner), kind, quote(z.name))
+		return
+	}
+	for _, t := range []uint16{dns.TypeCNAME, dns.TypeDNAME} {
+		if z.has(name, t) {
+			c.problem(path, codeBalancedCNAME, "remove the record from the zone", "domain %s also has a %s record", quote(name), dns.TypeToString[t])
+			return
+		}
+	}
+	cname := c.answersWithName(server)
+	if cname && name == z.name {
+		c.problem(path, codeApexCNAME, "use members with addresses", "domain %s is the top of its zone and cannot be answered with a CNAME", quote(name))
+	}
+	var hidden []string
+	for t := range z.types[name] {
+		if cname || t == dns.TypeA || t == dns.TypeAAAA {
+			hidden = append(hidden, dns.TypeToString[t])
+		}
+	}
+	if len(hidden) > 0 && !(cname && name == z.name) {
+		slices.Sort(hidden)
+		c.problem(path, codeWarnShadowedRecords, "the balanced answer wins", "the zone's %s records of %s are hidden", strings.Join(hidden, ", "), quote(name))
+	}
+}
+
+func (c *checker) zoneHint() string {
+	const shown = 3
+	var names []string
+	for i := range c.doc.Zones[:min(shown, len(c.doc.Zones))] {
+		names = append(names, c.doc.Zones[i].Name)
+	}
+	switch {
+	case len(names) == 0:
+		return "add its zone to zones"
+	case len(c.doc.Zones) > shown:
+		return "the zones are " + strings.Join(names, ", ") + " and others"
+	case len(names) == 1:
+		return "the only zone is " + names[0]
+	}
+	return "the zones are " + strings.Join(names, ", ")
+}
+
+// answersWithName reports whether a virtual server or one of its backups has a member that is a CNAME.
+func (c *checker) answersWithName(server int) bool {
+	for range MaxBackupDepth + 1 {
+		v := &c.doc.VirtualServers[server]
+		for _, m := range v.Members {
+			if i, ok := c.services[m.Service]; ok && c.doc.Services[i].CNAME != "" {
+				return true
+			}
+		}
+		next, ok := c.servers[v.Backup]
+		if !ok {
+			return false
+		}
+		server = next
+	}
+	return false
+}

@@ -1,0 +1,92 @@
+package config
+
+import (
+	"net"
+	"net/netip"
+	"path/filepath"
+	"strings"
+)
+
+// maxExpectBody bounds the text looked for in a body: as much as is read of it.
+const maxExpectBody = 64 << 10
+
+func (c *checker) checkMonitors() {
+	for i := range c.doc.Monitors {
+		m := &c.doc.Monitors[i]
+		path := at("monitors", i)
+		c.checkTimeout(path, m.Interval, m.Timeout)
+		if m.Type != MonitorHTTP && m.Type != MonitorHTTPS && m.Type != "" && c.page.present(path+"/http") {
+			c.problem(path+"/http", codeWarnNoEffect, "remove it, or use type: http", "http settings have no effect on a %s monitor", m.Type)
+		}
+		if m.Type != MonitorHTTPS && m.Type != "" && c.page.present(path+"/tls") {
+			c.problem(path+"/tls", codeWarnNoEffect, "remove it, or use type: https", "tls settings have no effect on a %s monitor", m.Type)
+		}
+		c.checkHTTPProbe(&m.HTTP, path+"/http")
+		c.checkTLSProbe(&m.TLS, path+"/tls")
+	}
+}
+
+func (c *checker) checkHTTPProbe(h *HTTPProbe, path string) {
+	if !strings.HasPrefix(h.Path, "/") || strings.ContainsFunc(h.Path, notVisible) {
+		c.problem(path+"/path", codeHTTPProbe, "a path starts with / and has no spaces", "%s is not a request path", quote(h.Path))
+	}
+	if h.Method == "" || strings.Trim(h.Method, "ABCDEFGHIJKLMNOPQRSTUVWXYZ-") != "" {
+		c.problem(path+"/method", codeHTTPProbe, "write GET, HEAD, POST …", "%s is not a request method", quote(h.Method))
+	}
+	if h.Host != "" && !validHostHeader(h.Host) {
+		c.problem(path+"/host", codeHTTPProbe, "write www.example.com or www.example.com:8080", "%s is not a host", quote(h.Host))
+	}
+	if c.page.present(path+"/expect_status") && len(h.ExpectStatus) == 0 && !c.page.failed[path+"/expect_status"] {
+		c.problem(path+"/expect_status", codeEmptyList, "leave it out for 200-299", "no status would pass")
+	}
+	for i, s := range h.ExpectStatus {
+		if _, err := ParseStatusRange(s); err != nil {
+			c.problem(path+at("expect_status", i), codeExpectStatus, "", "%v", err)
+		}
+	}
+	if len(h.ExpectBody) > maxExpectBody {
+		c.problem(path+"/expect_body", codeHTTPProbe, "", "the text has %d bytes; only the first %d of a body are read", len(h.ExpectBody), maxExpectBody)
+	}
+}
+
+// notVisible reports what cannot stand in a request line: spaces, control characters, and all beyond ASCII.
+func notVisible(r rune) bool { return r <= ' ' || r >= 0x7F }
+
+// validHostHeader accepts a host name or address with an optional port (RFC 9110 section 7.2).
+func validHostHeader(s string) bool {
+	host := s
+	if _, err := netip.ParseAddr(s); err != nil && strings.Contains(s, ":") {
+		h, port, err := net.SplitHostPort(s)
+		if err != nil {
+			return false
+		}
+		if _, err := parsePort(port); err != nil {
+			return false
+		}
+		host = h
+	}
+	return validHost(host)
+}
+
+func validHost(s string) bool {
+	if _, err := netip.ParseAddr(s); err == nil {
+		return true
+	}
+	_, err := canonicalHost(s)
+	return err == nil
+}
+
+func (c *checker) checkTLSProbe(t *TLSProbe, path string) {
+	if t.ServerName != "" && !validHost(t.ServerName) {
+		c.problem(path+"/server_name", codeProbeTLS, "", "%s is not a host name", quote(t.ServerName))
+	}
+	if t.CAFile == "" {
+		return
+	}
+	if !filepath.IsAbs(t.CAFile) {
+		c.problem(path+"/ca_file", codeProbeTLS, "the document is shared: every site reads the same path", "%s is not an absolute path", quote(t.CAFile))
+	}
+	if !t.Verify {
+		c.problem(path+"/ca_file", codeWarnNoEffect, "", "ca_file has no effect with verify: false")
+	}
+}

@@ -1,0 +1,139 @@
+package config
+
+import (
+	"net/netip"
+	"strings"
+)
+
+// maxNSID bounds the name server identifier, so that it never decides whether an answer fits.
+const maxNSID = 128
+
+// nodeChecker validates a node file by itself: without its document and without the files it names.
+type nodeChecker struct {
+	page *page
+	node *Node
+}
+
+func validateNode(p *page, n *Node) {
+	c := nodeChecker{page: p, node: n}
+	if err := checkName(n.Site); err != nil {
+		c.page.problem("/site", codeName, "the name of this node's site in the GSLB document", "%v", err)
+	}
+	if n.DataDir == "" {
+		c.page.problem("/data_dir", codeNodeDataDir, "write data_dir: /var/lib/fairlead", "the data directory is empty")
+	}
+	c.checkSource()
+	c.checkDNS()
+	c.checkMEP()
+	c.checkAPI()
+	c.checkRelease()
+}
+
+func (c *nodeChecker) checkSource() {
+	switch s := c.node.Config; {
+	case s.Seed == "" && s.Follow == "":
+		c.page.problem("/config", codeNodeSource, "add seed: or follow: with the path of the GSLB document", "the node has no GSLB document")
+	case s.Seed != "" && s.Follow != "":
+		c.page.problem("/config/follow", codeNodeSource, "seed is read once, follow is the truth at every start: keep one", "seed and follow exclude each other")
+	}
+}
+
+func (c *nodeChecker) checkDNS() {
+	dns := &c.node.DNS
+	if len(dns.Listen) == 0 {
+		c.page.problem("/dns/listen", codeEmptyList, `write listen: ["0.0.0.0:53", "[::]:53"]`, "the DNS server listens nowhere")
+	}
+	seen := map[netip.AddrPort]bool{}
+	for i, text := range dns.Listen {
+		path := at("dns", "listen", i)
+		address, ok := c.listen(path, text)
+		if ok && seen[address] {
+			c.page.problem(path, codeNodeListen, "remove one of them", "%s stands twice", quote(text))
+		}
+		seen[address] = true
+	}
+	if len(dns.NSID) > maxNSID {
+		c.page.problem("/dns/nsid", codeNodeNSID, "", "the NSID has %d bytes; the limit is %d", len(dns.NSID), maxNSID)
+	}
+	for i, text := range dns.RateLimit.Exempt {
+		if _, err := netip.ParsePrefix(text); err != nil {
+			if _, err := netip.ParseAddr(text); err != nil {
+				c.page.problem(at("dns", "rate_limit", "exempt", i), codeNodeExempt, "write 192.0.2.0/24", "%s is not a prefix or address", quote(text))
+			}
+		}
+	}
+}
+
+// listen checks an address to listen on: IP:port, or :port for every address of the machine.
+func (c *nodeChecker) listen(path, text string) (netip.AddrPort, bool) {
+	full := text
+	if strings.HasPrefix(text, ":") {
+		full = "[::]" + text
+	}
+	address, err := netip.ParseAddrPort(full)
+	if err != nil || address.Addr().IsMulticast() {
+		hint := "write 192.0.2.1:53, [2001:db8::1]:53 or :53"
+		if _, err := netip.ParseAddr(text); err == nil {
+			hint = "add the port"
+		}
+		c.page.problem(path, codeNodeListen, hint, "%s is not an address with a port to listen on", quote(text))
+		return netip.AddrPort{}, false
+	}
+	return address, true
+}
+
+func (c *nodeChecker) checkMEP() {
+	mep := &c.node.MEP
+	if mep.Listen != "" {
+		c.listen("/mep/listen", mep.Listen)
+	}
+	files := []struct{ key, value string }{{"cert", mep.TLS.Cert}, {"key", mep.TLS.Key}, {"ca", mep.TLS.CA}}
+	var missing []string
+	for _, f := range files {
+		if f.value == "" {
+			missing = append(missing, f.key)
+		}
+	}
+	switch {
+	case mep.Insecure && len(missing) < len(files):
+		c.page.problem("/mep/insecure", codeNodeMEPIdentity, "remove one of them", "insecure: true and tls exclude each other")
+	case mep.Insecure && mep.Listen != "":
+		c.page.problem("/mep/insecure", codeWarnInsecure, "for a lab only; use tls: {cert, key, ca}", "sites exchange metrics in the clear, and anyone can speak as a site")
+	case mep.Insecure:
+	case len(missing) == len(files) && mep.Listen == "":
+	case len(missing) > 0:
+		c.page.problem("/mep/tls", codeNodeMEPIdentity, "add tls: {cert: …, key: …, ca: …}, or insecure: true in a lab", "the MEP identity lacks %s", strings.Join(missing, ", "))
+	}
+}
+
+func (c *nodeChecker) checkAPI() {
+	api := &c.node.API
+	address, ok := c.listen("/api/listen", api.Listen)
+	if ok && !address.Addr().Unmap().IsLoopback() {
+		c.page.problem("/api/listen", codeNodeNotAvailable, "write 127.0.0.1:8053, and reach it through a tunnel", "an API that is not on loopback (%s) is not available in this release", quote(api.Listen))
+	}
+	if api.TLS != (NodeAPITLS{}) {
+		c.page.problem("/api/tls", codeNodeNotAvailable, "", "TLS for the API is not available in this release")
+	}
+}
+
+// checkRelease refuses or warns of what the node file can say but this release cannot do.
+func (c *nodeChecker) checkRelease() {
+	n := c.node
+	if n.DNS.TLS != nil {
+		c.page.problem("/dns/tls", codeNodeNotAvailable, "", "DNS over TLS is not available in this release")
+	}
+	if n.DNS.HTTPS != nil {
+		c.page.problem("/dns/https", codeNodeNotAvailable, "", "DNS over HTTPS is not available in this release")
+	}
+	c.noEffectYet("/dns/cookies", n.DNS.Cookies, "DNS cookies have")
+	c.noEffectYet("/dns/rate_limit/responses_per_second", n.DNS.RateLimit.ResponsesPerSecond > 0, "rate limiting has")
+	c.noEffectYet("/geoip/databases", len(n.GeoIP.Databases) > 0, "location databases have")
+	c.noEffectYet("/api/tokens_file", n.API.TokensFile != "", "API tokens have")
+}
+
+func (c *nodeChecker) noEffectYet(path string, set bool, what string) {
+	if set {
+		c.page.problem(path, codeWarnNotInThisRelease, "", "%s no effect in this release", what)
+	}
+}

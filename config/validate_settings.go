@@ -1,0 +1,27 @@
+package config
+
+import "slices"
+
+// keepaliveIntervals is how many metrics intervals the keepalive timeout must cover, so that one lost frame ends nothing.
+const keepaliveIntervals = 3
+
+// probeKinds are the words of probe_order, in the order of the default.
+func probeKinds() []string { return []string{"ping", "dns", "tcp"} }
+
+func (c *checker) checkSettings() {
+	mep := &c.doc.Settings.MEP
+	const path = "/settings/mep/keepalive_timeout"
+	if least := keepaliveIntervals * mep.MetricsInterval; mep.KeepaliveTimeout < least {
+		c.problem(path, codeKeepaliveTimeout, "set at least "+least.String(), "keepalive_timeout %s is below three times metrics_interval (%s)",
+			mep.KeepaliveTimeout, mep.MetricsInterval)
+	}
+	order := c.doc.Settings.LDNS.ProbeOrder
+	for i, kind := range order {
+		path := at("settings", "ldns", "probe_order", i)
+		if !slices.Contains(probeKinds(), kind) {
+			c.problem(path, codeProbeKind, didYouMean(kind, probeKinds(), oneOf(probeKinds())), "unknown probe %s", quote(kind))
+		} else if slices.Index(order, kind) < i {
+			c.problem(path, codeProbeKind, "remove one of them", "probe %s stands twice", quote(kind))
+		}
+	}
+}

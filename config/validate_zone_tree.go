@@ -1,0 +1,84 @@
+package config
+
+import (
+	"strings"
+
+	"github.com/miekg/dns"
+)
+
+// zoneOf returns the facts of the longest zone that encloses a canonical name, or nil.
+func (c *checker) zoneOf(name string) *zoneFacts {
+	for rest := name; rest != ""; {
+		if z := c.zones[rest]; z != nil {
+			return z
+		}
+		rest = parentName(rest)
+	}
+	return nil
+}
+
+// parentName drops the first label of a canonical name; "" above the last one.
+func parentName(name string) string {
+	_, rest, _ := strings.Cut(name, ".")
+	return rest
+}
+
+// checkNesting warns of a zone inside another that does not delegate it: outside these servers it cannot be found.
+func (c *checker) checkNesting() {
+	for i := range c.doc.Zones {
+		name, err := canonicalHost(c.doc.Zones[i].Name)
+		if err != nil || c.zones[name] == nil || c.zones[name].index != i {
+			continue
+		}
+		outer := c.zoneOf(parentName(name))
+		if outer == nil || outer.has(name, dns.TypeNS) {
+			continue
+		}
+		c.problem(at("zones", i, "name"), codeWarnNestedZone, "add NS records for it to "+quote(outer.name),
+			"zone %s lies inside %s, which does not delegate it", quote(name), quote(outer.name))
+	}
+}
+
+// checkNameserverAddresses warns of nameservers that resolvers cannot reach because the zone itself must hold their address.
+func (c *checker) checkNameserverAddresses(z *Zone, path string, facts *zoneFacts) {
+	for i, ns := range z.Nameservers {
+		name, err := canonicalHost(ns)
+		if err != nil || !inZone(name, facts.name) {
+			continue
+		}
+		if facts.has(name, dns.TypeA) || facts.has(name, dns.TypeAAAA) || c.isDomain(name) {
+			continue
+		}
+		c.problem(path+at("nameservers", i), codeWarnNameserver, "add an A or AAAA record to records",
+			"nameserver %s is inside the zone but has no address there", quote(ns))
+	}
+}
+
+// isDomain reports whether a canonical name is balanced.
+func (c *checker) isDomain(name string) bool {
+	if c.domains == nil {
+		c.domains = map[string]bool{}
+		for i := range c.doc.VirtualServers {
+			for j := range c.doc.VirtualServers[i].Domains {
+				if d, err := CanonicalName(c.doc.VirtualServers[i].Domains[j].Name); err == nil {
+					c.domains[d] = true
+				}
+			}
+		}
+	}
+	return c.domains[name]
+}
+
+// delegation returns the name at or above a canonical name, below the top of the zone, that has NS or DNAME records: what
+// is there belongs to other servers.
+func (z *zoneFacts) delegation(name string) (owner, kind string) {
+	for at := name; at != z.name && at != ""; at = parentName(at) {
+		if z.has(at, dns.TypeNS) {
+			return at, "delegated"
+		}
+		if at != name && z.has(at, dns.TypeDNAME) {
+			return at, "redirected by a DNAME"
+		}
+	}
+	return "", ""
+}

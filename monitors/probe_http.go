@@ -49,8 +49,8 @@ func (p *prober) askHTTP(ctx context.Context, t Target) (answer, error) {
 	stop := context.AfterFunc(ctx, func() { conn.SetDeadline(time.Unix(1, 0)) })
 	defer stop()
 
-	limited := &io.LimitedReader{R: conn, N: maxHeadBytes}
-	resp, first, err := exchange(conn, bufio.NewReader(limited), limited, req)
+	in := &boundedReader{r: conn, left: maxHeadBytes}
+	resp, first, err := exchange(conn, in, req)
 	if err != nil {
 		return answer{first: first}, err
 	}
@@ -59,7 +59,7 @@ func (p *prober) askHTTP(ctx context.Context, t Target) (answer, error) {
 		return got, fmt.Errorf("status %d, want %s", resp.StatusCode, passing)
 	}
 	if want := t.Monitor.HTTP.ExpectBody; want != "" {
-		limited.N = maxWireBytes
+		in.left = maxWireBytes
 		return got, expectBody(resp.Body, want)
 	}
 	return got, nil
@@ -113,9 +113,31 @@ func hostHeader(a netip.AddrPort, standard uint16) string {
 	return a.Addr().String()
 }
 
+// boundedReader reads at most left bytes of r and remembers what ended it.
+type boundedReader struct {
+	r    io.Reader
+	left int
+	err  error
+}
+
+// errTooLong reads as what it means for a body; exchange has words of its own for a head.
+var errTooLong = fmt.Errorf("body above %d MiB on the wire", maxWireBytes>>20)
+
+func (b *boundedReader) Read(p []byte) (int, error) {
+	if b.left <= 0 {
+		b.err = errTooLong
+		return 0, b.err
+	}
+	n, err := b.r.Read(p[:min(len(p), b.left)])
+	b.left -= n
+	b.err = err
+	return n, err
+}
+
 // exchange sends req and reads the head of the final response. Informational responses (RFC 9110 15.2) are passed over;
-// all heads together are bounded by limited.
-func exchange(w io.Writer, r *bufio.Reader, limited *io.LimitedReader, req *http.Request) (*http.Response, time.Time, error) {
+// in bounds all heads together.
+func exchange(w io.Writer, in *boundedReader, req *http.Request) (*http.Response, time.Time, error) {
+	r := bufio.NewReader(in)
 	// A server may answer and close before it has read the request: the answer counts then, not the failed write.
 	writeErr := req.Write(w)
 	if _, err := r.Peek(1); err != nil {
@@ -125,10 +147,10 @@ func exchange(w io.Writer, r *bufio.Reader, limited *io.LimitedReader, req *http
 	for {
 		resp, err := http.ReadResponse(r, req)
 		switch {
-		case err != nil && limited.N <= 0:
+		case err != nil && errors.Is(in.err, errTooLong):
 			return nil, first, fmt.Errorf("headers above %d KiB", maxHeadBytes>>10)
-		case err != nil:
-			return nil, first, &stageError{stageHead, err}
+		case err != nil: // a line that was cut off looks malformed: what cut it off says more
+			return nil, first, &stageError{stageHead, cmp.Or(in.err, err)}
 		case resp.StatusCode >= 200 || resp.StatusCode == http.StatusSwitchingProtocols:
 			return resp, first, nil
 		}

@@ -1,0 +1,101 @@
+package adns
+
+import (
+	"net/netip"
+
+	"fairlead/gslb"
+
+	"github.com/miekg/dns"
+)
+
+// family returns the address family that a type asks for.
+func family(qtype uint16) gslb.Family {
+	switch qtype {
+	case dns.TypeA:
+		return gslb.IPv4
+	case dns.TypeAAAA:
+		return gslb.IPv6
+	}
+	return gslb.FamilyNone
+}
+
+// decides reports whether the question at a balanced name is gslb's to answer. Addresses always are; other types only
+// if the answer may be a CNAME, which stands for all types.
+func (r *resolution) decides(n *node) bool {
+	return family(r.q.Type) != gslb.FamilyNone || r.snapshot.GSLB.Plan.Domain(n.domain).HasCNAME
+}
+
+// decide answers from gslb's decision. It returns the target of a CNAME that is to be followed, or "".
+func (r *resolution) decide(n *node) (target string) {
+	plan := r.snapshot.GSLB.Plan
+	d := gslb.Decide(r.snapshot.GSLB, gslb.Query{Domain: n.domain, Family: family(r.q.Type), LDNS: r.q.LDNS,
+		Subnet: r.q.Subnet}, r.snapshot.Learned, r.now, r.trace)
+	if d.SubnetUsed {
+		// In a chain of several decisions the answer depends on the most specific one.
+		r.ans.Scope = max(r.ans.Scope, d.Scope)
+	}
+	before := len(r.ans.Answer)
+	switch d.Outcome {
+	case gslb.OutcomeServFail:
+		r.ans = Answer{Rcode: dns.RcodeServerFailure}
+		return ""
+	case gslb.OutcomeServices:
+		chosen := d.Services[:d.Count]
+		if len(chosen) > 0 {
+			if first := plan.Service(chosen[0]); first.CNAME != "" {
+				return r.answerName(first.CNAME, d.TTL)
+			}
+		}
+		for _, i := range chosen {
+			s := plan.Service(i)
+			r.answerAddress(before, s.Addr4, s.Addr6, d.TTL)
+		}
+	case gslb.OutcomeBackupAddresses:
+		domain := plan.Domain(n.domain)
+		for _, a := range domain.Backup4 {
+			r.answerAddress(before, a, netip.Addr{}, d.TTL)
+		}
+		for _, a := range domain.Backup6 {
+			r.answerAddress(before, netip.Addr{}, a, d.TTL)
+		}
+	}
+	switch {
+	case len(r.ans.Answer) > before:
+	case r.q.Type == dns.TypeANY:
+		r.minimalAny()
+	default:
+		// Nothing of this family is not "no such name": resolvers would drop the other family with it (RFC 4074).
+		r.noData(n)
+	}
+	return ""
+}
+
+// answerName answers with a single CNAME and returns its target if that is to be followed.
+func (r *resolution) answerName(target string, ttl uint32) string {
+	r.ans.Answer = append(r.ans.Answer, &dns.CNAME{Hdr: r.header(dns.TypeCNAME, ttl), Target: target})
+	if r.q.Type == dns.TypeCNAME || r.q.Type == dns.TypeANY {
+		return ""
+	}
+	return target
+}
+
+// answerAddress adds the address of the family that was asked for, if there is one and it is not there yet. The set
+// starts at index start of the answer.
+func (r *resolution) answerAddress(start int, a4, a6 netip.Addr, ttl uint32) {
+	switch {
+	case r.q.Type == dns.TypeA && a4.IsValid():
+		for _, rr := range r.ans.Answer[start:] {
+			if have, ok := netip.AddrFromSlice(rr.(*dns.A).A); ok && have == a4 {
+				return
+			}
+		}
+		r.ans.Answer = append(r.ans.Answer, &dns.A{Hdr: r.header(dns.TypeA, ttl), A: a4.AsSlice()})
+	case r.q.Type == dns.TypeAAAA && a6.IsValid():
+		for _, rr := range r.ans.Answer[start:] {
+			if have, ok := netip.AddrFromSlice(rr.(*dns.AAAA).AAAA); ok && have == a6 {
+				return
+			}
+		}
+		r.ans.Answer = append(r.ans.Answer, &dns.AAAA{Hdr: r.header(dns.TypeAAAA, ttl), AAAA: a6.AsSlice()})
+	}
+}

@@ -1,0 +1,149 @@
+package adns
+
+import (
+	"encoding/binary"
+	"encoding/hex"
+	"net/netip"
+
+	"github.com/miekg/dns"
+)
+
+const (
+	minUDPPayload = 512  // RFC 1035 section 4.2.1, and what a smaller advertisement counts as (RFC 6891 section 6.2.3)
+	maxUDPPayload = 1232 // passes any path without fragments (RFC 9715)
+
+	optionHeaderOctets = 4
+	// maxNSID keeps question and OPT together below minUDPPayload, so that a truncated response always fits.
+	maxNSID = 128
+	// maxErrorText bounds the text of an extended error.
+	maxErrorText = 40
+)
+
+// opt is what a query's OPT record says (RFC 6891).
+type opt struct {
+	present   bool
+	malformed bool // its options; never set for another version, whose options are not ours to read
+	size      uint16
+	version   uint8
+	do        bool
+	nsid      bool // asked for
+	subnet    subnet
+}
+
+// subnet is an EDNS Client Subnet option as it came (RFC 7871 section 6).
+type subnet struct {
+	present bool
+	prefix  netip.Prefix
+	data    []byte // option data, to be echoed bit for bit but for SCOPE
+}
+
+// parse reads the parts of an OPT record: class, TTL and data. The data must be complete.
+func (o *opt) parse(class uint16, ttl uint32, data []byte) {
+	o.present = true
+	o.size = class
+	o.version = uint8(ttl >> 16)
+	o.do = ttl&0x8000 != 0
+	if o.version != 0 {
+		return
+	}
+	for len(data) > 0 {
+		if len(data) < optionHeaderOctets {
+			o.malformed = true
+			return
+		}
+		code, length := binary.BigEndian.Uint16(data), int(binary.BigEndian.Uint16(data[2:]))
+		if data = data[optionHeaderOctets:]; length > len(data) {
+			o.malformed = true
+			return
+		}
+		switch code {
+		case dns.EDNS0NSID:
+			o.nsid = true // what the query carries in it does not matter (RFC 5001 section 2.1)
+		case dns.EDNS0SUBNET:
+			// Two subnets contradict each other.
+			if o.subnet.present || !o.subnet.parse(data[:length]) {
+				o.malformed = true
+			}
+		}
+		data = data[length:]
+	}
+}
+
+// parse reads option data and reports whether it is well formed:
+//
+//	FAMILY(16) SOURCE PREFIX-LENGTH(8) SCOPE PREFIX-LENGTH(8) ADDRESS...
+//
+// ADDRESS has exactly as many octets as SOURCE needs, bits past SOURCE are 0, and SCOPE is 0 in queries.
+func (s *subnet) parse(data []byte) bool {
+	if len(data) < 4 {
+		return false
+	}
+	family, source, scope, address := binary.BigEndian.Uint16(data), int(data[2]), data[3], data[4:]
+	var ip netip.Addr
+	switch family {
+	case 1:
+		var a [4]byte
+		copy(a[:], address)
+		ip = netip.AddrFrom4(a)
+	case 2:
+		var a [16]byte
+		copy(a[:], address)
+		ip = netip.AddrFrom16(a)
+	default:
+		return false
+	}
+	if scope != 0 || source > ip.BitLen() || len(address) != (source+7)/8 {
+		return false
+	}
+	prefix := netip.PrefixFrom(ip, source)
+	if prefix.Masked().Addr() != ip {
+		return false
+	}
+	s.present, s.prefix, s.data = true, prefix, data
+	return true
+}
+
+// limit is the most octets a response over UDP may have.
+func (o *opt) limit() int {
+	if !o.present {
+		return minUDPPayload
+	}
+	return int(max(minUDPPayload, min(o.size, maxUDPPayload)))
+}
+
+// optReply is what a response's OPT says besides what it copies from the query.
+type optReply struct {
+	scope uint8
+	nsid  string // hexadecimal; "" sends none
+	ede   ExtendedError
+	bare  bool // no options: the query's could not be read
+}
+
+// reply makes the OPT of a response. The only flag that comes back is DO (RFC 3225); unknown options are ignored.
+func (o *opt) reply(with optReply) *dns.OPT {
+	r := &dns.OPT{Hdr: dns.RR_Header{Name: ".", Rrtype: dns.TypeOPT, Class: maxUDPPayload}}
+	if o.do {
+		r.SetDo()
+	}
+	if with.bare {
+		return r
+	}
+	if o.subnet.present {
+		data := append([]byte(nil), o.subnet.data...)
+		if data[3] = with.scope; o.subnet.prefix.Bits() == 0 {
+			data[3] = 0 // RFC 7871 section 7.2.1
+		}
+		r.Option = append(r.Option, &dns.EDNS0_LOCAL{Code: dns.EDNS0SUBNET, Data: data})
+	}
+	if o.nsid && with.nsid != "" {
+		r.Option = append(r.Option, &dns.EDNS0_NSID{Code: dns.EDNS0NSID, Nsid: with.nsid})
+	}
+	if with.ede.Code != 0 {
+		text := with.ede.Text[:min(len(with.ede.Text), maxErrorText)]
+		r.Option = append(r.Option, &dns.EDNS0_EDE{InfoCode: with.ede.Code, ExtraText: text})
+	}
+	return r
+}
+
+// hexNSID returns the form that miekg/dns wants an identifier in.
+func hexNSID(id string) string { return hex.EncodeToString([]byte(id)) }

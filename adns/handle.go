@@ -1,0 +1,160 @@
+package adns
+
+import (
+	"encoding/binary"
+	"net/netip"
+	"runtime/debug"
+
+	"github.com/miekg/dns"
+	"go.uber.org/zap"
+)
+
+// Transport is how a request came.
+type Transport uint8
+
+// Transports.
+const (
+	UDP Transport = iota
+	TCP
+	numTransports
+)
+
+// String returns the transport's name in lower case.
+func (t Transport) String() string {
+	if t == TCP {
+		return "tcp"
+	}
+	return "udp"
+}
+
+// response is what is sent back, before it is bytes.
+type response struct {
+	rcode  int
+	answer Answer
+	opt    optReply
+}
+
+// Handle answers one request: the bytes of one message, without TCP's length. A nil result means silence. The result
+// lies in out if out's capacity is large enough, else it is allocated; request and out must not overlap, and request is
+// not kept. A panic becomes SERVFAIL. Safe for concurrent use, also before Run and after it.
+func (s *Server) Handle(request []byte, from netip.AddrPort, transport Transport, out []byte) (wire []byte) {
+	s.counters.queries[transport].Add(1)
+	defer func() {
+		if p := recover(); p != nil {
+			wire = s.panicked(request, p)
+		}
+	}()
+	verdict := judgeHeader(request)
+	if verdict.silent {
+		s.counters.dropped.Add(1)
+		return nil
+	}
+	var q query
+	q.parse(request)
+	if verdict.accepted() {
+		verdict = judgeMessage(&q)
+	}
+	var r response
+	if verdict.accepted() {
+		r = s.respond(&q, from.Addr())
+	} else {
+		r = response{rcode: verdict.rcode, opt: optReply{bare: true}}
+	}
+	wire, rcode := s.encode(request, &q, &r, transport, out)
+	s.counters.countRcode(rcode)
+	return wire
+}
+
+// respond asks the snapshot.
+func (s *Server) respond(q *query, from netip.Addr) response {
+	snapshot := s.snapshot()
+	if snapshot == nil {
+		return response{rcode: dns.RcodeServerFailure, opt: optReply{nsid: s.nsid,
+			ede: ExtendedError{Code: dns.ExtendedErrorCodeNotReady}}}
+	}
+	answer := snapshot.resolve(q.key, Question{
+		Name:   q.name(),
+		Type:   q.qtype,
+		Class:  q.qclass,
+		LDNS:   from.Unmap().WithZone(""),
+		Subnet: q.opt.subnet.prefix,
+	}, s.now(), nil)
+	return response{rcode: answer.Rcode, answer: answer,
+		opt: optReply{scope: answer.Scope, nsid: s.nsid, ede: answer.EDE}}
+}
+
+// encode writes the response, truncated if it is larger than the client takes, and returns its rcode too, because data
+// that cannot be written becomes SERVFAIL.
+func (s *Server) encode(request []byte, q *query, r *response, transport Transport, out []byte) ([]byte, int) {
+	limit := maxWireOctets
+	if transport == UDP {
+		limit = q.opt.limit()
+	}
+	m := s.message(request, q, r)
+	wire, err := m.PackBuffer(out[:cap(out)])
+	if err == nil && len(wire) <= limit {
+		return wire, r.rcode
+	}
+	var rest []dns.RR
+	if q.opt.present {
+		rest = m.Extra[len(m.Extra)-1:]
+	}
+	if err == nil && transport == UDP {
+		m.Truncated = true
+		s.counters.truncated.Add(1)
+	} else {
+		m.Authoritative, m.Rcode = false, dns.RcodeServerFailure
+		s.counters.unencodable.Add(1)
+	}
+	// No part of a record set is sent: one that is cut looks complete (RFC 2181 section 9).
+	m.Answer, m.Ns, m.Extra = nil, nil, rest
+	if wire, err = m.PackBuffer(out[:cap(out)]); err != nil {
+		return headerOnly(request, dns.RcodeServerFailure), dns.RcodeServerFailure
+	}
+	return wire, m.Rcode
+}
+
+// message puts the response's parts together. Of the query's flags only RD comes back.
+func (s *Server) message(request []byte, q *query, r *response) *dns.Msg {
+	flags := binary.BigEndian.Uint16(request[2:])
+	m := &dns.Msg{Compress: true, MsgHdr: dns.MsgHdr{
+		Id:               binary.BigEndian.Uint16(request),
+		Response:         true,
+		Opcode:           int(flags >> opcodeShift & opcodeMask),
+		Authoritative:    r.answer.Authoritative,
+		RecursionDesired: flags&flagRecursionDesired != 0,
+		Rcode:            r.rcode,
+	}}
+	if q.question != nil {
+		m.Question = []dns.Question{{Name: q.name(), Qtype: q.qtype, Qclass: q.qclass}}
+	}
+	m.Answer, m.Ns, m.Extra = r.answer.Answer, r.answer.Authority, r.answer.Additional
+	if q.opt.present {
+		m.Extra = append(m.Extra[:len(m.Extra):len(m.Extra)], q.opt.reply(r.opt))
+	}
+	return m
+}
+
+// panicked turns a panic into a SERVFAIL that needs nothing but the header. The log is limited, because whoever found
+// the packet can send it as often as they like.
+func (s *Server) panicked(request []byte, p any) []byte {
+	s.counters.panics.Add(1)
+	s.counters.countRcode(dns.RcodeServerFailure)
+	if now := s.now().UnixNano(); s.panicLogged.allow(now, panicLogInterval) {
+		s.log.Error("dns_query_panic", zap.Any("panic", p), zap.Binary("request", request[:min(len(request), maxLoggedRequest)]),
+			zap.ByteString("stack", debug.Stack()))
+	}
+	if len(request) < headerOctets {
+		return nil
+	}
+	return headerOnly(request, dns.RcodeServerFailure)
+}
+
+// headerOnly returns a response without sections. rcode must be below 16.
+func headerOnly(request []byte, rcode int) []byte {
+	wire := make([]byte, headerOctets)
+	copy(wire, request[:4])
+	flags := binary.BigEndian.Uint16(request[2:]) & (opcodeMask<<opcodeShift | flagRecursionDesired)
+	binary.BigEndian.PutUint16(wire[2:], flags|flagResponse|uint16(rcode))
+	return wire
+}

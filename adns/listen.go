@@ -1,0 +1,172 @@
+package adns
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"net"
+	"net/netip"
+	"strconv"
+	"syscall"
+
+	"go.uber.org/zap"
+)
+
+const (
+	udpReceiveBuffer = 1 << 20 // octets; what the kernel allows of it rides out a burst
+	// portTries is how often port 0 is tried: the port that UDP got may be taken for TCP.
+	portTries = 16
+)
+
+// endpoint is one address with both of its sockets.
+type endpoint struct {
+	addr   netip.AddrPort
+	packet net.PacketConn
+	stream net.Listener
+}
+
+// Listen binds UDP and TCP on every address, or, when one fails, on none. Once it has succeeded, calling it again does
+// nothing.
+func (s *Server) Listen(ctx context.Context) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.state != stateNew {
+		return nil
+	}
+	addrs, err := parseListen(s.listen)
+	if err != nil {
+		return err
+	}
+	var endpoints []endpoint
+	for _, addr := range addrs {
+		e, err := s.bind(ctx, addr)
+		if err != nil {
+			return errors.Join(err, closeAll(endpoints))
+		}
+		endpoints = append(endpoints, e)
+	}
+	s.endpoints, s.state = endpoints, stateListening
+	for _, e := range endpoints {
+		s.log.Info("dns_listening", zap.Stringer("address", e.addr), zap.Int("workers", s.workers))
+	}
+	return nil
+}
+
+// parseListen reads the configured addresses.
+func parseListen(listen []string) ([]netip.AddrPort, error) {
+	if len(listen) == 0 {
+		return nil, errors.New("listen for DNS: no address is configured; give at least one, for example 0.0.0.0:53")
+	}
+	var addrs []netip.AddrPort
+	for _, text := range listen {
+		host, portText, err := net.SplitHostPort(text)
+		if err != nil {
+			return nil, fmt.Errorf("listen for DNS on %q: %w; write address:port, and [address]:port for IPv6", text, err)
+		}
+		port, err := strconv.ParseUint(portText, 10, 16)
+		if err != nil {
+			return nil, fmt.Errorf("listen for DNS on %q: %q is not a port number (0 to 65535)", text, portText)
+		}
+		if host == "" {
+			addrs = append(addrs, netip.AddrPortFrom(netip.IPv4Unspecified(), uint16(port)),
+				netip.AddrPortFrom(netip.IPv6Unspecified(), uint16(port)))
+			continue
+		}
+		ip, err := netip.ParseAddr(host)
+		if err != nil {
+			return nil, fmt.Errorf("listen for DNS on %q: %q is not an IP address; names are not looked up here", text, host)
+		}
+		addrs = append(addrs, netip.AddrPortFrom(ip.Unmap(), uint16(port)))
+	}
+	return addrs, nil
+}
+
+// bind opens both sockets of an address.
+func (s *Server) bind(ctx context.Context, addr netip.AddrPort) (endpoint, error) {
+	for try := 1; ; try++ {
+		e, err := s.bindOnce(ctx, addr)
+		if err == nil || addr.Port() != 0 || try == portTries || !errors.Is(err, syscall.EADDRINUSE) {
+			return e, err
+		}
+	}
+}
+
+// bindOnce opens UDP first and takes its port for TCP.
+func (s *Server) bindOnce(ctx context.Context, addr netip.AddrPort) (endpoint, error) {
+	family := "4"
+	if addr.Addr().Is6() {
+		family = "6" // such a socket takes IPv6 only, so that 0.0.0.0 and [::] can both be listened on
+	}
+	packet, err := s.listenPacket(ctx, "udp"+family, addr.String())
+	if err != nil {
+		return endpoint{}, bindError("UDP", addr, err)
+	}
+	if addr.Port() == 0 {
+		addr = netip.AddrPortFrom(addr.Addr(), addrPort(packet.LocalAddr()).Port())
+	}
+	stream, err := s.listenStream(ctx, "tcp"+family, addr.String())
+	if err != nil {
+		return endpoint{}, errors.Join(bindError("TCP", addr, err), packet.Close())
+	}
+	return endpoint{addr: addr, packet: packet, stream: stream}, nil
+}
+
+// bindError says which socket could not be had, why, and what to do.
+func bindError(protocol string, addr netip.AddrPort, err error) error {
+	advice := ""
+	switch {
+	case errors.Is(err, syscall.EADDRINUSE):
+		advice = fmt.Sprintf("; another program has this port (ss -lnp 'sport = :%d' shows which): stop it, or listen on another address",
+			addr.Port())
+	case errors.Is(err, fs.ErrPermission):
+		advice = "; ports below 1024 need a privilege: run as root, or give the binary CAP_NET_BIND_SERVICE"
+	case errors.Is(err, syscall.EADDRNOTAVAIL):
+		advice = "; this machine does not have the address: correct dns.listen, or add the address to an interface"
+	case errors.Is(err, syscall.EAFNOSUPPORT):
+		advice = "; this machine does not speak this address family: take the address out of dns.listen"
+	}
+	return fmt.Errorf("listen for DNS on %s %s: %w%s", protocol, addr, err, advice)
+}
+
+// closeAll closes the sockets of all endpoints.
+func closeAll(endpoints []endpoint) error {
+	var errs []error
+	for _, e := range endpoints {
+		errs = append(errs, e.packet.Close(), e.stream.Close())
+	}
+	return errors.Join(errs...)
+}
+
+// systemListenPacket opens a UDP socket whose responses are not subject to what others claim about the path's MTU.
+func systemListenPacket(ctx context.Context, network, address string) (net.PacketConn, error) {
+	lc := net.ListenConfig{Control: ignorePathMTU}
+	pc, err := lc.ListenPacket(ctx, network, address)
+	if err != nil {
+		return nil, err
+	}
+	if conn, ok := pc.(*net.UDPConn); ok {
+		_ = conn.SetReadBuffer(udpReceiveBuffer) // a smaller buffer serves as well, only not as long a burst
+	}
+	return pc, nil
+}
+
+// systemListenStream opens a TCP listener.
+func systemListenStream(ctx context.Context, network, address string) (net.Listener, error) {
+	var lc net.ListenConfig
+	return lc.Listen(ctx, network, address)
+}
+
+// addrPort returns the address in a net.Addr, the zero AddrPort when there is none.
+func addrPort(a net.Addr) netip.AddrPort {
+	switch a := a.(type) {
+	case *net.UDPAddr:
+		return a.AddrPort()
+	case *net.TCPAddr:
+		return a.AddrPort()
+	case nil:
+		return netip.AddrPort{}
+	}
+	parsed, _ := netip.ParseAddrPort(a.String())
+	return parsed
+}

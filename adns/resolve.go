@@ -1,0 +1,284 @@
+package adns
+
+import (
+	"fmt"
+	"net/netip"
+	"time"
+
+	"fairlead/gslb"
+
+	"github.com/miekg/dns"
+)
+
+// maxChainLinks is the most aliases (CNAME, or DNAME with its CNAME) one answer follows. A chain that is longer, or a
+// loop, ends with the answer so far: the resolver goes on by itself.
+const maxChainLinks = 8
+
+// Reasons of the name step that only this package gives; the others are gslb's. Like those they are part of the
+// interface.
+const (
+	ReasonRedirected   gslb.Reason = "dname-followed"
+	ReasonRefused      gslb.Reason = "question-refused"   // the class or type is not served
+	ReasonChainEnded   gslb.Reason = "alias-chain-ended"  // too many links, or a loop
+	ReasonAliasOutside gslb.Reason = "alias-outside-zone" // an alias points out of the zones
+)
+
+// Snapshot is all that an answer depends on. It is immutable but for Learned, which belongs to GSLB's Plan; Zones was
+// compiled with the same Plan. Safe for concurrent use.
+type Snapshot struct {
+	Generation uint64
+	Zones      *Zones
+	GSLB       *gslb.Snapshot
+	Learned    *gslb.Learned
+}
+
+// Question is a question and who asks.
+type Question struct {
+	Name  string // presentation form; its letters' case is kept in the answer
+	Type  uint16
+	Class uint16
+	// LDNS is the address the query came from, without a zone.
+	LDNS netip.Addr
+	// Subnet is the EDNS Client Subnet (RFC 7871), masked to its source prefix length; the zero Prefix when the query
+	// carried none. Of length 0 the resolver asks for an answer that is not tailored.
+	Subnet netip.Prefix
+}
+
+// Answer is a response without its EDNS part. Its records may be shared with others: they must not be written.
+type Answer struct {
+	Rcode         int
+	Authoritative bool // the AA bit
+	Answer        []dns.RR
+	Authority     []dns.RR
+	Additional    []dns.RR
+	// Scope is the SCOPE PREFIX-LENGTH of RFC 7871: how many bits of the Subnet the answer depends on. 0 when it does
+	// not, in negative answers, and in referrals.
+	Scope uint8
+	// EDE explains a refusal (RFC 8914). The zero value explains nothing.
+	EDE ExtendedError
+}
+
+// ExtendedError is an extended DNS error (RFC 8914). Code 0 ("other") stands for none.
+type ExtendedError struct {
+	Code uint16
+	Text string // at most maxErrorText octets
+}
+
+// resolution is the state of one Resolve. It lives on the stack.
+type resolution struct {
+	snapshot *Snapshot
+	q        Question
+	now      time.Time
+	trace    *gslb.Trace
+	owner    string // name under which records are answered: the question's, then each alias's target
+	key      key    // of owner
+	zone     *zone  // that owner is in
+	ans      Answer
+}
+
+// Resolve answers a question. It reads nothing but the snapshot and its arguments and writes nothing but Learned and
+// trace, which may be nil; equal arguments and an equal Learned give an equal Answer. Safe for concurrent use.
+func (s *Snapshot) Resolve(q Question, now time.Time, trace *gslb.Trace) Answer {
+	k, err := nameKey(q.Name)
+	if err != nil {
+		return Answer{Rcode: dns.RcodeFormatError}
+	}
+	q.Name = dns.Fqdn(q.Name)
+	return s.resolve(k, q, now, trace)
+}
+
+// resolve is Resolve for a caller that has the name's key already.
+func (s *Snapshot) resolve(k key, q Question, now time.Time, trace *gslb.Trace) Answer {
+	if v := judgeQuestion(q.Type, q.Class); !v.accepted() {
+		if trace != nil {
+			trace.Add(gslb.Entry{Step: gslb.StepName, Reason: ReasonRefused,
+				Detail: fmt.Sprintf("%s %s is answered with %s", dns.Class(q.Class), dns.Type(q.Type), rcodeName(v.rcode))})
+		}
+		return Answer{Rcode: v.rcode, EDE: v.ede}
+	}
+	r := resolution{snapshot: s, q: q, now: now, trace: trace, owner: q.Name, key: k}
+	r.run()
+	if len(r.ans.Answer) == 0 {
+		r.ans.Scope = 0 // RFC 7871 section 7.4: negative answers and referrals are everybody's
+	}
+	return r.ans
+}
+
+// run follows aliases from the question to the end of the chain.
+func (r *resolution) run() {
+	var seen [maxChainLinks + 1]key
+	for links := 0; ; links++ {
+		seen[links] = r.key
+		if r.zone = r.snapshot.Zones.find(r.key, r.q.Type); r.zone == nil {
+			r.outside(links)
+			return
+		}
+		target := r.step()
+		if target == "" {
+			return
+		}
+		k, err := nameKey(target)
+		if err != nil {
+			return // compiled names all have a key; a name from a DNAME was checked when it was made
+		}
+		ended := links == maxChainLinks
+		for _, earlier := range seen[:links+1] {
+			ended = ended || earlier == k
+		}
+		if ended {
+			r.note(ReasonChainEnded, target)
+			return
+		}
+		r.note(gslb.ReasonChased, target)
+		r.owner, r.key = target, k
+	}
+}
+
+// outside ends the chain at a name that is in none of the zones.
+func (r *resolution) outside(links int) {
+	if links > 0 {
+		r.note(ReasonAliasOutside, "")
+		return
+	}
+	r.note(gslb.ReasonNoZone, "")
+	r.ans.Rcode = dns.RcodeRefused
+	r.ans.EDE = ExtendedError{Code: dns.ExtendedErrorCodeNotAuthoritative}
+}
+
+// step answers r.owner from its zone. It returns the next name of an alias chain, or "" when the answer is complete.
+func (r *resolution) step() (target string) {
+	m := r.zone.lookup(r.key, r.q.Type)
+	// AA speaks of the first name of the answer (RFC 1035 section 4.1.1), so a referral at the end of a chain keeps it.
+	if m.kind != kindReferral {
+		r.ans.Authoritative = true
+	}
+	switch m.kind {
+	case kindReferral:
+		r.note(gslb.ReasonDelegated, m.node.name)
+		r.ans.Authority = m.node.find(dns.TypeNS)
+		r.ans.Additional = r.zone.glue(m.node)
+		return ""
+	case kindRedirect:
+		return r.redirect(m)
+	case kindNone:
+		r.note(gslb.ReasonNoSuchName, "")
+		r.ans.Rcode = dns.RcodeNameError
+		r.ans.Authority = r.zone.negative
+		return ""
+	}
+	if m.node.balanced && r.decides(m.node) {
+		r.note(gslb.ReasonBalanced, m.node.name)
+		return r.decide(m.node)
+	}
+	return r.static(m.node)
+}
+
+// static answers from a node's records.
+func (r *resolution) static(n *node) (target string) {
+	alias := n.find(dns.TypeCNAME)
+	switch {
+	case alias != nil:
+		r.note(gslb.ReasonStatic, n.name)
+		r.append(n.name, alias)
+		if r.q.Type == dns.TypeCNAME || r.q.Type == dns.TypeANY {
+			return ""
+		}
+		return alias[0].(*dns.CNAME).Target
+	case n.empty():
+		r.noData(n)
+	case r.q.Type == dns.TypeANY:
+		r.note(gslb.ReasonStatic, n.name)
+		r.minimalAny()
+	default:
+		records := n.find(r.q.Type)
+		if records == nil {
+			r.noData(n)
+			return ""
+		}
+		r.note(gslb.ReasonStatic, n.name)
+		r.append(n.name, records)
+	}
+	return ""
+}
+
+// redirect answers from a DNAME above the name: the DNAME and the CNAME made from it (RFC 6672 section 3.1).
+func (r *resolution) redirect(m match) (target string) {
+	r.note(ReasonRedirected, m.node.name)
+	records := m.node.find(dns.TypeDNAME)
+	dname := records[0].(*dns.DNAME)
+	to, err := nameKey(dname.Target)
+	if err != nil {
+		r.ans = Answer{Rcode: dns.RcodeServerFailure}
+		return ""
+	}
+	prefix := r.key[:len(r.key)-len(m.key)]
+	r.ans.Answer = append(r.ans.Answer, records...)
+	if len(prefix)+len(to) > maxNameOctets {
+		r.ans.Rcode = dns.RcodeYXDomain
+		return ""
+	}
+	target = (prefix + to).String()
+	r.ans.Answer = append(r.ans.Answer, &dns.CNAME{Hdr: r.header(dns.TypeCNAME, dname.Hdr.Ttl), Target: target})
+	if r.q.Type == dns.TypeCNAME || r.q.Type == dns.TypeANY {
+		return ""
+	}
+	return target
+}
+
+// noData ends the answer at a name that has nothing of the type.
+func (r *resolution) noData(n *node) {
+	r.note(gslb.ReasonNoSuchType, n.name)
+	r.ans.Authority = r.zone.negative
+}
+
+// minimalAny answers ANY with one synthesized record (RFC 8482 section 4.2).
+func (r *resolution) minimalAny() {
+	const ttl = 3600 // nothing depends on it; long, so that whoever asks ANY asks seldom
+	r.ans.Answer = append(r.ans.Answer, &dns.HINFO{Hdr: r.header(dns.TypeHINFO, ttl), Cpu: "RFC8482"})
+}
+
+// append adds the records of one set, which are owned by name, under the name that was asked for. Records are copied
+// only when the two are spelled differently: in case, or because a wildcard stands for the name.
+func (r *resolution) append(name string, records []dns.RR) {
+	if r.owner == name {
+		if r.ans.Answer == nil {
+			r.ans.Answer = records[:len(records):len(records)]
+			return
+		}
+		r.ans.Answer = append(r.ans.Answer, records...)
+		return
+	}
+	for _, rr := range records {
+		rr = dns.Copy(rr)
+		rr.Header().Name = r.owner
+		r.ans.Answer = append(r.ans.Answer, rr)
+	}
+}
+
+// header returns the header of a record made for this answer.
+func (r *resolution) header(rrtype uint16, ttl uint32) dns.RR_Header {
+	return dns.RR_Header{Name: r.owner, Rrtype: rrtype, Class: dns.ClassINET, Ttl: ttl}
+}
+
+// note traces what was found for r.owner; at is the name that it was found at, if that says more.
+func (r *resolution) note(reason gslb.Reason, at string) {
+	if r.trace == nil {
+		return
+	}
+	detail := r.owner
+	if at != "" && at != r.owner {
+		detail += " at " + at
+	}
+	if r.zone != nil {
+		detail += " in zone " + r.zone.name
+	}
+	r.trace.Add(gslb.Entry{Step: gslb.StepName, Reason: reason, Detail: detail})
+}
+
+// rcodeName returns an rcode's mnemonic.
+func rcodeName(rcode int) string {
+	if name, ok := dns.RcodeToString[rcode]; ok {
+		return name
+	}
+	return fmt.Sprintf("RCODE%d", rcode)
+}

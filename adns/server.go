@@ -1,0 +1,165 @@
+package adns
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/netip"
+	"runtime"
+	"sync"
+	"time"
+
+	"go.uber.org/zap"
+	"golang.org/x/sync/errgroup"
+)
+
+const (
+	// MaxWorkers bounds Options.Workers.
+	MaxWorkers = 256
+	// MaxListen bounds Options.Listen.
+	MaxListen = 64
+
+	panicLogInterval = time.Second
+	maxLoggedRequest = 512
+)
+
+// Options say what a Server is made of.
+type Options struct {
+	// Listen names the addresses to serve UDP and TCP on, as host:port with an IP address for a host. Without a host
+	// both families' wildcards are meant. Port 0 takes a free one, the same for UDP and TCP.
+	Listen []string
+	// Workers is the number of readers per UDP address. 0: one per CPU.
+	Workers int
+	// NSID identifies this server to who asks (RFC 5001); at most 128 octets. Empty: it is not told.
+	NSID string
+	// Snapshot returns what to answer from; it is called once per query, from many goroutines. Nil while there is
+	// nothing yet: queries are then answered with SERVFAIL.
+	Snapshot func() *Snapshot
+	// Now is the clock that decisions see. Nil: time.Now.
+	Now func() time.Time
+	// Logger gets transitions and rejections, never queries. Nil: none.
+	Logger *zap.Logger
+	// ListenPacket and ListenStream open sockets. Nil: the system's. Other packet connections than *net.UDPConn work,
+	// too; they answer from the address they are bound to.
+	ListenPacket func(ctx context.Context, network, address string) (net.PacketConn, error)
+	ListenStream func(ctx context.Context, network, address string) (net.Listener, error)
+}
+
+// Server is an authoritative DNS server over UDP and TCP. Listen, then Run, each once.
+type Server struct {
+	listen   []string
+	workers  int
+	nsid     string // hexadecimal
+	snapshot func() *Snapshot
+	now      func() time.Time
+	log      *zap.Logger
+
+	listenPacket func(ctx context.Context, network, address string) (net.PacketConn, error)
+	listenStream func(ctx context.Context, network, address string) (net.Listener, error)
+
+	counters    counters
+	panicLogged every
+	admitted    admission
+	buffers     sync.Pool // *[]byte of tcpOutOctets
+
+	mu        sync.Mutex
+	endpoints []endpoint
+	state     state
+}
+
+// state guards the order of Listen and Run.
+type state uint8
+
+const (
+	stateNew state = iota
+	stateListening
+	stateRunning
+)
+
+// New returns a server that listens nowhere yet.
+func New(o Options) (*Server, error) {
+	switch {
+	case o.Snapshot == nil:
+		return nil, errors.New("make DNS server: Snapshot is missing")
+	case o.Workers < 0 || o.Workers > MaxWorkers:
+		return nil, fmt.Errorf("make DNS server: %d workers; give 1 to %d, or 0 for one per CPU", o.Workers, MaxWorkers)
+	case len(o.Listen) > MaxListen:
+		return nil, fmt.Errorf("make DNS server: %d listen addresses; at most %d", len(o.Listen), MaxListen)
+	case len(o.NSID) > maxNSID:
+		return nil, fmt.Errorf("make DNS server: NSID has %d octets; at most %d", len(o.NSID), maxNSID)
+	}
+	s := &Server{
+		listen: o.Listen, workers: o.Workers, nsid: hexNSID(o.NSID), snapshot: o.Snapshot, now: o.Now, log: o.Logger,
+		listenPacket: o.ListenPacket, listenStream: o.ListenStream,
+	}
+	if s.workers == 0 {
+		s.workers = min(runtime.GOMAXPROCS(0), MaxWorkers)
+	}
+	if s.now == nil {
+		s.now = time.Now
+	}
+	if s.log == nil {
+		s.log = zap.NewNop()
+	}
+	if s.listenPacket == nil {
+		s.listenPacket = systemListenPacket
+	}
+	if s.listenStream == nil {
+		s.listenStream = systemListenStream
+	}
+	s.buffers.New = func() any {
+		b := make([]byte, tcpOutOctets)
+		return &b
+	}
+	return s, nil
+}
+
+// Addrs returns the addresses that are served, in the order of Options.Listen. Each is served over UDP and TCP. It is
+// empty before Listen.
+func (s *Server) Addrs() []netip.AddrPort {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	addrs := make([]netip.AddrPort, len(s.endpoints))
+	for i, e := range s.endpoints {
+		addrs[i] = e.addr
+	}
+	return addrs
+}
+
+// Run serves until ctx ends, then answers what it has read, closes all sockets and returns nil. It listens first if
+// Listen was not called. It returns an error only when it cannot serve.
+func (s *Server) Run(ctx context.Context) error {
+	if err := s.Listen(ctx); err != nil {
+		return err
+	}
+	s.mu.Lock()
+	if s.state != stateListening {
+		s.mu.Unlock()
+		return errors.New("run DNS server: it runs or ran already")
+	}
+	s.state = stateRunning
+	endpoints := s.endpoints
+	s.mu.Unlock()
+
+	group, ctx := errgroup.WithContext(ctx)
+	for _, e := range endpoints {
+		group.Go(func() error { return s.serveUDP(ctx, e.packet) })
+		group.Go(func() error { return s.serveTCP(ctx, e.stream) })
+	}
+	err := group.Wait()
+	s.log.Info("dns_stopped", zap.Error(err))
+	return err
+}
+
+// Close releases the sockets of a server that listens and will not Run.
+func (s *Server) Close() error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.state == stateRunning {
+		return errors.New("close DNS server: it is running; end the context of Run instead")
+	}
+	err := closeAll(s.endpoints)
+	s.endpoints, s.state = nil, stateNew
+	return err
+}

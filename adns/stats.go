@@ -1,0 +1,73 @@
+package adns
+
+import (
+	"sync/atomic"
+	"time"
+
+	"github.com/miekg/dns"
+)
+
+// maxRcode is the largest rcode that is sent: BADVERS.
+const maxRcode = dns.RcodeBadVers
+
+// Stats is sums since the server was made. TCPOpen alone is a gauge.
+type Stats struct {
+	Queries     [numTransports]uint64 // requests by Transport, answered or not
+	Rcodes      [maxRcode + 1]uint64  // responses by rcode
+	Truncated   uint64                // responses sent with TC
+	Dropped     uint64                // requests that deserve no answer: too short, or responses themselves
+	Unencodable uint64                // answers that became SERVFAIL because they fit into no message
+	Panics      uint64                // queries whose handling panicked; answered with SERVFAIL
+	ReadErrors  uint64                // UDP reads that failed
+	WriteErrors uint64                // responses that could not be sent
+
+	TCPAccepted     uint64 // connections taken
+	TCPRefused      uint64 // connections closed at once: a limit was reached
+	TCPTimeouts     uint64 // connections closed because a message took too long to come or to go
+	TCPAcceptErrors uint64 // accepts that failed, for example for want of file descriptors
+	TCPOpen         uint64 // connections open now
+}
+
+// counters is where Stats comes from.
+type counters struct {
+	queries                                 [numTransports]atomic.Uint64
+	rcodes                                  [maxRcode + 1]atomic.Uint64
+	truncated, dropped, unencodable, panics atomic.Uint64
+	readErrors, writeErrors                 atomic.Uint64
+	tcpAccepted, tcpRefused, tcpTimeouts    atomic.Uint64
+	tcpAcceptErrors                         atomic.Uint64
+}
+
+// countRcode counts one response.
+func (c *counters) countRcode(rcode int) {
+	if rcode >= 0 && rcode < len(c.rcodes) {
+		c.rcodes[rcode].Add(1)
+	}
+}
+
+// Stats returns the sums. Each is exact; together they are not one moment's. Safe for concurrent use.
+func (s *Server) Stats() Stats {
+	c := &s.counters
+	st := Stats{
+		Truncated: c.truncated.Load(), Dropped: c.dropped.Load(), Unencodable: c.unencodable.Load(),
+		Panics: c.panics.Load(), ReadErrors: c.readErrors.Load(), WriteErrors: c.writeErrors.Load(),
+		TCPAccepted: c.tcpAccepted.Load(), TCPRefused: c.tcpRefused.Load(), TCPTimeouts: c.tcpTimeouts.Load(),
+		TCPAcceptErrors: c.tcpAcceptErrors.Load(), TCPOpen: uint64(s.admitted.open()),
+	}
+	for i := range st.Queries {
+		st.Queries[i] = c.queries[i].Load()
+	}
+	for i := range st.Rcodes {
+		st.Rcodes[i] = c.rcodes[i].Load()
+	}
+	return st
+}
+
+// every lets one event pass per interval.
+type every struct{ last atomic.Int64 }
+
+// allow reports whether the event at now (nanoseconds) passes.
+func (e *every) allow(now int64, interval time.Duration) bool {
+	last := e.last.Load()
+	return (last == 0 || now-last >= int64(interval) || now < last) && e.last.CompareAndSwap(last, now)
+}

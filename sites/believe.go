@@ -1,0 +1,127 @@
+package sites
+
+import (
+	"fmt"
+	"time"
+
+	"fairlead/config"
+	"fairlead/gslb"
+	"fairlead/mep"
+)
+
+// belief is the conclusion from a service's evidence.
+type belief struct {
+	state              gslb.State
+	without4, without6 bool
+	reason, source     string
+	seen               time.Time // of the evidence that decided
+}
+
+// believe weighs a service's evidence:
+//
+//	monitors bound | session with the owner's site  | no session
+//	no             | the owner's report             | UNKNOWN for hold, then DOWN
+//	yes            | by the site's trigger_monitors | the monitors decide
+//
+// What the operator wants comes first; a service of the local site without monitors is assumed UP.
+func (t *Tracker) believe(e *evidence, now time.Time) belief {
+	switch e.service.State {
+	case config.ServiceDisabled:
+		return belief{state: gslb.Disabled, reason: "disabled by the operator", source: "operator", seen: now}
+	case config.ServiceDraining:
+		b := t.weigh(e, now)
+		if b.state == gslb.Up {
+			b.state, b.reason, b.source = gslb.Draining, "draining by the operator", "operator"
+		}
+		return b
+	}
+	return t.weigh(e, now)
+}
+
+// weigh is believe without the operator's wish.
+func (t *Tracker) weigh(e *evidence, now time.Time) belief {
+	monitored := len(e.service.Monitors) > 0
+	switch {
+	case e.service.Site == t.opts.Site && !monitored:
+		return belief{state: gslb.Up, reason: "no monitor is bound", source: "assumed", seen: now}
+	case e.service.Site == t.opts.Site:
+		return e.byMonitors()
+	}
+	s := t.sites[e.service.Site]
+	switch {
+	case s == nil || !s.up:
+		if monitored {
+			return e.byMonitors()
+		}
+		return t.unheard(e, s, now)
+	case e.report == nil:
+		if monitored {
+			return e.byMonitors()
+		}
+		return belief{state: gslb.Unknown, reason: fmt.Sprintf("site %s does not report it", e.service.Site), source: "mep " + e.service.Site, seen: s.since}
+	case !monitored:
+		return e.byReport()
+	}
+	return e.byTrigger()
+}
+
+// byTrigger settles who decides when there are both monitors and a report.
+func (e *evidence) byTrigger() belief {
+	switch e.trigger {
+	case config.TriggerMEPDown:
+		return e.byReport()
+	case config.TriggerMEPDownOrServiceDown:
+		if e.report.record.State == mep.StateDown {
+			return e.byMonitors()
+		}
+		return e.byReport()
+	}
+	return e.byMonitors()
+}
+
+// unheard is the belief about a service that only its site could speak for, while that is not heard.
+func (t *Tracker) unheard(e *evidence, s *session, now time.Time) belief {
+	b := belief{state: gslb.Down, source: "mep " + e.service.Site}
+	patience, since := t.document.Settings.MEP.Hold.Std(), time.Time{}
+	switch {
+	case s == nil || s.since.IsZero():
+		since, b.reason = t.started, fmt.Sprintf("site %s was not heard yet", e.service.Site)
+		patience = max(patience, t.document.Settings.MEP.KeepaliveTimeout.Std()) // it is learning
+	case s.left:
+		b.reason, b.seen = fmt.Sprintf("site %s announced that it stops", e.service.Site), s.since
+		return b
+	default:
+		since, b.reason, b.seen = s.since, fmt.Sprintf("site %s is not heard, and no monitor is bound", e.service.Site), s.since
+	}
+	if now.Sub(since) < patience {
+		b.state = gslb.Unknown
+	}
+	return b
+}
+
+// byReport takes the owner's word.
+func (e *evidence) byReport() belief {
+	r := &e.report.record
+	b := belief{
+		state: stateOf(r.State), without4: r.Without4, without6: r.Without6,
+		reason: r.Reason, source: "mep " + e.service.Site, seen: e.report.seen,
+	}
+	if b.reason == "" {
+		b.reason = fmt.Sprintf("site %s reports %s", e.service.Site, b.state)
+	}
+	return b
+}
+
+func stateOf(s mep.State) gslb.State {
+	switch s {
+	case mep.StateUp:
+		return gslb.Up
+	case mep.StateDown:
+		return gslb.Down
+	case mep.StateDisabled:
+		return gslb.Disabled
+	case mep.StateDraining:
+		return gslb.Draining
+	}
+	return gslb.Unknown
+}

@@ -1,0 +1,265 @@
+package sites
+
+import (
+	"net/netip"
+	"time"
+
+	"go.uber.org/zap"
+
+	"fairlead/config"
+	"fairlead/gslb"
+	"fairlead/mep"
+	"fairlead/monitors"
+)
+
+// Options are what a Tracker needs.
+type Options struct {
+	Site string // the local site
+	// Transition is told when the belief about a service changes. nil: nobody.
+	Transition func(Transition)
+	Logger     *zap.Logger
+}
+
+// Transition is a change of belief about one service.
+type Transition struct {
+	Service, Site  string
+	From, To       gslb.State
+	Reason, Source string
+	At             time.Time
+}
+
+// Tracker collects evidence about the services of one document. It belongs to one goroutine. What it holds is bounded by
+// the document: evidence about services and sites that are not in it is dropped.
+type Tracker struct {
+	opts     Options
+	log      *zap.Logger
+	document *config.Document
+	plan     *gslb.Plan
+	started  time.Time // when the first document came: sites not heard yet are learning until then + keep-alive time-out
+	services []evidence
+	byName   map[string]int
+	sites    map[string]*session
+}
+
+// evidence is all that is known about one service.
+type evidence struct {
+	service  *config.Service
+	trigger  config.TriggerMonitors // of the owner's site
+	verdicts map[verdictKey]monitors.Verdict
+	report   *report // the owner's latest; nil when it has none
+	load     gslb.Load
+	believed belief
+	since    time.Time
+}
+
+type verdictKey struct {
+	monitor string
+	address netip.AddrPort
+}
+
+// report is what the owner site said about a service.
+type report struct {
+	record mep.ServiceRecord
+	seen   time.Time // when its evidence was fresh, on this node's clock
+}
+
+// session is the state of the exchange with one site.
+type session struct {
+	up    bool
+	left  bool      // the site announced that it stops
+	since time.Time // of up; zero: there never was a session
+}
+
+// New returns a Tracker that knows nothing; SetDocument comes first.
+func New(o Options) *Tracker {
+	if o.Logger == nil {
+		o.Logger = zap.NewNop()
+	}
+	if o.Transition == nil {
+		o.Transition = func(Transition) {}
+	}
+	return &Tracker{opts: o, log: o.Logger.Named("sites"), sites: map[string]*session{}, byName: map[string]int{}}
+}
+
+// SetDocument makes doc, compiled to plan, the one that belief is about. Evidence about services and monitors that stay
+// is kept.
+func (t *Tracker) SetDocument(doc *config.Document, plan *gslb.Plan, now time.Time) {
+	if t.document == nil {
+		t.started = now
+	}
+	triggers := make(map[string]config.TriggerMonitors, len(doc.Sites))
+	sessions := make(map[string]*session, len(doc.Sites))
+	for i := range doc.Sites {
+		s := &doc.Sites[i]
+		triggers[s.Name] = s.TriggerMonitors
+		if sessions[s.Name] = t.sites[s.Name]; sessions[s.Name] == nil {
+			sessions[s.Name] = &session{}
+		}
+	}
+	services := make([]evidence, len(doc.Services))
+	byName := make(map[string]int, len(doc.Services))
+	for i := range doc.Services {
+		s := &doc.Services[i]
+		e := evidence{service: s, trigger: triggers[s.Site], since: now}
+		if j, ok := t.byName[s.Name]; ok {
+			e.inherit(&t.services[j])
+		}
+		services[i], byName[s.Name] = e, i
+	}
+	t.document, t.plan, t.services, t.byName, t.sites = doc, plan, services, byName, sessions
+}
+
+// inherit takes over what is still about the same thing.
+func (e *evidence) inherit(old *evidence) {
+	e.believed, e.since, e.load = old.believed, old.since, old.load
+	if old.service.Site == e.service.Site {
+		e.report = old.report
+	}
+	for _, m := range e.service.Monitors {
+		for _, a := range e.service.Addresses {
+			key := verdictKey{m, netip.AddrPortFrom(a, uint16(e.service.Port))}
+			if v, ok := old.verdicts[key]; ok {
+				e.keep(key, v)
+			}
+		}
+	}
+}
+
+func (e *evidence) keep(key verdictKey, v monitors.Verdict) {
+	if e.verdicts == nil {
+		e.verdicts = make(map[verdictKey]monitors.Verdict)
+	}
+	e.verdicts[key] = v
+}
+
+// Verdict takes in what a monitor of this node holds of a target. It reports whether belief may have changed.
+func (t *Tracker) Verdict(v monitors.Verdict) bool {
+	i, ok := t.byName[v.Service]
+	if !ok {
+		return false
+	}
+	e := &t.services[i]
+	key := verdictKey{v.Monitor, v.Address}
+	if !e.bound(key) {
+		return false
+	}
+	old := e.verdicts[key]
+	e.keep(key, v)
+	return old.State != v.State
+}
+
+// bound reports whether the document still asks for this verdict: it may have been under way when that changed.
+func (e *evidence) bound(key verdictKey) bool {
+	for _, m := range e.service.Monitors {
+		for _, a := range e.service.Addresses {
+			if key == (verdictKey{m, netip.AddrPortFrom(a, uint16(e.service.Port))}) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// Load takes in a load that this node read itself. handed is Learned's count of answers for the service now.
+func (t *Tracker) Load(l monitors.Load, handed func(gslb.ServiceIndex) uint64) {
+	i, ok := t.byName[l.Service]
+	if !ok || l.Err != nil || t.services[i].service.Load == nil {
+		return
+	}
+	e := &t.services[i]
+	e.load = nextLoad(e.load, l.Active, l.At, handed(gslb.ServiceIndex(i)), l.Source)
+}
+
+// Peer takes in an event of the exchange. It reports whether belief may have changed.
+func (t *Tracker) Peer(event mep.Event, handed func(gslb.ServiceIndex) uint64) bool {
+	switch e := event.(type) {
+	case *mep.SessionUp:
+		return t.setSession(e.Peer, session{up: true, since: e.At})
+	case *mep.PeerLeaving:
+		return t.setSession(e.Peer, session{left: true, since: e.At})
+	case *mep.SessionDown:
+		return t.setSession(e.Peer, session{left: e.Left, since: e.At})
+	case *mep.ServicesReport:
+		return t.report(e, handed)
+	}
+	return false
+}
+
+func (t *Tracker) setSession(site string, s session) bool {
+	old, ok := t.sites[site]
+	if !ok {
+		return false
+	}
+	if old.left && !s.up {
+		s.left = true
+	}
+	if s.up && !old.up {
+		t.forgetReports(site) // they are from before the silence; the site tells all anew within an interval
+	}
+	*old = s
+	return true
+}
+
+func (t *Tracker) forgetReports(site string) {
+	for i := range t.services {
+		if t.services[i].service.Site == site {
+			t.services[i].report = nil
+		}
+	}
+}
+
+// report takes in a site's full set. A service that it no longer names has no report any more.
+func (t *Tracker) report(r *mep.ServicesReport, handed func(gslb.ServiceIndex) uint64) bool {
+	named := make(map[string]*mep.ServiceRecord, len(r.Records))
+	for i := range r.Records {
+		named[r.Records[i].Name] = &r.Records[i]
+	}
+	changed := false
+	for i := range t.services {
+		e := &t.services[i]
+		if e.service.Site != r.Peer {
+			continue // a site speaks for its own services only
+		}
+		record, ok := named[e.service.Name]
+		if !ok {
+			changed = changed || e.report != nil
+			e.report = nil
+			continue
+		}
+		changed = changed || e.report == nil || e.report.record.State != record.State ||
+			e.report.record.Without4 != record.Without4 || e.report.record.Without6 != record.Without6
+		e.report = &report{record: *record, seen: r.ReceivedAt.Add(-r.Age - record.EvidenceAge)}
+		if record.Has&mep.HasActiveConnections != 0 {
+			at := r.ReceivedAt.Add(-r.Age - record.LoadAge)
+			e.load = nextLoad(e.load, record.ActiveConnections, at, handed(gslb.ServiceIndex(i)), "mep "+r.Peer)
+		}
+	}
+	return changed
+}
+
+// Status weighs all evidence at now. It tells Transition of every change since the last call.
+func (t *Tracker) Status(now time.Time) *gslb.Status {
+	out := &gslb.Status{At: now, Services: make([]gslb.ServiceStatus, len(t.services))}
+	for i := range t.services {
+		e := &t.services[i]
+		b := t.believe(e, now)
+		if b.state != e.believed.state {
+			t.transition(e, b, now)
+		}
+		e.believed = b
+		out.Services[i] = gslb.ServiceStatus{
+			State: b.state, Without4: b.without4, Without6: b.without6, Reason: b.reason, Source: b.source,
+			Since: e.since, Seen: b.seen, Load: e.load,
+		}
+	}
+	return out
+}
+
+func (t *Tracker) transition(e *evidence, b belief, now time.Time) {
+	e.since = now
+	t.log.Info("service.state", zap.String("service", e.service.Name), zap.String("site", e.service.Site),
+		zap.Stringer("from", e.believed.state), zap.Stringer("to", b.state), zap.String("reason", b.reason),
+		zap.String("source", b.source))
+	t.opts.Transition(Transition{Service: e.service.Name, Site: e.service.Site, From: e.believed.state, To: b.state,
+		Reason: b.reason, Source: b.source, At: now})
+}

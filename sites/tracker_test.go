@@ -1,0 +1,116 @@
+package sites
+
+import (
+	"net/netip"
+	"testing"
+	"time"
+
+	"fairlead/config"
+	"fairlead/gslb"
+	"fairlead/mep"
+	"fairlead/monitors"
+)
+
+func TestASiteSpeaksForItselfOnly(t *testing.T) {
+	s := newScene(t, "ams", monitored("m"))
+	s.do("mon4=down")
+	s.do("mon6=down")
+	s.do("session=up")
+	s.do("report=up")
+	if b := s.believed(); b.State != gslb.Down {
+		t.Errorf("nyc's report about a service of ams made it %v, want DOWN", b.State)
+	}
+}
+
+func TestTransitionsAreToldOnce(t *testing.T) {
+	var told []Transition
+	s := newScene(t, "ams", monitored("m"))
+	s.tr.opts.Transition = func(tr Transition) { told = append(told, tr) }
+	s.do("mon4=up")
+	s.do("mon6=up")
+	s.believed()
+	s.do("wait=1s")
+	s.believed()
+	s.do("mon4=down")
+	s.do("mon6=down")
+	if b := s.believed(); !b.Since.Equal(epoch.Add(time.Second)) {
+		t.Errorf("since %v, want the time of the change", b.Since)
+	}
+	if len(told) != 2 || told[0].To != gslb.Up || told[1].From != gslb.Up || told[1].To != gslb.Down {
+		t.Errorf("told %+v, want UNKNOWN to UP, UP to DOWN", told)
+	}
+}
+
+func TestSetDocumentKeepsEvidence(t *testing.T) {
+	s := newScene(t, "ams", monitored("m"))
+	s.do("mon4=up")
+	s.do("mon6=up")
+	s.believed()
+	next := *s.doc
+	next.Services = append([]config.Service{{Name: "new", Site: "ams", Port: 1, Monitors: []string{"m"},
+		Addresses: []netip.Addr{netip.MustParseAddr("192.0.2.9")}}}, s.doc.Services...)
+	s.set(&next)
+	st := s.tr.Status(s.now)
+	if st.Services[0].State != gslb.Unknown || st.Services[1].State != gslb.Up {
+		t.Errorf("new %v, svc %v; want UNKNOWN, UP", st.Services[0].State, st.Services[1].State)
+	}
+	moved := next
+	moved.Services = []config.Service{next.Services[1]}
+	moved.Services[0].Addresses = []netip.Addr{netip.MustParseAddr("192.0.2.77")}
+	s.set(&moved)
+	if got := s.tr.Status(s.now).Services[0].State; got != gslb.Unknown {
+		t.Errorf("after its address changed the service is %v, want UNKNOWN: the verdict was about the old one", got)
+	}
+	if s.tr.Verdict(monitors.Verdict{Service: "svc", Monitor: "m", Address: netip.MustParseAddrPort("192.0.2.1:80"), State: monitors.Up}) {
+		t.Error("a late verdict about the old address changed belief")
+	}
+}
+
+func TestRemoteLoad(t *testing.T) {
+	s := newScene(t, "nyc", nil)
+	s.do("session=up")
+	handed := uint64(0)
+	count := func(gslb.ServiceIndex) uint64 { return handed }
+	report := func(active uint64, age time.Duration) gslb.Load {
+		s.tr.Peer(&mep.ServicesReport{Peer: "nyc", ReceivedAt: s.now, Records: []mep.ServiceRecord{{Name: "svc", State: mep.StateUp,
+			Has: mep.HasActiveConnections | mep.HasLoadAge, ActiveConnections: active, LoadAge: age}}}, count)
+		return s.believed().Load
+	}
+	l := report(7, 300*time.Millisecond)
+	if l.Active != 7 || !l.At.Equal(epoch.Add(-300*time.Millisecond)) || l.Source != "mep nyc" || l.PerAnswer != 1 {
+		t.Errorf("first report: %+v", l)
+	}
+	handed = 10
+	s.do("wait=1s")
+	if again := report(7, 1300*time.Millisecond); again != l {
+		t.Errorf("the same measurement repeated: %+v, want %+v", again, l)
+	}
+	if l = report(27, 0); l.Active != 27 || l.Handed != 10 || l.PerAnswer <= 1.1 {
+		t.Errorf("new measurement after 10 answers and 20 connections: %+v, want handed 10 and more than one connection per answer", l)
+	}
+}
+
+func TestLocalLoadNeedsASource(t *testing.T) {
+	s := newScene(t, "ams", nil)
+	s.tr.Load(monitors.Load{Service: "svc", Active: 3, At: epoch}, noneHanded)
+	if l := s.believed().Load; !l.At.IsZero() {
+		t.Errorf("load of a service without a source was taken: %+v", l)
+	}
+}
+
+func TestRecords(t *testing.T) {
+	s := newScene(t, "ams", func(d *config.Document) {
+		d.Services = append(d.Services, config.Service{Name: "theirs", Site: "nyc"})
+		d.Services[0].Load = &config.LoadSource{Source: config.LoadPush}
+	})
+	s.tr.Load(monitors.Load{Service: "svc", Active: 3, At: epoch, Source: "push"}, noneHanded)
+	snapshot := gslb.NewSnapshot(1, s.tr.plan, s.tr.Status(epoch), nil)
+	got := Records(snapshot, "ams", epoch.Add(2*time.Second))
+	if len(got) != 1 {
+		t.Fatalf("got %d records, want the one service of this site", len(got))
+	}
+	r := got[0]
+	if r.Name != "svc" || r.State != mep.StateUp || r.ActiveConnections != 3 || r.LoadAge != 2*time.Second || r.EvidenceAge != 2*time.Second {
+		t.Errorf("record %+v", r)
+	}
+}

@@ -164,7 +164,7 @@ func (l *Loads) newJob(src *source) *job {
 	return &job{
 		id:       h.Sum64(),
 		interval: src.target.Source.Interval.Std(),
-		jitter:   defaultJitter,
+		jitter:   config.DefaultJitter,
 		work:     func(ctx context.Context) { l.read(ctx, src) },
 	}
 }

@@ -97,7 +97,7 @@ func probeRequest(ctx context.Context, t Target) (*http.Request, error) {
 	if err != nil {
 		return nil, fmt.Errorf("http.method %q is not a request method such as GET", h.Method)
 	}
-	req.URL, req.Host, req.Close = path, cmp.Or(h.Host, path.Host), true
+	req.URL, req.Host, req.Close = path, cmp.Or(bracketed(h.Host), path.Host), true
 	req.Header.Set("User-Agent", userAgent)
 	return req, nil
 }
@@ -132,6 +132,14 @@ func (b *boundedReader) Read(p []byte) (int, error) {
 	b.left -= n
 	b.err = err
 	return n, err
+}
+
+// bracketed puts an IPv6 address that stands alone into brackets, as a Host header needs it (RFC 9110 7.2).
+func bracketed(host string) string {
+	if a, err := netip.ParseAddr(host); err == nil && a.Is6() {
+		return "[" + host + "]"
+	}
+	return host
 }
 
 // exchange sends req and reads the head of the final response. Informational responses (RFC 9110 15.2) are passed over;

@@ -9,6 +9,7 @@ import (
 	"io"
 	"net"
 	"os"
+	"strings"
 	"sync"
 	"time"
 )
@@ -38,12 +39,12 @@ func (p *prober) tlsConfig(t Target) (*tls.Config, error) {
 	return cfg, nil
 }
 
-// hostName is a Host header without its port.
+// hostName is a Host header without its port and brackets.
 func hostName(host string) string {
 	if name, _, err := net.SplitHostPort(host); err == nil {
 		return name
 	}
-	return host
+	return strings.Trim(host, "[]")
 }
 
 // handshake puts TLS on conn, which it closes when that fails.

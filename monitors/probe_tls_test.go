@@ -206,3 +206,14 @@ func TestAuthoritiesReadAgainWhenChanged(t *testing.T) {
 		t.Error("an oversize file: no error")
 	}
 }
+
+func TestHostName(t *testing.T) {
+	for host, want := range map[string]string{
+		"www.example.com": "www.example.com", "www.example.com:8443": "www.example.com", "192.0.2.1:80": "192.0.2.1",
+		"2001:db8::1": "2001:db8::1", "[2001:db8::1]": "2001:db8::1", "[2001:db8::1]:443": "2001:db8::1", "": "",
+	} {
+		if got := hostName(host); got != want {
+			t.Errorf("hostName(%q) = %q, want %q", host, got, want)
+		}
+	}
+}

@@ -18,9 +18,8 @@ const (
 	lateShare = 10
 	// pauseLimit is how late the loop may look before this counts as a pause of the whole process.
 	pauseLimit = 100 * time.Millisecond
-	// defaultJitter and maxJitter are percent of the interval, either way.
-	defaultJitter = 5
-	maxJitter     = 50
+	// maxJitter is percent of the interval, either way.
+	maxJitter = 50
 )
 
 var errRunning = errors.New("run schedule: it is running already")

@@ -53,7 +53,7 @@ func TestScheduleSpread(t *testing.T) {
 			const jobs, interval, slots = 10_000, 5 * time.Second, 50
 			s, log, began := newSchedule(DefaultConcurrency), &startLog{}, time.Now()
 			s.replace(time.Now(), nil, instantJobs(jobs, interval, jitter, log))
-			inBubble(t, s.run, func() { time.Sleep(6 * interval) })
+			inBubble(t, s.run, func() { time.Sleep(3 * interval) })
 
 			var perSlot [slots]int
 			for id, starts := range log.starts {
@@ -61,7 +61,7 @@ func TestScheduleSpread(t *testing.T) {
 					t.Fatalf("job %x first ran after %v, want within %v", id, first, firstWithin)
 				}
 				for _, at := range starts {
-					if in := at.Sub(began) - 4*interval; in >= 0 && in < interval {
+					if in := at.Sub(began) - 2*interval; in >= 0 && in < interval {
 						perSlot[in*slots/interval]++
 					}
 				}

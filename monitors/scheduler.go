@@ -117,14 +117,10 @@ func (s *Scheduler) Stats() Stats { return s.schedule.stats(time.Now()) }
 
 func (s *Scheduler) newJob(p *probed) *job {
 	m := p.target.Monitor
-	jitter := defaultJitter
-	if m.Jitter != nil {
-		jitter = *m.Jitter
-	}
 	return &job{
 		id:       p.target.key().hash(s.seed),
 		interval: m.Interval.Std(),
-		jitter:   jitter,
+		jitter:   m.JitterPercent(),
 		work:     func(ctx context.Context) { s.probe(ctx, p) },
 	}
 }

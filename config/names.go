@@ -91,6 +91,9 @@ func canonicalHost(s string) (string, error) {
 	return CanonicalName(s)
 }
 
+// show quotes a canonical name for a message, without the final dot that nobody writes.
+func show(name string) string { return quote(strings.TrimSuffix(name, ".")) }
+
 // inZone reports whether a canonical name is the zone's or below it.
 func inZone(name, zone string) bool {
 	return name == zone || strings.HasSuffix(name, "."+zone)

@@ -4,6 +4,7 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"os"
+	"path/filepath"
 )
 
 // maxPEMBytes is the largest certificate, key or CA file that is looked into.
@@ -22,9 +23,7 @@ func checkNodeFiles(p *page, n *Node) {
 		p.problem("/data_dir", codeNodeDataDir, "", "%s is not a directory", quote(n.DataDir))
 	}
 	for _, f := range []struct{ path, file string }{{"/config/seed", n.Config.Seed}, {"/config/follow", n.Config.Follow}} {
-		if f.file != "" {
-			readNamed(p, f.path, f.file, MaxDocumentBytes)
-		}
+		readNamed(p, f.path, f.file, MaxDocumentBytes)
 	}
 	if n.MEP.Insecure || n.MEP.TLS.Cert == "" {
 		return
@@ -47,9 +46,16 @@ func checkNodeFiles(p *page, n *Node) {
 }
 
 func readNamed(p *page, path, file string, limit int64) ([]byte, bool) {
+	if file == "" {
+		return nil, false // validation has said so
+	}
 	data, err := readLimited(file, limit)
 	if err != nil {
-		p.problem(path, codeNodeFile, "relative paths start at the node file's directory", "%v", err)
+		hint := ""
+		if written := p.valueAt(path); written != "" && !filepath.IsAbs(written) {
+			hint = "the path is relative to the node file"
+		}
+		p.problem(path, codeNodeFile, hint, "%v", err)
 		return nil, false
 	}
 	return data, true

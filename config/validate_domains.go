@@ -30,7 +30,7 @@ func (c *checker) checkDomains() {
 				continue
 			}
 			if first, taken := seen[name]; taken {
-				c.problem(path+"/name", codeDuplicateDomain, c.firstAt(first+"/name"), "domain %s is balanced twice", quote(name))
+				c.problem(path+"/name", codeDuplicateDomain, c.firstAt(first+"/name"), "domain %s is balanced twice", show(name))
 				continue
 			}
 			seen[name] = path
@@ -69,22 +69,22 @@ func (c *checker) checkBackupAddresses(v *VirtualServer, d *Domain, path string)
 func (c *checker) checkDomainInZone(server int, name, path string) {
 	z := c.zoneOf(name)
 	if z == nil {
-		c.problem(path, codeOutsideZones, c.zoneHint(), "domain %s is in none of the zones", quote(name))
+		c.problem(path, codeOutsideZones, c.zoneHint(), "domain %s is in none of the zones", show(name))
 		return
 	}
 	if owner, kind := z.delegation(name); owner != "" {
-		c.problem(path, codeBelowDelegation, "", "domain %s is not answered here: %s is %s in zone %s", quote(name), quote(owner), kind, quote(z.name))
+		c.problem(path, codeBelowDelegation, "", "domain %s is not answered here: %s is %s in zone %s", show(name), show(owner), kind, show(z.name))
 		return
 	}
 	for _, t := range []uint16{dns.TypeCNAME, dns.TypeDNAME} {
 		if z.has(name, t) {
-			c.problem(path, codeBalancedCNAME, "remove the record from the zone", "domain %s also has a %s record", quote(name), dns.TypeToString[t])
+			c.problem(path, codeBalancedCNAME, "remove the record from the zone", "domain %s also has a %s record", show(name), dns.TypeToString[t])
 			return
 		}
 	}
 	cname := c.answersWithName(server)
 	if cname && name == z.name {
-		c.problem(path, codeApexCNAME, "use members with addresses", "domain %s is the top of its zone and cannot be answered with a CNAME", quote(name))
+		c.problem(path, codeApexCNAME, "use members with addresses", "domain %s is the top of its zone and cannot be answered with a CNAME", show(name))
 	}
 	var hidden []string
 	for t := range z.types[name] {
@@ -94,7 +94,7 @@ func (c *checker) checkDomainInZone(server int, name, path string) {
 	}
 	if len(hidden) > 0 && !(cname && name == z.name) {
 		slices.Sort(hidden)
-		c.problem(path, codeWarnShadowedRecords, "the balanced answer wins", "the zone's %s records of %s are hidden", strings.Join(hidden, ", "), quote(name))
+		c.problem(path, codeWarnShadowedRecords, "the balanced answer wins", "the zone's %s records of %s are hidden", strings.Join(hidden, ", "), show(name))
 	}
 }
 

@@ -16,10 +16,10 @@ func (c *checker) checkMonitors() {
 		path := at("monitors", i)
 		c.checkTimeout(path, m.Interval, m.Timeout)
 		if m.Type != MonitorHTTP && m.Type != MonitorHTTPS && m.Type != "" && c.page.present(path+"/http") {
-			c.problem(path+"/http", codeWarnNoEffect, "remove it, or use type: http", "http settings have no effect on a %s monitor", m.Type)
+			c.problem(path+"/http", codeWarnNoEffect, "remove it, or use type: http", "http settings have no effect on %s monitors", m.Type)
 		}
 		if m.Type != MonitorHTTPS && m.Type != "" && c.page.present(path+"/tls") {
-			c.problem(path+"/tls", codeWarnNoEffect, "remove it, or use type: https", "tls settings have no effect on a %s monitor", m.Type)
+			c.problem(path+"/tls", codeWarnNoEffect, "remove it, or use type: https", "tls settings have no effect on %s monitors", m.Type)
 		}
 		c.checkHTTPProbe(&m.HTTP, path+"/http")
 		c.checkTLSProbe(&m.TLS, path+"/tls")

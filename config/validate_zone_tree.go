@@ -34,8 +34,8 @@ func (c *checker) checkNesting() {
 		if outer == nil || outer.has(name, dns.TypeNS) {
 			continue
 		}
-		c.problem(at("zones", i, "name"), codeWarnNestedZone, "add NS records for it to "+quote(outer.name),
-			"zone %s lies inside %s, which does not delegate it", quote(name), quote(outer.name))
+		c.problem(at("zones", i, "name"), codeWarnNestedZone, "add NS records for it to "+show(outer.name),
+			"zone %s lies inside %s, which does not delegate it", show(name), show(outer.name))
 	}
 }
 

@@ -1,7 +1,9 @@
 package config
 
 import (
+	"errors"
 	"fmt"
+	"io/fs"
 	"path/filepath"
 	"strings"
 
@@ -77,6 +79,10 @@ func (c *checker) checkZoneFileKeys(z *Zone, path string) {
 		why := "it is not among the files given"
 		if err := c.src.unread[z.File]; err != nil {
 			why = err.Error()
+			var inPath *fs.PathError
+			if errors.As(err, &inPath) {
+				why = inPath.Err.Error()
+			}
 		}
 		c.problem(path+"/file", codeZoneFile, "the path is relative to this document", "zone file %s cannot be read: %s", quote(z.File), why)
 	}
@@ -142,7 +148,7 @@ func checkRecord(rr dns.RR, zone string, fromFile bool) (finding, bool) {
 	case h.Class != dns.ClassINET:
 		return finding{codeRecordKind, "only class IN can be served", ""}, true
 	case !inZone(h.Name, zone):
-		return finding{codeOutOfZone, fmt.Sprintf("%s is outside zone %s", quote(h.Name), quote(zone)),
+		return finding{codeOutOfZone, fmt.Sprintf("%s is outside zone %s", show(h.Name), show(zone)),
 			"a name that ends with a dot is complete; without one the zone is appended"}, true
 	case h.Rrtype == dns.TypeOPT || h.Rrtype >= 128 && h.Rrtype <= 255:
 		return finding{codeRecordKind, fmt.Sprintf("type %s cannot be in a zone", kind), ""}, true
@@ -173,7 +179,7 @@ func (c *checker) checkOwners(key, file string, facts *zoneFacts) {
 			continue
 		}
 		c.textProblem(key, file, &zoneTextError{line: r.line, token: ownerToken(r.rr, facts.name), finding: finding{codeCNAMEAndOther,
-			fmt.Sprintf("%s has a CNAME and other records", quote(h.Name)), "a CNAME stands alone (RFC 1034 section 3.6.2)"}}, codeZoneText)
+			fmt.Sprintf("%s has a CNAME and other records", show(h.Name)), "a CNAME stands alone (RFC 1034 section 3.6.2)"}}, codeZoneText)
 	}
 }
 
@@ -200,7 +206,7 @@ func (c *checker) checkFileApex(z *Zone, path string, facts *zoneFacts) {
 		c.problem(path+"/file", codeZoneApex, "a zone file has exactly one", "zone file %s has %d SOA records", quote(z.File), count)
 	}
 	if !facts.has(facts.name, dns.TypeNS) {
-		c.problem(path+"/file", codeZoneApex, "add one for each of the zone's nameservers", "zone file %s has no NS record for %s", quote(z.File), quote(facts.name))
+		c.problem(path+"/file", codeZoneApex, "add one for each of the zone's nameservers", "zone file %s has no NS record for %s", quote(z.File), show(facts.name))
 	}
 }
 

@@ -106,6 +106,9 @@ func (c *lineCounter) recordLine() int { return c.line }
 
 var zoneParserMessage = regexp.MustCompile(`(?s)^dns: (.*): ("(?:[^"\\]|\\.)*") at line: (\d+):\d+$`)
 
+// malformedRecord is how the parser names the type and field of bad record data.
+var malformedRecord = regexp.MustCompile(`^bad ([A-Z][A-Z0-9]*) \w+$`)
+
 // explainZoneError takes the parser's message apart: what, which token, which line.
 func explainZoneError(err error, line int) *zoneTextError {
 	out := &zoneTextError{line: line, finding: finding{code: codeZoneText, message: err.Error()}}
@@ -127,8 +130,11 @@ func explainZoneError(err error, line int) *zoneTextError {
 	case what == "missing TTL with no previous value":
 		out.message, out.hint = "the record has no TTL", "give it one, or start the text with a $TTL line"
 		return out
-	case strings.HasPrefix(what, "expecting RR type"):
+	case strings.HasPrefix(what, "expecting RR type"), what == "not a TTL":
 		what, out.hint = "not a record type, TTL or class", "a record is: owner, TTL, class, type, data"
+	}
+	if kind := malformedRecord.FindStringSubmatch(what); kind != nil {
+		what = "malformed data of type " + kind[1]
 	}
 	out.message = what
 	if out.token != "" {

@@ -4,7 +4,7 @@ import (
 	"context"
 	"fmt"
 	mathrand "math/rand/v2"
-	"reflect"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -157,7 +157,7 @@ func (s *testSite) reports() int {
 
 func (s *testSite) wantStory(want ...string) {
 	s.t.Helper()
-	if got := s.story(); !reflect.DeepEqual(got, want) {
+	if got := s.story(); !slices.Equal(got, want) {
 		s.t.Errorf("site %s: events: got %q, want %q", s.peer.Site, got, want)
 	}
 }

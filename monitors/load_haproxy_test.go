@@ -5,7 +5,7 @@ import (
 	"testing"
 )
 
-// haproxyPage is a statistics page of HAProxy 2.8, cut to its first columns.
+// haproxyPage has the form of a statistics page, with its first columns only.
 const haproxyPage = `# pxname,svname,qcur,qmax,scur,smax,slim,stot,bin,bout,dreq,dresp,ereq,econ,eresp,wretr,wredis,status,
 web,FRONTEND,,,7,12,262122,1034,88211,921180,0,0,3,,,,,OPEN,
 web,web1,0,0,2,5,,511,44100,460200,,0,,0,0,0,0,UP,

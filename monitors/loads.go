@@ -171,7 +171,7 @@ func (l *Loads) newJob(src *source) *job {
 
 func (l *Loads) read(ctx context.Context, src *source) {
 	t := src.target
-	timeout := loadTimeout(t.Source)
+	timeout := runTimeout(t.Source.Interval, t.Source.Timeout)
 	limited, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
 	active, err := readLoad(limited, l.client, t.Source)
@@ -227,13 +227,4 @@ func (s *source) changed(works bool) bool {
 	news := !s.known || s.works != works
 	s.known, s.works = true, works
 	return news
-}
-
-// loadTimeout is the source's timeout, never above its interval.
-func loadTimeout(src config.LoadSource) time.Duration {
-	interval := max(src.Interval.Std(), minInterval)
-	if t := src.Timeout.Std(); t > 0 && t < interval {
-		return t
-	}
-	return interval
 }

@@ -244,6 +244,13 @@ func TestReadLoadErrors(t *testing.T) {
 		}
 		io.WriteString(w, `{"active": 9}`)
 	})
+	mux.HandleFunc("/plain", func(w http.ResponseWriter, r *http.Request) {
+		if r.Header.Get("Accept-Encoding") != "" {
+			w.WriteHeader(http.StatusBadRequest)
+			return
+		}
+		io.WriteString(w, `{"active": 3}`)
+	})
 	server := httptest.NewServer(mux)
 	defer server.Close()
 	secure := httptest.NewUnstartedServer(mux)
@@ -260,11 +267,14 @@ func TestReadLoadErrors(t *testing.T) {
 		want string // error; empty: succeeds
 	}{
 		{"fine", jsonSource(server.URL + "/ok"), ""},
+		{"compression is not asked for", jsonSource(server.URL + "/plain"), ""},
 		{"user and password", jsonSource(withUser(server.URL + "/secret")), ""},
 		{"no password", jsonSource(server.URL + "/secret"), "status 401, want 200"},
 		{"redirect is not followed", jsonSource(server.URL + "/moved"), "status 302, want 200"},
 		{"too long", jsonSource(server.URL + "/long"), "answer above 1 MiB"},
 		{"refused", jsonSource(withUser(closed.URL)), "tcp connect refused"},
+		{"not HTTP", jsonSource("http://stats:hush@" + rawServer(t, send("junk\r\n\r\n"))),
+			`net/http: HTTP/1.x transport connection broken: malformed HTTP response "junk"`},
 		{"unknown authority", jsonSource(secure.URL + "/ok"), `certificate issued by unknown authority ""`},
 		{"scheme", jsonSource("ftp://192.0.2.1/"), `url has scheme "ftp", want http or https`},
 		{"not a url", jsonSource("http://stats:hush@[::1"), "missing ']' in host"},

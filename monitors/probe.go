@@ -59,7 +59,7 @@ type answer struct {
 
 func (p *prober) probe(ctx context.Context, t Target) Result {
 	started := time.Now()
-	timeout := probeTimeout(t.Monitor)
+	timeout := runTimeout(t.Monitor.Interval, t.Monitor.Timeout)
 	limited, cancel := context.WithDeadline(ctx, started.Add(timeout))
 	defer cancel()
 
@@ -99,13 +99,4 @@ func (p *prober) connect(ctx context.Context, t Target) (net.Conn, error) {
 		return nil, &stageError{stageConnect, err}
 	}
 	return conn, nil
-}
-
-// probeTimeout is the monitor's timeout, never above its interval.
-func probeTimeout(m config.Monitor) time.Duration {
-	interval := max(m.Interval.Std(), minInterval)
-	if t := m.Timeout.Std(); t > 0 && t < interval {
-		return t
-	}
-	return interval
 }

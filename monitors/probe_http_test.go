@@ -45,8 +45,8 @@ func TestProbeHTTP(t *testing.T) {
 		io.WriteString(w, strings.Repeat("x", size)+"needle")
 	})
 	mux.HandleFunc("/echo", func(w http.ResponseWriter, r *http.Request) {
-		fmt.Fprintf(w, "%s %s host=%s agent=%s encoding=%s q=%s", r.Method, r.URL.Path, r.Host, r.UserAgent(),
-			r.Header.Get("Accept-Encoding"), r.URL.Query().Get("q"))
+		fmt.Fprintf(w, "%s %s host=%s agent=%s encoding=%s close=%v q=%s", r.Method, r.URL.Path, r.Host, r.UserAgent(),
+			r.Header.Get("Accept-Encoding"), r.Close, r.URL.Query().Get("q"))
 	})
 	mux.HandleFunc("/early", func(w http.ResponseWriter, r *http.Request) {
 		w.WriteHeader(http.StatusEarlyHints)
@@ -77,10 +77,10 @@ func TestProbeHTTP(t *testing.T) {
 		{"body too late", config.HTTPProbe{Path: "/late/65531", ExpectBody: "needle"}, false,
 			`first 64 KiB of the body lack "needle"`},
 		{"host", config.HTTPProbe{Path: "/echo", Host: "www.example.com", ExpectBody: "host=www.example.com "}, true, "status 200"},
-		{"host by default", config.HTTPProbe{Path: "/echo", ExpectBody: "GET /echo host=" + address + " agent=fairlead encoding= "}, true,
+		{"host by default", config.HTTPProbe{Path: "/echo", ExpectBody: "GET /echo host=" + address + " agent=fairlead encoding= close=true "}, true,
 			"status 200"},
 		{"query and method", config.HTTPProbe{Path: "/echo?q=7", Method: "POST", ExpectBody: "POST /echo host=" + address +
-			" agent=fairlead encoding= q=7"}, true, "status 200"},
+			" agent=fairlead encoding= close=true q=7"}, true, "status 200"},
 		{"HEAD has no body", config.HTTPProbe{Path: "/healthz", Method: "HEAD"}, true, "status 200"},
 		{"bad path", config.HTTPProbe{Path: "healthz"}, false, `http.path "healthz" is not a request path such as /healthz`},
 		{"URL as path", config.HTTPProbe{Path: "http://198.51.100.1/"}, false,

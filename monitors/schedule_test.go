@@ -242,6 +242,30 @@ func TestScheduleLimit(t *testing.T) {
 	})
 }
 
+func TestScheduleLateRunIsNotMadeUpFor(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		const interval = time.Second
+		log := &startLog{}
+		s := newSchedule(1)
+		s.replace(time.Now(), nil, append(instantJobs(3, interval, 0, log), &job{id: 1, interval: time.Hour,
+			work: func(context.Context) { time.Sleep(10*interval + interval/2) }}))
+		inBubble(t, s.run, func() { time.Sleep(20 * interval) })
+		for id, starts := range log.starts {
+			for i := 1; i < len(starts); i++ {
+				if gap := starts[i].Sub(starts[i-1]); gap < interval {
+					t.Errorf("job %x: runs only %v apart", id, gap)
+				}
+			}
+			if len(starts) < 9 || len(starts) > 11 {
+				t.Errorf("job %x: %d runs, want about 10: the other 10 fell to the job that held the limit", id, len(starts))
+			}
+		}
+		if st := s.stats(time.Now()); st.Late != 3 || st.Pauses != 0 {
+			t.Errorf("stats %+v, want 3 late: one run of each job", st)
+		}
+	})
+}
+
 func TestScheduleOneRunAtATime(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var running, runs atomic.Int64

@@ -412,6 +412,22 @@ func TestProbeOnFakeNetwork(t *testing.T) {
 	}
 }
 
+func TestRunTimeout(t *testing.T) {
+	tests := []struct{ interval, timeout, want time.Duration }{
+		{5 * time.Second, 2 * time.Second, 2 * time.Second},
+		{5 * time.Second, 5 * time.Second, 5 * time.Second},
+		{5 * time.Second, 6 * time.Second, 5 * time.Second},
+		{5 * time.Second, 0, 5 * time.Second},
+		{0, 0, minInterval},
+	}
+	for _, tt := range tests {
+		interval, timeout := config.Duration(tt.interval), config.Duration(tt.timeout)
+		if got := runTimeout(interval, timeout); got != tt.want {
+			t.Errorf("interval %v, timeout %v: got %v, want %v", tt.interval, tt.timeout, got, tt.want)
+		}
+	}
+}
+
 func TestProbeCancelled(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		ctx, cancel := context.WithTimeout(context.Background(), time.Second)

@@ -85,6 +85,10 @@ func (d *decoder) fail(n *node, path *trail, code Code, hint, format string, arg
 
 // value decodes n into v. f is nil for list entries and the root.
 func (d *decoder) value(n *node, v reflect.Value, path *trail, f *field) {
+	if n.refused {
+		d.page.failed[path.String()] = true
+		return
+	}
 	t := v.Type()
 	if t.Kind() == reflect.Pointer {
 		d.pointer(n, v, path, f)

@@ -64,7 +64,7 @@ func zoneFileNames(path string, text []byte) []string {
 		return nil
 	}
 	for _, z := range zones.items {
-		if f := z.child("file"); f != nil && f.kind == kindScalar && f.scalar == scalarText && f.value != "" {
+		if f := z.child("file"); f != nil && f.kind == kindScalar && !f.refused && f.scalar == scalarText && f.value != "" {
 			names = append(names, f.value)
 		}
 	}

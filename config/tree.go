@@ -28,6 +28,7 @@ type node struct {
 	kind    kind
 	scalar  scalarType
 	literal bool   // a "|" block: line i of value stands i lines below the node
+	refused bool   // has a problem already: nothing more is said about it
 	plain   bool   // written without quotes or block indicator
 	value   string // scalars
 	line    int    // 1-based

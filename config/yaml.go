@@ -200,12 +200,16 @@ func (c *converter) sequence(y *yaml.Node, n *node, depth int) {
 	for _, item := range y.Content {
 		child := c.convert(item, depth+1)
 		if child == nil {
-			// Keep the index of what follows: paths must match the file.
-			child = &node{scalar: scalarNull, line: item.Line, column: item.Column, size: 1, depth: 1}
+			child = refusedNode(item)
 		}
 		n.items = append(n.items, child)
 		n.grow(child)
 	}
+}
+
+// refusedNode stands for a value that could not be converted: paths must match the file, and keys must not seem missing.
+func refusedNode(y *yaml.Node) *node {
+	return &node{refused: true, line: y.Line, column: y.Column, size: 1, depth: 1}
 }
 
 func (n *node) grow(child *node) {
@@ -228,7 +232,7 @@ func (c *converter) mapping(y *yaml.Node, n *node, depth int) {
 			continue
 		}
 		if v == nil {
-			continue
+			v = refusedNode(value)
 		}
 		n.entries = append(n.entries, entry{key: k, value: v})
 		n.grow(v)
@@ -253,6 +257,9 @@ func (c *converter) merge(y *yaml.Node, n *node, depth int) {
 		seen[e.key.value] = true
 	}
 	for _, m := range maps {
+		if m.refused {
+			continue
+		}
 		if m.kind != kindMapping {
 			c.problem(y, codeMerge, "write <<: *name or <<: [*one, *two]", "a merge key (<<) takes a mapping or a list of mappings, not %s", m.describe())
 			return
@@ -285,8 +292,9 @@ func syntaxProblem(p *page, err error) Problem {
 	column, width := contentSpan(source)
 	out := Problem{File: p.file, Line: line, Column: column, Width: width, Code: codeSyntax}
 	out.Message, out.Hint = explainSyntax(text, source)
-	if strings.HasPrefix(text, "unknown anchor") {
+	if name, ok := strings.CutPrefix(text, "unknown anchor "); ok {
 		out.Code = codeAlias
+		out.Column, out.Width = tokenSpan(source, "*"+strings.Trim(strings.TrimSuffix(name, " referenced"), "'"))
 	}
 	return out
 }

@@ -1,0 +1,106 @@
+package config
+
+import (
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/x509"
+	"encoding/pem"
+	"math/big"
+	"os"
+	"path/filepath"
+	"testing"
+	"time"
+)
+
+// writeIdentity writes a self-signed certificate and its key.
+func writeIdentity(t *testing.T, dir string, keyMode os.FileMode) {
+	t.Helper()
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	template := &x509.Certificate{SerialNumber: big.NewInt(1), NotBefore: time.Unix(0, 0), NotAfter: time.Unix(1<<32, 0)}
+	cert, err := x509.CreateCertificate(rand.Reader, template, template, key.Public(), key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	der, err := x509.MarshalPKCS8PrivateKey(key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	write := func(name, kind string, data []byte, mode os.FileMode) {
+		path := filepath.Join(dir, name)
+		if err := os.WriteFile(path, pem.EncodeToMemory(&pem.Block{Type: kind, Bytes: data}), mode); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.Chmod(path, mode); err != nil {
+			t.Fatal(err)
+		}
+	}
+	write("ams.crt", "CERTIFICATE", cert, 0o644)
+	write("ca.crt", "CERTIFICATE", cert, 0o644)
+	write("ams.key", "PRIVATE KEY", der, keyMode)
+}
+
+const goodNode = `site: ams
+data_dir: data
+config: {seed: doc.yaml}
+dns: {listen: ["127.0.0.1:5353", ":53"]}
+mep: {listen: "127.0.0.1:3009", tls: {cert: ams.crt, key: ams.key, ca: ca.crt}}
+`
+
+func writeNode(t *testing.T, node string, keyMode os.FileMode) string {
+	t.Helper()
+	dir := t.TempDir()
+	writeIdentity(t, dir, keyMode)
+	for name, text := range map[string]string{"node.yaml": node, "doc.yaml": small} {
+		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return filepath.Join(dir, "node.yaml")
+}
+
+func TestNodeChecksItsDocumentAndFiles(t *testing.T) {
+	report, err := CheckFile(writeNode(t, goodNode, 0o600))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if report.Errors()+report.Warnings() > 0 {
+		t.Errorf("problems:\n%s", rendered(t, report))
+	}
+}
+
+func TestNodeIdentityFiles(t *testing.T) {
+	path := writeNode(t, goodNode, 0o644)
+	node, report, err := LoadNode(path)
+	if err != nil || node == nil {
+		t.Fatal(err, report)
+	}
+	wantCode(t, CheckNodeFiles(node), codeWarnKeyMode)
+	other := t.TempDir()
+	writeIdentity(t, other, 0o600)
+	node.MEP.TLS.Key = filepath.Join(other, "ams.key")
+	wantCode(t, CheckNodeFiles(node), codeNodeFile)
+}
+
+func TestNodeWithoutMEP(t *testing.T) {
+	path := writeNode(t, "site: ams\ndata_dir: /d\nconfig: {follow: doc.yaml}\ndns: {listen: [\":53\"]}\n", 0o600)
+	node, report, err := LoadNode(path)
+	if err != nil || report.Errors() > 0 {
+		t.Fatal(err, report.Err())
+	}
+	if got, want := node.API.Listen, "127.0.0.1:8053"; got != want {
+		t.Errorf("API: got %q, want %q", got, want)
+	}
+	if got, want := node.Config.Follow, filepath.Join(filepath.Dir(path), "doc.yaml"); got != want {
+		t.Errorf("follow: got %q, want %q", got, want)
+	}
+}
+
+func TestLoadNodeReportsIOAsError(t *testing.T) {
+	if _, _, err := LoadNode(filepath.Join(t.TempDir(), "none.yaml")); err == nil {
+		t.Error("no error")
+	}
+}

@@ -1,0 +1,77 @@
+package config
+
+import (
+	"strings"
+	"testing"
+)
+
+func TestRenderExactly(t *testing.T) {
+	_, report := parseText(strings.Repeat("\n", 34) + small + "    method: leastconn\n    max_answers: 99\n")
+	want := `doc.yaml:42:13: error: unknown method "leastconn" [FL1203]
+   42 |     method: leastconn
+      |             ^^^^^^^^^ did you mean "least-connection"?
+doc.yaml:43:18: error: 99 is out of range: 1 to 16 [FL1403]
+   43 |     max_answers: 99
+      |                  ^^
+2 errors
+`
+	if got := rendered(t, report); got != want {
+		t.Errorf("got:\n%s\nwant:\n%s", got, want)
+	}
+}
+
+func TestExcerpt(t *testing.T) {
+	long := strings.Repeat("x", 300) + "HERE" + strings.Repeat("y", 300)
+	tests := []struct {
+		name, line    string
+		column, width int
+		want, marked  string
+	}{
+		{"tabs", "\tkey:\tvalue", 7, 5, "    key:    value", "value"},
+		{"several bytes a character", "naïve: wörd", 8, 4, "naïve: wörd", "wörd"},
+		{"clipped on both sides", long, 301, 4, "…" + strings.Repeat("x", 40) + "HERE" + strings.Repeat("y", 66) + "…", "HERE"},
+		{"escape sequences", "a: \x1b[31mred", 4, 1, "a: �[31mred", "�"},
+		{"past the end", "a:", 3, 1, "a:", ""},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			text, start, width := excerpt(tt.line, tt.column, tt.width)
+			if text != tt.want {
+				t.Errorf("text: got %q, want %q", text, tt.want)
+			}
+			runes := []rune(text)
+			if got := string(runes[min(start, len(runes)):min(start+width, len(runes))]); got != tt.marked {
+				t.Errorf("marked: got %q, want %q", got, tt.marked)
+			}
+		})
+	}
+}
+
+func TestColorIsOnlyColor(t *testing.T) {
+	_, report := parseText(small + "    method: leastconn\n")
+	var b strings.Builder
+	if err := report.Render(&b, true); err != nil {
+		t.Fatal(err)
+	}
+	plain := b.String()
+	if !strings.Contains(plain, colorError) {
+		t.Error("no colour")
+	}
+	for _, code := range []string{colorReset, colorBold, colorError, colorWarn, colorHint} {
+		plain = strings.ReplaceAll(plain, code, "")
+	}
+	if want := rendered(t, report); plain != want {
+		t.Errorf("got:\n%s\nwant:\n%s", plain, want)
+	}
+}
+
+func TestNearest(t *testing.T) {
+	known := []string{"least-connection", "least-bandwidth", "round-robin", "rtt", "web-ams", "web-nyc"}
+	tests := map[string]string{"leastconn": "least-connection", "ROUNDROBIN": "round-robin", "web-amsterdam": "", "web-asm": "web-ams",
+		"rrt": "rtt", "x": "", "": "", "banana": ""}
+	for word, want := range tests {
+		if got := nearest(word, known); got != want {
+			t.Errorf("%q: got %q, want %q", word, got, want)
+		}
+	}
+}

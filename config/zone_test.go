@@ -1,0 +1,189 @@
+package config
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/miekg/dns"
+)
+
+func zoneLines(t *testing.T, z *Zone) []string {
+	t.Helper()
+	records, err := ZoneRecords(z)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var out []string
+	for _, rr := range records {
+		out = append(out, strings.Join(strings.Fields(rr.String()), " "))
+	}
+	return out
+}
+
+func TestZoneRecordsFromKeys(t *testing.T) {
+	doc, report := parseText(strings.Replace(small, "nameservers: [ns1.example.net]}", `nameservers: [NS1.example.com, ns2.example.net],
+  contact: first.last@Example.com, serial: 7, negative_ttl: 15s, records: "ns1 60 A 192.0.2.53\nTXT-only TXT hello\n"}`, 1))
+	if doc == nil {
+		t.Fatal(report.Err())
+	}
+	want := []string{
+		`example.com. 15 IN SOA ns1.example.com. first\.last.example.com. 7 3600 600 604800 15`,
+		`example.com. 3600 IN NS ns1.example.com.`,
+		`example.com. 3600 IN NS ns2.example.net.`,
+		`ns1.example.com. 60 IN A 192.0.2.53`,
+		`txt-only.example.com. 60 IN TXT "hello"`,
+	}
+	if d := cmp.Diff(want, zoneLines(t, &doc.Zones[0])); d != "" {
+		t.Errorf("records (-want +got):\n%s", d)
+	}
+}
+
+func TestZoneRecordsFromFile(t *testing.T) {
+	dir := t.TempDir()
+	zone := "$TTL 300\n@ SOA ns1.example.net. host.example.net. 1 2 3 4 5\n@ NS ns1.example.net.\nA 60 A 192.0.2.1\n"
+	if err := os.WriteFile(filepath.Join(dir, "x.zone"), []byte(zone), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	path := filepath.Join(dir, "doc.yaml")
+	if err := os.WriteFile(path, []byte(strings.Replace(small, "nameservers: [ns1.example.net]", "file: x.zone", 1)), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	src, err := ReadSource(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	doc, report := Parse(src)
+	if doc == nil {
+		t.Fatal(report.Err())
+	}
+	if got := zoneLines(t, &doc.Zones[0]); len(got) != 3 || got[2] != "a.example.com. 60 IN A 192.0.2.1" {
+		t.Errorf("records: %q", got)
+	}
+	if string(src.Files["x.zone"]) != zone {
+		t.Error("the source does not carry the zone file as written")
+	}
+}
+
+func TestZoneFileMustBeRegular(t *testing.T) {
+	dir := t.TempDir()
+	if err := os.Mkdir(filepath.Join(dir, "x.zone"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	path := filepath.Join(dir, "doc.yaml")
+	if err := os.WriteFile(path, []byte(strings.Replace(small, "nameservers: [ns1.example.net]", "file: x.zone", 1)), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	report, err := CheckFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	wantCode(t, report, codeZoneFile)
+}
+
+func TestZoneTextRefuses(t *testing.T) {
+	tests := []struct {
+		name, text string
+		line       int
+		want       Code
+	}{
+		{"include", "a 1 A 192.0.2.1\n$INCLUDE x\n", 2, codeZoneDirective},
+		{"generate", "\n$GENERATE 1-65535 a$ A 192.0.2.1\n", 2, codeZoneDirective},
+		{"generate in lower case", "$generate 1-9 a$ A 192.0.2.1\n", 1, codeZoneDirective},
+		{"generate in a bracket", "( $GENERATE 1-9 a$ A 192.0.2.1 )\n", 1, codeZoneDirective},
+		{"bad data", "a 1 A 192.0.2.1\n\n; comment\nb 1 A nonsense\n", 4, codeZoneText},
+		{"open bracket", "a 1 TXT ( x\n", 1, codeZoneText},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			_, problem := parseZoneText(tt.text, "example.com.", nil)
+			if problem == nil {
+				t.Fatal("accepted")
+			}
+			if problem.code != tt.want || problem.line != tt.line {
+				t.Errorf("got %s in line %d, want %s in line %d: %v", problem.code, problem.line, tt.want, tt.line, problem)
+			}
+		})
+	}
+}
+
+func FuzzZoneText(f *testing.F) {
+	f.Add("a 1 A 192.0.2.1\n$INCLUDE x\n")
+	f.Add("$TTL 5\n@ SOA a b 1 2 3 4 5\n(\n")
+	f.Fuzz(func(t *testing.T, text string) {
+		records, problem := parseZoneText(text, "example.com.", nil)
+		lines := len(splitLines([]byte(text))) + 1
+		if problem != nil && (problem.line < 1 || problem.line > lines) {
+			t.Errorf("a problem in line %d of %d: %v", problem.line, lines, problem)
+		}
+		for _, r := range records {
+			if r.rr == nil || r.line < 1 || r.line > lines {
+				t.Errorf("record %v in line %d of %d", r.rr, r.line, lines)
+			}
+		}
+	})
+}
+
+func TestCanonicalName(t *testing.T) {
+	long := strings.Repeat("a", 63)
+	tests := []struct{ in, want string }{
+		{"WWW.Example.com", "www.example.com."},
+		{"www.example.com.", "www.example.com."},
+		{"*.example.com", "*.example.com."},
+		{"_dmarc.example.com", "_dmarc.example.com."},
+		{long + ".com", long + ".com."},
+		{strings.Repeat(long+".", 3) + strings.Repeat("b", 61), strings.Repeat(long+".", 3) + strings.Repeat("b", 61) + "."},
+		{strings.Repeat(long+".", 3) + strings.Repeat("b", 62), ""},
+		{long + "a.com", ""}, {"", ""}, {".", ""}, {"a..b", ""}, {".a", ""}, {"a b.com", ""}, {"a.*.com", ""}, {"w*.com", ""}, {"ä.com", ""}, {`a\.b.com`, ""},
+	}
+	for _, tt := range tests {
+		got, err := CanonicalName(tt.in)
+		if got != tt.want || (err == nil) != (tt.want != "") {
+			t.Errorf("%q: got %q, %v, want %q", tt.in, got, err, tt.want)
+		}
+		if err == nil {
+			if _, ok := dns.IsDomainName(got); !ok {
+				t.Errorf("%q: %q does not fit on the wire", tt.in, got)
+			}
+		}
+	}
+}
+
+func TestEndpoint(t *testing.T) {
+	tests := []struct{ address, want string }{
+		{"192.0.2.10", "192.0.2.10:3009"},
+		{"192.0.2.10:4000", "192.0.2.10:4000"},
+		{"2001:DB8::1", "[2001:db8::1]:3009"},
+		{"[2001:db8::1]:4000", "[2001:db8::1]:4000"},
+		{"AMS.example.com", "ams.example.com:3009"},
+		{"ams.example.com:4000", "ams.example.com:4000"},
+		{"localhost", "localhost:3009"},
+	}
+	for _, tt := range tests {
+		site := Site{Address: tt.address}
+		if got := site.Endpoint(); got != tt.want {
+			t.Errorf("%q: got %q, want %q", tt.address, got, tt.want)
+		}
+	}
+	for _, bad := range []string{"", "10.1.1", "a:b:c", "[::1]", "host:0", "host:http", "0.0.0.0", "ff02::1", "*.example.com", "host:", "fe80::1%eth0"} {
+		if _, _, err := splitSiteAddress(bad); err == nil {
+			t.Errorf("%q is accepted", bad)
+		}
+	}
+}
+
+func TestZoneOfPicksTheLongest(t *testing.T) {
+	doc := &Document{Zones: []Zone{{Name: "example.com"}, {Name: "Sub.example.com."}}}
+	for name, want := range map[string]string{"a.sub.example.com.": "Sub.example.com.", "sub.example.com.": "Sub.example.com.",
+		"bsub.example.com.": "example.com", "example.org.": ""} {
+		got := ""
+		if z := doc.ZoneOf(name); z != nil {
+			got = z.Name
+		}
+		if got != want {
+			t.Errorf("%s: got %q, want %q", name, got, want)
+		}
+	}
+}

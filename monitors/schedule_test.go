@@ -50,7 +50,7 @@ func instantJobs(n int, interval time.Duration, jitter int, log *startLog) []*jo
 func TestScheduleSpread(t *testing.T) {
 	for _, jitter := range []int{0, 5, 50} {
 		synctest.Test(t, func(t *testing.T) {
-			const jobs, interval, slots = 10_000, 5 * time.Second, 50
+			const jobs, interval, slots = 5000, 5 * time.Second, 25
 			s, log, began := newSchedule(DefaultConcurrency), &startLog{}, time.Now()
 			s.replace(time.Now(), nil, instantJobs(jobs, interval, jitter, log))
 			inBubble(t, s.run, func() { time.Sleep(3 * interval) })

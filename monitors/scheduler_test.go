@@ -350,10 +350,10 @@ func TestSchedulerTenThousandTargets(t *testing.T) {
 			verdicts.Add(1)
 		}})
 		s.SetTargets(manyTargets(targets))
-		inBubble(t, s.Run, func() { time.Sleep(20 * time.Second) })
+		inBubble(t, s.Run, func() { time.Sleep(11 * time.Second) })
 		st := s.Stats()
-		if n := verdicts.Load(); n < 3*targets || n > 5*targets {
-			t.Errorf("%d verdicts in 20s, want about %d", n, 4*targets)
+		if n := verdicts.Load(); n < 2*targets || n > 3*targets {
+			t.Errorf("%d verdicts in 11s, want about %d", n, targets*5/2)
 		}
 		if most := network.most.Load(); most > limit || most < limit/2 {
 			t.Errorf("%d probes at once, want at most %d", most, limit)
@@ -370,7 +370,7 @@ func TestSchedulerTenThousandTargets(t *testing.T) {
 // TestSchedulerAllTimeOut: targets that time out together must not throw the schedule off its period.
 func TestSchedulerAllTimeOut(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		const targets = 3000
+		const targets = 1000
 		network := &fakeNet{hang: true}
 		var verdicts atomic.Int64
 		s := New(Options{DialContext: network.dial, Verdict: func(v Verdict) {
@@ -379,7 +379,7 @@ func TestSchedulerAllTimeOut(t *testing.T) {
 				t.Errorf("verdict %+v", v)
 			}
 		}})
-		s.SetTargets(manyTargets(targets)) // 2.5 s each 5 s: 1,500 at once
+		s.SetTargets(manyTargets(targets)) // 2.5 s each 5 s: 500 at once
 		inBubble(t, s.Run, func() { time.Sleep(31 * time.Second) })
 		if n := verdicts.Load(); n < 5*targets || n > 7*targets {
 			t.Errorf("%d verdicts in 31s, want about %d", n, 6*targets)

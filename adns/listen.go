@@ -117,8 +117,8 @@ func bindError(protocol string, addr netip.AddrPort, err error) error {
 	advice := ""
 	switch {
 	case errors.Is(err, syscall.EADDRINUSE):
-		advice = fmt.Sprintf("; another program has this port (ss -lnp 'sport = :%d' shows which): stop it, or listen on another address",
-			addr.Port())
+		advice = fmt.Sprintf("; another program has this port (ss -lnp 'sport = :%d' shows which): stop it, or listen on "+
+			"another address", addr.Port())
 	case errors.Is(err, fs.ErrPermission):
 		advice = "; ports below 1024 need a privilege: run as root, or give the binary CAP_NET_BIND_SERVICE"
 	case errors.Is(err, syscall.EADDRNOTAVAIL):

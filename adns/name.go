@@ -30,9 +30,6 @@ func nameKey(name string) (key, error) {
 	if end > maxNameOctets {
 		return "", fmt.Errorf("parse name %q: %w", name, errNameTooLong)
 	}
-	if end == 0 {
-		return "", fmt.Errorf("parse name %q: it is empty", name)
-	}
 	return wireKey(wire[:end]), nil
 }
 

@@ -96,6 +96,7 @@ func TestResolve(t *testing.T) {
 
 		{"dname", "HOST.dn.example.com.", dns.TypeA, "NOERROR aa\nan dn.example.com. 300 DNAME target.example.com.\nan HOST.dn.example.com. 300 CNAME host.target.example.com.\nan host.target.example.com. 300 A 192.0.2.7\n"},
 		{"dname itself", "dn.example.com.", dns.TypeDNAME, "NOERROR aa\nan dn.example.com. 300 DNAME target.example.com.\n"},
+		{"dname, cname asked", "host.dn.example.com.", dns.TypeCNAME, "NOERROR aa\nan dn.example.com. 300 DNAME target.example.com.\nan host.dn.example.com. 300 CNAME host.target.example.com.\n"},
 		{"dname to no such name", "x.dn.example.com.", dns.TypeA, "NXDOMAIN aa\nan dn.example.com. 300 DNAME target.example.com.\nan x.dn.example.com. 300 CNAME x.target.example.com.\n" + soa},
 		{"dname makes too long a name", longLabel + ".dnlong.example.com.", dns.TypeA, "YXDOMAIN aa\nan dnlong.example.com. 300 DNAME " + longLabel + "." + longLabel + "." + longLabel + ".x.example.com.\n"},
 

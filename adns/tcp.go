@@ -107,9 +107,9 @@ func (s *Server) serveConn(ctx context.Context, conn net.Conn) {
 	}
 }
 
-// errRequestTooLong ends a connection after the error was sent: where the next message starts is behind what was not
-// read.
-var errRequestTooLong = errors.New("request is too long")
+// errCondemned ends a connection after an error that only the header of a long message was needed for: the next message
+// starts behind what was not read.
+var errCondemned = errors.New("request was answered by its header alone")
 
 // serveMessage reads one message, of which something is there already, and answers it. An error ends the connection.
 func (s *Server) serveMessage(ctx context.Context, conn net.Conn, r *bufio.Reader, from netip.AddrPort) error {
@@ -127,9 +127,13 @@ func (s *Server) serveMessage(ctx context.Context, conn net.Conn, r *bufio.Reade
 		s.counters.dropped.Add(1)
 		return io.ErrUnexpectedEOF
 	}
-	tooLong := length > maxTCPRequest
-	if tooLong {
-		length = headerOctets
+	header, err := r.Peek(tcpLengthOctets + headerOctets)
+	if err != nil {
+		return err
+	}
+	condemned := length > maxTCPRequest || length > r.Size() && !judgeHeader(header[tcpLengthOctets:]).accepted()
+	if condemned {
+		length = headerOctets // enough for the error; the rest is not waited for
 	}
 	request, err := readRequest(r, length)
 	if err != nil {
@@ -144,8 +148,8 @@ func (s *Server) serveMessage(ctx context.Context, conn net.Conn, r *bufio.Reade
 	if err := s.writeMessage(conn, *out, response); err != nil {
 		return err
 	}
-	if tooLong {
-		return errRequestTooLong
+	if condemned {
+		return errCondemned
 	}
 	return nil
 }

@@ -1,0 +1,257 @@
+//go:build integration
+
+package integration
+
+import (
+	"encoding/json"
+	"fmt"
+	"slices"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+)
+
+const (
+	resolver = "203.0.113.53"
+	webAMS   = "192.0.2.80"
+	webNYC   = "198.51.100.80"
+	german   = "203.0.113.10"  // a client near Amsterdam
+	canadian = "203.0.113.200" // a client near New York
+
+	// fall × interval of the example's monitor, and what is allowed on top.
+	failover = 3*2*time.Second + 2*time.Second
+)
+
+// TestTwoSites runs the example's files as an operator would: two sites, a resolver with the subzone delegated to both,
+// nginx behind them. It takes a back-end away, then one site's process, and looks at what the resolver's users get.
+func TestTwoSites(t *testing.T) {
+	l := newLab(t)
+	for _, args := range [][]string{{"pki", "init"}, {"pki", "issue", "ams"}, {"pki", "issue", "nyc"}, {"check", "node-ams.yaml", "node-nyc.yaml"}} {
+		t.Logf("fairlead %s\n%s", strings.Join(args, " "), l.run(l.binary, args...))
+	}
+	backend := map[string]*process{"ams": l.nginx("ams"), "nyc": l.nginx("nyc")}
+	site := map[string]*process{}
+	for _, name := range []string{"ams", "nyc"} {
+		site[name] = l.start(name, "", l.binary, "serve", "-f", "node-"+name+".yaml")
+	}
+	l.start(wan, "", "unbound", "-d", "-c", "unbound.conf")
+
+	t.Run("both sites come up", func(t *testing.T) {
+		for _, name := range []string{"ams", "nyc"} {
+			eventually(t, 15*time.Second, name+" sees all services up", func() error { return l.services(name, "UP", "web-ams", "web-nyc", "sorry-nyc") })
+			eventually(t, 15*time.Second, name+" hears the other site", func() error { return l.peer(name, "up") })
+		}
+		eventually(t, 15*time.Second, "the resolver answers", func() error { return l.answers(german, "www", "A", webAMS, webNYC) })
+		for _, name := range []string{"ams", "nyc"} {
+			t.Logf("fairlead status, at %s\n%s", name, l.in(name, l.binary, "status"))
+		}
+	})
+	t.Run("the resolver's users are steered", func(t *testing.T) { l.steering(t) })
+	t.Run("answers can be fetched", func(t *testing.T) { l.fetch(t) })
+	t.Run("a back-end stops", func(t *testing.T) { l.backendStops(t, backend) })
+	t.Run("a site's process is paused", func(t *testing.T) { l.sitePaused(t, site["nyc"]) })
+	t.Run("a site leaves", func(t *testing.T) { l.siteLeaves(t, site["nyc"]) })
+}
+
+// nginx starts a back-end of a site, in a directory of its own.
+func (l *lab) nginx(ns string) *process {
+	l.t.Helper()
+	conf := strings.TrimSpace(l.run("realpath", "nginx.conf"))
+	dir := l.dir + "/nginx-" + ns
+	return l.start(ns, "nginx-"+ns, "nginx", "-p", dir, "-c", conf)
+}
+
+// dig asks the resolver from a client's address and returns the addresses and names in the answer.
+func (l *lab) dig(client, name, qtype string) ([]string, error) {
+	out, err := l.tryIn(wan, "dig", "-b", client, "@"+resolver, name+".gslb.example.com", qtype, "+short", "+tries=1", "+time=4")
+	if err != nil {
+		return nil, fmt.Errorf("dig: %w: %s", err, out)
+	}
+	return strings.Fields(out), nil
+}
+
+// answers checks that one answer is one of those wanted.
+func (l *lab) answers(client, name, qtype string, wanted ...string) error {
+	got, err := l.dig(client, name, qtype)
+	if err == nil && (len(got) != 1 || !slices.Contains(wanted, got[0])) {
+		err = fmt.Errorf("%s %s for %s: got %v, want one of %v", name, qtype, client, got, wanted)
+	}
+	return err
+}
+
+type serviceList struct {
+	Items []struct {
+		Name, State string
+	}
+}
+
+// services checks a state of some services, as a site's API tells it.
+func (l *lab) services(ns, state string, names ...string) error {
+	out, err := l.tryIn(ns, l.binary, "status", "services", "-o", "json")
+	if err != nil {
+		return fmt.Errorf("status: %w: %s", err, out)
+	}
+	var list serviceList
+	if err := json.Unmarshal([]byte(out), &list); err != nil {
+		return fmt.Errorf("%w in %s", err, out)
+	}
+	for _, s := range list.Items {
+		if slices.Contains(names, s.Name) && s.State != state {
+			return fmt.Errorf("at %s, %s is %s, want %s", ns, s.Name, s.State, state)
+		}
+	}
+	return nil
+}
+
+// peer checks the state of the session with the other site.
+func (l *lab) peer(ns, state string) error {
+	out, err := l.tryIn(ns, l.binary, "status", "sites", "-o", "json")
+	if err != nil {
+		return fmt.Errorf("status: %w: %s", err, out)
+	}
+	var list serviceList
+	if err := json.Unmarshal([]byte(out), &list); err != nil {
+		return fmt.Errorf("%w in %s", err, out)
+	}
+	for _, s := range list.Items {
+		if s.Name != ns && s.State != state {
+			return fmt.Errorf("at %s, the session with %s is %s, want %s", ns, s.Name, s.State, state)
+		}
+	}
+	return nil
+}
+
+func (l *lab) steering(t *testing.T) {
+	seen := map[string]int{}
+	for range 40 {
+		got, err := l.dig(german, "www", "A")
+		if err != nil || len(got) != 1 {
+			t.Fatalf("www: %v %v", got, err)
+		}
+		seen[got[0]]++
+	}
+	t.Logf("40 answers by least-connection: %v", seen)
+	if seen[webAMS] == 0 || seen[webNYC] == 0 || len(seen) != 2 {
+		t.Errorf("www: got %v, want both sites, no other", seen)
+	}
+	for _, tt := range []struct{ client, name, qtype, want string }{
+		{german, "near", "A", webAMS},
+		{canadian, "near", "A", webNYC},
+		{german, "near", "AAAA", "2001:db8:a::80"},
+		{canadian, "near", "AAAA", "2001:db8:b::80"},
+		{canadian, "dr", "A", webAMS},
+		{german, "text", "TXT", `"served by every site"`},
+		{german, "www", "MX", ""},
+		{german, "nowhere", "A", ""},
+	} {
+		got, err := l.dig(tt.client, tt.name, tt.qtype)
+		if err != nil || strings.Join(got, " ") != tt.want {
+			t.Errorf("%s %s for %s: got %v %v, want %q", tt.name, tt.qtype, tt.client, got, err, tt.want)
+		}
+	}
+	if got, err := l.dig(german, "alias", "A"); err != nil || len(got) != 2 || got[0] != "www.gslb.example.com." {
+		t.Errorf("alias: got %v %v, want the CNAME and an address", got, err)
+	}
+	for _, server := range []string{"192.0.2.53", "198.51.100.53"} {
+		t.Logf("dig at %s, told the client's subnet\n%s", server, l.in(wan, "dig", "@"+server, "near.gslb.example.com", "+subnet=203.0.113.200/32", "+nsid", "+norecurse"))
+	}
+	t.Logf("fairlead explain\n%s", l.in("ams", l.binary, "explain", "near.gslb.example.com", "--subnet", "203.0.113.200/32"))
+}
+
+func (l *lab) fetch(t *testing.T) {
+	for _, client := range []string{german, canadian} {
+		got, err := l.dig(client, "near", "A")
+		if err != nil || len(got) != 1 {
+			t.Fatalf("near: %v %v", got, err)
+		}
+		out := l.in(wan, "curl", "-sS", "--max-time", "3", "http://"+got[0]+"/")
+		if want := "served by " + got[0]; strings.TrimSpace(out) != want {
+			t.Errorf("fetched %q, want %q", out, want)
+		}
+	}
+}
+
+// backendStops stops Amsterdam's nginx and starts it again. Every query on the way must get an answer.
+func (l *lab) backendStops(t *testing.T, backend map[string]*process) {
+	start := time.Now()
+	backend["ams"].signal(t, syscall.SIGTERM)
+	backend["ams"].exited(t, 5*time.Second)
+	last := time.Duration(0)
+	for quiet := 0; quiet < 20; {
+		got, err := l.dig(german, "www", "A")
+		if err != nil || len(got) != 1 || got[0] != webAMS && got[0] != webNYC {
+			t.Fatalf("www after %.1f s: got %v %v", time.Since(start).Seconds(), got, err)
+		}
+		quiet++
+		if got[0] == webAMS {
+			last, quiet = time.Since(start), 0
+		}
+		if time.Since(start) > failover+10*time.Second {
+			t.Fatalf("www still names the stopped back-end after %v", time.Since(start))
+		}
+	}
+	t.Logf("the stopped back-end was named for the last time after %.1f s; allowed are %v", last.Seconds(), failover)
+	if last > failover {
+		t.Errorf("answers moved after %v, want %v", last, failover)
+	}
+	for _, name := range []string{"near", "dr"} {
+		if err := l.answers(german, name, "A", webNYC); err != nil {
+			t.Error(err)
+		}
+	}
+	t.Logf("fairlead explain, Amsterdam's back-end being down\n%s", l.in("nyc", l.binary, "explain", "dr.gslb.example.com", "--client", german))
+	backend["ams"] = l.nginx("ams")
+	eventually(t, 15*time.Second, "Amsterdam is answered again", func() error { return l.answers(german, "dr", "A", webAMS) })
+}
+
+// sitePaused stops New York's process without a word: its DNS does not answer and its exchange is silent, while its
+// back-end works. Monitors still see the back-end, so answers stay what they were.
+func (l *lab) sitePaused(t *testing.T, nyc *process) {
+	right := func() error {
+		for _, tt := range []struct{ client, name, want string }{{german, "near", webAMS}, {canadian, "near", webNYC}, {german, "dr", webAMS}} {
+			if err := l.answers(tt.client, tt.name, "A", tt.want); err != nil {
+				return err
+			}
+		}
+		return l.answers(german, "www", "A", webAMS, webNYC)
+	}
+	nyc.signal(t, syscall.SIGSTOP)
+	eventually(t, 14*time.Second, "Amsterdam notices the silence", func() error {
+		if err := right(); err != nil {
+			t.Fatalf("while the exchange times out: %v", err)
+		}
+		return l.peer("ams", "down")
+	})
+	throughout(t, 5*time.Second, "answers stay right without the exchange", right)
+	if err := l.services("ams", "UP", "web-ams", "web-nyc"); err != nil {
+		t.Errorf("a lost session changed what a monitor supports: %v", err)
+	}
+	if err := l.services("ams", "DOWN", "sorry-nyc"); err != nil {
+		t.Errorf("nobody can speak for a service without a monitor: %v", err)
+	}
+	t.Logf("fairlead status at ams, New York being paused\n%s", l.in("ams", l.binary, "status"))
+	nyc.signal(t, syscall.SIGCONT)
+	eventually(t, 10*time.Second, "the session is back", func() error { return l.peer("ams", "up") })
+	eventually(t, 5*time.Second, "New York speaks for its services again", func() error { return l.services("ams", "UP", "sorry-nyc") })
+	throughout(t, time.Second, "answers are right afterwards", right)
+}
+
+// siteLeaves stops New York as planned: Amsterdam knows at once, and New York answers until it is drained.
+func (l *lab) siteLeaves(t *testing.T, nyc *process) {
+	nyc.signal(t, syscall.SIGTERM)
+	eventually(t, time.Second, "Amsterdam was told", func() error { return l.peer("ams", "left") })
+	throughout(t, 2*time.Second, "New York answers while it drains", func() error {
+		out, err := l.tryIn(wan, "dig", "@198.51.100.53", "near.gslb.example.com", "+short", "+subnet=203.0.113.200/32", "+tries=1", "+time=1")
+		if err == nil && strings.TrimSpace(out) != webNYC {
+			err = fmt.Errorf("got %q, want %s", out, webNYC)
+		}
+		return err
+	})
+	if code := nyc.exited(t, 10*time.Second); code != 0 {
+		t.Errorf("exit code %d, want 0", code)
+	}
+	if err := l.answers(canadian, "near", "A", webNYC); err != nil {
+		t.Errorf("after New York's process has gone its back-end is still the nearest: %v", err)
+	}
+}

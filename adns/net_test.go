@@ -21,6 +21,7 @@ import (
 // start runs a server until the test ends and checks that it leaves nothing behind.
 func start(t testing.TB, change ...func(*Options)) *Server {
 	t.Helper()
+	before := goleak.IgnoreCurrent()
 	s := newServer(t, change...)
 	if err := s.Listen(t.Context()); err != nil {
 		t.Fatalf("Listen: %v", err)
@@ -36,9 +37,7 @@ func start(t testing.TB, change ...func(*Options)) *Server {
 		if open := s.Stats().TCPOpen; open != 0 {
 			t.Errorf("%d connections are still open", open)
 		}
-		if t, ok := t.(*testing.T); ok {
-			goleak.VerifyNone(t, goleak.IgnoreCurrent())
-		}
+		goleak.VerifyNone(t, before)
 	})
 	return s
 }

@@ -48,8 +48,10 @@ func (m *memoryPacketConn) WriteTo(b []byte, to net.Addr) (int, error) {
 func (m *memoryPacketConn) SetReadDeadline(time.Time) error  { close(m.deadline); return nil }
 func (m *memoryPacketConn) SetWriteDeadline(time.Time) error { return nil }
 func (m *memoryPacketConn) SetDeadline(time.Time) error      { return nil }
-func (m *memoryPacketConn) LocalAddr() net.Addr              { return &net.UDPAddr{IP: net.IPv4(192, 0, 2, 53), Port: 53} }
-func (m *memoryPacketConn) Close() error                     { return nil }
+func (m *memoryPacketConn) LocalAddr() net.Addr {
+	return &net.UDPAddr{IP: net.IPv4(192, 0, 2, 53), Port: 53}
+}
+func (m *memoryPacketConn) Close() error { return nil }
 
 func TestUDPWithoutNetwork(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

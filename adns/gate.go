@@ -13,8 +13,6 @@ const (
 	headerOctets = 12
 
 	flagResponse         = 1 << 15
-	flagAuthoritative    = 1 << 10
-	flagTruncated        = 1 << 9
 	flagRecursionDesired = 1 << 8
 	opcodeShift          = 11
 	opcodeMask           = 0xF

@@ -2,7 +2,6 @@ package mep
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"time"
 
@@ -86,14 +85,15 @@ func (x *Exchange) dial(ctx, run context.Context, p *peer, addr address) *sessio
 		return s
 	}
 	x.mu.Lock()
-	if p.session == nil && ctx.Err() == nil {
+	trouble := p.session == nil && ctx.Err() == nil && !x.leaving // else the attempt was overtaken
+	if trouble {
 		p.fail(err)
-		if p.state == PeerConnecting {
-			p.become(PeerDown)
-		}
+	}
+	if p.state == PeerConnecting {
+		p.become(PeerDown)
 	}
 	x.mu.Unlock()
-	if ctx.Err() == nil && !errors.Is(err, errSuperseded) && !errors.Is(err, errLeaving) {
+	if trouble {
 		x.noteRefused(err, p.site, addr.String())
 	}
 	return nil

@@ -337,6 +337,7 @@ func TestRestartedPeerReplacesItsDeadSession(t *testing.T) {
 func TestSimultaneousDialsKeepOneSession(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		n := newMemNet()
+		n.latency = 50 * time.Millisecond // so that neither is up before the other dials
 		// Each believes that it has the lower address, as behind a NAT: both dial.
 		ams := newTestSite(t, n, "ams", "10.0.0.1", nil)
 		nyc := newTestSite(t, n, "nyc", "10.0.0.2", nil)
@@ -355,6 +356,9 @@ func TestSimultaneousDialsKeepOneSession(t *testing.T) {
 				if strings.HasPrefix(e, "down") {
 					t.Errorf("site %s: events: got %q, want no down", s.peer.Site, s.story())
 				}
+			}
+			if got := s.Rejections(); len(got) != 0 {
+				t.Errorf("site %s: rejections: got %v, want none", s.peer.Site, got)
 			}
 			if p := s.Peers()[0]; p.State != PeerUp || !p.Dials {
 				t.Errorf("site %s: peer is %s (dials %v), want up and dialled", s.peer.Site, p.State, p.Dials)

@@ -5,6 +5,7 @@ import (
 	"crypto/tls"
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"time"
 
@@ -36,6 +37,8 @@ func (x *Exchange) handshake(ctx context.Context, raw net.Conn, dialed string) (
 	if err != nil {
 		if _, refused := rejectionOf(err); refused {
 			refuse(conn, said, err)
+		} else if said > 0 && errors.Is(err, errSuperseded) {
+			linger(conn)
 		}
 		return nil, err
 	}
@@ -185,4 +188,10 @@ func refuse(conn net.Conn, said uint64, why error) {
 	l := leaving{leaveRefused, why.Error()}
 	_ = conn.SetDeadline(time.Now().Add(farewellTimeout))
 	_, _ = conn.Write(appendFrame(nil, FrameLeaving, 0, said+1, l.append))
+}
+
+// linger waits until the peer closes a connection that both ends have no use for, as in session.retire.
+func linger(conn net.Conn) {
+	_ = conn.SetDeadline(time.Now().Add(farewellTimeout))
+	_, _ = io.Copy(io.Discard, conn)
 }

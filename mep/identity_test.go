@@ -95,21 +95,25 @@ func await[E mep.Event](t *testing.T, events chan mep.Event) E {
 	}
 }
 
-// lastError waits until x could not connect to its peer, and returns why.
-func lastError(t *testing.T, x *mep.Exchange) string {
+// eventually waits until ready.
+func eventually(t *testing.T, what string, ready func() bool) {
 	t.Helper()
 	tick := time.NewTicker(5 * time.Millisecond)
 	defer tick.Stop()
-	for timeout := time.After(10 * time.Second); ; {
+	for timeout := time.After(10 * time.Second); !ready(); {
 		select {
 		case <-tick.C:
-			if p := x.Peers()[0]; p.LastError != "" {
-				return p.LastError
-			}
 		case <-timeout:
-			t.Fatal("no error within 10 s")
+			t.Fatalf("%s: not within 10 s", what)
 		}
 	}
+}
+
+// lastError waits until x could not connect to its peer, and returns why.
+func lastError(t *testing.T, x *mep.Exchange) string {
+	t.Helper()
+	eventually(t, "error of the peer", func() bool { return x.Peers()[0].LastError != "" })
+	return x.Peers()[0].LastError
 }
 
 func TestSitesExchangeServicesOverTLS(t *testing.T) {
@@ -165,9 +169,7 @@ func TestWrongIdentitiesAreRefused(t *testing.T) {
 			if got := lastError(t, ams); !strings.Contains(got, c.dialerSays) {
 				t.Errorf("dialer: got %q, want %q", got, c.dialerSays)
 			}
-			if got := nyc.Rejections()[c.rejection]; got == 0 {
-				t.Errorf("rejections: got %v, want %s", nyc.Rejections(), c.rejection)
-			}
+			eventually(t, "rejection "+string(c.rejection), func() bool { return nyc.Rejections()[c.rejection] > 0 })
 			select {
 			case e := <-nycEvents:
 				t.Errorf("event: got %+v, want none", e)

@@ -22,6 +22,7 @@ type memNet struct {
 	port      uint16
 	dials     int
 	refuse    bool
+	latency   time.Duration // of connecting; set before use
 }
 
 const memBuffer = 64 << 10
@@ -43,6 +44,9 @@ func (h memHost) listen(_ context.Context, _, address string) (net.Listener, err
 }
 
 func (h memHost) dial(ctx context.Context, _, address string) (net.Conn, error) {
+	if h.n.latency > 0 {
+		time.Sleep(h.n.latency)
+	}
 	h.n.mu.Lock()
 	h.n.dials++
 	h.n.port++

@@ -187,7 +187,7 @@ func (x *Exchange) adopt(s *session) error {
 		return err
 	}
 	if old := p.session; old != nil {
-		old.end(fmt.Errorf("replaced by a newer connection with site %q", p.site), nil)
+		old.retire(fmt.Errorf("replaced by a newer connection with site %q", p.site))
 	}
 	p.session, p.last = s, s
 	p.sessions++

@@ -106,16 +106,27 @@ func (s *session) run(ctx context.Context) {
 
 // end ends the session: at once, or after the farewell was sent. The first cause counts.
 func (s *session) end(cause error, farewell *leaving) {
-	s.mu.Lock()
-	if !s.ended {
-		s.ended, s.cause, s.farewell = true, cause, farewell
-		_ = s.conn.SetDeadline(time.Now().Add(farewellTimeout))
-		close(s.ending)
-	}
-	s.mu.Unlock()
+	s.begin(cause, farewell)
 	if farewell == nil {
 		_ = s.raw.Close()
 	}
+}
+
+// retire ends a session that a newer one replaced: nothing more is sent, and what comes is ignored, but the connection
+// stays until the peer closes it or farewellTimeout has passed. Closed at once, it could end before the peer has taken the
+// newer one into use, which would look like a loss.
+func (s *session) retire(cause error) { s.begin(cause, nil) }
+
+// begin begins the end.
+func (s *session) begin(cause error, farewell *leaving) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.ended {
+		return
+	}
+	s.ended, s.cause, s.farewell = true, cause, farewell
+	_ = s.conn.SetDeadline(time.Now().Add(farewellTimeout))
+	close(s.ending)
 }
 
 // extend moves a deadline on, unless the session is ending.

@@ -26,7 +26,8 @@ func (x *Exchange) handshake(ctx context.Context, raw net.Conn, dialed string) (
 	if err != nil {
 		return nil, err
 	}
-	s, said, err := x.greet(conn, proved, dialed)
+	g := &greeting{conn: conn, in: newFrameReader(conn), ours: x.hello(), proved: proved, dialed: dialed}
+	s, err := x.greet(g)
 	if err == nil {
 		s.raw = raw
 		err = raw.SetDeadline(time.Time{})
@@ -36,8 +37,8 @@ func (x *Exchange) handshake(ctx context.Context, raw net.Conn, dialed string) (
 	}
 	if err != nil {
 		if _, refused := rejectionOf(err); refused {
-			refuse(conn, said, err)
-		} else if said > 0 && errors.Is(err, errSuperseded) {
+			refuse(g, err)
+		} else if g.said > 0 && errors.Is(err, errSuperseded) {
 			linger(conn)
 		}
 		return nil, err
@@ -45,27 +46,36 @@ func (x *Exchange) handshake(ctx context.Context, raw net.Conn, dialed string) (
 	return s, nil
 }
 
-// greet exchanges Hellos. said is how many frames this site has sent.
-func (x *Exchange) greet(conn net.Conn, proved, dialed string) (s *session, said uint64, err error) {
-	in := newFrameReader(conn)
-	ours := x.hello()
-	if dialed != "" {
-		if err := sendHello(conn, ours); err != nil {
-			return nil, 0, err
+// greeting is a connection whose ends introduce themselves.
+type greeting struct {
+	conn         net.Conn
+	in           *frameReader
+	proved       string // site of the peer's certificate; empty in insecure mode
+	dialed       string // site that was dialled; empty for an accepted connection
+	said         uint64 // frames this site has sent
+	ours, theirs Hello
+	version      uint8 // agreed
+}
+
+// greet exchanges Hellos.
+func (x *Exchange) greet(g *greeting) (*session, error) {
+	if g.dialed != "" {
+		if err := g.sendHello(); err != nil {
+			return nil, err
 		}
-		s, err = x.introduce(in, conn, ours, proved, dialed)
-		return s, 1, err
+		return x.introduce(g)
 	}
-	if s, err = x.introduce(in, conn, ours, proved, dialed); err != nil {
-		return nil, 0, err
+	s, err := x.introduce(g)
+	if err != nil {
+		return nil, err
 	}
 	x.mu.Lock()
 	err = x.admissible(s) // again when it is adopted; asked here so that a duplicate never sees a session begin
 	x.mu.Unlock()
 	if err != nil {
-		return nil, 0, err
+		return nil, err
 	}
-	return s, 1, sendHello(conn, ours)
+	return s, g.sendHello()
 }
 
 // secure makes a TLS connection of raw, and returns the site that the other end proved to be: empty in insecure mode.
@@ -113,37 +123,38 @@ func (x *Exchange) allow(site, dialed string) error {
 	return nil
 }
 
-// introduce reads the peer's Hello and makes a session of it. proved is the site of its certificate.
-func (x *Exchange) introduce(in *frameReader, conn net.Conn, ours Hello, proved, dialed string) (*session, error) {
-	theirs, err := readHello(in)
-	if err != nil {
+// introduce reads the peer's Hello and makes a session of it.
+func (x *Exchange) introduce(g *greeting) (*session, error) {
+	var err error
+	if g.theirs, err = readHello(g.in); err != nil {
 		return nil, err
 	}
-	if proved != "" && theirs.Site != proved {
-		return nil, refusef(RejectWrongSite, "identify peer: its certificate is for site %q, its Hello says %q", proved, theirs.Site)
+	site := g.theirs.Site
+	if g.proved != "" && site != g.proved {
+		return nil, refusef(RejectWrongSite, "identify peer: its certificate is for site %q, its Hello says %q", g.proved, site)
 	}
-	if err := x.allow(theirs.Site, dialed); err != nil {
+	if err := x.allow(site, g.dialed); err != nil {
 		return nil, err
 	}
-	version, err := agree(ours, theirs)
-	if err != nil {
+	if g.version, err = agree(g.ours, g.theirs); err != nil {
 		return nil, err
 	}
 	x.mu.Lock()
 	defer x.mu.Unlock()
-	p := x.find(theirs.Site)
+	p := x.find(site)
 	if p == nil {
-		return nil, refusef(RejectUnknownSite, "identify peer: site %q was removed", theirs.Site)
+		return nil, refusef(RejectUnknownSite, "identify peer: site %q was removed", site)
 	}
-	if proved == "" && p.addr.ip.IsValid() && sourceOf(conn) != p.addr.ip {
+	if g.proved == "" && p.addr.ip.IsValid() && sourceOf(g.conn) != p.addr.ip {
 		return nil, refusef(RejectWrongSite, "identify peer: site %q is configured at %s, this is %s (checked because insecure is set)",
-			theirs.Site, p.addr.ip, sourceOf(conn))
+			site, p.addr.ip, sourceOf(g.conn))
 	}
-	return newSession(x, p, conn, in, ours, theirs, version, dialed != ""), nil
+	return newSession(x, p, g), nil
 }
 
-func sendHello(conn net.Conn, h Hello) error {
-	if _, err := conn.Write(appendFrame(nil, FrameHello, 0, 1, h.append)); err != nil {
+func (g *greeting) sendHello() error {
+	g.said++
+	if _, err := g.conn.Write(appendFrame(nil, FrameHello, 0, g.said, g.ours.append)); err != nil {
 		return refusef(RejectHandshake, "send Hello: %w", err)
 	}
 	return nil
@@ -183,11 +194,11 @@ func handshakeError(err error) error {
 	return &refusal{RejectHandshake, err}
 }
 
-// refuse tells the other end why, as far as it takes that. said is how many frames this site has sent.
-func refuse(conn net.Conn, said uint64, why error) {
+// refuse tells the other end why, as far as it takes that.
+func refuse(g *greeting, why error) {
 	l := leaving{leaveRefused, why.Error()}
-	_ = conn.SetDeadline(time.Now().Add(farewellTimeout))
-	_, _ = conn.Write(appendFrame(nil, FrameLeaving, 0, said+1, l.append))
+	_ = g.conn.SetDeadline(time.Now().Add(farewellTimeout))
+	_, _ = g.conn.Write(appendFrame(nil, FrameLeaving, 0, g.said+1, l.append))
 }
 
 // linger waits until the peer closes a connection that both ends have no use for, as in session.retire.

@@ -56,16 +56,16 @@ type session struct {
 }
 
 // newSession makes a session of two Hellos. It has read one frame and written, or will have, one.
-func newSession(x *Exchange, p *peer, conn net.Conn, in *frameReader, ours, theirs Hello, version uint8, dialed bool) *session {
+func newSession(x *Exchange, p *peer, g *greeting) *session {
 	now := time.Now()
 	s := &session{
-		x: x, peer: p, conn: conn, in: in,
-		hello:   theirs,
-		id:      newSessionID(ours, theirs),
-		version: version,
-		dialed:  dialed,
+		x: x, peer: p, conn: g.conn, in: g.in,
+		hello:   g.theirs,
+		id:      newSessionID(g.ours, g.theirs),
+		version: g.version,
+		dialed:  g.dialed != "",
 		began:   now,
-		sets:    assembly{origin: theirs.Site, incarnation: theirs.Incarnation},
+		sets:    assembly{origin: g.theirs.Site, incarnation: g.theirs.Incarnation},
 		fresh:   make(chan struct{}, 1),
 		ending:  make(chan struct{}),
 		done:    make(chan struct{}),

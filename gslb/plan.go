@@ -104,5 +104,8 @@ func (p *Plan) Domains() int { return len(p.domains) }
 // Domain returns one balanced name.
 func (p *Plan) Domain(i DomainIndex) *Domain { return &p.domains[i] }
 
+// VirtualServers returns the number of virtual servers.
+func (p *Plan) VirtualServers() int { return len(p.virtualServers) }
+
 // VirtualServerName returns the name of a virtual server.
 func (p *Plan) VirtualServerName(i VirtualServerIndex) string { return p.virtualServers[i].name }

@@ -1,0 +1,139 @@
+package api
+
+import (
+	"errors"
+	"net/http"
+	"time"
+
+	"github.com/danielgtaylor/huma/v2"
+	"github.com/danielgtaylor/huma/v2/adapters/humachi"
+	"github.com/go-chi/chi/v5"
+	"github.com/go-chi/chi/v5/middleware"
+	"go.uber.org/zap"
+
+	"fairlead/adns"
+	"fairlead/config"
+	"fairlead/mep"
+	"fairlead/monitors"
+)
+
+// Options are what the interface reads. All functions are called from many goroutines, at each request; they must not
+// wait long.
+type Options struct {
+	Site    string // this node's
+	Version string // of Fairlead
+	// State returns what is served at this moment. Nil while there is nothing yet: requests that need it get 503.
+	State func() *State
+	// Peers returns how things stand with other sites. Nil, or returning nil: the node exchanges nothing.
+	Peers func() []mep.PeerStatus
+	// MEPRejections, DNSStats and ProbeStats are read for metrics. Nil: nothing was counted.
+	MEPRejections func() map[mep.Rejection]uint64
+	DNSStats      func() adns.Stats
+	ProbeStats    func() monitors.Stats
+	// PushLoad takes in a load report. Its errors wrap monitors.ErrNotPushed, ErrOutdated or ErrActiveRange. Nil: no
+	// service is pushed here.
+	PushLoad func(service string, active uint64, at time.Time) error
+	// Ready returns what has to be so before queries are sent here. Nil: nothing.
+	Ready func() []Check
+	// Logger gets panics and refused origins. Nil: none.
+	Logger *zap.Logger
+}
+
+// State is one moment of the node. It is immutable but for Snapshot.Learned.
+type State struct {
+	Snapshot       *adns.Snapshot
+	Document       *config.Document // that Snapshot was compiled from
+	DocumentID     string
+	DocumentSource string    // path of the file it came from, or the data directory
+	Since          time.Time // when this document came into use
+	LastError      string    // why the last reload was refused; empty when it was not
+}
+
+// Check is one condition of readiness.
+type Check struct {
+	Name   string
+	OK     bool
+	Detail string // for people
+}
+
+// New returns the interface. It fails when State is missing.
+func New(o Options) (http.Handler, error) {
+	if o.State == nil {
+		return nil, errors.New("make API: State is missing")
+	}
+	if o.Logger == nil {
+		o.Logger = zap.NewNop()
+	}
+	if o.Peers == nil {
+		o.Peers = func() []mep.PeerStatus { return nil }
+	}
+	if o.MEPRejections == nil {
+		o.MEPRejections = func() map[mep.Rejection]uint64 { return nil }
+	}
+	if o.DNSStats == nil {
+		o.DNSStats = func() adns.Stats { return adns.Stats{} }
+	}
+	if o.ProbeStats == nil {
+		o.ProbeStats = func() monitors.Stats { return monitors.Stats{} }
+	}
+	if o.PushLoad == nil {
+		o.PushLoad = func(string, uint64, time.Time) error { return monitors.ErrNotPushed }
+	}
+	if o.Ready == nil {
+		o.Ready = func() []Check { return nil }
+	}
+	r := &resources{Options: o, log: o.Logger.Named("api")}
+	router, err := r.route()
+	if err != nil {
+		return nil, err
+	}
+	return &handler{Handler: r.guard(router), log: r.log}, nil
+}
+
+// handler is what New returns: the guarded routes, with the log that Server's own messages go to.
+type handler struct {
+	http.Handler
+	log *zap.Logger
+}
+
+// resources answers requests.
+type resources struct {
+	Options
+	log     *zap.Logger
+	refused every // limits the log of refused requests
+}
+
+// state returns the moment that a request is answered from.
+func (r *resources) state() (*State, error) {
+	st := r.State()
+	if st == nil || st.Snapshot == nil || st.Document == nil {
+		return nil, notReady()
+	}
+	return st, nil
+}
+
+// route makes the table of routes and the OpenAPI document from it.
+func (r *resources) route() (*chi.Mux, error) {
+	router := chi.NewMux()
+	router.Use(middleware.GetHead)
+	router.NotFound(noSuchResource)
+	router.MethodNotAllowed(methodNotAllowed(router))
+
+	rest := humachi.New(router.With(onlyJSON), openAPIConfig(r.Version))
+	r.registerServices(rest)
+	r.registerSites(rest)
+	r.registerExplain(rest)
+	r.registerPush(rest)
+	r.registerVersion(rest)
+
+	metrics, err := r.metrics()
+	if err != nil {
+		return nil, err
+	}
+	plain(rest, router, plainRoute{path: "/livez", summary: "Whether the process runs", handler: http.HandlerFunc(livez)})
+	plain(rest, router, plainRoute{path: "/readyz", summary: "Whether queries may be sent here", handler: http.HandlerFunc(r.readyz),
+		query: &huma.Param{Name: "verbose", In: "query", Description: "List the checks.", AllowEmptyValue: true, Schema: &huma.Schema{Type: huma.TypeString}},
+		also:  http.StatusServiceUnavailable})
+	plain(rest, router, plainRoute{path: "/metrics", summary: "Metrics in Prometheus' text format", handler: metrics})
+	return router, r.registerOpenAPI(rest, router)
+}

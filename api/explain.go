@@ -1,0 +1,181 @@
+package api
+
+import (
+	"context"
+	"net/http"
+	"net/netip"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/danielgtaylor/huma/v2"
+	"github.com/miekg/dns"
+
+	"fairlead/adns"
+	"fairlead/api/resource"
+	"fairlead/gslb"
+)
+
+const explainPath = "/v1/explain"
+
+// maxNameText is the longest spelling of a name: 255 octets, each of them escaped as \DDD.
+const maxNameText = 4 * 255
+
+type explainInput struct {
+	Name   string `query:"name" required:"true" doc:"Name that is asked for; a final dot is taken as there."`
+	Type   string `query:"type" default:"A" doc:"Type: a mnemonic in any case, or TYPEnnn."`
+	Client string `query:"client" doc:"Address that the query comes from: the resolver's. Default: the caller's own."`
+	Subnet string `query:"subnet" doc:"EDNS Client Subnet (RFC 7871) that the query carries, as address/length."`
+
+	question adns.Question // set by Resolve
+}
+
+// Resolve reads all parameters and reports everything that is wrong with them.
+func (in *explainInput) Resolve(ctx huma.Context) []error {
+	faults := strictQuery(ctx)
+	add := func(err error) {
+		if err != nil {
+			faults = append(faults, err)
+		}
+	}
+	in.question.Class = dns.ClassINET
+	add(in.readName())
+	add(in.readType())
+	add(in.readClient(ctx.RemoteAddr()))
+	add(in.readSubnet())
+	return faults
+}
+
+func (in *explainInput) readName() error {
+	if in.Name == "" {
+		return nil // huma says that it is required
+	}
+	var wire [256]byte
+	if len(in.Name) <= maxNameText {
+		if end, err := dns.PackDomainName(dns.Fqdn(in.Name), wire[:], 0, nil, false); err == nil && end <= 255 {
+			in.question.Name = dns.Fqdn(in.Name)
+			return nil
+		}
+	}
+	return fault("/query/name", resource.CodeInvalid,
+		"%q is not a domain name: labels of 1 to 63 octets between dots, 255 octets in all", clip(in.Name))
+}
+
+func (in *explainInput) readType() error {
+	text := strings.ToUpper(in.Type)
+	if t, ok := dns.StringToType[text]; ok {
+		in.question.Type = t
+		return nil
+	}
+	if digits, ok := strings.CutPrefix(text, "TYPE"); ok {
+		if n, err := strconv.ParseUint(digits, 10, 16); err == nil {
+			in.question.Type = uint16(n)
+			return nil
+		}
+	}
+	return fault("/query/type", resource.CodeInvalid, "%q is not a record type; write A, AAAA or another mnemonic, or TYPEnnn", clip(in.Type))
+}
+
+func (in *explainInput) readClient(remote string) error {
+	if in.Client == "" {
+		if from, err := netip.ParseAddrPort(remote); err == nil {
+			in.question.LDNS = from.Addr().Unmap().WithZone("")
+			return nil
+		}
+		return fault("/query/client", resource.CodeRequired, "the caller has no address; give the address that the query comes from")
+	}
+	a, err := netip.ParseAddr(in.Client)
+	if err == nil && a.Zone() == "" {
+		in.question.LDNS = a.Unmap()
+		return nil
+	}
+	if _, err := netip.ParsePrefix(in.Client); err == nil {
+		return fault("/query/client", resource.CodeInvalid, "%q is a prefix; give it as subnet, and the resolver's address as client", clip(in.Client))
+	}
+	return fault("/query/client", resource.CodeInvalid, "%q is not an IP address such as 203.0.113.5 or 2001:db8::5", clip(in.Client))
+}
+
+func (in *explainInput) readSubnet() error {
+	if in.Subnet == "" {
+		return nil
+	}
+	p, err := netip.ParsePrefix(in.Subnet)
+	if err == nil {
+		in.question.Subnet = p.Masked()
+		return nil
+	}
+	if a, err := netip.ParseAddr(in.Subnet); err == nil && a.Zone() == "" {
+		usual := 24
+		if !a.Is4() {
+			usual = 56
+		}
+		return fault("/query/subnet", resource.CodeInvalid, "%q has no length; resolvers send %s/%d", clip(in.Subnet), a, usual)
+	}
+	return fault("/query/subnet", resource.CodeInvalid, "%q is not a prefix such as 203.0.113.0/24 or 2001:db8::/56", clip(in.Subnet))
+}
+
+type explainOutput struct{ Body resource.Explanation }
+
+func (r *resources) registerExplain(rest huma.API) {
+	register(r, rest, huma.Operation{OperationID: "explain", Method: http.MethodGet, Path: explainPath, Tags: []string{"status"},
+		Summary:     "What a client would be answered, and why",
+		Description: "The function that serves queries decides, on a copy of what queries have written: asking changes no answer."},
+		[]int{http.StatusUnprocessableEntity, http.StatusServiceUnavailable}, r.explain)
+}
+
+func (r *resources) explain(_ context.Context, in *explainInput) (*explainOutput, error) {
+	st, err := r.state()
+	if err != nil {
+		return nil, err
+	}
+	now := time.Now()
+	snapshot := *st.Snapshot
+	snapshot.Learned = snapshot.Learned.Copy()
+	trace := gslb.Trace{Entries: []gslb.Entry{}}
+	answer := snapshot.Resolve(in.question, now, &trace)
+	return &explainOutput{resource.Explanation{
+		Question: resource.Question{Name: in.question.Name, Type: dns.Type(in.question.Type).String(), Client: in.question.LDNS,
+			Subnet: in.question.Subnet},
+		Rcode: rcodeName(answer.Rcode), Authoritative: answer.Authoritative,
+		Answer: lines(answer.Answer), Authority: lines(answer.Authority), Additional: lines(answer.Additional),
+		TTL: leastTTL(answer.Answer), Scope: answer.Scope, EDE: extendedError(answer.EDE),
+		Snapshot: snapshot.Generation, Document: st.DocumentID, At: now.UTC(), Trace: trace,
+	}}, nil
+}
+
+// lines writes records in presentation form. A tab only ever separates fields there; inside a string it is escaped.
+func lines(records []dns.RR) []string {
+	out := make([]string, len(records))
+	for i, rr := range records {
+		out[i] = strings.ReplaceAll(rr.String(), "\t", " ")
+	}
+	return out
+}
+
+func leastTTL(records []dns.RR) *uint32 {
+	var least *uint32
+	for _, rr := range records {
+		if ttl := rr.Header().Ttl; least == nil || ttl < *least {
+			least = &ttl
+		}
+	}
+	return least
+}
+
+func extendedError(e adns.ExtendedError) *resource.ExtendedError {
+	if e.Code == 0 {
+		return nil
+	}
+	return &resource.ExtendedError{Code: e.Code, Name: dns.ExtendedErrorCodeToString[e.Code], Text: e.Text}
+}
+
+// rcodeName returns an rcode's mnemonic. 16 is BADVERS in a response that is not signed (RFC 6891 section 9).
+func rcodeName(rcode int) string {
+	if rcode == dns.RcodeBadVers {
+		return "BADVERS"
+	}
+	if name, ok := dns.RcodeToString[rcode]; ok {
+		return name
+	}
+	return "RCODE" + strconv.Itoa(rcode)
+}

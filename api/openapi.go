@@ -1,0 +1,148 @@
+package api
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"reflect"
+	"slices"
+	"strconv"
+
+	"github.com/danielgtaylor/huma/v2"
+	"github.com/go-chi/chi/v5"
+	"go.uber.org/zap"
+
+	"fairlead/api/resource"
+)
+
+const openAPIPath = "/openapi.json"
+
+// openAPIConfig is huma without its extras: no page with scripts from elsewhere, no links to schemas in bodies, JSON only.
+func openAPIConfig(version string) huma.Config {
+	if version == "" {
+		version = "unknown" // the key is required
+	}
+	c := huma.DefaultConfig("Fairlead", version)
+	c.Info.Description = "State, explanations and load reports of one Fairlead node."
+	c.Info.License = &huma.License{Name: "Apache-2.0", Identifier: "Apache-2.0"}
+	c.OpenAPIPath, c.DocsPath, c.SchemasPath, c.CreateHooks = "", "", "", nil
+	c.Formats = map[string]huma.Format{"application/json": huma.DefaultJSONFormat, "json": huma.DefaultJSONFormat}
+	c.Transformers = []huma.Transformer{asProblem}
+	return c
+}
+
+// register adds an operation. problems are the statuses, besides 421 and 500, with which it may be refused. What its
+// handler returns as an error is a *problem, or something for the log.
+func register[I, O any](r *resources, rest huma.API, op huma.Operation, problems []int, handle func(context.Context, *I) (*O, error)) {
+	op.MaxBodyBytes = MaxBodyBytes
+	op.Responses = map[string]*huma.Response{}
+	schema := rest.OpenAPI().Components.Schemas.Schema(reflect.TypeFor[resource.Problem](), true, "Problem")
+	for _, status := range append(problems, http.StatusMisdirectedRequest, http.StatusInternalServerError) {
+		op.Responses[strconv.Itoa(status)] = &huma.Response{
+			Description: http.StatusText(status),
+			Content:     map[string]*huma.MediaType{problemType: {Schema: schema}},
+		}
+	}
+	huma.Register(rest, op, func(ctx context.Context, in *I) (*O, error) {
+		out, err := handle(ctx, in)
+		if err == nil {
+			return out, nil
+		}
+		if p := (*problem)(nil); errors.As(err, &p) {
+			return nil, p
+		}
+		r.log.Error("api.failed", zap.String("operation", op.OperationID), zap.Error(err))
+		return nil, failure()
+	})
+}
+
+// plainRoute is a GET that answers in text, outside of huma.
+type plainRoute struct {
+	path, summary string
+	handler       http.Handler
+	query         *huma.Param
+	also          int // status it may answer with besides 200
+	media         string
+}
+
+// plain routes and documents a plainRoute.
+func plain(rest huma.API, router chi.Router, p plainRoute) {
+	router.Method(http.MethodGet, p.path, p.handler)
+	if p.media == "" {
+		p.media = "text/plain"
+	}
+	op := &huma.Operation{
+		OperationID: p.path[1:], Method: http.MethodGet, Path: p.path, Summary: p.summary, Tags: []string{"node"},
+		Responses: map[string]*huma.Response{},
+	}
+	if p.query != nil {
+		op.Parameters = []*huma.Param{p.query}
+	}
+	for _, status := range []int{http.StatusOK, p.also} {
+		if status != 0 {
+			op.Responses[strconv.Itoa(status)] = &huma.Response{Description: http.StatusText(status),
+				Content: map[string]*huma.MediaType{p.media: {Schema: &huma.Schema{Type: huma.TypeString}}}}
+		}
+	}
+	rest.OpenAPI().AddOperation(op)
+}
+
+// registerOpenAPI writes the document, which does not change any more, and serves it.
+func (r *resources) registerOpenAPI(rest huma.API, router chi.Router) error {
+	var text []byte
+	plain(rest, router, plainRoute{path: openAPIPath, summary: "This document", media: "application/json",
+		handler: http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+			w.Header().Set("Content-Type", "application/json")
+			_, _ = w.Write(text) // the client is gone; there is nobody to tell
+		})})
+	loosen(rest.OpenAPI().Components.Schemas.Map())
+	text, err := json.Marshal(rest.OpenAPI())
+	if err != nil {
+		return fmt.Errorf("write OpenAPI document: %w", err)
+	}
+	return nil
+}
+
+// loosen lets responses grow: a reader that validates must not stumble over a key that a later release adds. It also takes
+// out the schemas of huma's own errors, which no response has.
+func loosen(schemas map[string]*huma.Schema) {
+	requests := []string{"LoadReport"}
+	for name, s := range schemas {
+		switch {
+		case name == "ErrorModel" || name == "ErrorDetail":
+			delete(schemas, name)
+		case !slices.Contains(requests, name) && s.AdditionalProperties == false:
+			s.AdditionalProperties = nil
+		}
+	}
+}
+
+// onlyJSON hides the Accept header: there is one representation, and it is sent whatever the client prefers (RFC 9110
+// section 12.4.1).
+func onlyJSON(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
+		req.Header.Del("Accept")
+		next.ServeHTTP(w, req)
+	})
+}
+
+// strictQuery refuses query parameters that the operation does not have: a misspelt filter must not look like one that
+// matched everything.
+func strictQuery(ctx huma.Context) []error {
+	u := ctx.URL()
+	var names []string
+	for name := range u.Query() {
+		known := slices.ContainsFunc(ctx.Operation().Parameters, func(p *huma.Param) bool { return p.In == "query" && p.Name == name })
+		if !known {
+			names = append(names, name)
+		}
+	}
+	slices.Sort(names)
+	var faults []error
+	for _, name := range names {
+		faults = append(faults, fault("/query/"+clip(name), resource.CodeUnknown, "there is no parameter %q here", clip(name)))
+	}
+	return faults
+}

@@ -1,0 +1,83 @@
+package api
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"time"
+
+	"github.com/danielgtaylor/huma/v2"
+
+	"fairlead/api/resource"
+	"fairlead/config"
+	"fairlead/monitors"
+)
+
+const pushPath = "/v1/services/{name}/load"
+
+// maxAhead is how far ahead of this node's clock a report may be dated; it then counts as of now. One that is further
+// ahead would stay fresh, and refuse all that follow as outdated, until its time has come.
+const maxAhead = 5 * time.Second
+
+type pushInput struct {
+	Name string `path:"name" maxLength:"127" doc:"Name of the service in the document."`
+	Body resource.LoadReport
+}
+
+// Resolve refuses query parameters.
+func (in *pushInput) Resolve(ctx huma.Context) []error { return strictQuery(ctx) }
+
+func (r *resources) registerPush(rest huma.API) {
+	register(r, rest, huma.Operation{OperationID: "push-load", Method: http.MethodPut, Path: pushPath, Tags: []string{"load"},
+		Summary:     "Report how busy a service is",
+		Description: "For services of this node's site whose document says load: {source: push}. The last report counts."},
+		[]int{http.StatusBadRequest, http.StatusForbidden, http.StatusNotFound, http.StatusRequestTimeout, http.StatusConflict,
+			http.StatusRequestEntityTooLarge, http.StatusUnsupportedMediaType, http.StatusUnprocessableEntity, http.StatusServiceUnavailable}, r.push)
+}
+
+func (r *resources) push(_ context.Context, in *pushInput) (*struct{}, error) {
+	st, err := r.state()
+	if err != nil {
+		return nil, err
+	}
+	now, at := time.Now(), in.Body.At
+	switch {
+	case at.After(now.Add(maxAhead)):
+		return nil, newProblem(http.StatusUnprocessableEntity, resource.Fault{Pointer: "/body/at", Code: resource.CodeInvalid,
+			Detail: fmt.Sprintf("the report is dated %s ahead of this node's clock; set the clocks, or leave at out", at.Sub(now).Round(time.Second))})
+	case at.IsZero(), at.After(now):
+		at = now
+	}
+	err = r.PushLoad(in.Name, in.Body.Active, at)
+	switch {
+	case errors.Is(err, monitors.ErrNotPushed):
+		return nil, r.notPushed(st.Document, in.Name)
+	case errors.Is(err, monitors.ErrOutdated):
+		return nil, newProblem(http.StatusConflict, resource.Fault{Pointer: "/body/at", Code: resource.CodeOutdated,
+			Detail: "a later report was pushed before; this one is not taken"})
+	case errors.Is(err, monitors.ErrActiveRange):
+		return nil, newProblem(http.StatusUnprocessableEntity, resource.Fault{Pointer: "/body/active", Code: resource.CodeInvalid,
+			Detail: fmt.Sprintf("%d connections are above the limit of %d", in.Body.Active, uint64(monitors.MaxActive))})
+	}
+	return nil, err
+}
+
+// notPushed says why a service takes no reports here.
+func (r *resources) notPushed(d *config.Document, name string) error {
+	s := documentService(d, name)
+	f := resource.Fault{Pointer: "/path/name", Code: resource.CodeNotPushed}
+	switch {
+	case s == nil:
+		return noSuchService(name)
+	case s.Site != r.Site:
+		f.Code = resource.CodeOtherSite
+		f.Detail = fmt.Sprintf("service %q belongs to site %q; push its load to a node there", name, s.Site)
+	case s.Load == nil:
+		f.Detail = fmt.Sprintf("service %q has no load source; give it load: {source: %s} in the document", name, config.LoadPush)
+	default:
+		f.Detail = fmt.Sprintf("the load of service %q is read from its %s source; only services with load: {source: %s} take reports",
+			name, s.Load.Source, config.LoadPush)
+	}
+	return newProblem(http.StatusNotFound, f)
+}

@@ -1,0 +1,45 @@
+package resource
+
+import (
+	"net/netip"
+	"time"
+
+	"fairlead/gslb"
+)
+
+// Explanation is what a client would be answered at this moment, and why.
+type Explanation struct {
+	Question      Question `json:"question"`
+	Rcode         string   `json:"rcode" doc:"Mnemonic of the response code."`
+	Authoritative bool     `json:"authoritative" doc:"The AA bit."`
+	// Answer, Authority and Additional are records in presentation form (RFC 1035 section 5), one a string, without the
+	// OPT record.
+	Answer     []string `json:"answer" nullable:"false" doc:"Records of the answer, in presentation form."`
+	Authority  []string `json:"authority" nullable:"false"`
+	Additional []string `json:"additional" nullable:"false"`
+	// TTL is the least TTL of Answer in seconds; nil when that is empty.
+	TTL *uint32 `json:"ttl,omitempty" doc:"Least TTL of the answer, in seconds. Absent: the answer is empty."`
+	// Scope is the SCOPE PREFIX-LENGTH of RFC 7871.
+	Scope    uint8          `json:"scope" doc:"How many bits of the subnet the answer depends on (RFC 7871)."`
+	EDE      *ExtendedError `json:"ede,omitempty" doc:"Extended DNS error (RFC 8914)."`
+	Snapshot uint64         `json:"snapshot" doc:"Generation of the snapshot that decided."`
+	Document string         `json:"document" doc:"Identity of the document in use."`
+	At       time.Time      `json:"at" doc:"When it was decided; ages are as of then."`
+	Trace    gslb.Trace     `json:"trace" doc:"What each step of the decision did."`
+}
+
+// Question is what is asked, and for whom.
+type Question struct {
+	Name   string     `json:"name" doc:"Fully qualified, as it was written."`
+	Type   string     `json:"type" doc:"Mnemonic of the type, or TYPEnnn."`
+	Client netip.Addr `json:"client" doc:"Address that the query comes from: the resolver's."`
+	// Subnet is the EDNS Client Subnet (RFC 7871); the zero Prefix when there is none.
+	Subnet netip.Prefix `json:"subnet,omitzero" doc:"EDNS Client Subnet (RFC 7871)."`
+}
+
+// ExtendedError is an extended DNS error (RFC 8914).
+type ExtendedError struct {
+	Code uint16 `json:"code"`
+	Name string `json:"name,omitempty" doc:"Purpose of the code in the IANA list."`
+	Text string `json:"text,omitempty"`
+}

@@ -1,0 +1,70 @@
+package resource
+
+import "time"
+
+// States of the exchange with a site.
+const (
+	PeerLocal      = "local"      // this node's own site
+	PeerUp         = "up"         // there is a session
+	PeerDown       = "down"       // no session
+	PeerConnecting = "connecting" // this node dials
+	PeerLeft       = "left"       // no session, as the site announced before it stopped
+	PeerNone       = "none"       // this node exchanges nothing with the site
+)
+
+// How a site's document compares with this node's.
+const (
+	DocumentSame    = "same"
+	DocumentDiffers = "differs"
+	DocumentUnknown = "unknown"
+)
+
+// SiteList is all sites, in the document's order.
+type SiteList struct {
+	Sites    []Site    `json:"sites" nullable:"false" doc:"Sites in the document's order."`
+	Snapshot uint64    `json:"snapshot" doc:"Generation of the snapshot that this was read from."`
+	At       time.Time `json:"at" doc:"When it was read; ages are as of then."`
+}
+
+// Site is a site as this node sees it.
+type Site struct {
+	Name     string    `json:"name"`
+	Address  string    `json:"address" doc:"MEP end point, as the document writes it."`
+	Local    bool      `json:"local" doc:"It is this node's site."`
+	Location *Location `json:"location,omitempty"`
+	Peer     string    `json:"peer" enum:"local,up,down,connecting,left,none" doc:"State of the exchange with it. none: this node exchanges nothing with it."`
+	// Since is when Peer took its value; zero for the local site.
+	Since time.Time `json:"since,omitzero" doc:"Since when the exchange is in this state."`
+	// LastHeardAgeSeconds is the age of the last frame from the site. Nil: it was never heard.
+	LastHeardAgeSeconds *float64 `json:"last_heard_age_seconds,omitempty" doc:"Age of the last frame from it. Absent: it was never heard."`
+	// RTTSeconds and ClockSkewSeconds are nil until a round trip was measured.
+	RTTSeconds       *float64 `json:"rtt_seconds,omitempty" doc:"Smoothed round trip time. Absent: not measured."`
+	ClockSkewSeconds *float64 `json:"clock_skew_seconds,omitempty" doc:"How far its clock is ahead of this node's. Absent: not measured."`
+	Node             string   `json:"node,omitempty" doc:"Name of the node that speaks for the site."`
+	Version          uint8    `json:"version,omitempty" doc:"MEP version of the session."`
+	// Document compares the document that the site had when the session began with this node's present one.
+	Document  string `json:"document" enum:"same,differs,unknown" doc:"Whether the site's document, as of the beginning of the session, is this node's."`
+	Sessions  uint64 `json:"sessions" doc:"Sessions since this node started."`
+	BytesIn   uint64 `json:"bytes_in" doc:"Octets of frames received in the current session, else in the last one."`
+	BytesOut  uint64 `json:"bytes_out" doc:"Octets of frames sent in the current session, else in the last one."`
+	LastError string `json:"last_error,omitempty" doc:"Why the last attempt failed or the last session ended."`
+	// LastErrorAt is zero when there was no error.
+	LastErrorAt time.Time   `json:"last_error_at,omitzero"`
+	Services    StateCounts `json:"services" doc:"Its services, counted by what this node believes of them."`
+}
+
+// Location is where a site is.
+type Location struct {
+	Place     string   `json:"place,omitempty" doc:"Dotted qualifiers, widest first."`
+	Latitude  *float64 `json:"latitude,omitempty" doc:"Degrees north."`
+	Longitude *float64 `json:"longitude,omitempty" doc:"Degrees east."`
+}
+
+// StateCounts counts services by state.
+type StateCounts struct {
+	Up       int `json:"UP"`
+	Down     int `json:"DOWN"`
+	Unknown  int `json:"UNKNOWN"`
+	Disabled int `json:"DISABLED"`
+	Draining int `json:"DRAINING"`
+}

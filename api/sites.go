@@ -1,0 +1,151 @@
+package api
+
+import (
+	"context"
+	"net/http"
+	"slices"
+	"time"
+
+	"github.com/danielgtaylor/huma/v2"
+
+	"fairlead/api/resource"
+	"fairlead/config"
+	"fairlead/gslb"
+	"fairlead/mep"
+)
+
+const sitesPath = "/v1/status/sites"
+
+type sitesInput struct{}
+
+// Resolve refuses query parameters.
+func (in *sitesInput) Resolve(ctx huma.Context) []error { return strictQuery(ctx) }
+
+type sitesOutput struct{ Body resource.SiteList }
+
+type siteOutput struct{ Body resource.Site }
+
+func (r *resources) registerSites(rest huma.API) {
+	register(r, rest, huma.Operation{OperationID: "list-sites", Method: http.MethodGet, Path: sitesPath, Tags: []string{"status"},
+		Summary: "Sites and the exchange with them"}, []int{http.StatusUnprocessableEntity, http.StatusServiceUnavailable}, r.sites)
+	register(r, rest, huma.Operation{OperationID: "get-site", Method: http.MethodGet, Path: sitesPath + "/{name}", Tags: []string{"status"},
+		Summary: "One site and the exchange with it"}, []int{http.StatusNotFound, http.StatusUnprocessableEntity, http.StatusServiceUnavailable}, r.site)
+}
+
+func (r *resources) sites(_ context.Context, _ *sitesInput) (*sitesOutput, error) {
+	st, err := r.state()
+	if err != nil {
+		return nil, err
+	}
+	v := newSiteView(st, r.Site, r.Peers(), time.Now())
+	out := &sitesOutput{Body: resource.SiteList{Sites: []resource.Site{}, Snapshot: st.Snapshot.Generation, At: v.now.UTC()}}
+	for i := range st.Document.Sites {
+		out.Body.Sites = append(out.Body.Sites, v.describe(&st.Document.Sites[i]))
+	}
+	return out, nil
+}
+
+func (r *resources) site(_ context.Context, in *nameInput) (*siteOutput, error) {
+	st, err := r.state()
+	if err != nil {
+		return nil, err
+	}
+	s := st.Document.Site(in.Name)
+	if s == nil {
+		return nil, newProblem(http.StatusNotFound, resource.Fault{Pointer: "/path/name", Code: resource.CodeNoSuchSite,
+			Detail: "the document has no site \"" + clip(in.Name) + "\"; " + sitesPath + " lists them"})
+	}
+	return &siteOutput{newSiteView(st, r.Site, r.Peers(), time.Now()).describe(s)}, nil
+}
+
+// siteView describes the sites of one moment.
+type siteView struct {
+	state  *State
+	local  string
+	peers  []mep.PeerStatus
+	now    time.Time
+	counts map[string]*resource.StateCounts // by site
+}
+
+func newSiteView(st *State, local string, peers []mep.PeerStatus, now time.Time) *siteView {
+	v := &siteView{state: st, local: local, peers: peers, now: now, counts: make(map[string]*resource.StateCounts, len(st.Document.Sites))}
+	for i := range st.Document.Sites {
+		v.counts[st.Document.Sites[i].Name] = &resource.StateCounts{}
+	}
+	g := st.Snapshot.GSLB
+	for i := range g.Status.Services {
+		if c := v.counts[g.Plan.Service(gslb.ServiceIndex(i)).Site]; c != nil {
+			count(c, g.Status.Services[i].State)
+		}
+	}
+	return v
+}
+
+func count(c *resource.StateCounts, s gslb.State) {
+	switch s {
+	case gslb.Up:
+		c.Up++
+	case gslb.Down:
+		c.Down++
+	case gslb.Disabled:
+		c.Disabled++
+	case gslb.Draining:
+		c.Draining++
+	default:
+		c.Unknown++
+	}
+}
+
+func (v *siteView) describe(s *config.Site) resource.Site {
+	out := resource.Site{
+		Name: s.Name, Address: s.Address, Local: s.Name == v.local, Location: location(&s.Location),
+		Peer: resource.PeerNone, Document: resource.DocumentUnknown, Services: *v.counts[s.Name],
+	}
+	if out.Local {
+		out.Peer, out.Document = resource.PeerLocal, resource.DocumentSame
+		return out
+	}
+	if i := slices.IndexFunc(v.peers, func(p mep.PeerStatus) bool { return p.Site == s.Name }); i >= 0 {
+		v.exchange(&out, &v.peers[i])
+	}
+	return out
+}
+
+// exchange fills in how things stand with a peer.
+func (v *siteView) exchange(out *resource.Site, p *mep.PeerStatus) {
+	out.Peer, out.Since = string(p.State), p.Since.UTC()
+	out.LastHeardAgeSeconds = ageOf(v.now, p.LastHeard)
+	if p.Measured {
+		rtt, skew := p.RTT.Seconds(), p.ClockSkew.Seconds()
+		out.RTTSeconds, out.ClockSkewSeconds = &rtt, &skew
+	}
+	out.Node, out.Version, out.Document = p.Node, p.Version, v.compare(p)
+	out.Sessions, out.BytesIn, out.BytesOut = p.Sessions, p.BytesIn, p.BytesOut
+	out.LastError = p.LastError
+	if !p.LastErrorAt.IsZero() {
+		out.LastErrorAt = p.LastErrorAt.UTC()
+	}
+}
+
+// compare says whether a peer has this node's document. A peer tells its digest once, when a session begins; after this
+// node has changed its own document, another digest proves nothing, because the peer may have followed.
+func (v *siteView) compare(p *mep.PeerStatus) string {
+	var own [len(p.Digest)]byte
+	copy(own[:], v.state.DocumentID)
+	switch {
+	case p.State != mep.PeerUp || p.Digest == [len(p.Digest)]byte{}:
+		return resource.DocumentUnknown
+	case p.Digest == own:
+		return resource.DocumentSame
+	case v.state.Since.After(p.Since):
+		return resource.DocumentUnknown
+	}
+	return resource.DocumentDiffers
+}
+
+func location(l *config.SiteLocation) *resource.Location {
+	if l.Place == "" && l.Latitude == nil && l.Longitude == nil {
+		return nil
+	}
+	return &resource.Location{Place: l.Place, Latitude: l.Latitude, Longitude: l.Longitude}
+}

@@ -160,6 +160,10 @@ func fieldIndex(fields []field, key string) int {
 }
 
 func (d *decoder) unknownKey(key *node, path *trail, fields []field) {
+	if d.page.report.full(codeUnknownKey) {
+		d.fail(key, path, codeUnknownKey, "", "")
+		return
+	}
 	known := make([]string, 0, len(fields))
 	for _, f := range fields {
 		known = append(known, f.key)

@@ -7,6 +7,10 @@ import (
 	"unicode/utf8"
 )
 
+// maxMarkedLine is the longest line, in bytes, whose problems are shown with the line and an exact width. Longer ones are
+// machine-made.
+const maxMarkedLine = 64 << 10
+
 // page is one file while it is being read: its text, its tree, and the report its problems go to. Problems name values by
 // path (a JSON Pointer, RFC 6901); the page knows where in the text that is.
 type page struct {
@@ -56,6 +60,10 @@ func (p *page) lineText(line int) string {
 // failAt reports a problem at a node during decoding and remembers the path as failed.
 func (p *page) failAt(n *node, path string, f finding) {
 	p.failed[path] = true
+	if p.report.full(f.code) {
+		p.report.count(f.code)
+		return
+	}
 	line, column, width := p.span(n)
 	p.report.add(Problem{File: p.file, Line: line, Column: column, Width: width, Path: path,
 		Code: f.code, Message: f.message, Hint: f.hint})
@@ -79,6 +87,10 @@ func (p *page) problem(path string, code Code, hint, format string, args ...any)
 			break
 		}
 		at = at[:cut]
+	}
+	if p.report.full(code) {
+		p.report.count(code)
+		return
 	}
 	out := Problem{File: p.file, Path: path, Code: code, Message: fmt.Sprintf(format, args...), Hint: hint}
 	if n := p.nearestNode(path); n != nil {
@@ -104,6 +116,9 @@ func (p *page) problemInText(path string, line int, token string, f finding) {
 
 // tokenSpan finds a token in a line, or takes the whole line.
 func tokenSpan(line, token string) (column, width int) {
+	if len(line) > maxMarkedLine {
+		return 1, 1
+	}
 	if i := strings.Index(line, token); token != "" && i >= 0 {
 		return utf8.RuneCountInString(line[:i]) + 1, utf8.RuneCountInString(token)
 	}
@@ -136,7 +151,9 @@ func (p *page) walk(path string) (n *node, rest string) {
 	n, rest = p.root, path
 	for n != nil && rest != "" {
 		step, after, _ := strings.Cut(rest[1:], "/")
-		step = strings.NewReplacer("~1", "/", "~0", "~").Replace(step)
+		if strings.IndexByte(step, '~') >= 0 {
+			step = strings.ReplaceAll(strings.ReplaceAll(step, "~1", "/"), "~0", "~")
+		}
 		var next *node
 		if n.kind == kindSequence {
 			if i, err := strconv.Atoi(step); err == nil && i >= 0 && i < len(n.items) {
@@ -172,7 +189,11 @@ func (p *page) span(n *node) (line, column, width int) {
 }
 
 func (p *page) scalarWidth(n *node) int {
-	rest := []rune(p.lineText(n.line))
+	text := p.lineText(n.line)
+	if len(text) > maxMarkedLine {
+		return 1
+	}
+	rest := []rune(text)
 	if n.column < 1 || n.column > len(rest) {
 		return 1
 	}
@@ -198,7 +219,7 @@ func at(steps ...any) string {
 		b.WriteByte('/')
 		switch v := s.(type) {
 		case string:
-			b.WriteString(strings.NewReplacer("~", "~0", "/", "~1").Replace(v))
+			b.WriteString(strings.ReplaceAll(strings.ReplaceAll(v, "~", "~0"), "/", "~1"))
 		case int:
 			b.WriteString(strconv.Itoa(v))
 		}

@@ -210,14 +210,28 @@ func TestTooManyMembers(t *testing.T) {
 	text := strings.Replace(small, "[{service: web}]", "["+strings.Repeat("{service: web}, ", MaxMembers+1)+"]", 1)
 	_, report := parseText(text)
 	wantCode(t, report, codeTooMany)
-	if got := len(report.Problems()); got > maxProblems {
-		t.Errorf("the report keeps %d problems; the limit is %d", got, maxProblems)
+	if got := len(report.Problems()); got != maxProblems {
+		t.Errorf("the report keeps %d problems, want %d", got, maxProblems)
 	}
 	if got, want := report.Errors(), MaxMembers+1; got != want {
 		t.Errorf("errors: got %d, want %d", got, want)
 	}
 	if out := rendered(t, report); !strings.Contains(out, "not shown") {
 		t.Error("the rendered report does not say that problems are left out")
+	}
+}
+
+func TestWarningsDoNotHideErrors(t *testing.T) {
+	spare := ""
+	for i := range maxProblems + 10 {
+		spare += fmt.Sprintf("  - {name: spare-%d, site: ams, addresses: [192.0.2.81]}\n", i)
+	}
+	text := strings.Replace(small, "services: [{name: web, site: ams, addresses: [192.0.2.80]}]\n",
+		"services:\n  - {name: web, site: ams, addresses: [192.0.2.80]}\n"+spare, 1)
+	_, report := parseText(text + "    backup: nowhere\n")
+	wantCode(t, report, codeUnknownVirtualServer)
+	if got, want := report.Summary(), "1 error, 510 warnings"; got != want {
+		t.Errorf("summary: got %q, want %q", got, want)
 	}
 }
 

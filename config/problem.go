@@ -7,7 +7,7 @@ import (
 	"strings"
 )
 
-// maxProblems is how many problems a Report keeps; further ones are only counted.
+// maxProblems is how many errors, and how many warnings, a Report keeps; further ones are only counted.
 const maxProblems = 500
 
 // Problem is one thing wrong with a file. Line, Column and Width are in characters and 0 when the problem has no place in
@@ -55,31 +55,30 @@ func (r *Report) keepText(file string, text []byte) {
 
 func (r *Report) add(p Problem) {
 	p.Severity = p.Code.Severity()
-	if p.Severity == SeverityError {
+	if !r.full(p.Code) {
+		r.problems = append(r.problems, p)
+	}
+	r.count(p.Code)
+}
+
+// count counts a problem that is not kept.
+func (r *Report) count(code Code) {
+	if code.Severity() == SeverityError {
 		r.errors++
 	} else {
 		r.warnings++
 	}
-	if !r.full() {
-		r.problems = append(r.problems, p)
-	}
 }
 
-// full reports whether further problems would only be counted.
-func (r *Report) full() bool { return len(r.problems) >= maxProblems }
-
-// merge takes over what another report found.
-func (r *Report) merge(other *Report) {
-	for _, file := range other.order {
-		r.keepText(file, other.texts[file])
+// full reports whether a further problem of this code's severity would only be counted. Warnings never crowd out errors.
+func (r *Report) full(code Code) bool {
+	if code.Severity() == SeverityError {
+		return r.errors >= maxProblems
 	}
-	r.errors += other.errors
-	r.warnings += other.warnings
-	room := maxProblems - len(r.problems)
-	r.problems = append(r.problems, other.problems[:min(room, len(other.problems))]...)
+	return r.warnings >= maxProblems
 }
 
-// Problems returns at most 500 problems ordered by file and place.
+// Problems returns at most 500 errors and 500 warnings, ordered by file and place.
 func (r *Report) Problems() []Problem {
 	rank := make(map[string]int, len(r.order))
 	for i, file := range r.order {

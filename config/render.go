@@ -78,7 +78,7 @@ func renderProblem(b *strings.Builder, p Problem, lines []string, paint func(cod
 	}
 	fmt.Fprintf(b, "%s: %s: %s [%s]\n", paint(colorBold, where), paint(severity, string(p.Severity)), printable(p.Message), p.Code)
 	hint := printable(p.Hint)
-	if p.Line < 1 || p.Line > len(lines) {
+	if p.Line < 1 || p.Line > len(lines) || len(lines[p.Line-1]) > maxMarkedLine {
 		if hint != "" {
 			fmt.Fprintf(b, "      | %s\n", paint(colorHint, hint))
 		}

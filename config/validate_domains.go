@@ -49,7 +49,7 @@ func (c *checker) shortTTL(path string, ttl Duration) {
 func (c *checker) checkBackupAddresses(v *VirtualServer, d *Domain, path string) {
 	path += "/backup_addresses"
 	c.limit(path, "backup addresses", len(d.BackupAddresses), MaxBackupAddresses)
-	for i, a := range d.BackupAddresses {
+	for i, a := range d.BackupAddresses[:min(len(d.BackupAddresses), MaxBackupAddresses)] {
 		if why := unusableAddress(a); why != "" && a.IsValid() {
 			c.problem(path+at(i), codeUnusableAddress, "", "%s %s", a, why)
 		}

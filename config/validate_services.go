@@ -54,7 +54,7 @@ func (c *checker) checkServiceAddresses(s *Service, path string) {
 
 func (c *checker) checkServiceMonitors(s *Service, path string) {
 	c.limit(path+"/monitors", "monitors", len(s.Monitors), MaxServiceMonitors)
-	for i, name := range s.Monitors {
+	for i, name := range s.Monitors[:min(len(s.Monitors), MaxServiceMonitors)] {
 		at := path + at("monitors", i)
 		if _, ok := c.monitors[name]; !ok {
 			hint := c.nearestName(name, len(c.doc.Monitors), func(i int) string { return c.doc.Monitors[i].Name })

@@ -16,7 +16,8 @@ func (c *checker) checkSettings() {
 			mep.KeepaliveTimeout, mep.MetricsInterval)
 	}
 	order := c.doc.Settings.LDNS.ProbeOrder
-	for i, kind := range order {
+	c.limit("/settings/ldns/probe_order", "probes", len(order), len(probeKinds()))
+	for i, kind := range order[:min(len(order), len(probeKinds()))] {
 		path := at("settings", "ldns", "probe_order", i)
 		if !slices.Contains(probeKinds(), kind) {
 			c.problem(path, codeProbeKind, didYouMean(kind, probeKinds(), oneOf(probeKinds())), "unknown probe %s", quote(kind))

@@ -62,6 +62,7 @@ func (c *checker) checkBackups() {
 		done
 	)
 	state := make([]int, len(next))
+	circular := make([]bool, len(next)) // its chain runs into a cycle
 	for start := range next {
 		var path []int
 		i := start
@@ -71,9 +72,11 @@ func (c *checker) checkBackups() {
 		}
 		if i >= 0 && state[i] == onPath {
 			c.backupCycle(i, next)
+			circular[i] = true
 		}
 		for _, j := range path {
 			state[j] = done
+			circular[j] = i >= 0 && circular[i]
 		}
 	}
 	for i := range next {
@@ -84,7 +87,9 @@ func (c *checker) checkBackups() {
 			c.problem(at("virtual_servers", i, "name"), codeWarnUnusedServer, "give it domains, or make it a backup",
 				"virtual server %s has no domains and is nobody's backup", quote(c.doc.VirtualServers[i].Name))
 		}
-		c.backupDepth(i, next)
+		if !circular[i] {
+			c.backupDepth(i, next)
+		}
 	}
 }
 
@@ -126,13 +131,11 @@ func (c *checker) backupCycle(start int, next []int) {
 // backupDepth reports a chain that is too long at the virtual server it starts from.
 func (c *checker) backupDepth(start int, next []int) {
 	depth := 0
-	for i := next[start]; i >= 0; i = next[i] {
-		if depth++; depth > len(next) {
-			return // runs into a cycle, which is reported
-		}
+	for i := next[start]; i >= 0 && depth <= MaxBackupDepth; i = next[i] {
+		depth++
 	}
 	if depth > MaxBackupDepth {
-		c.problem(at("virtual_servers", start, "backup"), codeBackupDepth, "", "%d backups follow virtual server %s; the limit is %d",
-			depth, quote(c.doc.VirtualServers[start].Name), MaxBackupDepth)
+		c.problem(at("virtual_servers", start, "backup"), codeBackupDepth, "", "more than %d backups follow virtual server %s",
+			MaxBackupDepth, quote(c.doc.VirtualServers[start].Name))
 	}
 }

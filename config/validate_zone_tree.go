@@ -41,7 +41,7 @@ func (c *checker) checkNesting() {
 
 // checkNameserverAddresses warns of nameservers that resolvers cannot reach because the zone itself must hold their address.
 func (c *checker) checkNameserverAddresses(z *Zone, path string, facts *zoneFacts) {
-	for i, ns := range z.Nameservers {
+	for i, ns := range z.Nameservers[:min(len(z.Nameservers), MaxNameservers)] {
 		name, err := canonicalHost(ns)
 		if err != nil || !inZone(name, facts.name) {
 			continue

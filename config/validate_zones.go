@@ -58,7 +58,7 @@ func (c *checker) checkZoneKeys(z *Zone, path string) {
 			"zone %s has no nameservers", quote(z.Name))
 	}
 	c.limit(path+"/nameservers", "nameservers", len(z.Nameservers), MaxNameservers)
-	for i, ns := range z.Nameservers {
+	for i, ns := range z.Nameservers[:min(len(z.Nameservers), MaxNameservers)] {
 		if _, err := canonicalHost(ns); err != nil {
 			c.problem(path+at("nameservers", i), codeDomainName, "", "%v", err)
 		}

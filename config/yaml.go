@@ -24,7 +24,7 @@ const (
 	// maxAliasNodes is how many nodes aliases and merge keys may add to a file.
 	maxAliasNodes = 100_000
 	// maxLocateBytes is the largest text that is searched for the exact line of a syntax error.
-	maxLocateBytes = 1 << 20
+	maxLocateBytes = 256 << 10
 )
 
 // parseYAML turns a file into a tree. The result is nil when the text is no single YAML document; problems say why.

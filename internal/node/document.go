@@ -1,0 +1,163 @@
+package node
+
+import (
+	"errors"
+	"fmt"
+	"time"
+
+	"go.uber.org/zap"
+
+	"fairlead/adns"
+	"fairlead/config"
+	"fairlead/config/store"
+	"fairlead/gslb"
+)
+
+// intent is a document ready to be served: parsed, validated and compiled. It exists only when all of that succeeded, so
+// a document that is refused changes nothing.
+type intent struct {
+	source   config.Source
+	from     string // the file or directory it came from
+	id       string
+	document *config.Document
+	plan     *gslb.Plan
+	zones    *adns.Zones
+	since    time.Time
+}
+
+// compile makes an intent. The error lists every problem of the document.
+func (n *Node) compile(src config.Source, from string) (*intent, error) {
+	doc, report := config.Parse(src)
+	if err := report.Err(); err != nil {
+		return nil, err
+	}
+	for _, p := range report.Problems() {
+		n.log.Warn("config.warning", zap.String("problem", p.String()))
+	}
+	if doc.Site(n.opts.Config.Site) == nil {
+		return nil, fmt.Errorf("%s: this node's site %q is not among its sites", src.Name, n.opts.Config.Site)
+	}
+	plan, err := gslb.Compile(doc)
+	if err != nil {
+		return nil, err
+	}
+	zones, err := adns.CompileZones(doc, plan)
+	if err != nil {
+		return nil, err
+	}
+	return &intent{source: src, from: from, id: src.ID(), document: doc, plan: plan, zones: zones, since: time.Now()}, nil
+}
+
+// firstIntent finds the document to start with.
+func (n *Node) firstIntent() (*intent, error) {
+	if n.opts.Source != nil {
+		return n.compile(*n.opts.Source, n.opts.Source.Name)
+	}
+	var err error
+	if n.store, err = store.Open(n.opts.Config.DataDir); err != nil {
+		return nil, err
+	}
+	in, err := n.storedOrFile()
+	if err != nil {
+		return nil, errors.Join(err, n.closeStore())
+	}
+	return in, nil
+}
+
+func (n *Node) storedOrFile() (*intent, error) {
+	head, found, err := n.store.Head()
+	if err != nil {
+		return nil, err
+	}
+	if follow := n.opts.Config.Config.Follow; follow != "" {
+		return n.followed(follow, head, found)
+	}
+	seed := n.opts.Config.Config.Seed
+	if !found {
+		return n.fromFile(seed, "seed")
+	}
+	n.noteUnreadSeed(seed, head)
+	return n.stored(head)
+}
+
+// stored compiles the newest revision of the data directory.
+func (n *Node) stored(head store.Revision) (*intent, error) {
+	return n.compile(head.Document, n.opts.Config.DataDir)
+}
+
+// fromFile reads a document, compiles it and keeps it as a revision.
+func (n *Node) fromFile(path, reason string) (*intent, error) {
+	src, err := config.ReadSource(path)
+	if err != nil {
+		return nil, err
+	}
+	in, err := n.compile(src, path)
+	if err != nil {
+		return nil, err
+	}
+	err = n.store.Append(store.Revision{ID: in.id, Author: "node " + n.opts.Config.Site, Source: "file", Reason: reason, Time: in.since, Document: src})
+	if err != nil {
+		return nil, err
+	}
+	return in, nil
+}
+
+// followed starts with the followed file. When that is wrong, the last revision that was right is served instead: a
+// restart must not turn a typing error into an outage.
+func (n *Node) followed(path string, head store.Revision, found bool) (*intent, error) {
+	in, err := n.fromFile(path, "follow")
+	if err == nil || !found {
+		return in, err
+	}
+	in, storedErr := n.stored(head)
+	if storedErr != nil {
+		return nil, errors.Join(err, storedErr)
+	}
+	n.refuse(path, err)
+	return in, nil
+}
+
+// noteUnreadSeed warns when the seed has been edited: it is read only once.
+func (n *Node) noteUnreadSeed(seed string, head store.Revision) {
+	src, err := config.ReadSource(seed)
+	if err != nil || src.ID() == head.ID {
+		return
+	}
+	n.log.Warn("config.seed.unread", zap.String("file", seed), zap.String("serving", head.ID),
+		zap.String("why", "data_dir holds a revision already, and a seed is read only once; name the file in config.follow to make it the truth"))
+}
+
+// refuse records that a document was not taken.
+func (n *Node) refuse(path string, err error) {
+	text := err.Error()
+	n.reloadErr.Store(&text)
+	n.log.Error("config.refused", zap.String("file", path), zap.Error(err), zap.String("then", "the document in use stays"))
+}
+
+// Reload reads a followed document again and serves it from then on. When it is wrong the old one stays, and the error
+// lists its problems. A node with a seed has nothing to read again; that is no error.
+func (n *Node) Reload() error {
+	path := n.opts.Config.Config.Follow
+	if path == "" || n.store == nil {
+		n.log.Info("config.unchanged", zap.String("why", "the node follows no file"))
+		return nil
+	}
+	in, err := n.fromFile(path, "follow")
+	if err != nil {
+		n.refuse(path, err)
+		return err
+	}
+	if in.id == n.State().DocumentID {
+		n.reloadErr.Store(nil)
+		n.log.Info("config.unchanged", zap.String("file", path), zap.String("revision", in.id))
+		n.publisher.refresh()
+		return nil
+	}
+	if old := n.State().Document.Settings.MEP; n.exchange != nil && (old.MetricsInterval != in.document.Settings.MEP.MetricsInterval ||
+		old.KeepaliveTimeout != in.document.Settings.MEP.KeepaliveTimeout) {
+		n.log.Warn("config.restart", zap.String("why", "settings.mep intervals take effect when the node is started again"))
+	}
+	n.reloadErr.Store(nil)
+	n.publisher.adoptLater(in)
+	return nil
+}

@@ -1,0 +1,301 @@
+package node
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"net/netip"
+	"sync/atomic"
+	"time"
+
+	"github.com/cespare/xxhash/v2"
+	"go.uber.org/zap"
+	"golang.org/x/sync/errgroup"
+
+	"fairlead/adns"
+	"fairlead/api"
+	"fairlead/config"
+	"fairlead/config/store"
+	"fairlead/mep"
+	"fairlead/monitors"
+	"fairlead/sites"
+)
+
+// Options say what a Node is made of. Config is required; the rest has defaults or is a seam.
+type Options struct {
+	Config *config.Node
+	// Source is the GSLB document itself. nil: what Config.Config says, kept in Config.DataDir.
+	Source *config.Source
+	// Identity proves this site to others. nil: the files of Config.MEP.TLS.
+	Identity *mep.Identity
+	// MEPDial, MEPListen and ProbeDial replace the network. nil: TCP.
+	MEPDial   func(ctx context.Context, network, address string) (net.Conn, error)
+	MEPListen func(ctx context.Context, network, address string) (net.Listener, error)
+	ProbeDial func(ctx context.Context, network, address string) (net.Conn, error)
+	// Transition is told when the belief about a service changes, PeerEvent what happens in the exchange; both from the
+	// publisher, which waits. nil: nobody.
+	Transition func(sites.Transition)
+	PeerEvent  func(mep.Event)
+	// Drain is how long Run goes on answering after its context has ended.
+	Drain   time.Duration
+	Version string
+	Logger  *zap.Logger
+}
+
+// Node is one site's process: its DNS server, monitors, exchange and API. Listen, then Run, each once.
+type Node struct {
+	opts  Options
+	log   *zap.Logger
+	store *store.Store // nil when the document came with Options
+
+	dns       *adns.Server
+	exchange  *mep.Exchange // nil: this node keeps to itself
+	probes    *monitors.Scheduler
+	loads     *monitors.Loads
+	handler   http.Handler
+	apiSocket net.Listener
+
+	publisher *publisher
+	state     atomic.Pointer[api.State]
+	reloadErr atomic.Pointer[string] // why the last reload was refused; nil: it was not
+	leaving   atomic.Bool
+}
+
+// New reads the document, compiles it and builds the rooms. Nothing listens or runs yet. An error lists every problem of
+// the document.
+func New(o Options) (*Node, error) {
+	if o.Logger == nil {
+		o.Logger = zap.NewNop()
+	}
+	if o.Transition == nil {
+		o.Transition = func(sites.Transition) {}
+	}
+	if o.PeerEvent == nil {
+		o.PeerEvent = func(mep.Event) {}
+	}
+	n := &Node{opts: o, log: o.Logger}
+	in, err := n.firstIntent()
+	if err != nil {
+		return nil, err
+	}
+	if err := n.build(in); err != nil {
+		return nil, errors.Join(err, n.closeStore())
+	}
+	return n, nil
+}
+
+// build makes the rooms for the first document.
+func (n *Node) build(in *intent) error {
+	c := n.opts.Config
+	seed := xxhash.Sum64String(c.Site)
+	n.publisher = newPublisher(n)
+	n.probes = monitors.New(monitors.Options{DialContext: n.opts.ProbeDial, Verdict: n.publisher.verdict, Logger: n.log, Seed: seed})
+	n.loads = monitors.NewLoads(monitors.LoadOptions{DialContext: n.opts.ProbeDial, Load: n.publisher.load, Logger: n.log, Seed: seed})
+	var err error
+	if n.exchange, err = n.newExchange(in); err != nil {
+		return err
+	}
+	n.dns, err = adns.New(adns.Options{Listen: c.DNS.Listen, Workers: c.DNS.Workers, NSID: c.DNS.NSID, Snapshot: n.snapshot, Logger: n.log})
+	if err != nil {
+		return err
+	}
+	n.publisher.adopt(in, time.Now())
+	n.handler, err = api.New(api.Options{
+		Site: c.Site, Version: n.opts.Version, State: n.State, Peers: n.peers, MEPRejections: n.rejections,
+		DNSStats: n.dns.Stats, ProbeStats: n.probes.Stats, PushLoad: n.loads.Push, Ready: n.ready, Logger: n.log,
+	})
+	return err
+}
+
+func (n *Node) newExchange(in *intent) (*mep.Exchange, error) {
+	c := &n.opts.Config.MEP
+	if c.Listen == "" && n.opts.Identity == nil && c.TLS.Cert == "" && !c.Insecure {
+		if len(in.document.Sites) > 1 {
+			n.log.Warn("mep.off", zap.String("why", "the node file has no mep section: other sites are seen by monitors only"))
+		}
+		return nil, nil
+	}
+	identity := n.opts.Identity
+	if identity == nil && !c.Insecure {
+		var err error
+		if identity, err = mep.LoadIdentity(c.TLS.Cert, c.TLS.Key, c.TLS.CA); err != nil {
+			return nil, err
+		}
+	}
+	m := &in.document.Settings.MEP
+	return mep.New(mep.Options{
+		Site: n.opts.Config.Site, Node: n.opts.Config.DNS.NSID, Listen: c.Listen, TLS: identity, Insecure: c.Insecure,
+		ListenFunc: n.opts.MEPListen, DialFunc: n.opts.MEPDial,
+		MetricsInterval: m.MetricsInterval.Std(), KeepaliveTimeout: m.KeepaliveTimeout.Std(),
+		Digest: n.digest, Services: n.records, Receive: n.publisher.peer, Logger: n.log,
+	})
+}
+
+// Listen binds all sockets, so that their addresses are known before Run. If one cannot be bound, none stays.
+func (n *Node) Listen(ctx context.Context) error {
+	if err := n.dns.Listen(ctx); err != nil {
+		return err
+	}
+	if n.exchange != nil {
+		if err := n.exchange.Listen(ctx); err != nil {
+			return errors.Join(err, n.dns.Close())
+		}
+	}
+	l, err := new(net.ListenConfig).Listen(ctx, "tcp", n.opts.Config.API.Listen)
+	if err != nil {
+		err = fmt.Errorf("listen for the API on %q (api.listen of the node file): %w", n.opts.Config.API.Listen, err)
+		if n.exchange != nil {
+			err = errors.Join(err, n.exchange.Close())
+		}
+		return errors.Join(err, n.dns.Close())
+	}
+	n.apiSocket = l
+	return nil
+}
+
+// Close releases what New and Listen took, for a Node that will not Run.
+func (n *Node) Close() error {
+	err := errors.Join(n.dns.Close(), n.closeStore())
+	if n.exchange != nil {
+		err = errors.Join(err, n.exchange.Close())
+	}
+	if n.apiSocket != nil {
+		err = errors.Join(err, n.apiSocket.Close())
+	}
+	return err
+}
+
+// Run serves until ctx ends. It then tells the other sites that this one leaves, goes on answering for Options.Drain, and
+// returns nil when everything has ended. It fails when a room cannot go on.
+func (n *Node) Run(ctx context.Context) error {
+	if n.apiSocket == nil {
+		if err := n.Listen(ctx); err != nil {
+			return err
+		}
+	}
+	serving, stop := context.WithCancel(context.WithoutCancel(ctx))
+	defer stop()
+	group, running := errgroup.WithContext(serving)
+	group.Go(func() error { return n.publisher.run(running) })
+	group.Go(func() error { return n.probes.Run(running) })
+	group.Go(func() error { return n.loads.Run(running) })
+	group.Go(func() error { return n.dns.Run(running) })
+	group.Go(func() error { return n.serveAPI(running) })
+	if n.exchange != nil {
+		group.Go(func() error { return n.exchange.Run(running) })
+	}
+	n.log.Info("node.serving", zap.String("site", n.opts.Config.Site), zap.Stringers("dns", n.DNSAddrs()), zap.Stringer("api", n.APIAddr()))
+	select {
+	case <-running.Done():
+	case <-ctx.Done():
+		n.leave(running)
+	}
+	stop()
+	return errors.Join(group.Wait(), n.closeStore())
+}
+
+// leave announces the stop and keeps answering, by the belief of this moment, while resolvers' retries go elsewhere.
+func (n *Node) leave(ctx context.Context) {
+	n.leaving.Store(true)
+	n.log.Info("node.leaving", zap.Duration("drain", n.opts.Drain))
+	drained := time.NewTimer(n.opts.Drain)
+	defer drained.Stop()
+	if n.exchange != nil {
+		n.exchange.Leave(ctx)
+	}
+	select {
+	case <-drained.C:
+	case <-ctx.Done():
+	}
+}
+
+func (n *Node) serveAPI(ctx context.Context) error {
+	server := api.Server(n.handler)
+	stopped := make(chan struct{})
+	cancel := context.AfterFunc(ctx, func() {
+		defer close(stopped)
+		grace, done := context.WithTimeout(context.Background(), time.Second)
+		defer done()
+		if server.Shutdown(grace) != nil {
+			_ = server.Close() // the requests that are left had their second
+		}
+	})
+	err := server.Serve(n.apiSocket)
+	if !cancel() {
+		<-stopped
+	}
+	if errors.Is(err, http.ErrServerClosed) {
+		return nil
+	}
+	return fmt.Errorf("serve the API: %w", err)
+}
+
+func (n *Node) closeStore() error {
+	if n.store == nil {
+		return nil
+	}
+	return n.store.Close()
+}
+
+// DNSAddrs returns the addresses served over UDP and TCP, in the order of the node file.
+func (n *Node) DNSAddrs() []netip.AddrPort { return n.dns.Addrs() }
+
+// APIAddr returns the address of the API, or nil before Listen.
+func (n *Node) APIAddr() net.Addr {
+	if n.apiSocket == nil {
+		return nil
+	}
+	return n.apiSocket.Addr()
+}
+
+// MEPAddr returns the address that other sites are accepted on; nil when there is none.
+func (n *Node) MEPAddr() net.Addr {
+	if n.exchange == nil {
+		return nil
+	}
+	return n.exchange.Addr()
+}
+
+// State returns what is served and shown at this moment: one atomic load. It is never nil.
+func (n *Node) State() *api.State { return n.state.Load() }
+
+func (n *Node) snapshot() *adns.Snapshot { return n.state.Load().Snapshot }
+
+func (n *Node) peers() []mep.PeerStatus {
+	if n.exchange == nil {
+		return nil
+	}
+	return n.exchange.Peers()
+}
+
+func (n *Node) rejections() map[mep.Rejection]uint64 {
+	if n.exchange == nil {
+		return nil
+	}
+	return n.exchange.Rejections()
+}
+
+// records is what this site tells others.
+func (n *Node) records() []mep.ServiceRecord {
+	return sites.Records(n.snapshot().GSLB, n.opts.Config.Site, time.Now())
+}
+
+// digest identifies the document to other sites: the digits of its id.
+func (n *Node) digest() (d [32]byte) {
+	copy(d[:], n.state.Load().DocumentID)
+	return d
+}
+
+// ready says whether this node can answer. Other sites being unreachable does not make it unready.
+func (n *Node) ready() []api.Check {
+	st := n.state.Load()
+	zones := api.Check{Name: "document", OK: st.Snapshot != nil, Detail: "revision " + st.DocumentID}
+	sockets := api.Check{Name: "dns", OK: len(n.dns.Addrs()) > 0, Detail: fmt.Sprint(n.dns.Addrs())}
+	leaving := api.Check{Name: "serving", OK: !n.leaving.Load(), Detail: "not leaving"}
+	if !leaving.OK {
+		leaving.Detail = "leaving"
+	}
+	return []api.Check{zones, sockets, leaving}
+}

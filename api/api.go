@@ -122,6 +122,7 @@ func (r *resources) route() (*chi.Mux, error) {
 	rest := humachi.New(router.With(onlyJSON), openAPIConfig(r.Version))
 	r.registerServices(rest)
 	r.registerSites(rest)
+	r.registerDocument(rest)
 	r.registerExplain(rest)
 	r.registerPush(rest)
 	r.registerVersion(rest)

@@ -128,26 +128,25 @@ func faultOf(status int, d *huma.ErrorDetail) resource.Fault {
 	if f, ok := d.Value.(resource.Fault); ok {
 		return f
 	}
-	f := resource.Fault{Pointer: pointer(d.Location), Code: codeOf(d.Message), Detail: d.Message}
+	f := resource.Fault{Pointer: pointer(d.Location), Code: resource.CodeInvalid, Detail: d.Message}
+	property, isRequired := strings.CutPrefix(d.Message, "expected required property ")
 	switch {
 	case status == http.StatusUnsupportedMediaType:
 		f.Pointer, f.Code = "/header/Content-Type", resource.CodeMediaType
 		f.Detail = "the body is not declared to be JSON; send Content-Type: application/json"
-	case f.Code == resource.CodeInvalid && f.Pointer != "/body":
+	case isRequired:
+		f.Pointer += "/" + strings.TrimSuffix(property, " to be present")
+		f.Code, f.Detail = resource.CodeRequired, f.Pointer[1:]+" is missing"
+	case strings.HasPrefix(d.Message, "required "):
+		f.Code, f.Detail = resource.CodeRequired, f.Pointer[1:]+" is missing"
+	case d.Message == "unexpected property":
+		f.Code, f.Detail = resource.CodeUnknown, "there is no "+clip(f.Pointer[1:])+" here"
+	case status == http.StatusBadRequest:
+		f.Detail = "the body is not JSON: " + d.Message
+	case f.Pointer != "/body":
 		f.Detail += ", not " + echo(d.Value)
 	}
 	return f
-}
-
-// codeOf tells huma's messages apart.
-func codeOf(message string) string {
-	switch {
-	case strings.HasPrefix(message, "required ") || strings.HasPrefix(message, "expected required property"):
-		return resource.CodeRequired
-	case strings.HasPrefix(message, "unexpected property"):
-		return resource.CodeUnknown
-	}
-	return resource.CodeInvalid
 }
 
 var locationIndex = regexp.MustCompile(`\[(\d+)\]`)

@@ -1,0 +1,155 @@
+package client
+
+import (
+	"context"
+	"fmt"
+	"net"
+	"net/http"
+	"net/url"
+	"strings"
+	"time"
+
+	"fairlead/api/resource"
+)
+
+const (
+	// DefaultAddress is where a node's interface listens unless its node file says otherwise.
+	DefaultAddress = "127.0.0.1:8053"
+	// RequestTimeout is the longest that one request may take, unless its context ends earlier.
+	RequestTimeout = 10 * time.Second
+
+	pageSize = 1000
+	// maxPages bounds how long a list is followed.
+	maxPages = 1000
+)
+
+// Client asks one node. Safe for concurrent use.
+type Client struct {
+	base *url.URL // scheme and host alone
+	http *http.Client
+}
+
+// New returns a client for the node at an address: host:port, or an http URL without a path. Nothing is asked yet.
+func New(address string) (*Client, error) {
+	text := address
+	if !strings.Contains(text, "://") {
+		text = "http://" + text
+	}
+	base, err := url.Parse(text)
+	switch {
+	case err != nil:
+		return nil, fmt.Errorf("read API address %q: write it as host:port, for example %s", address, DefaultAddress)
+	case base.Scheme != "http":
+		return nil, fmt.Errorf("read API address %q: the scheme is %q; the API speaks http", address, base.Scheme)
+	case base.Hostname() == "" || base.Port() == "":
+		return nil, fmt.Errorf("read API address %q: write it as host:port, for example %s", address, DefaultAddress)
+	case strings.Trim(base.Path, "/") != "" || base.RawQuery != "" || base.Fragment != "" || base.User != nil:
+		return nil, fmt.Errorf("read API address %q: there is something besides host and port", address)
+	}
+	return &Client{
+		base: &url.URL{Scheme: base.Scheme, Host: base.Host},
+		http: &http.Client{
+			Timeout: RequestTimeout,
+			Transport: &http.Transport{
+				DialContext:            (&net.Dialer{Timeout: RequestTimeout}).DialContext,
+				MaxIdleConnsPerHost:    1,
+				IdleConnTimeout:        RequestTimeout,
+				MaxResponseHeaderBytes: maxHeaderBytes,
+			},
+			CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+		},
+	}, nil
+}
+
+// Address returns the host and port that are asked.
+func (c *Client) Address() string { return c.base.Host }
+
+// Close closes the connections that are kept for further requests.
+func (c *Client) Close() { c.http.CloseIdleConnections() }
+
+// ServiceFilter narrows a list of services down. The zero ServiceFilter lets all through.
+type ServiceFilter struct {
+	Site   string   // owner; empty: any
+	States []string // one of them, in capitals; empty: any
+}
+
+// Services returns all services that pass the filter, by name: all pages as one, without a cursor. Snapshot and At are
+// those of the first page.
+func (c *Client) Services(ctx context.Context, f ServiceFilter) (*resource.ServiceList, error) {
+	q := url.Values{"limit": {fmt.Sprint(pageSize)}}
+	if f.Site != "" {
+		q.Set("site", f.Site)
+	}
+	if len(f.States) > 0 {
+		q.Set("state", strings.Join(f.States, ","))
+	}
+	var all *resource.ServiceList
+	for range maxPages {
+		page, err := get[resource.ServiceList](ctx, c, "/v1/status/services", q)
+		if err != nil {
+			return nil, err
+		}
+		if all == nil {
+			all = page
+		} else {
+			all.Services = append(all.Services, page.Services...)
+		}
+		if page.NextCursor == "" {
+			all.NextCursor = ""
+			return all, nil
+		}
+		q.Set("cursor", page.NextCursor)
+	}
+	return nil, fmt.Errorf("list services of %s: more than %d pages", c.base.Host, maxPages)
+}
+
+// Service returns one service. A name that the document does not have is *NotFound.
+func (c *Client) Service(ctx context.Context, name string) (*resource.Service, error) {
+	return get[resource.Service](ctx, c, "/v1/status/services/"+url.PathEscape(name), nil)
+}
+
+// Sites returns all sites, in the document's order.
+func (c *Client) Sites(ctx context.Context) (*resource.SiteList, error) {
+	return get[resource.SiteList](ctx, c, "/v1/status/sites", nil)
+}
+
+// Site returns one site. A name that the document does not have is *NotFound.
+func (c *Client) Site(ctx context.Context, name string) (*resource.Site, error) {
+	return get[resource.Site](ctx, c, "/v1/status/sites/"+url.PathEscape(name), nil)
+}
+
+// Document says which document the node has in use.
+func (c *Client) Document(ctx context.Context) (*resource.Document, error) {
+	return get[resource.Document](ctx, c, "/v1/status/document", nil)
+}
+
+// Version says what runs at the address.
+func (c *Client) Version(ctx context.Context) (*resource.Version, error) {
+	return get[resource.Version](ctx, c, "/v1/version", nil)
+}
+
+// Question is what Explain asks. Only Name is required; texts are judged by the node, which reports all problems at once.
+type Question struct {
+	Name   string
+	Type   string // mnemonic; empty: A
+	Client string // the resolver's address; empty: this program's own
+	Subnet string // EDNS Client Subnet as address/length; empty: none
+}
+
+// Explain returns what a client would be answered at this moment, and why.
+func (c *Client) Explain(ctx context.Context, question Question) (*resource.Explanation, error) {
+	q := url.Values{}
+	for key, value := range map[string]string{"name": question.Name, "type": question.Type, "client": question.Client, "subnet": question.Subnet} {
+		if value != "" {
+			q.Set(key, value)
+		}
+	}
+	return get[resource.Explanation](ctx, c, "/v1/explain", q)
+}
+
+// PushLoad reports how busy a service is. at is when that was so; zero: now. A service that does not exist, or takes no
+// reports there, is *NotFound; a report that is older than the last one is a *Problem of status 409.
+func (c *Client) PushLoad(ctx context.Context, service string, active uint64, at time.Time) error {
+	body := resource.LoadReport{Active: active, At: at}
+	return c.do(ctx, call{method: http.MethodPut, path: "/v1/services/" + url.PathEscape(service) + "/load", body: body}, nil)
+}

@@ -1,0 +1,251 @@
+package api
+
+import (
+	"encoding/json"
+	"errors"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"go.uber.org/zap"
+
+	"fairlead/adns"
+	"fairlead/api/resource"
+	"fairlead/config"
+	"fairlead/gslb"
+	"fairlead/mep"
+	"fairlead/monitors"
+)
+
+const testDocument = `
+zones:
+  - name: gslb.example.com
+    nameservers: [ns1.gslb.example.com]
+    records: |
+      ns1   3600 A     192.0.2.53
+      text  300  TXT   "served by	every site"
+      alias 300  CNAME www
+sites:
+  - name: ams
+    address: 192.0.2.10
+    location: {place: EU.NL.NH.Amsterdam, latitude: 52.37, longitude: 4.90}
+  - {name: nyc, address: 198.51.100.10}
+  - {name: tyo, address: 203.0.113.10}
+monitors:
+  - {name: web-ok, type: tcp}
+services:
+  - {name: web-nyc, site: nyc, addresses: [198.51.100.80, "2001:db8:b::80"], port: 80, monitors: [web-ok]}
+  - {name: web-ams, site: ams, addresses: ["2001:db8:a::80", 192.0.2.80], port: 80, monitors: [web-ok], load: {source: push}}
+  - {name: api-ams, site: ams, addresses: [192.0.2.81], load: {source: json, url: "http://192.0.2.81/load", path: active}}
+  - {name: old-nyc, site: nyc, addresses: [198.51.100.99], state: disabled}
+  - {name: web-tyo, site: tyo, addresses: [203.0.113.80], load: {source: push}}
+  - {name: cdn-tyo, site: tyo, cname: edge.example.net}
+virtual_servers:
+  - name: web
+    domains: [{name: www.gslb.example.com, ttl: 20s}]
+    method: round-robin
+    members: [{service: web-ams}, {service: web-nyc}]
+    backup: spare
+  - name: spare
+    method: round-robin
+    members: [{service: old-nyc}]
+  - name: near
+    domains: [{name: near.gslb.example.com}]
+    method: source-ip-hash
+    members: [{service: web-ams}, {service: web-nyc}]
+  - name: api
+    domains: [{name: api.gslb.example.com}]
+    method: least-connection
+    max_answers: 2
+    members: [{service: web-ams}, {service: api-ams}]
+`
+
+// fixture is a node that is not running: its State and all that is pushed to it.
+type fixture struct {
+	state   *State
+	options Options
+	handler http.Handler
+
+	mu     sync.Mutex
+	pushed []pushedLoad
+}
+
+type pushedLoad struct {
+	service string
+	active  uint64
+	at      time.Time
+}
+
+// digestOf is how a node tells others which document it has.
+func digestOf(id string) (d [32]byte) {
+	copy(d[:], id)
+	return d
+}
+
+// newFixture returns the handler of a node of site ams. change may alter the options before it is made.
+func newFixture(t testing.TB, change func(*Options)) *fixture {
+	t.Helper()
+	f := &fixture{}
+	f.state = newState(t)
+	f.options = Options{
+		Site: "ams", Version: "1.2.3", Logger: zap.NewNop(),
+		State:         func() *State { return f.state },
+		Peers:         func() []mep.PeerStatus { return testPeers(f.state) },
+		MEPRejections: func() map[mep.Rejection]uint64 { return map[mep.Rejection]uint64{mep.RejectTLS: 3} },
+		DNSStats: func() adns.Stats {
+			s := adns.Stats{Truncated: 5, TCPOpen: 2}
+			s.Queries[adns.UDP], s.Queries[adns.TCP], s.Rcodes[0], s.Rcodes[16] = 100, 10, 104, 1
+			return s
+		},
+		ProbeStats: func() monitors.Stats { return monitors.Stats{Targets: 4, Done: 70, Late: 1} },
+		PushLoad:   f.push,
+		Ready:      func() []Check { return []Check{{Name: "dns", OK: true, Detail: "listening"}} },
+	}
+	if change != nil {
+		change(&f.options)
+	}
+	h, err := New(f.options)
+	if err != nil {
+		t.Fatal(err)
+	}
+	f.handler = h
+	return f
+}
+
+// push is a load source as monitors.Loads has it: web-ams takes reports.
+func (f *fixture) push(service string, active uint64, at time.Time) error {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	switch {
+	case service != "web-ams":
+		return monitors.ErrNotPushed
+	case active == 666:
+		return errors.New("disk on fire")
+	case len(f.pushed) > 0 && at.Before(f.pushed[len(f.pushed)-1].at):
+		return monitors.ErrOutdated
+	}
+	f.pushed = append(f.pushed, pushedLoad{service, active, at})
+	return nil
+}
+
+func newState(t testing.TB) *State {
+	t.Helper()
+	source := config.Source{Name: "test.yaml", Text: []byte(testDocument)}
+	doc, report := config.Parse(source)
+	if err := report.Err(); err != nil {
+		t.Fatal(err)
+	}
+	plan, err := gslb.Compile(doc)
+	if err != nil {
+		t.Fatal(err)
+	}
+	zones, err := adns.CompileZones(doc, plan)
+	if err != nil {
+		t.Fatal(err)
+	}
+	now := time.Now()
+	learned := gslb.NewLearned(plan)
+	snapshot := gslb.NewSnapshot(7, plan, testStatus(plan, now), nil)
+	return &State{
+		Snapshot: &adns.Snapshot{Generation: 7, Zones: zones, GSLB: snapshot, Learned: learned},
+		Document: doc, DocumentID: source.ID(), DocumentSource: "test.yaml", Since: now.Add(-time.Hour),
+	}
+}
+
+func testStatus(plan *gslb.Plan, now time.Time) *gslb.Status {
+	status := &gslb.Status{At: now, Services: make([]gslb.ServiceStatus, plan.Services())}
+	set := func(name string, s gslb.ServiceStatus) {
+		i, ok := plan.ServiceByName(name)
+		if !ok {
+			panic(name)
+		}
+		s.Since = now.Add(-time.Minute)
+		status.Services[i] = s
+	}
+	seen := now.Add(-3 * time.Second)
+	set("web-ams", gslb.ServiceStatus{State: gslb.Up, Without6: true, Reason: "connected in 2 ms", Source: "monitor web-ok", Seen: seen,
+		Load: gslb.Load{Active: 12, At: seen, PerAnswer: 2, Source: "push"}})
+	set("web-nyc", gslb.ServiceStatus{State: gslb.Up, Reason: "connected in 80 ms", Source: "monitor web-ok", Seen: seen})
+	set("api-ams", gslb.ServiceStatus{State: gslb.Up, Reason: "no monitor is bound", Source: "assumed", Seen: seen})
+	set("old-nyc", gslb.ServiceStatus{State: gslb.Disabled, Reason: "disabled by the operator", Source: "operator", Seen: seen})
+	set("web-tyo", gslb.ServiceStatus{State: gslb.Down, Reason: "site tyo is not heard, and no monitor is bound", Source: "mep tyo"})
+	return status
+}
+
+func testPeers(st *State) []mep.PeerStatus {
+	now := time.Now()
+	return []mep.PeerStatus{
+		{Site: "nyc", Address: "198.51.100.10", State: mep.PeerUp, Since: now.Add(-time.Minute), Sessions: 2, Node: "nyc-1", Version: 1,
+			Digest: digestOf(st.DocumentID), LastHeard: now.Add(-500 * time.Millisecond), Measured: true, RTT: 80 * time.Millisecond,
+			ClockSkew: -2 * time.Millisecond, BytesIn: 1000, BytesOut: 2000},
+		{Site: "tyo", Address: "203.0.113.10", State: mep.PeerDown, Since: now.Add(-2 * time.Minute), LastError: "connection refused",
+			LastErrorAt: now.Add(-time.Second)},
+	}
+}
+
+// request sends one request the way a local program does.
+func (f *fixture) request(method, target, body string, headers ...string) *httptest.ResponseRecorder {
+	r := httptest.NewRequest(method, "http://127.0.0.1:8053"+target, strings.NewReader(body))
+	if body != "" {
+		r.Header.Set("Content-Type", "application/json")
+	}
+	for i := 0; i+1 < len(headers); i += 2 {
+		if headers[i] == "Host" {
+			r.Host = headers[i+1]
+		} else {
+			r.Header.Set(headers[i], headers[i+1])
+		}
+	}
+	r.RemoteAddr = "127.0.0.1:40000"
+	w := httptest.NewRecorder()
+	f.handler.ServeHTTP(w, r)
+	return w
+}
+
+// get decodes a 200.
+func get[T any](t *testing.T, f *fixture, target string) (out T) {
+	t.Helper()
+	w := f.request(http.MethodGet, target, "")
+	if w.Code != http.StatusOK || w.Header().Get("Content-Type") != "application/json" {
+		t.Fatalf("GET %s = %d %s %s", target, w.Code, w.Header().Get("Content-Type"), w.Body)
+	}
+	decode(t, w.Body, &out)
+	return out
+}
+
+// decode refuses keys that the resource does not have.
+func decode(t *testing.T, r io.Reader, v any) {
+	t.Helper()
+	d := json.NewDecoder(r)
+	d.DisallowUnknownFields()
+	if err := d.Decode(v); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// refusal decodes a problem and checks what all problems have.
+func refusal(t *testing.T, w *httptest.ResponseRecorder) resource.Problem {
+	t.Helper()
+	if ct := w.Header().Get("Content-Type"); ct != "application/problem+json" {
+		t.Fatalf("content type %q, want a problem: %d %s", ct, w.Code, w.Body)
+	}
+	var p resource.Problem
+	decode(t, w.Body, &p)
+	if p.Status != w.Code || p.Title != http.StatusText(w.Code) || p.Type != "about:blank" || p.Detail == "" {
+		t.Errorf("problem of status %d is %+v", w.Code, p)
+	}
+	return p
+}
+
+// places lists a problem's faults as "pointer code".
+func places(p resource.Problem) []string {
+	var out []string
+	for _, f := range p.Errors {
+		out = append(out, f.Pointer+" "+f.Code)
+	}
+	return out
+}

@@ -6,11 +6,14 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"net/netip"
 	"strings"
 	"sync"
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
 	"go.uber.org/zap"
 
 	"fairlead/adns"
@@ -187,6 +190,14 @@ func testPeers(st *State) []mep.PeerStatus {
 	}
 }
 
+func newRequest(method, path string) *http.Request {
+	r := httptest.NewRequest(method, "http://127.0.0.1:8053"+path, http.NoBody)
+	r.RemoteAddr = "127.0.0.1:40000"
+	return r
+}
+
+func newRecorder() *httptest.ResponseRecorder { return httptest.NewRecorder() }
+
 // request sends one request the way a local program does.
 func (f *fixture) request(method, target, body string, headers ...string) *httptest.ResponseRecorder {
 	r := httptest.NewRequest(method, "http://127.0.0.1:8053"+target, strings.NewReader(body))
@@ -249,3 +260,6 @@ func places(p resource.Problem) []string {
 	}
 	return out
 }
+
+// sameAddress lets cmp compare addresses, which hide their fields.
+func sameAddress() cmp.Option { return cmpopts.EquateComparable(netip.Addr{}, netip.Prefix{}) }

@@ -1,0 +1,89 @@
+package api
+
+import (
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"fairlead/api/resource"
+	"fairlead/mep"
+)
+
+func TestSites(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := newFixture(t, nil)
+		now := time.Now().UTC()
+		lat, lon, heard, rtt, skew := 52.37, 4.90, 0.5, 0.08, -0.002
+		want := []resource.Site{
+			{Name: "ams", Address: "192.0.2.10", Local: true, Location: &resource.Location{Place: "EU.NL.NH.Amsterdam", Latitude: &lat, Longitude: &lon},
+				Peer: "local", Document: "same", Services: resource.StateCounts{Up: 2}},
+			{Name: "nyc", Address: "198.51.100.10", Peer: "up", Since: now.Add(-time.Minute), LastHeardAgeSeconds: &heard, RTTSeconds: &rtt,
+				ClockSkewSeconds: &skew, Node: "nyc-1", Version: 1, Document: "same", Sessions: 2, BytesIn: 1000, BytesOut: 2000,
+				Services: resource.StateCounts{Up: 1, Disabled: 1}},
+			{Name: "tyo", Address: "203.0.113.10", Peer: "down", Since: now.Add(-2 * time.Minute), Document: "unknown", LastError: "connection refused",
+				LastErrorAt: now.Add(-time.Second), Services: resource.StateCounts{Down: 1, Unknown: 1}},
+		}
+		got := get[resource.SiteList](t, f, "/v1/status/sites")
+		if diff := cmp.Diff(want, got.Sites); diff != "" {
+			t.Errorf("sites (-want +got):\n%s", diff)
+		}
+		if one := get[resource.Site](t, f, "/v1/status/sites/nyc"); !cmp.Equal(one, want[1]) {
+			t.Errorf("site nyc differs from the list:\n%s", cmp.Diff(want[1], one))
+		}
+	})
+}
+
+func TestSitesWithoutExchange(t *testing.T) {
+	f := newFixture(t, func(o *Options) { o.Peers = nil })
+	for _, s := range get[resource.SiteList](t, f, "/v1/status/sites").Sites {
+		want := resource.PeerNone
+		if s.Local {
+			want = resource.PeerLocal
+		}
+		if s.Peer != want {
+			t.Errorf("peer state of %s is %q, want %q", s.Name, s.Peer, want)
+		}
+	}
+}
+
+func TestSiteDocument(t *testing.T) {
+	now := time.Now()
+	own := &State{DocumentID: "0123456789abcdef0123456789abcdef", Since: now.Add(-time.Hour)}
+	changed := &State{DocumentID: own.DocumentID, Since: now}
+	session := func(state mep.PeerState, id string) mep.PeerStatus {
+		return mep.PeerStatus{State: state, Since: now.Add(-time.Minute), Digest: digestOf(id)}
+	}
+	tests := []struct {
+		name string
+		peer mep.PeerStatus
+		st   *State
+		want string
+	}{
+		{"equal", session(mep.PeerUp, own.DocumentID), own, resource.DocumentSame},
+		{"other", session(mep.PeerUp, "ffff"), own, resource.DocumentDiffers},
+		{"not told", session(mep.PeerUp, ""), own, resource.DocumentUnknown},
+		{"session ended", session(mep.PeerDown, own.DocumentID), own, resource.DocumentUnknown},
+		{"equal after a change here", session(mep.PeerUp, own.DocumentID), changed, resource.DocumentSame},
+		{"other after a change here", session(mep.PeerUp, "ffff"), changed, resource.DocumentUnknown},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			v := &siteView{state: test.st, now: now}
+			if got := v.compare(&test.peer); got != test.want {
+				t.Errorf("document is %q, want %q", got, test.want)
+			}
+		})
+	}
+}
+
+func TestDocument(t *testing.T) {
+	f := newFixture(t, nil)
+	f.state.LastError = "two-sites.yaml:3:1: error: unknown key"
+	got := get[resource.Document](t, f, "/v1/status/document")
+	want := resource.Document{ID: f.state.DocumentID, Source: "test.yaml", Since: f.state.Since.UTC().Round(0), LastError: f.state.LastError, Snapshot: 7}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("document (-want +got):\n%s", diff)
+	}
+}

@@ -44,7 +44,7 @@ func (p ports) next(ctx context.Context, first uint16) (uint16, error) {
 		if err == nil {
 			return got, nil
 		}
-		if !errors.Is(err, syscall.EADDRINUSE) && !errors.Is(err, syscall.EACCES) {
+		if !errors.Is(err, syscall.EADDRINUSE) {
 			return 0, fmt.Errorf("find a free port on %s from %d: %w", loopback, first, err)
 		}
 	}

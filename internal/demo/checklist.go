@@ -16,11 +16,11 @@ type checklist struct {
 func (c *checklist) equal(name, got, want string) bool {
 	if got != want {
 		c.failed++
-		fmt.Fprintf(c.out, "FAIL %s: got %s, want %s\n", name, orNothing(got), orNothing(want))
+		fmt.Fprintf(c.out, "FAIL %s: got %s, want %s\n", name, got, want)
 		return false
 	}
 	c.passed++
-	fmt.Fprintf(c.out, "ok   %s: %s\n", name, orNothing(got))
+	fmt.Fprintf(c.out, "ok   %s: %s\n", name, got)
 	return true
 }
 
@@ -34,10 +34,3 @@ func (c *checklist) holds(name string, ok bool, got, want string) bool {
 
 // summary prints the last line.
 func (c *checklist) summary() { fmt.Fprintf(c.out, "%d passed, %d failed\n", c.passed, c.failed) }
-
-func orNothing(s string) string {
-	if s == "" {
-		return "nothing"
-	}
-	return s
-}

@@ -57,19 +57,23 @@ func colourOf(name string) string {
 func serviceEvent(observer string, doc *config.Document, states map[string]gslb.State, t sites.Transition) event {
 	return event{
 		At: t.At, Name: "service." + strings.ToLower(t.To.String()), Subject: t.Service,
-		Text: fmt.Sprintf("at %s: %s -> %s", observer, t.Reason, left(doc, states, t.Service)),
+		Text: fmt.Sprintf("at %s: %s -> %s", observer, t.Reason, effect(doc, states, t)),
 	}
 }
 
-// left says how many members the names of a service have left: "www, api: 5 of 6 left; dr: 1 of 2 left".
-func left(doc *config.Document, states map[string]gslb.State, service string) string {
+// effect says what a transition did to the names that the service answers: "www, api: 5 of 6 left; dr: 1 of 2 left".
+func effect(doc *config.Document, states map[string]gslb.State, t sites.Transition) string {
+	word := "left"
+	if t.To == gslb.Up {
+		word = "up"
+	}
 	names := map[string][]string{} // by what is left
 	var order []string
 	for i := range doc.VirtualServers {
 		v := &doc.VirtualServers[i]
 		up, member := 0, false
 		for _, m := range v.Members {
-			member = member || m.Service == service
+			member = member || m.Service == t.Service
 			if states[m.Service] == gslb.Up {
 				up++
 			}
@@ -77,7 +81,7 @@ func left(doc *config.Document, states map[string]gslb.State, service string) st
 		if !member {
 			continue
 		}
-		key := fmt.Sprintf("%d of %d left", up, len(v.Members))
+		key := fmt.Sprintf("%d of %d %s", up, len(v.Members), word)
 		if names[key] == nil {
 			order = append(order, key)
 		}

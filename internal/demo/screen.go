@@ -36,9 +36,11 @@ Try, in another terminal:
   curl -s http://%[7]s/    # %[8]s
 `, command, ams.DNS, playedClient, host, port, ams.API, answered.listener.Addr(), curlNote(w, answered))
 	if tellsStory {
-		fmt.Fprintf(&b, "\nA story begins: a server fails after 20 s, the sites lose each other after 40 s, all heals after 60 s.\n")
+		fmt.Fprint(&b, "\nA story begins: a server fails after 20 s, the sites lose each other after 40 s, all heals after 60 s.\n")
+	} else {
+		b.WriteByte('\n')
 	}
-	b.WriteByte('\n')
+	fmt.Fprintf(&b, "For two real sites: %s demo --write DIR\n\n", command)
 	return b.String()
 }
 

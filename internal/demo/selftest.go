@@ -35,7 +35,7 @@ func SelfTest(ctx context.Context, o Options) (passed, failed int) {
 	list := &checklist{out: o.Out}
 	w, err := newWorld(ctx, worldOptions{Ports: ports{any: o.FreePorts}, Tell: func(event) {}, Logger: o.Logger})
 	if err != nil {
-		list.equal("two sites start", err.Error(), "")
+		list.equal("two sites start", err.Error(), "no error")
 		list.summary()
 		return list.passed, list.failed
 	}
@@ -45,11 +45,11 @@ func SelfTest(ctx context.Context, o Options) (passed, failed int) {
 	go func() { ended <- w.run(running) }()
 	(&selfTest{world: w, checklist: list}).play(running)
 	stop()
-	outcome := ""
+	outcome := "without an error"
 	if err := <-ended; err != nil {
 		outcome = err.Error()
 	}
-	list.equal("everything stops, with errors", outcome, "")
+	list.equal("everything stops", outcome, "without an error")
 	list.summary()
 	return list.passed, list.failed
 }
@@ -65,22 +65,29 @@ func (t *selfTest) play(ctx context.Context) {
 		t.describe(), "within "+settleLimit.String()) {
 		return // everything else would fail, and say less
 	}
-	t.names(ctx)
-	t.methods(ctx)
-	t.reach(ctx)
-	t.loads(ctx)
+	steps := []func(context.Context){t.names, t.methods, t.reach, t.loads}
 	for _, s := range story() {
-		s.play(t.world)
-		switch s.Name {
-		case "story.fail":
-			t.serverFailed(ctx)
-		case "story.cut":
-			t.linkCut(ctx)
-		case "story.heal":
-			t.healed(ctx)
-		}
+		steps = append(steps, func(ctx context.Context) { s.play(t.world); t.after(ctx, s.Name) })
 	}
-	t.siteLeaves(ctx)
+	for _, step := range append(steps, t.siteLeaves) {
+		if ctx.Err() != nil {
+			t.equal("the self-test goes on", ctx.Err().Error(), "no interruption")
+			return
+		}
+		step(ctx)
+	}
+}
+
+// after checks what a scene of the story must lead to.
+func (t *selfTest) after(ctx context.Context, scene string) {
+	switch scene {
+	case "story.fail":
+		t.serverFailed(ctx)
+	case "story.cut":
+		t.linkCut(ctx)
+	case "story.heal":
+		t.healed(ctx)
+	}
 }
 
 // describe says what the sites believe, for checks that fail.

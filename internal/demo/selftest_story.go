@@ -63,7 +63,8 @@ func (t *selfTest) onlyAnswer(ctx context.Context, name, want string) {
 // never checks that a server is not in the answers of a name at either site.
 func (t *selfTest) never(ctx context.Context, q question, server string) {
 	t.everywhere(func(at *site) {
-		got := ""
+		want := fmt.Sprintf("in %d answers", samples)
+		got := want
 		for i := range samples {
 			q.TCP = i%2 == 1
 			a := t.ask(ctx, at, q)
@@ -71,7 +72,7 @@ func (t *selfTest) never(ctx context.Context, q question, server string) {
 				got = a.Rcode + " " + all
 			}
 		}
-		t.equal(fmt.Sprintf("%s without %s, at %s", q.Name, server, at.Name), got, "")
+		t.equal(fmt.Sprintf("%s without %s, at %s", q.Name, server, at.Name), got, want)
 	})
 }
 
@@ -93,14 +94,14 @@ func (t *selfTest) serverFailed(ctx context.Context) {
 
 // linkCut checks that both sites go on being right without each other.
 func (t *selfTest) linkCut(ctx context.Context) {
-	t.awaitEverywhere(ctx, "the cut is noticed", silenceLimit, func(at *site) bool { return !at.believed().Session })
-	t.stillRight(ctx, " while the link is cut")
 	const other = "nyc-1"
 	t.Fail(other)
+	t.awaitEverywhere(ctx, "the cut is noticed", silenceLimit, func(at *site) bool { return !at.believed().Session })
 	t.awaitEverywhere(ctx, "a failure is seen while the link is cut", failureLimit, t.believe(other, gslb.Down))
 	t.never(ctx, question{Name: "www", Subnet: playedClient}, other)
 	t.Heal(other)
 	t.awaitEverywhere(ctx, "a recovery is seen while the link is cut", recoveryLimit, t.believe(other, gslb.Up))
+	t.stillRight(ctx, " while the link is cut")
 	ams := t.sites[0]
 	t.holds("the loads of nyc age, at ams", await(ctx, loadFresh+loadLimit, func() bool { return t.loadBasis(ctx, ams, "nyc-3") == string(gslb.ReasonLoadAged) }),
 		t.loadBasis(ctx, ams, "nyc-3"), string(gslb.ReasonLoadAged))

@@ -41,6 +41,8 @@ type worldOptions struct {
 	Ports  ports
 	Tell   func(event) // what happens; must not wait
 	Logger *zap.Logger // of the nodes
+	// Servers are the web servers, not bound yet. nil: newServers.
+	Servers func() []*webServer
 }
 
 // newWorld binds all sockets and builds both nodes. Nothing runs yet.
@@ -59,7 +61,7 @@ func newWorld(ctx context.Context, o worldOptions) (*world, error) {
 }
 
 func (w *world) build(ctx context.Context, o worldOptions) error {
-	if err := w.bindServers(ctx, o.Ports); err != nil {
+	if err := w.bindServers(ctx, o); err != nil {
 		return err
 	}
 	nodes, err := w.choosePorts(ctx, o.Ports)
@@ -88,13 +90,16 @@ func (w *world) build(ctx context.Context, o worldOptions) error {
 }
 
 // bindServers gives every web server its listener.
-func (w *world) bindServers(ctx context.Context, p ports) error {
-	servers := newServers()
+func (w *world) bindServers(ctx context.Context, o worldOptions) error {
+	if o.Servers == nil {
+		o.Servers = newServers
+	}
+	servers := o.Servers()
 	addrs := make([]netip.Addr, len(servers))
 	for i, s := range servers {
 		addrs[i] = s.Address.Addr()
 	}
-	listeners, port, shared, err := webListeners(ctx, addrs, p)
+	listeners, port, shared, err := webListeners(ctx, addrs, o.Ports)
 	if err != nil {
 		return err
 	}

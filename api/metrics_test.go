@@ -1,0 +1,123 @@
+package api
+
+import (
+	"net/http"
+	"os"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+func scrape(t *testing.T, f *fixture) string {
+	t.Helper()
+	w := f.request(http.MethodGet, "/metrics", "")
+	if w.Code != http.StatusOK {
+		t.Fatalf("GET /metrics = %d %s", w.Code, w.Body)
+	}
+	return w.Body.String()
+}
+
+func TestMetrics(t *testing.T) {
+	f := newFixture(t, nil)
+	text := scrape(t, f)
+	for _, want := range []string{
+		`fairlead_dns_queries_total{transport="udp"} 100`,
+		`fairlead_dns_queries_total{transport="tcp"} 10`,
+		`fairlead_dns_responses_total{rcode="NOERROR"} 104`,
+		`fairlead_dns_responses_total{rcode="SERVFAIL"} 0`,
+		`fairlead_dns_responses_total{rcode="BADVERS"} 1`,
+		`fairlead_dns_truncated_total 5`,
+		`fairlead_dns_tcp_open 2`,
+		`fairlead_service_state{service="web-ams",site="ams",state="UP"} 1`,
+		`fairlead_service_state{service="web-ams",site="ams",state="DOWN"} 0`,
+		`fairlead_service_state{service="old-nyc",site="nyc",state="DISABLED"} 1`,
+		`fairlead_service_active_connections{service="web-ams",site="ams"} 12`,
+		`fairlead_virtual_server_usable{virtual_server="web"} 1`,
+		`fairlead_virtual_server_usable{virtual_server="spare"} 0`,
+		`fairlead_mep_session_up{peer="nyc"} 1`,
+		`fairlead_mep_session_up{peer="tyo"} 0`,
+		`fairlead_mep_rtt_seconds{peer="nyc"} 0.08`,
+		`fairlead_mep_clock_skew_seconds{peer="nyc"} -0.002`,
+		`fairlead_mep_bytes_total{direction="in",peer="nyc"} 1000`,
+		`fairlead_mep_rejections_total{reason="tls"} 3`,
+		`fairlead_probes_total 70`,
+		`fairlead_probe_targets 4`,
+		`fairlead_snapshot_generation 7`,
+		`fairlead_document_info{id="` + f.state.DocumentID + `"} 1`,
+		`fairlead_document_last_reload_failed 0`,
+		`fairlead_node_info{site="ams",version="1.2.3"} 1`,
+		"go_goroutines ",
+		"process_start_time_seconds ",
+	} {
+		if !strings.Contains(text, "\n"+want) {
+			t.Errorf("no line starts with %s", want)
+		}
+	}
+	for _, absent := range []string{`fairlead_service_active_connections{service="web-nyc"`, `fairlead_mep_rtt_seconds{peer="tyo"}`} {
+		if strings.Contains(text, absent) {
+			t.Errorf("%s has a value although nothing was measured", absent)
+		}
+	}
+}
+
+// TestMetricsAreReadAtScrape changes the node between two scrapes.
+func TestMetricsAreReadAtScrape(t *testing.T) {
+	f := newFixture(t, nil)
+	scrape(t, f)
+	changed := *f.state
+	changed.LastError = "line 3: unknown key"
+	f.state = &changed
+	if text := scrape(t, f); !strings.Contains(text, "\nfairlead_document_last_reload_failed 1\n") {
+		t.Error("fairlead_document_last_reload_failed is not 1")
+	}
+}
+
+// TestMetricsOfABrokenName spoils a label: the process lives, and the scrape says what is wrong.
+func TestMetricsOfABrokenName(t *testing.T) {
+	w := newFixture(t, func(o *Options) { o.Version = "\xff" }).request(http.MethodGet, "/metrics", "")
+	if w.Code != http.StatusInternalServerError || !strings.Contains(w.Body.String(), "UTF-8") {
+		t.Errorf("status %d: %.200s", w.Code, w.Body)
+	}
+}
+
+var (
+	typeLine   = regexp.MustCompile(`(?m)^# TYPE (fairlead_\w+) (\w+)$`)
+	sampleLine = regexp.MustCompile(`(?m)^(fairlead_\w+)(?:\{(.*)\})? `)
+	labelName  = regexp.MustCompile(`(\w+)="`)
+	metricRow  = regexp.MustCompile("(?m)^\\| `(fairlead_\\w+)` \\| (\\w+) \\|([^|]*)\\| [^|]+ \\|$")
+)
+
+// TestMetricsAreDocumented compares docs/metrics.md with what a node exports: name, type and labels.
+func TestMetricsAreDocumented(t *testing.T) {
+	text := scrape(t, newFixture(t, nil))
+	labels := map[string]string{}
+	for _, sample := range sampleLine.FindAllStringSubmatch(text, -1) {
+		var names []string
+		for _, label := range labelName.FindAllStringSubmatch(sample[2], -1) {
+			names = append(names, label[1])
+		}
+		slices.Sort(names)
+		labels[sample[1]] = strings.Join(names, ", ")
+	}
+	var exported, documented []string
+	for _, family := range typeLine.FindAllStringSubmatch(text, -1) {
+		exported = append(exported, family[1]+" "+family[2]+" {"+labels[family[1]]+"}")
+	}
+	page, err := os.ReadFile("../docs/metrics.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, row := range metricRow.FindAllStringSubmatch(string(page), -1) {
+		names := strings.FieldsFunc(row[3], func(r rune) bool { return strings.ContainsRune("`, ", r) })
+		slices.Sort(names)
+		documented = append(documented, row[1]+" "+row[2]+" {"+strings.Join(names, ", ")+"}")
+	}
+	slices.Sort(exported)
+	slices.Sort(documented)
+	if diff := cmp.Diff(exported, documented); diff != "" {
+		t.Errorf("metrics (-exported +documented):\n%s", diff)
+	}
+}

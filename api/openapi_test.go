@@ -1,0 +1,138 @@
+package api
+
+import (
+	"bytes"
+	"net/http"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/go-chi/chi/v5"
+	"github.com/google/go-cmp/cmp"
+	"github.com/santhosh-tekuri/jsonschema/v6"
+	"go.uber.org/zap"
+)
+
+// openAPI returns the document as it is served.
+func openAPI(t *testing.T, f *fixture) map[string]any {
+	t.Helper()
+	w := f.request(http.MethodGet, "/openapi.json", "")
+	v, err := jsonschema.UnmarshalJSON(bytes.NewReader(w.Body.Bytes()))
+	if err != nil {
+		t.Fatalf("GET /openapi.json = %d: %v", w.Code, err)
+	}
+	return v.(map[string]any)
+}
+
+func TestOpenAPINamesEveryRoute(t *testing.T) {
+	f := newFixture(t, nil)
+	doc := openAPI(t, f)
+	if doc["openapi"] != "3.1.0" || doc["info"].(map[string]any)["version"] != "1.2.3" {
+		t.Errorf("document is OpenAPI %v of version %v", doc["openapi"], doc["info"])
+	}
+	var documented []string
+	ids := map[string]bool{}
+	for path, item := range doc["paths"].(map[string]any) {
+		for method, op := range item.(map[string]any) {
+			documented = append(documented, strings.ToUpper(method)+" "+path)
+			o := op.(map[string]any)
+			id, _ := o["operationId"].(string)
+			if id == "" || ids[id] || o["summary"] == nil || o["responses"] == nil {
+				t.Errorf("%s %s: operation %v", method, path, o)
+			}
+			ids[id] = true
+		}
+	}
+	var routed []string
+	r := &resources{Options: f.options, log: zap.NewNop()}
+	router, err := r.route()
+	if err != nil {
+		t.Fatal(err)
+	}
+	err = chi.Walk(router, func(method, route string, _ http.Handler, _ ...func(http.Handler) http.Handler) error {
+		routed = append(routed, method+" "+route)
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	slices.Sort(documented)
+	slices.Sort(routed)
+	if diff := cmp.Diff(routed, documented); diff != "" {
+		t.Errorf("routes (-routed +documented):\n%s", diff)
+	}
+}
+
+func TestOpenAPIReferences(t *testing.T) {
+	f := newFixture(t, nil)
+	text := f.request(http.MethodGet, "/openapi.json", "").Body.String()
+	schemas := openAPI(t, f)["components"].(map[string]any)["schemas"].(map[string]any)
+	used := map[string]bool{}
+	for _, match := range regexp.MustCompile(`"#/components/schemas/(\w+)"`).FindAllStringSubmatch(text, -1) {
+		used[match[1]] = true
+		if schemas[match[1]] == nil {
+			t.Errorf("schema %s is referred to and missing", match[1])
+		}
+	}
+	for name := range schemas {
+		if !used[name] {
+			t.Errorf("schema %s is not referred to", name)
+		}
+	}
+	for _, outside := range []string{"unpkg.com", "jsdelivr", "<script"} {
+		if strings.Contains(text, outside) {
+			t.Errorf("the document mentions %s", outside)
+		}
+	}
+}
+
+// TestResponsesFitSchemas holds what is sent against what is promised.
+func TestResponsesFitSchemas(t *testing.T) {
+	f := newFixture(t, nil)
+	compiler := jsonschema.NewCompiler()
+	compiler.AssertFormat()
+	if err := compiler.AddResource("openapi.json", openAPI(t, f)); err != nil {
+		t.Fatal(err)
+	}
+	tests := []struct{ method, path, body, schema string }{
+		{"GET", "/v1/status/services", "", "ServiceList"},
+		{"GET", "/v1/status/services?limit=1&state=DRAINING", "", "ServiceList"},
+		{"GET", "/v1/status/services/web-ams", "", "Service"},
+		{"GET", "/v1/status/services/cdn-tyo", "", "Service"},
+		{"GET", "/v1/status/sites", "", "SiteList"},
+		{"GET", "/v1/status/sites/tyo", "", "Site"},
+		{"GET", "/v1/status/document", "", "Document"},
+		{"GET", "/v1/version", "", "Version"},
+		{"GET", "/v1/explain?name=api.gslb.example.com&subnet=203.0.113.0/24", "", "Explanation"},
+		{"GET", "/v1/explain?name=www.elsewhere.test", "", "Explanation"},
+		{"GET", "/v1/explain?type=zz", "", "Problem"},
+		{"PUT", "/v1/services/web-ams/load", "{", "Problem"},
+		{"POST", "/nowhere", "", "Problem"},
+	}
+	for _, test := range tests {
+		t.Run(test.method+" "+test.path, func(t *testing.T) {
+			schema, err := compiler.Compile("openapi.json#/components/schemas/" + test.schema)
+			if err != nil {
+				t.Fatal(err)
+			}
+			w := f.request(test.method, test.path, test.body)
+			v, err := jsonschema.UnmarshalJSON(w.Body)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := schema.Validate(v); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+}
+
+// TestResponsesMayGrow lets a strict reader of this release read the next one's responses.
+func TestResponsesMayGrow(t *testing.T) {
+	for name, s := range openAPI(t, newFixture(t, nil))["components"].(map[string]any)["schemas"].(map[string]any) {
+		if closed := s.(map[string]any)["additionalProperties"] == false; closed != (name == "LoadReport") {
+			t.Errorf("schema %s: closed is %t", name, closed)
+		}
+	}
+}

@@ -3,6 +3,7 @@ package api
 import (
 	"bytes"
 	"net/http"
+	"os"
 	"regexp"
 	"slices"
 	"strings"
@@ -134,5 +135,47 @@ func TestResponsesMayGrow(t *testing.T) {
 		if closed := s.(map[string]any)["additionalProperties"] == false; closed != (name == "LoadReport") {
 			t.Errorf("schema %s: closed is %t", name, closed)
 		}
+	}
+}
+
+var (
+	routeHeading = regexp.MustCompile(`(?m)^## ((?:GET|PUT) /\S+)$`)
+	codeRow      = regexp.MustCompile("(?m)^\\| `([a-z-]+)` \\| [0-9, ]+ \\| ")
+	codeConstant = regexp.MustCompile(`(?m)^\tCode\w+ += "([a-z-]+)"`)
+)
+
+// TestPageDescribesAll compares docs/api.md with the routes and the codes of faults.
+func TestPageDescribesAll(t *testing.T) {
+	page, err := os.ReadFile("../docs/api.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var routes []string
+	for path, item := range openAPI(t, newFixture(t, nil))["paths"].(map[string]any) {
+		for method := range item.(map[string]any) {
+			routes = append(routes, strings.ToUpper(method)+" "+path)
+		}
+	}
+	compareSets(t, "routes", routes, firstGroups(routeHeading, page))
+	source, err := os.ReadFile("resource/problem.go")
+	if err != nil {
+		t.Fatal(err)
+	}
+	compareSets(t, "codes", firstGroups(codeConstant, source), firstGroups(codeRow, page))
+}
+
+func firstGroups(r *regexp.Regexp, text []byte) (out []string) {
+	for _, match := range r.FindAllSubmatch(text, -1) {
+		out = append(out, string(match[1]))
+	}
+	return out
+}
+
+func compareSets(t *testing.T, what string, code, page []string) {
+	t.Helper()
+	slices.Sort(code)
+	slices.Sort(page)
+	if diff := cmp.Diff(code, page); diff != "" || len(code) == 0 {
+		t.Errorf("%s (-code +page):\n%s", what, diff)
 	}
 }

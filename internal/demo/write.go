@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strings"
 	"text/template"
 
 	"fairlead/internal/pki"
@@ -47,7 +48,7 @@ func Write(dir string) ([]string, error) {
 		return nil, err
 	}
 	if err := refuseExisting(dir, files); err != nil {
-		return nil, fmt.Errorf("write configuration to %q: %w; use another directory, or move them away", dir, err)
+		return nil, fmt.Errorf("write configuration to %q: %w", dir, err)
 	}
 	if err := os.MkdirAll(dir, setupDirMode); err != nil {
 		return nil, fmt.Errorf("write configuration to %q: %w", dir, err)
@@ -96,16 +97,19 @@ func refuseExisting(dir string, files []setupFile) error {
 	for _, f := range files {
 		names = append(names, f.name)
 	}
-	var errs []error
+	var there []string
 	for _, name := range names {
 		switch _, err := os.Lstat(filepath.Join(dir, name)); {
 		case err == nil:
-			errs = append(errs, fmt.Errorf("%q exists", name))
+			there = append(there, name)
 		case !errors.Is(err, fs.ErrNotExist):
-			errs = append(errs, err)
+			return err
 		}
 	}
-	return errors.Join(errs...)
+	if len(there) > 0 {
+		return fmt.Errorf("it has %s already; use another directory, or move them away", strings.Join(there, ", "))
+	}
+	return nil
 }
 
 // writePKI makes an authority and a certificate for each site.

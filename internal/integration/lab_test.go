@@ -140,6 +140,7 @@ func (l *lab) start(ns, dir, name string, args ...string) *process {
 		l.t.Fatal(err)
 	}
 	p.cmd.Stdout, p.cmd.Stderr = p.log, p.log
+	p.cmd.WaitDelay = time.Second // a killed program's children may keep its output open
 	if err := p.cmd.Start(); err != nil {
 		l.t.Fatalf("start %s: %v", p.name, err)
 	}
@@ -149,8 +150,13 @@ func (l *lab) start(ns, dir, name string, args ...string) *process {
 	}()
 	l.t.Cleanup(func() {
 		_ = p.cmd.Process.Signal(syscall.SIGCONT)
-		_ = p.cmd.Process.Kill()
-		<-p.done
+		_ = p.cmd.Process.Signal(syscall.SIGTERM) // nginx takes its workers along
+		select {
+		case <-p.done:
+		case <-time.After(3 * time.Second):
+			_ = p.cmd.Process.Kill()
+			<-p.done
+		}
 		if l.t.Failed() {
 			l.t.Logf("--- %s printed:\n%s", p.name, tail(p.log.String(), 60))
 		}

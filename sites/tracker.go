@@ -36,6 +36,7 @@ type Tracker struct {
 	document *config.Document
 	plan     *gslb.Plan
 	started  time.Time // when the first document came: sites not heard yet are learning until then + keep-alive time-out
+	round    time.Time // when answers for services that report no load were last counted
 	services []evidence
 	byName   map[string]int
 	sites    map[string]*session
@@ -237,9 +238,14 @@ func (t *Tracker) report(r *mep.ServicesReport, handed func(gslb.ServiceIndex) u
 	return changed
 }
 
-// Status weighs all evidence at now. It tells Transition of every change since the last call.
-func (t *Tracker) Status(now time.Time) *gslb.Status {
+// Status weighs all evidence at now. It tells Transition of every change since the last call. handed is Learned's count
+// of answers by service.
+func (t *Tracker) Status(now time.Time, handed func(gslb.ServiceIndex) uint64) *gslb.Status {
 	out := &gslb.Status{At: now, Services: make([]gslb.ServiceStatus, len(t.services))}
+	newRound := now.Sub(t.round) >= t.document.Settings.MEP.MetricsInterval.Std()
+	if newRound {
+		t.round = now
+	}
 	for i := range t.services {
 		e := &t.services[i]
 		b := t.believe(e, now)
@@ -247,6 +253,9 @@ func (t *Tracker) Status(now time.Time) *gslb.Status {
 			t.transition(e, b, now)
 		}
 		e.believed = b
+		if newRound && e.load.At.IsZero() {
+			e.load.Handed = handed(gslb.ServiceIndex(i)) // its answers are counted by rounds, as if it had reported
+		}
 		out.Services[i] = gslb.ServiceStatus{
 			State: b.state, Without4: b.without4, Without6: b.without6, Reason: b.reason, Source: b.source,
 			Since: e.since, Seen: b.seen, Load: e.load,

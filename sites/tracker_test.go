@@ -50,7 +50,7 @@ func TestSetDocumentKeepsEvidence(t *testing.T) {
 	next.Services = append([]config.Service{{Name: "new", Site: "ams", Port: 1, Monitors: []string{"m"},
 		Addresses: []netip.Addr{netip.MustParseAddr("192.0.2.9")}}}, s.doc.Services...)
 	s.set(&next)
-	st := s.tr.Status(s.now)
+	st := s.tr.Status(s.now, noneHanded)
 	if st.Services[0].State != gslb.Unknown || st.Services[1].State != gslb.Up {
 		t.Errorf("new %v, svc %v; want UNKNOWN, UP", st.Services[0].State, st.Services[1].State)
 	}
@@ -58,7 +58,7 @@ func TestSetDocumentKeepsEvidence(t *testing.T) {
 	moved.Services = []config.Service{next.Services[1]}
 	moved.Services[0].Addresses = []netip.Addr{netip.MustParseAddr("192.0.2.77")}
 	s.set(&moved)
-	if got := s.tr.Status(s.now).Services[0].State; got != gslb.Unknown {
+	if got := s.tr.Status(s.now, noneHanded).Services[0].State; got != gslb.Unknown {
 		t.Errorf("after its address changed the service is %v, want UNKNOWN: the verdict was about the old one", got)
 	}
 	if s.tr.Verdict(monitors.Verdict{Service: "svc", Monitor: "m", Address: netip.MustParseAddrPort("192.0.2.1:80"), State: monitors.Up}) {
@@ -104,7 +104,7 @@ func TestRecords(t *testing.T) {
 		d.Services[0].Load = &config.LoadSource{Source: config.LoadPush}
 	})
 	s.tr.Load(monitors.Load{Service: "svc", Active: 3, At: epoch, Source: "push"}, noneHanded)
-	snapshot := gslb.NewSnapshot(1, s.tr.plan, s.tr.Status(epoch), nil)
+	snapshot := gslb.NewSnapshot(1, s.tr.plan, s.tr.Status(epoch, noneHanded), nil)
 	got := Records(snapshot, "ams", epoch.Add(2*time.Second))
 	if len(got) != 1 {
 		t.Fatalf("got %d records, want the one service of this site", len(got))

@@ -28,6 +28,12 @@ type Explanation struct {
 	Trace    gslb.Trace     `json:"trace" doc:"What each step of the decision did."`
 }
 
+// Step and Candidate are one entry of a trace and one service in it.
+type (
+	Step      = gslb.Entry
+	Candidate = gslb.Candidate
+)
+
 // Question is what is asked, and for whom.
 type Question struct {
 	Name   string     `json:"name" doc:"Fully qualified, as it was written."`

@@ -10,7 +10,6 @@ import (
 
 	"fairlead/api/client"
 	"fairlead/api/resource"
-	"fairlead/gslb"
 )
 
 func newExplain() *cobra.Command {
@@ -97,7 +96,7 @@ func resultText(e *resource.Explanation) string {
 	return fmt.Sprintf("%s (snapshot %d, document %.8s)", strings.Join(parts, ", "), e.Snapshot, e.Document)
 }
 
-func printEntry(w io.Writer, n int, e *gslb.Entry) error {
+func printEntry(w io.Writer, n int, e *resource.Step) error {
 	line := fmt.Sprintf("%d. %-15s %s", n, e.Step, e.Reason)
 	if e.VirtualServer != "" {
 		line += fmt.Sprintf(" [%s]", e.VirtualServer)
@@ -116,7 +115,7 @@ func printEntry(w io.Writer, n int, e *gslb.Entry) error {
 	return table(w, "     ", rows...)
 }
 
-func candidateRow(c *gslb.Candidate) []string {
+func candidateRow(c *resource.Candidate) []string {
 	mark := "-"
 	if c.Kept {
 		mark = "+"

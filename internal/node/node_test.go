@@ -1,9 +1,8 @@
-package node
+package node_test
 
 import (
 	"context"
 	"fmt"
-	"net/netip"
 	"os"
 	"path/filepath"
 	"strings"
@@ -14,6 +13,7 @@ import (
 
 	"fairlead/config"
 	"fairlead/gslb"
+	"fairlead/internal/node"
 	"fairlead/internal/query"
 	"fairlead/sites"
 )
@@ -64,13 +64,13 @@ func (p *place) write(text string) {
 }
 
 // serve starts a node; it has ended when the function it returns does.
-func (p *place) serve(change func(*Options)) (*Node, func()) {
+func (p *place) serve(change func(*node.Options)) (*node.Node, func()) {
 	p.t.Helper()
-	o := Options{Config: &p.config}
+	o := node.Options{Config: &p.config}
 	if change != nil {
 		change(&o)
 	}
-	n, err := New(o)
+	n, err := node.New(o)
 	if err != nil {
 		p.t.Fatalf("New: %v", err)
 	}
@@ -96,7 +96,7 @@ func (p *place) serve(change func(*Options)) (*Node, func()) {
 }
 
 // answer asks the node over UDP and returns the data of the answer.
-func answer(t *testing.T, n *Node, name string) string {
+func answer(t *testing.T, n *node.Node, name string) string {
 	t.Helper()
 	r, err := query.Do(context.Background(), query.Request{Name: name, Server: n.DNSAddrs()[0].String()})
 	if err != nil {
@@ -106,7 +106,7 @@ func answer(t *testing.T, n *Node, name string) string {
 }
 
 // eventually waits until what the node answers is want.
-func eventually(t *testing.T, n *Node, name, want string) {
+func eventually(t *testing.T, n *node.Node, name, want string) {
 	t.Helper()
 	deadline := time.After(5 * time.Second)
 	for {
@@ -147,7 +147,7 @@ func TestFollowReloads(t *testing.T) {
 func TestAWrongFileAtStart(t *testing.T) {
 	p := newPlace(t, true)
 	p.write("sites: [{name: here, address: 127.0.0.1}]\nbad: 1\n")
-	if _, err := New(Options{Config: &p.config}); err == nil || !strings.Contains(err.Error(), `"bad"`) {
+	if _, err := node.New(node.Options{Config: &p.config}); err == nil || !strings.Contains(err.Error(), `"bad"`) {
 		t.Fatalf("first start with a wrong file: %v, want an error that names the key", err)
 	}
 	p.write(document("192.0.2.1"))
@@ -184,7 +184,7 @@ func TestSiteMustBeInTheDocument(t *testing.T) {
 	p := newPlace(t, true)
 	p.config.Site = "there"
 	p.write(document("192.0.2.1"))
-	if _, err := New(Options{Config: &p.config}); err == nil || !strings.Contains(err.Error(), `"there"`) {
+	if _, err := node.New(node.Options{Config: &p.config}); err == nil || !strings.Contains(err.Error(), `"there"`) {
 		t.Errorf("got %v, want an error that names the site", err)
 	}
 }
@@ -196,7 +196,7 @@ func TestPortInUse(t *testing.T) {
 	q := newPlace(t, true)
 	q.write(document("192.0.2.1"))
 	q.config.DNS.Listen = []string{n.DNSAddrs()[0].String()}
-	second, err := New(Options{Config: &q.config})
+	second, err := node.New(node.Options{Config: &q.config})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -218,7 +218,7 @@ func TestMonitorsDecide(t *testing.T) {
 	text = strings.Replace(text, "members: [{service: web}]", "members: [{service: web}, {service: other, order: 2}]", 1)
 	p.write(text)
 	changes := make(chan sites.Transition, 16)
-	n, _ := p.serve(func(o *Options) { o.Transition = func(tr sites.Transition) { changes <- tr } })
+	n, _ := p.serve(func(o *node.Options) { o.Transition = func(tr sites.Transition) { changes <- tr } })
 	eventually(t, n, "www.example.test", "127.0.0.1")
 	backend.close()
 	eventually(t, n, "www.example.test", "192.0.2.9")
@@ -235,7 +235,7 @@ func TestMonitorsDecide(t *testing.T) {
 func TestStopAnswersWhileDraining(t *testing.T) {
 	p := newPlace(t, true)
 	p.write(document("192.0.2.1"))
-	n, err := New(Options{Config: &p.config, Drain: 300 * time.Millisecond})
+	n, err := node.New(node.Options{Config: &p.config, Drain: 300 * time.Millisecond})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -259,20 +259,5 @@ func TestStopAnswersWhileDraining(t *testing.T) {
 	}
 	if took := time.Since(start); took < 300*time.Millisecond {
 		t.Errorf("Run ended after %v, want the drain of 300 ms", took)
-	}
-}
-
-func TestProbeTargets(t *testing.T) {
-	doc := &config.Document{
-		Monitors: []config.Monitor{{Name: "m", Type: config.MonitorTCP}},
-		Services: []config.Service{
-			{Name: "a", Port: 80, Monitors: []string{"m"}, Addresses: []netip.Addr{netip.MustParseAddr("192.0.2.1"), netip.MustParseAddr("2001:db8::1")}},
-			{Name: "off", Port: 80, Monitors: []string{"m"}, State: config.ServiceDisabled, Addresses: []netip.Addr{netip.MustParseAddr("192.0.2.2")}},
-			{Name: "plain", Addresses: []netip.Addr{netip.MustParseAddr("192.0.2.3")}},
-		},
-	}
-	got := probeTargets(doc)
-	if len(got) != 2 || got[0].Address != netip.MustParseAddrPort("192.0.2.1:80") || got[1].Address != netip.MustParseAddrPort("[2001:db8::1]:80") {
-		t.Errorf("got %+v, want both addresses of a, nothing of a disabled or unmonitored service", got)
 	}
 }

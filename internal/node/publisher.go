@@ -131,7 +131,7 @@ func (p *publisher) adopt(in *intent, now time.Time) {
 // publish compiles belief and stores the snapshot. Other sites are told at once when something of this site changed.
 func (p *publisher) publish(now time.Time) {
 	p.generation++
-	status := p.tracker.Status(now)
+	status := p.tracker.Status(now, p.learned.Handed)
 	announce := p.snapshot == nil || statesDiffer(p.snapshot.Status, status)
 	p.snapshot = gslb.NewSnapshot(p.generation, p.in.plan, status, p.snapshot)
 	state := &api.State{

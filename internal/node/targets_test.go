@@ -1,0 +1,23 @@
+package node
+
+import (
+	"net/netip"
+	"testing"
+
+	"fairlead/config"
+)
+
+func TestProbeTargets(t *testing.T) {
+	doc := &config.Document{
+		Monitors: []config.Monitor{{Name: "m", Type: config.MonitorTCP}},
+		Services: []config.Service{
+			{Name: "a", Port: 80, Monitors: []string{"m"}, Addresses: []netip.Addr{netip.MustParseAddr("192.0.2.1"), netip.MustParseAddr("2001:db8::1")}},
+			{Name: "off", Port: 80, Monitors: []string{"m"}, State: config.ServiceDisabled, Addresses: []netip.Addr{netip.MustParseAddr("192.0.2.2")}},
+			{Name: "plain", Addresses: []netip.Addr{netip.MustParseAddr("192.0.2.3")}},
+		},
+	}
+	got := probeTargets(doc)
+	if len(got) != 2 || got[0].Address != netip.MustParseAddrPort("192.0.2.1:80") || got[1].Address != netip.MustParseAddrPort("[2001:db8::1]:80") {
+		t.Errorf("got %+v, want both addresses of a, nothing of a disabled or unmonitored service", got)
+	}
+}

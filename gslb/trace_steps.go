@@ -104,7 +104,7 @@ func (d *decider) methodMetric(c *Candidate, v *virtualServer, by *contender, m 
 
 func (d *decider) loadMetric(c *Candidate, by *contender) {
 	load := &d.s.Status.Services[by.service].Load
-	c.Metric, c.Unit = "connections per weight", "connections"
+	c.Metric, c.Unit = "load", "connections/weight"
 	c.Value = d.connections(by)
 	c.Source, c.AgeSeconds = load.Source, age(d.now, load.At)
 	basis := ReasonLoadMeasured

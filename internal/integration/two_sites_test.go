@@ -50,6 +50,7 @@ func TestTwoSites(t *testing.T) {
 		}
 	})
 	t.Run("the resolver's users are steered", func(t *testing.T) { l.steering(t) })
+	t.Run("answers follow the load", func(t *testing.T) { l.followsLoad(t) })
 	t.Run("answers can be fetched", func(t *testing.T) { l.fetch(t) })
 	t.Run("a back-end stops", func(t *testing.T) { l.backendStops(t, backend) })
 	t.Run("a site's process is paused", func(t *testing.T) { l.sitePaused(t, site["nyc"]) })
@@ -131,18 +132,6 @@ func (l *lab) status(ns, what string, into any) error {
 }
 
 func (l *lab) steering(t *testing.T) {
-	seen := map[string]int{}
-	for range 40 {
-		got, err := l.dig(german, "www", "A")
-		if err != nil || len(got) != 1 {
-			t.Fatalf("www: %v %v", got, err)
-		}
-		seen[got[0]]++
-	}
-	t.Logf("40 answers by least-connection: %v", seen)
-	if seen[webAMS] == 0 || seen[webNYC] == 0 || len(seen) != 2 {
-		t.Errorf("www: got %v, want both sites, no other", seen)
-	}
 	for _, tt := range []struct{ client, name, qtype, want string }{
 		{german, "near", "A", webAMS},
 		{canadian, "near", "A", webNYC},
@@ -167,6 +156,27 @@ func (l *lab) steering(t *testing.T) {
 	t.Logf("fairlead explain\n%s", l.in("ams", l.binary, "explain", "near.gslb.example.com", "--subnet", "203.0.113.200/32"))
 }
 
+// followsLoad holds connections to one back-end, then more to the other. nginx counts them, each site reads its own count
+// and tells the other, and both steer new clients to where there are fewer.
+func (l *lab) followsLoad(t *testing.T) {
+	hold := func(address string, connections int) *process {
+		return l.start(wan, "", "bash", "-c", fmt.Sprintf("for i in $(seq %d); do exec {fd}<>/dev/tcp/%s/80; done; exec sleep 60", connections, address))
+	}
+	// The resolver keeps an answer for the second it came in, besides the second that a report may be old, twice.
+	const settle = 5 * time.Second
+	for _, step := range []struct {
+		busy        string
+		connections int
+		want        string
+	}{{webAMS, 30, webNYC}, {webNYC, 60, webAMS}} {
+		held := hold(step.busy, step.connections)
+		defer held.signal(t, syscall.SIGTERM)
+		eventually(t, settle, "clients are led away from "+step.busy, func() error { return l.answers(german, "www", "A", step.want) })
+		throughout(t, 2*time.Second, "and stay away", func() error { return l.answers(german, "www", "A", step.want) })
+	}
+	t.Logf("fairlead explain\n%s", l.in("nyc", l.binary, "explain", "www.gslb.example.com"))
+}
+
 func (l *lab) fetch(t *testing.T) {
 	for _, client := range []string{german, canadian} {
 		got, err := l.dig(client, "near", "A")
@@ -186,8 +196,8 @@ func (l *lab) backendStops(t *testing.T, backend map[string]*process) {
 	backend["ams"].signal(t, syscall.SIGTERM)
 	backend["ams"].exited(t, 5*time.Second)
 	last := time.Duration(0)
-	asked := throughout(t, failover+2*time.Second, "www always has an answer", func() error {
-		got, err := l.dig(german, "www", "A")
+	throughout(t, failover+2*time.Second, "there always is an answer", func() error {
+		got, err := l.dig(german, "dr", "A")
 		if err == nil && (len(got) != 1 || got[0] != webAMS && got[0] != webNYC) {
 			err = fmt.Errorf("got %v", got)
 		}
@@ -196,14 +206,11 @@ func (l *lab) backendStops(t *testing.T, backend map[string]*process) {
 		}
 		return err
 	})
-	if asked < 40 || last == 0 {
-		t.Errorf("%d queries, Amsterdam last after %v: that shows nothing", asked, last)
-	}
 	t.Logf("the stopped back-end was named for the last time after %.1f s; allowed are %v", last.Seconds(), failover)
-	if last > failover {
-		t.Errorf("answers moved after %v, want %v", last, failover)
+	if last == 0 || last > failover {
+		t.Errorf("answers moved after %v, want some time within %v", last, failover)
 	}
-	for _, name := range []string{"near", "dr"} {
+	for _, name := range []string{"near", "dr", "www"} {
 		if err := l.answers(german, name, "A", webNYC); err != nil {
 			t.Error(err)
 		}

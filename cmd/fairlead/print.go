@@ -69,10 +69,3 @@ func duration(seconds float64) string {
 	}
 	return d.Round(time.Second).String()
 }
-
-func dash(s string) string {
-	if s == "" {
-		return "-"
-	}
-	return s
-}

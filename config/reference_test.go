@@ -16,6 +16,9 @@ Every key of the two files, as the decoder reads it. This page is made from the 
 Durations are Go durations (` + "`30s`, `2m`" + `). Names are letters, digits, ` + "`-`, `_`, `.`" + `, at most 127 characters. An unknown key is an error.
 Where a range is given it is checked; "required" keys have no default. NetScaler's spellings of methods (` + "`LEASTCONNECTION`" + `) are
 accepted.
+
+The files name more than this release does. What would change answers (another method, persistence, spillover, DNS over TLS) is
+refused as not available; what would only tune a feature that does not run yet is warned of ([codes](errors.md)).
 `
 
 // TestReference holds docs/configuration.md to the tags that the decoder reads.

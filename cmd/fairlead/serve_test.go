@@ -1,0 +1,127 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"net"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+
+	"fairlead/internal/query"
+)
+
+// output is a buffer that a server writes and a test reads.
+type output struct {
+	mu sync.Mutex
+	b  bytes.Buffer
+}
+
+func (o *output) Write(p []byte) (int, error) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.b.Write(p)
+}
+
+func (o *output) String() string {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.b.String()
+}
+
+// freePort returns a port of 127.0.0.1 that was free for TCP a moment ago.
+func freePort(t *testing.T) int {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	return l.Addr().(*net.TCPAddr).Port
+}
+
+func write(t *testing.T, path, text string) {
+	t.Helper()
+	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// TestServeSignals runs the command as a process would: HUP takes a followed document, or keeps the old one when it is
+// wrong; the end of the context, which TERM brings, ends it with 0.
+func TestServeSignals(t *testing.T) {
+	dir := t.TempDir()
+	dns, api := fmt.Sprintf("127.0.0.1:%d", freePort(t)), fmt.Sprintf("127.0.0.1:%d", freePort(t))
+	node, doc := filepath.Join(dir, "node.yaml"), filepath.Join(dir, "gslb.yaml")
+	write(t, node, fmt.Sprintf("site: here\ndata_dir: data\nconfig: {follow: gslb.yaml}\ndns: {listen: [%q]}\napi: {listen: %q}\n", dns, api))
+	document := func(address string) string {
+		return fmt.Sprintf(`zones: [{name: example.test, nameservers: [ns.example.net]}]
+sites: [{name: here, address: 127.0.0.1}]
+services: [{name: web, site: here, addresses: [%s]}]
+virtual_servers: [{name: www, domains: [{name: www.example.test}], method: round-robin, members: [{service: web}]}]
+`, address)
+	}
+	write(t, doc, document("192.0.2.1"))
+
+	ctx, cancel := context.WithCancel(context.Background())
+	var log output
+	code := make(chan int, 1)
+	go func() { code <- run(ctx, []string{"serve", "-f", node, "--drain", "1ms"}, &log, &log) }()
+	t.Cleanup(func() {
+		cancel()
+		if t.Failed() {
+			t.Log(log.String())
+		}
+	})
+	until := func(what string, check func() bool) {
+		t.Helper()
+		for deadline := time.After(10 * time.Second); !check(); {
+			select {
+			case <-deadline:
+				t.Fatalf("%s: not within 10 s", what)
+			case <-time.After(10 * time.Millisecond):
+			}
+		}
+	}
+	answers := func(want string) func() bool {
+		return func() bool {
+			r, err := query.Do(ctx, query.Request{Name: "www.example.test", Server: dns, Timeout: time.Second})
+			return err == nil && strings.Join(r.Short(), " ") == want
+		}
+	}
+	hangup := func() {
+		t.Helper()
+		if err := syscall.Kill(os.Getpid(), syscall.SIGHUP); err != nil {
+			t.Fatal(err)
+		}
+	}
+	until("the first document answers", answers("192.0.2.1"))
+	write(t, doc, document("192.0.2.2"))
+	hangup()
+	until("the second document answers", answers("192.0.2.2"))
+	write(t, doc, document("192.0.2.3")+"wrong: true\n")
+	hangup()
+	until("the wrong document is refused", func() bool { return strings.Contains(log.String(), "config.refused") })
+	if !answers("192.0.2.2")() {
+		t.Error("after a refused document the one before does not answer")
+	}
+	var status output
+	until("the status tells of it", func() bool {
+		status = output{}
+		return run(ctx, []string{"status", "--api", api}, &status, &status) == exitDone && strings.Contains(status.String(), `unknown key "wrong"`)
+	})
+	cancel()
+	select {
+	case got := <-code:
+		if got != exitDone {
+			t.Errorf("exit code %d, want %d", got, exitDone)
+		}
+	case <-time.After(10 * time.Second):
+		t.Fatal("serve did not end")
+	}
+}

@@ -56,7 +56,8 @@ func TestCompileProblems(t *testing.T) {
 		{"balanced at a cut", apex + "sub NS ns.y.test.\n", someDomains{{Name: "sub.x.test."}}, []string{"delegates"}},
 		{"balanced below a dname", apex + "dn DNAME y.test.\n", someDomains{{Name: "www.dn.x.test."}}, []string{"redirects"}},
 		{"balanced alias at the apex", apex, someDomains{{Name: "x.test.", HasCNAME: true}}, []string{"apex"}},
-		{"balanced alias beside records", apex + "www TXT x\n", someDomains{{Name: "www.x.test.", HasCNAME: true}}, []string{"beside the TXT record"}},
+		{"balanced alias over records", apex + "www TXT x\n", someDomains{{Name: "www.x.test.", HasCNAME: true}}, nil},
+		{"cname and what signs it", apex + "a CNAME b\na NSEC b CNAME\n", nil, nil},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {

@@ -177,7 +177,7 @@ func (r *resolution) step() (target string) {
 func (r *resolution) static(n *node) (target string) {
 	alias := n.find(dns.TypeCNAME)
 	switch {
-	case alias != nil:
+	case alias != nil && (r.q.Type == dns.TypeCNAME || !besideCNAME(r.q.Type)):
 		r.note(gslb.ReasonStatic, n.name)
 		r.append(n.name, alias)
 		if r.q.Type == dns.TypeCNAME || r.q.Type == dns.TypeANY {

@@ -261,3 +261,37 @@ func TestResolveTrace(t *testing.T) {
 		})
 	}
 }
+
+// What a balanced name that may be answered with a CNAME shares its name with is hidden, for every type; what DNSSEC
+// says of a static CNAME is not.
+func TestResolveBesideCNAME(t *testing.T) {
+	doc := document()
+	plan, err := gslb.Compile(doc)
+	if err != nil {
+		t.Fatal(err)
+	}
+	zone := exampleZone + "cdn 300 TXT hidden\ncdn 300 A 192.0.2.66\nc1 300 NSEC c2 CNAME NSEC\n"
+	zones, err := compile([]zoneData{{"example.com", records(t, "example.com", zone)}, {"child.example.com.", records(t, "child.example.com", childZone)}}, plan)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := fixture(t)
+	s.Zones = zones
+	const cdn = "NOERROR aa\nan cdn.example.com. 30 CNAME www.cdn.test.\n"
+	for _, tt := range []struct {
+		name  string
+		qtype uint16
+		want  string
+	}{
+		{"cdn.example.com.", dns.TypeTXT, cdn},
+		{"cdn.example.com.", dns.TypeA, cdn},
+		{"cdn.example.com.", dns.TypeANY, cdn},
+		{"c1.example.com.", dns.TypeNSEC, "NOERROR aa\nan c1.example.com. 300 NSEC c2.example.com. CNAME NSEC\n"},
+		{"c1.example.com.", dns.TypeRRSIG, "NOERROR aa\n" + soa},
+		{"c1.example.com.", dns.TypeMX, "NOERROR aa\nan c1.example.com. 300 CNAME c2.example.com.\nan c2.example.com. 300 CNAME mail.example.com.\n" + soa},
+	} {
+		if got := render(s.Resolve(Question{Name: tt.name, Type: tt.qtype, Class: dns.ClassINET}, epoch, nil)); got != tt.want {
+			t.Errorf("%s %s: got %swant %s", tt.name, dns.Type(tt.qtype), got, tt.want)
+		}
+	}
+}

@@ -5,15 +5,10 @@ import (
 	"fmt"
 	"slices"
 
+	"fairlead/config"
 	"fairlead/gslb"
 
 	"github.com/miekg/dns"
-)
-
-// Bounds of zone data. An RRset within them fits into a message over TCP together with whatever a chain adds.
-const (
-	maxRRsetOctets  = 16 * 1024 // records of one RRset, owner names compressed
-	maxTypesPerName = 100
 )
 
 // rrset is the records of one name and type, without duplicates and with one TTL (RFC 2181 section 5). Its records are
@@ -129,8 +124,8 @@ func (n *node) put(rr dns.RR) error {
 	h := rr.Header()
 	i := slices.IndexFunc(n.sets, func(s rrset) bool { return s.rrtype == h.Rrtype })
 	if i < 0 {
-		if len(n.sets) == maxTypesPerName {
-			return fmt.Errorf("name %s: more than %d types", n.name, maxTypesPerName)
+		if len(n.sets) == config.MaxTypesPerName {
+			return fmt.Errorf("name %s: more than %d types", n.name, config.MaxTypesPerName)
 		}
 		n.sets = append(n.sets, rrset{rrtype: h.Rrtype, records: []dns.RR{rr}})
 		return nil
@@ -175,11 +170,11 @@ func (n *node) check() []error {
 	for _, set := range n.sets {
 		octets := 0
 		for _, rr := range set.records {
-			octets += 12 + int(rr.Header().Rdlength)
+			octets += config.RecordHeaderOctets + int(rr.Header().Rdlength)
 		}
-		if octets > maxRRsetOctets {
+		if octets > config.MaxRRsetOctets {
 			problems = append(problems, fmt.Errorf("record set %s %s: %d octets, more than %d", n.name,
-				dns.Type(set.rrtype), octets, maxRRsetOctets))
+				dns.Type(set.rrtype), octets, config.MaxRRsetOctets))
 		}
 		single := set.rrtype == dns.TypeCNAME || set.rrtype == dns.TypeDNAME
 		if single && len(set.records) > 1 {
@@ -187,10 +182,16 @@ func (n *node) check() []error {
 				len(set.records), dns.Type(set.rrtype)))
 		}
 	}
-	if n.find(dns.TypeCNAME) != nil && len(n.sets) > 1 {
+	if n.find(dns.TypeCNAME) != nil && slices.ContainsFunc(n.sets, func(s rrset) bool { return !besideCNAME(s.rrtype) }) {
 		problems = append(problems, fmt.Errorf("name %s: a CNAME cannot stand beside other records", n.name))
 	}
 	return problems
+}
+
+// besideCNAME reports whether records of a type can stand at a name that has a CNAME: the CNAME itself, and what DNSSEC
+// says of it (RFC 4035 section 2.5).
+func besideCNAME(rrtype uint16) bool {
+	return rrtype == dns.TypeCNAME || rrtype == dns.TypeRRSIG || rrtype == dns.TypeNSEC
 }
 
 // sorted returns the nodes by name, so that problems come in a stable order.

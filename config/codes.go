@@ -105,24 +105,25 @@ const (
 
 // FL15xx: DNS names and zones.
 const (
-	codeDomainName       Code = "FL1501"
-	codeOutsideZones     Code = "FL1502"
-	codeDuplicateZone    Code = "FL1503"
-	codeApexCNAME        Code = "FL1504"
-	codeBalancedCNAME    Code = "FL1505"
-	codeBelowDelegation  Code = "FL1506"
-	codeNameservers      Code = "FL1507"
-	codeZoneKeys         Code = "FL1508"
-	codeZoneText         Code = "FL1509"
-	codeZoneDirective    Code = "FL1510"
-	codeOutOfZone        Code = "FL1511"
-	codeZoneFile         Code = "FL1512"
-	codeZoneApex         Code = "FL1513"
-	codeRecordKind       Code = "FL1514"
-	codeCNAMEAndOther    Code = "FL1515"
-	codeContact          Code = "FL1516"
-	codeTooManyRecords   Code = "FL1517"
-	codeRecordTTLTooLong Code = "FL1518"
+	codeDomainName        Code = "FL1501"
+	codeOutsideZones      Code = "FL1502"
+	codeDuplicateZone     Code = "FL1503"
+	codeApexCNAME         Code = "FL1504"
+	codeBalancedCNAME     Code = "FL1505"
+	codeBelowDelegation   Code = "FL1506"
+	codeNameservers       Code = "FL1507"
+	codeZoneKeys          Code = "FL1508"
+	codeZoneText          Code = "FL1509"
+	codeZoneDirective     Code = "FL1510"
+	codeOutOfZone         Code = "FL1511"
+	codeZoneFile          Code = "FL1512"
+	codeZoneApex          Code = "FL1513"
+	codeRecordKind        Code = "FL1514"
+	codeCNAMEAndOther     Code = "FL1515"
+	codeContact           Code = "FL1516"
+	codeTooManyRecords    Code = "FL1517"
+	codeRecordTTLTooLong  Code = "FL1518"
+	codeRecordSetTooLarge Code = "FL1519"
 )
 
 // FL2xxx: the node file.
@@ -252,6 +253,7 @@ func valueCodes() []CodeText {
 		{codeContact, "The contact is not a mailbox."},
 		{codeTooManyRecords, "A zone has more records than the limit."},
 		{codeRecordTTLTooLong, "A record's TTL is above the limit of RFC 2181."},
+		{codeRecordSetTooLarge, "The records of one name and type are too large together, or a name has too many types."},
 		{codeNodeSource, "A node file needs exactly one of config.seed and config.follow."},
 		{codeNodeListen, "The value is not an address to listen on."},
 		{codeNodeMEPIdentity, "MEP needs a certificate, its key and a CA, or insecure: true."},

@@ -116,6 +116,7 @@ func (c *checker) checkZoneData(z *Zone, path string, facts *zoneFacts) {
 		facts.add(r)
 	}
 	c.checkOwners(key, file, facts)
+	c.checkRecordSets(key, file, facts)
 	if file == "" {
 		c.checkNameserverAddresses(z, path, facts)
 	} else if problem == nil {
@@ -143,15 +144,17 @@ func ownerToken(rr dns.RR, zone string) string {
 // checkRecord checks one record by itself.
 func checkRecord(rr dns.RR, zone string, fromFile bool) (finding, bool) {
 	h := rr.Header()
-	kind := dns.TypeToString[h.Rrtype]
+	kind := dns.Type(h.Rrtype).String()
 	switch {
 	case h.Class != dns.ClassINET:
 		return finding{codeRecordKind, "only class IN can be served", ""}, true
 	case !inZone(h.Name, zone):
 		return finding{codeOutOfZone, fmt.Sprintf("%s is outside zone %s", show(h.Name), show(zone)),
 			"a name that ends with a dot is complete; without one the zone is appended"}, true
-	case h.Rrtype == dns.TypeOPT || h.Rrtype >= 128 && h.Rrtype <= 255:
+	case h.Rrtype == 0 || h.Rrtype == dns.TypeReserved || h.Rrtype == dns.TypeOPT || h.Rrtype >= 128 && h.Rrtype <= 255:
 		return finding{codeRecordKind, fmt.Sprintf("type %s cannot be in a zone", kind), ""}, true
+	case (h.Rrtype == dns.TypeNS || h.Rrtype == dns.TypeDNAME) && strings.HasPrefix(h.Name, "*."):
+		return finding{codeRecordKind, fmt.Sprintf("a wildcard cannot have %s records (RFC 4592 section 4)", kind), "write the names out"}, true
 	case h.Ttl > maxRecordTTL:
 		return finding{codeRecordTTLTooLong, fmt.Sprintf("TTL %d is above %d", h.Ttl, maxRecordTTL), ""}, true
 	case (h.Rrtype == dns.TypeCNAME || h.Rrtype == dns.TypeDNAME) && h.Name == zone:
@@ -162,6 +165,9 @@ func checkRecord(rr dns.RR, zone string, fromFile bool) (finding, bool) {
 		return finding{codeRecordKind, "a SOA can only be at the top of the zone", ""}, true
 	case !fromFile && h.Rrtype == dns.TypeNS && h.Name == zone:
 		return finding{codeRecordKind, "the zone's NS records are made from nameservers", "add the name there"}, true
+	}
+	if err := measure(rr); err != nil {
+		return finding{codeZoneText, fmt.Sprintf("the data of this %s record cannot be put on the wire: %v", kind, err), ""}, true
 	}
 	return finding{}, false
 }

@@ -187,3 +187,19 @@ func TestZoneOfPicksTheLongest(t *testing.T) {
 		}
 	}
 }
+
+// What is above a bound of zone data is said by the check, not by the node that then cannot start.
+func TestRecordSetTooLarge(t *testing.T) {
+	texts := func(n int) string {
+		return strings.Repeat(`big TXT \"`+strings.Repeat("x", 243)+`\"\n`, n) // 256 octets each
+	}
+	for n, want := range map[int]bool{64: true, 65: false} {
+		doc, report := parseText(strings.Replace(small, "nameservers: [ns1.example.net]}", `nameservers: [ns1.example.net], records: "`+texts(n)+`"}`, 1))
+		if (doc != nil) != want {
+			t.Errorf("%d octets: valid %v, want %v: %v", 256*n, doc != nil, want, report.Err())
+		}
+		if !want && !strings.Contains(report.Err().Error(), "more than 16384 octets") {
+			t.Errorf("got %v", report.Err())
+		}
+	}
+}

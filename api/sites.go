@@ -127,8 +127,8 @@ func (v *siteView) exchange(out *resource.Site, p *mep.PeerStatus) {
 	}
 }
 
-// compare says whether a peer has this node's document. A peer tells its digest once, when a session begins; after this
-// node has changed its own document, another digest proves nothing, because the peer may have followed.
+// compare says whether a peer has this node's document. A peer tells its digest every few seconds; until it has told it
+// since this node changed its own document, another digest proves nothing, because the peer may have followed.
 func (v *siteView) compare(p *mep.PeerStatus) string {
 	var own [len(p.Digest)]byte
 	copy(own[:], v.state.DocumentID)
@@ -137,7 +137,7 @@ func (v *siteView) compare(p *mep.PeerStatus) string {
 		return resource.DocumentUnknown
 	case p.Digest == own:
 		return resource.DocumentSame
-	case v.state.Since.After(p.Since):
+	case v.state.Since.After(p.DigestAt):
 		return resource.DocumentUnknown
 	}
 	return resource.DocumentDiffers

@@ -53,7 +53,7 @@ func TestSiteDocument(t *testing.T) {
 	own := &State{DocumentID: "0123456789abcdef0123456789abcdef", Since: now.Add(-time.Hour)}
 	changed := &State{DocumentID: own.DocumentID, Since: now}
 	session := func(state mep.PeerState, id string) mep.PeerStatus {
-		return mep.PeerStatus{State: state, Since: now.Add(-time.Minute), Digest: digestOf(id)}
+		return mep.PeerStatus{State: state, Since: now.Add(-2 * time.Hour), Digest: digestOf(id), DigestAt: now.Add(-time.Second)}
 	}
 	tests := []struct {
 		name string
@@ -66,6 +66,7 @@ func TestSiteDocument(t *testing.T) {
 		{"not told", session(mep.PeerUp, ""), own, resource.DocumentUnknown},
 		{"session ended", session(mep.PeerDown, own.DocumentID), own, resource.DocumentUnknown},
 		{"equal after a change here", session(mep.PeerUp, own.DocumentID), changed, resource.DocumentSame},
+		{"other, told after a change here", session(mep.PeerUp, "ffff"), &State{DocumentID: own.DocumentID, Since: now.Add(-time.Minute)}, resource.DocumentDiffers},
 		{"other after a change here", session(mep.PeerUp, "ffff"), changed, resource.DocumentUnknown},
 	}
 	for _, test := range tests {

@@ -44,7 +44,7 @@ func samplePrefix() servicesPrefix {
 // TestGoldenFrames pins the bytes: neighbouring releases have to talk. A change here is a change of the protocol.
 func TestGoldenFrames(t *testing.T) {
 	hello := sampleHello()
-	k := keepAlive{stamp: 1, clock: time.Unix(1700000000, 0), echo: 2, held: 3, heard: 4, silence: 5 * time.Millisecond}
+	k := keepAlive{stamp: 1, clock: time.Unix(1700000000, 0), echo: 2, held: 3, heard: 4, silence: 5 * time.Millisecond, digest: [32]byte{0xcc, 31: 0xdd}}
 	l := leaving{leaveStopping, "bye"}
 	for _, c := range []struct {
 		kind   FrameType
@@ -54,8 +54,9 @@ func TestGoldenFrames(t *testing.T) {
 		{FrameHello, hello.append, "0000005201000000" + "0000000000000001" +
 			"464c4d5001010000" + "0102030405060708" + "0000000000000003" + "17979cfe362a0005" + "000003e8" + "00002710" +
 			"aa000000000000000000000000000000000000000000000000000000000000bb" + "03616d73" + "05616d732d31"},
-		{FrameKeepAlive, k.append, "0000002c02000000" + "0000000000000001" +
-			"0000000000000001" + "17979cfe362a0000" + "0000000000000002" + "0000000000000003" + "0000000000000004" + "00000005"},
+		{FrameKeepAlive, k.append, "0000004c02000000" + "0000000000000001" +
+			"0000000000000001" + "17979cfe362a0000" + "0000000000000002" + "0000000000000003" + "0000000000000004" + "00000005" +
+			"cc000000000000000000000000000000000000000000000000000000000000dd"},
 		{FrameLeaving, l.append, "0000000503000000" + "0000000000000001" + "01" + "03627965"},
 		{FrameServices, func(b []byte) []byte { return append(b, encodeServices(samplePrefix(), sampleRecords())...) },
 			"0000006404000000" + "0000000000000001" +
@@ -75,9 +76,14 @@ func TestFramesRoundTrip(t *testing.T) {
 	if got, err := decodeHello(hello.append(nil)); err != nil || !reflect.DeepEqual(got, hello) {
 		t.Errorf("Hello: got %+v, %v, want %+v", got, err, hello)
 	}
-	k := keepAlive{stamp: 7, clock: time.Unix(5, 6), echo: 2, held: 3, heard: 4, silence: 5 * time.Millisecond}
+	k := keepAlive{stamp: 7, clock: time.Unix(5, 6), echo: 2, held: 3, heard: 4, silence: 5 * time.Millisecond, digest: [32]byte{1}}
 	if got, err := decodeKeepAlive(k.append(nil)); err != nil || got != k {
 		t.Errorf("KeepAlive: got %+v, %v, want %+v", got, err, k)
+	}
+	without := k
+	without.digest = [32]byte{}
+	if got, err := decodeKeepAlive(k.append(nil)[:44]); err != nil || got != without {
+		t.Errorf("KeepAlive without a digest: got %+v, %v, want %+v", got, err, without)
 	}
 	p, records, err := decodeServices(encodeServices(samplePrefix(), sampleRecords()), nil)
 	if err != nil || !reflect.DeepEqual(records, sampleRecords()) {

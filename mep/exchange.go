@@ -39,8 +39,8 @@ type Options struct {
 	MetricsInterval  time.Duration
 	KeepaliveTimeout time.Duration
 
-	// Digest identifies the GSLB document in use; it is told to each peer once per session,
-	// from any goroutine. nil: zeros.
+	// Digest identifies the GSLB document in use; it is told to each peer in Hello and
+	// KeepAlive, from any goroutine. nil: zeros.
 	Digest func() [32]byte
 	// Services returns this site's services, at most MaxServices, with valid names. It is called every metrics interval
 	// and after Announce, from one goroutine, and must be quick. The result is read before the next call only.

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -453,6 +454,24 @@ func TestStatusMeasures(t *testing.T) {
 		q := nyc.Peers()[0]
 		if p.FramesIn != q.FramesOut || p.BytesIn == 0 || p.BytesIn+headerSize+uint64(len(helloMagic)) > q.BytesOut+1000 {
 			t.Errorf("traffic: in %d frames, %d bytes; the other end sent %d frames, %d bytes", p.FramesIn, p.BytesIn, q.FramesOut, q.BytesOut)
+		}
+	})
+}
+
+// TestDocumentIsToldAgain changes a site's document during a session.
+func TestDocumentIsToldAgain(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var digest atomic.Value
+		digest.Store([32]byte{1})
+		ams, nyc := twoSites(t, newMemNet(), func(o *Options) { o.Digest = func() [32]byte { return digest.Load().([32]byte) } })
+		defer nyc.stop()
+		defer ams.stop()
+		pass(10 * time.Second)
+		digest.Store([32]byte{2})
+		changed := time.Now()
+		pass(10 * time.Second / keepalivesPerTimeout)
+		if p := ams.Peers()[0]; p.Digest != [32]byte{2} || p.DigestAt.Before(changed) {
+			t.Errorf("a keepalive interval after the change: digest %x, told %v before it", p.Digest, changed.Sub(p.DigestAt))
 		}
 	})
 }

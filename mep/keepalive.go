@@ -5,7 +5,8 @@ import (
 	"time"
 )
 
-// keepAlive shows that a site is there, what it last heard, and lets both ends measure round trip and clock skew.
+// keepAlive shows that a site is there, what it last heard and which document it serves, and lets both ends measure
+// round trip and clock skew.
 //
 // Layout, big-endian:
 //
@@ -15,7 +16,8 @@ import (
 //	24  8  held: nanoseconds between receiving that KeepAlive and sending this one
 //	32  8  heard: sequence of the last frame received
 //	40  4  silence: milliseconds since that frame was received
-//	44     later versions may append fields, which are ignored
+//	44 32  digest of the GSLB document in use; zeros, or an end before it: not told
+//	76     later versions may append fields, which are ignored
 type keepAlive struct {
 	stamp   uint64
 	clock   time.Time
@@ -23,6 +25,7 @@ type keepAlive struct {
 	held    time.Duration
 	heard   uint64
 	silence time.Duration
+	digest  [32]byte
 }
 
 func (k *keepAlive) append(b []byte) []byte {
@@ -31,7 +34,8 @@ func (k *keepAlive) append(b []byte) []byte {
 	b = binary.BigEndian.AppendUint64(b, k.echo)
 	b = binary.BigEndian.AppendUint64(b, uint64(max(k.held, 0)))
 	b = binary.BigEndian.AppendUint64(b, k.heard)
-	return binary.BigEndian.AppendUint32(b, milliseconds32(k.silence))
+	b = binary.BigEndian.AppendUint32(b, milliseconds32(k.silence))
+	return append(b, k.digest[:]...)
 }
 
 func decodeKeepAlive(payload []byte) (keepAlive, error) {
@@ -43,6 +47,9 @@ func decodeKeepAlive(payload []byte) (keepAlive, error) {
 	k.held = time.Duration(c.u64())
 	k.heard = c.u64()
 	k.silence = time.Duration(c.u32()) * time.Millisecond
+	if rest := len(c.b) - c.at; c.err == nil && rest >= len(k.digest) {
+		copy(k.digest[:], c.take(len(k.digest)))
+	}
 	if c.err == nil && k.held < 0 {
 		c.at = 24
 		c.failf("held is above %d ns", int64(1<<63-1))

@@ -38,7 +38,8 @@ type PeerStatus struct {
 	Node        string
 	Version     uint8
 	Incarnation uint64
-	Digest      [32]byte // of the peer's document when the session began
+	Digest      [32]byte  // of the peer's document, as it told last: within a quarter of the keepalive timeout
+	DigestAt    time.Time // when it told
 	LastHeard   time.Time
 	// Measured says that there was a round trip: RTT is smoothed, ClockSkew is how far the peer's clock is ahead.
 	Measured             bool

@@ -53,6 +53,8 @@ type session struct {
 	heardAt  time.Time
 	bytes    uint64 // read
 	reported int    // records in the last complete set
+	digest   [32]byte
+	digestAt time.Time // when digest was told
 }
 
 // newSession makes a session of two Hellos. It has read one frame and written, or will have, one.
@@ -71,6 +73,7 @@ func newSession(x *Exchange, p *peer, g *greeting) *session {
 		done:    make(chan struct{}),
 		heard:   1,
 		heardAt: now,
+		digest:  g.theirs.Digest, digestAt: now,
 	}
 	s.limit.frames = rate.NewLimiter(frameRate, frameBurst)
 	s.limit.bytes = rate.NewLimiter(byteRate, byteBurst)
@@ -152,7 +155,8 @@ func (s *session) isEnding() bool {
 func (s *session) status(st *PeerStatus) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	st.Node, st.Version, st.Incarnation, st.Digest = s.hello.Node, s.version, s.hello.Incarnation, s.hello.Digest
+	st.Node, st.Version, st.Incarnation, st.Digest = s.hello.Node, s.version, s.hello.Incarnation, s.digest
+	st.DigestAt = s.digestAt
 	st.PeerKeepaliveTimeout = s.hello.KeepaliveTimeout
 	st.LastHeard, st.FramesIn, st.BytesIn = s.heardAt, s.heard, s.bytes
 	st.FramesOut, st.BytesOut = s.sent.Load(), s.written.Load()

@@ -86,6 +86,9 @@ func (s *session) handleKeepAlive(payload []byte) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.path.received(k, now, s.x.stamp(now), s.x.opts.KeepaliveTimeout)
+	if k.digest != ([32]byte{}) {
+		s.digest, s.digestAt = k.digest, now
+	}
 	return nil
 }
 

@@ -45,7 +45,7 @@ func (s *session) write() {
 func (s *session) sendKeepAlive() error {
 	return s.send(FrameKeepAlive, 0, func(b []byte) []byte {
 		now := time.Now()
-		k := keepAlive{stamp: s.x.stamp(now), clock: now}
+		k := keepAlive{stamp: s.x.stamp(now), clock: now, digest: s.x.opts.Digest()}
 		s.mu.Lock()
 		s.path.echo(&k, now)
 		k.heard, k.silence = s.heard, now.Sub(s.heardAt)

@@ -42,8 +42,8 @@ type Site struct {
 	ClockSkewSeconds *float64 `json:"clock_skew_seconds,omitempty" doc:"How far its clock is ahead of this node's. Absent: not measured."`
 	Node             string   `json:"node,omitempty" doc:"Name of the node that speaks for the site."`
 	Version          uint8    `json:"version,omitempty" doc:"MEP version of the session."`
-	// Document compares the document that the site had when the session began with this node's present one.
-	Document  string `json:"document" enum:"same,differs,unknown" doc:"Whether the site's document, as of the beginning of the session, is this node's."`
+	// Document compares the document that the site told last with this node's present one.
+	Document  string `json:"document" enum:"same,differs,unknown" doc:"Whether the site's document, as it told last, is this node's."`
 	Sessions  uint64 `json:"sessions" doc:"Sessions since this node started."`
 	BytesIn   uint64 `json:"bytes_in" doc:"Octets of frames received in the current session, else in the last one."`
 	BytesOut  uint64 `json:"bytes_out" doc:"Octets of frames sent in the current session, else in the last one."`

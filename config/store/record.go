@@ -185,7 +185,7 @@ func (r record) revision(tx *bolt.Tx, content bool) (Revision, error) {
 		}
 	}
 	if got := rev.Document.ID(); got != r.ID {
-		return Revision{}, fmt.Errorf("the content kept for revision %q is damaged (its id is %q)", r.ID, got)
+		return Revision{}, fmt.Errorf("the content kept for revision %q is damaged (its id is %q); %s", r.ID, got, advice)
 	}
 	return rev, nil
 }

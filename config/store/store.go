@@ -3,8 +3,10 @@ package store
 import (
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
+	"runtime/debug"
 	"time"
 
 	bolt "go.etcd.io/bbolt"
@@ -26,6 +28,9 @@ const (
 	// openTimeout is how long Open waits for another process to let go of the file.
 	openTimeout = 2 * time.Second
 )
+
+// advice ends errors about a damaged file.
+const advice = "move it away: the node then starts from the file that its config names"
 
 // ErrNotHead says that a revision was based on one that is not the newest: somebody else's change came between.
 var ErrNotHead = errors.New("the revision is not based on the newest one")
@@ -54,15 +59,21 @@ func Open(dir string) (*Store, error) {
 		return nil, fmt.Errorf("create data directory %q: %w", dir, err)
 	}
 	path := filepath.Join(dir, FileName)
-	db, err := bolt.Open(path, 0o600, &bolt.Options{Timeout: openTimeout})
-	if errors.Is(err, bolterrors.ErrTimeout) {
+	var db *bolt.DB
+	err := guard(func() (err error) {
+		db, err = bolt.Open(path, 0o600, &bolt.Options{Timeout: openTimeout})
+		return err
+	})
+	switch {
+	case errors.Is(err, bolterrors.ErrTimeout):
 		return nil, fmt.Errorf("open store %q: another process has it open", path)
-	}
-	if err != nil {
+	case errors.Is(err, fs.ErrPermission):
 		return nil, fmt.Errorf("open store %q: %w", path, err)
+	case err != nil:
+		return nil, fmt.Errorf("open store %q: %w; if the file is damaged, %s", path, err, advice)
 	}
 	s := &Store{db: db, path: path}
-	if err := db.Update(prepare); err != nil {
+	if err := guard(func() error { return db.Update(prepare) }); err != nil {
 		return nil, errors.Join(fmt.Errorf("prepare store %q: %w", path, err), db.Close())
 	}
 	return s, nil
@@ -87,7 +98,7 @@ func (s *Store) Get(id string) (Revision, bool, error) {
 }
 
 func (s *Store) view(what string, pick func(*bolt.Tx) (uint64, bool)) (rev Revision, ok bool, err error) {
-	err = s.db.View(func(tx *bolt.Tx) error {
+	err = s.read(func(tx *bolt.Tx) error {
 		seq, found := pick(tx)
 		if !found {
 			return nil
@@ -109,7 +120,7 @@ func (s *Store) view(what string, pick func(*bolt.Tx) (uint64, bool)) (rev Revis
 // History returns at most limit revisions, newest first, without their content.
 func (s *Store) History(limit int) ([]Revision, error) {
 	var out []Revision
-	err := s.db.View(func(tx *bolt.Tx) error {
+	err := s.read(func(tx *bolt.Tx) error {
 		c := tx.Bucket(bucketRevisions).Cursor()
 		for k, v := c.Last(); k != nil && len(out) < limit; k, v = c.Prev() {
 			rec, err := decodeRecord(v)
@@ -137,10 +148,26 @@ func (s *Store) Append(rev Revision) error {
 	if err := rev.check(); err != nil {
 		return fmt.Errorf("append revision %q: %w", rev.ID, err)
 	}
-	if err := s.db.Update(func(tx *bolt.Tx) error { return appendRevision(tx, rev) }); err != nil {
+	if err := guard(func() error { return s.db.Update(func(tx *bolt.Tx) error { return appendRevision(tx, rev) }) }); err != nil {
 		return fmt.Errorf("append revision %q to %q: %w", rev.ID, s.path, err)
 	}
 	return nil
+}
+
+func (s *Store) read(f func(*bolt.Tx) error) error {
+	return guard(func() error { return s.db.View(f) })
+}
+
+// guard turns a panic of the database on a damaged file into an error. A file that lost its end faults when the missing
+// part is looked at, because the database maps it into memory.
+func guard(f func() error) (err error) {
+	defer debug.SetPanicOnFault(debug.SetPanicOnFault(true))
+	defer func() {
+		if r := recover(); r != nil {
+			err = fmt.Errorf("the file is damaged (%v); %s", r, advice)
+		}
+	}()
+	return f()
 }
 
 func (r *Revision) check() error {

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -232,5 +233,51 @@ func TestForeignLayoutIsRefused(t *testing.T) {
 	}
 	if _, err := Open(dir); err == nil || !strings.Contains(err.Error(), `layout "99"`) {
 		t.Errorf("got %v, want an error that names the layout", err)
+	}
+}
+
+// TestDamagedFilesAreRefused cuts the file short and spoils its pages: there is an answer or an error, and no crash.
+func TestDamagedFilesAreRefused(t *testing.T) {
+	dir := t.TempDir()
+	s := open(t, dir)
+	for i := range 20 {
+		mustAppend(t, s, revision(fmt.Sprint("text ", i, strings.Repeat("x", i)), nil))
+	}
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+	good, err := os.ReadFile(filepath.Join(dir, FileName))
+	if err != nil {
+		t.Fatal(err)
+	}
+	look := func(name string, content []byte) (bool, error) {
+		dir := filepath.Join(t.TempDir(), name)
+		if err := os.MkdirAll(dir, 0o700); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(filepath.Join(dir, FileName), content, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		s, err := Open(dir)
+		if err != nil {
+			return false, err
+		}
+		defer func() { _ = s.Close() }()
+		_, ok, err := s.Head()
+		return ok, err
+	}
+	const page = 4096
+	for cut := 2 * page; cut < len(good); cut += page {
+		_, err := look("cut", good[:cut-100])
+		if cut <= 4*page && (err == nil || !strings.Contains(err.Error(), "damaged")) {
+			t.Errorf("cut after %d bytes: %v, want an error that says the file is damaged", cut-100, err)
+		}
+	}
+	for at := 0; at < len(good); at += page {
+		spoilt := slices.Clone(good)
+		for i := range page {
+			spoilt[at+i] = byte(i * 7)
+		}
+		_, _ = look("spoilt", spoilt)
 	}
 }

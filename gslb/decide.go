@@ -126,7 +126,8 @@ func (d *decider) lastResort(domain *Domain, v *virtualServer, st *standing) {
 	}
 }
 
-// everybody names all members that an operator did not disable, rotated so that clients spread over them.
+// everybody names all members that an operator did not disable, rotated so that clients spread over them. Of more than
+// MaxAnswers each answer names as many as it can, beginning with the next one.
 func (d *decider) everybody(st *standing) {
 	all := st.resort[d.q.Family]
 	if len(all) == 0 {
@@ -135,7 +136,7 @@ func (d *decider) everybody(st *standing) {
 	}
 	d.out.Outcome, d.out.Reason = OutcomeServices, ReasonAllDown
 	start := int(d.learned.turn(d.out.VirtualServer, d.q.Family) % uint64(len(all)))
-	for i := range all {
+	for i := 0; i < len(all) && d.out.Count < MaxAnswers; i++ {
 		m := all[(start+i)%len(all)]
 		if d.s.Plan.services[m].CNAME != "" {
 			if d.out.Count > 0 {

@@ -1,6 +1,7 @@
 package gslb
 
 import (
+	"fmt"
 	"slices"
 	"strings"
 	"sync"
@@ -279,5 +280,31 @@ func TestDecideConcurrently(t *testing.T) {
 	all.Wait()
 	if n := l.Handed(0) + l.Handed(1); n != 20000 {
 		t.Errorf("%d answers were counted, want 20000", n)
+	}
+}
+
+// More members than one answer holds are all named in turn: the only one that lives may be the last.
+func TestLastResortReachesEverybody(t *testing.T) {
+	v := config.VirtualServer{Name: "web", Domains: domains("www.example.com"), Method: config.RoundRobin}
+	w := newWorld().site("ams", "", 0, 0)
+	const count = MaxAnswers + 3
+	for i := range count {
+		name := fmt.Sprintf("s%02d", i)
+		w.service(name, "ams", Down, fmt.Sprintf("192.0.2.%d", i+1))
+		v.Members = append(v.Members, config.Member{Service: name, Weight: 1, Order: 1})
+	}
+	s, l := w.virtualServer(v).snapshot(t)
+	seen := map[ServiceIndex]int{}
+	for range count {
+		d := Decide(s, Query{Family: IPv4}, l, epoch, nil)
+		if d.Count != MaxAnswers || d.Reason != ReasonAllDown {
+			t.Fatalf("got %d services, %s; want %d, %s", d.Count, d.Reason, MaxAnswers, ReasonAllDown)
+		}
+		for _, i := range d.Services {
+			seen[i]++
+		}
+	}
+	if len(seen) != count {
+		t.Errorf("%d of %d members were named", len(seen), count)
 	}
 }

@@ -142,7 +142,8 @@ func (s *Snapshot) contender(m *member) contender {
 	return c
 }
 
-// lastResort is every member that an operator did not take out, whatever its health: the lowest order first.
+// lastResort is every member that an operator did not take out, whatever its health: the lowest order first. All of them,
+// also when one answer cannot name so many: the only one that lives may be the last.
 func (s *Snapshot) lastResort(v *virtualServer, f Family) []ServiceIndex {
 	var out []ServiceIndex
 	for i := range v.members {
@@ -150,9 +151,7 @@ func (s *Snapshot) lastResort(v *virtualServer, f Family) []ServiceIndex {
 		if s.Status.Services[m].State == Disabled || !s.Plan.services[m].answers(f) {
 			continue
 		}
-		if len(out) < MaxAnswers {
-			out = append(out, m)
-		}
+		out = append(out, m)
 	}
 	return out
 }

@@ -38,6 +38,9 @@ type Service struct {
 	loadFresh      time.Duration
 }
 
+// LoadFresh is how old a reported load may be to be compared as it is; an older one is compared as the last value known.
+func (s *Service) LoadFresh() time.Duration { return s.loadFresh }
+
 // answers reports whether the service has something to say to a query of the family.
 func (s *Service) answers(f Family) bool {
 	switch {

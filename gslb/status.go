@@ -35,7 +35,8 @@ type Load struct {
 	// At is when the report was made, on this node's clock (a peer's report is dated back by its age). Zero: no report.
 	At time.Time
 	// Handed is Learned's count of answers for the service when the report arrived here: what was handed out since is
-	// not in Active yet. Of a service that never reported, it is the count about a metrics interval ago.
+	// not in Active yet. Of a service that never reported, or not for long, it is the count about
+	// a metrics interval ago.
 	Handed uint64
 	// PerAnswer is how many connections one answer brings, as learned from earlier reports; at least 0.25, at most 8.
 	PerAnswer float64

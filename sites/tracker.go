@@ -36,7 +36,7 @@ type Tracker struct {
 	document *config.Document
 	plan     *gslb.Plan
 	started  time.Time // when the first document came: sites not heard yet are learning until then + keep-alive time-out
-	round    time.Time // when answers for services that report no load were last counted
+	round    time.Time // when answers for services that report no load, or no longer, were last counted
 	services []evidence
 	byName   map[string]int
 	sites    map[string]*session
@@ -112,7 +112,10 @@ func (t *Tracker) SetDocument(doc *config.Document, plan *gslb.Plan, now time.Ti
 
 // inherit takes over what is still about the same thing.
 func (e *evidence) inherit(old *evidence) {
-	e.believed, e.since, e.load = old.believed, old.since, old.load
+	e.believed, e.since = old.believed, old.since
+	if e.service.Load != nil && old.service.Site == e.service.Site {
+		e.load = old.load // without a source nobody would ever correct it
+	}
 	if old.service.Site == e.service.Site {
 		e.report = old.report
 	}
@@ -230,7 +233,7 @@ func (t *Tracker) report(r *mep.ServicesReport, handed func(gslb.ServiceIndex) u
 		changed = changed || e.report == nil || e.report.record.State != record.State ||
 			e.report.record.Without4 != record.Without4 || e.report.record.Without6 != record.Without6
 		e.report = &report{record: *record, seen: r.ReceivedAt.Add(-r.Age - record.EvidenceAge)}
-		if record.Has&mep.HasActiveConnections != 0 {
+		if record.Has&mep.HasActiveConnections != 0 && e.service.Load != nil {
 			at := r.ReceivedAt.Add(-r.Age - record.LoadAge)
 			e.load = nextLoad(e.load, record.ActiveConnections, at, handed(gslb.ServiceIndex(i)), "mep "+r.Peer)
 		}
@@ -253,7 +256,7 @@ func (t *Tracker) Status(now time.Time, handed func(gslb.ServiceIndex) uint64) *
 			t.transition(e, b, now)
 		}
 		e.believed = b
-		if newRound && e.load.At.IsZero() {
+		if newRound && !e.load.Fresh(now, t.plan.Service(gslb.ServiceIndex(i)).LoadFresh()) {
 			e.load.Handed = handed(gslb.ServiceIndex(i)) // its answers are counted by rounds, as if it had reported
 		}
 		out.Services[i] = gslb.ServiceStatus{

@@ -67,7 +67,7 @@ func TestSetDocumentKeepsEvidence(t *testing.T) {
 }
 
 func TestRemoteLoad(t *testing.T) {
-	s := newScene(t, "nyc", nil)
+	s := newScene(t, "nyc", func(d *config.Document) { d.Services[0].Load = &config.LoadSource{Source: config.LoadJSON} })
 	s.do("session=up")
 	handed := uint64(0)
 	count := func(gslb.ServiceIndex) uint64 { return handed }

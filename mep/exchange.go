@@ -187,7 +187,9 @@ func (x *Exchange) Close() error {
 	if x.listener == nil {
 		return nil
 	}
-	return x.listener.Close()
+	l := x.listener
+	x.listener = nil
+	return l.Close()
 }
 
 // Run exchanges metrics until ctx ends, then closes all sessions and returns nil when all its goroutines have ended. It

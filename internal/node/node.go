@@ -4,10 +4,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"net"
 	"net/http"
 	"net/netip"
 	"sync/atomic"
+	"syscall"
 	"time"
 
 	"github.com/cespare/xxhash/v2"
@@ -140,12 +142,12 @@ func (n *Node) Listen(ctx context.Context) error {
 	}
 	if n.exchange != nil {
 		if err := n.exchange.Listen(ctx); err != nil {
-			return errors.Join(err, n.dns.Close())
+			return errors.Join(bindAdvice("mep.listen", err), n.dns.Close())
 		}
 	}
 	l, err := new(net.ListenConfig).Listen(ctx, "tcp", n.opts.Config.API.Listen)
 	if err != nil {
-		err = fmt.Errorf("listen for the API on %q (api.listen of the node file): %w", n.opts.Config.API.Listen, err)
+		err = bindAdvice("api.listen", fmt.Errorf("listen for the API on %q: %w", n.opts.Config.API.Listen, err))
 		if n.exchange != nil {
 			err = errors.Join(err, n.exchange.Close())
 		}
@@ -153,6 +155,20 @@ func (n *Node) Listen(ctx context.Context) error {
 	}
 	n.apiSocket = l
 	return nil
+}
+
+// bindAdvice adds to the error of an address of the node file what to do about it.
+func bindAdvice(key string, err error) error {
+	advice := "correct " + key + " of the node file"
+	switch {
+	case errors.Is(err, syscall.EADDRINUSE):
+		advice = "another program has this port: stop it, or change " + key + " of the node file"
+	case errors.Is(err, syscall.EADDRNOTAVAIL):
+		advice = "this machine does not have the address: correct " + key + " of the node file, or add the address to an interface"
+	case errors.Is(err, fs.ErrPermission):
+		advice = "ports below 1024 need a privilege: run as root, or give the binary CAP_NET_BIND_SERVICE"
+	}
+	return fmt.Errorf("%w; %s", err, advice)
 }
 
 // Close releases what New and Listen took, for a Node that will not Run.

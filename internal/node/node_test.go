@@ -210,6 +210,32 @@ func TestPortInUse(t *testing.T) {
 }
 
 // TestMonitorsDecide lets a monitored port refuse and accept.
+// TestOtherPortsInUse takes the addresses of the exchange and the API before the node does.
+func TestOtherPortsInUse(t *testing.T) {
+	taken := newBackend(t)
+	address := fmt.Sprintf("127.0.0.1:%d", taken.port)
+	for key, change := range map[string]func(*config.Node){
+		"mep.listen": func(c *config.Node) { c.MEP.Listen = address },
+		"api.listen": func(c *config.Node) { c.API.Listen, c.MEP.Listen = address, "127.0.0.1:0" },
+	} {
+		p := newPlace(t, true)
+		p.write(document("192.0.2.1"))
+		p.config.MEP.Insecure = true
+		change(&p.config)
+		n, err := node.New(node.Options{Config: &p.config})
+		if err != nil {
+			t.Fatal(err)
+		}
+		err = n.Listen(context.Background())
+		if err == nil || !strings.Contains(err.Error(), key) || !strings.Contains(err.Error(), "another program") {
+			t.Errorf("got %v, want an error that names %s and says why", err, key)
+		}
+		if err := n.Close(); err != nil {
+			t.Errorf("Close after %s was taken: %v", key, err)
+		}
+	}
+}
+
 func TestMonitorsDecide(t *testing.T) {
 	p := newPlace(t, true)
 	backend := newBackend(t)

@@ -151,6 +151,7 @@ const (
 	codeWarnNotInThisRelease Code = "FL9008"
 	codeWarnInsecure         Code = "FL9101"
 	codeWarnKeyMode          Code = "FL9102"
+	codeWarnCertificateDates Code = "FL9103"
 )
 
 // CodeText is a code with its one-line meaning.
@@ -273,5 +274,6 @@ func valueCodes() []CodeText {
 		{codeWarnNotInThisRelease, "A setting without effect in this release."},
 		{codeWarnInsecure, "MEP without TLS."},
 		{codeWarnKeyMode, "A private key that others on the machine can read."},
+		{codeWarnCertificateDates, "A certificate that expires within two weeks, has expired, or is not valid yet."},
 	}
 }

@@ -65,11 +65,12 @@ func TestBrokenFiles(t *testing.T) {
 // TestEveryCodeIsShown holds the golden files complete: a code that no file provokes is a code nobody has seen.
 func TestEveryCodeIsShown(t *testing.T) {
 	elsewhere := map[Code]string{
-		codeTooLarge:       "TestTooLarge",
-		codeNotUTF8:        "TestNotUTF8",
-		codeTooMany:        "TestTooManyMembers",
-		codeTooManyRecords: "a million records; not worth its time",
-		codeWarnKeyMode:    "TestNodeIdentityFiles",
+		codeTooLarge:             "TestTooLarge",
+		codeNotUTF8:              "TestNotUTF8",
+		codeTooMany:              "TestTooManyMembers",
+		codeTooManyRecords:       "a million records; not worth its time",
+		codeWarnKeyMode:          "TestNodeIdentityFiles",
+		codeWarnCertificateDates: "TestNodeIdentityFiles",
 	}
 	shown := map[Code]bool{}
 	brokenFiles(t)

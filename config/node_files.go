@@ -1,10 +1,10 @@
 package config
 
 import (
-	"crypto/tls"
 	"crypto/x509"
 	"os"
 	"path/filepath"
+	"time"
 )
 
 // maxPEMBytes is the largest certificate, key or CA file that is looked into.
@@ -30,18 +30,17 @@ func checkNodeFiles(p *page, n *Node) {
 	}
 	cert, haveCert := readNamed(p, "/mep/tls/cert", n.MEP.TLS.Cert, maxPEMBytes)
 	key, haveKey := readNamed(p, "/mep/tls/key", n.MEP.TLS.Key, maxPEMBytes)
-	if haveCert && haveKey {
-		if _, err := tls.X509KeyPair(cert, key); err != nil {
-			p.problem("/mep/tls/cert", codeNodeFile, "", "certificate and key cannot be used: %v", err)
-		}
-	}
 	if haveKey {
 		if info, err := os.Stat(n.MEP.TLS.Key); err == nil && info.Mode().Perm()&0o007 != 0 {
 			p.problem("/mep/tls/key", codeWarnKeyMode, "chmod 600 "+n.MEP.TLS.Key, "everyone on this machine may open the private key (mode %04o)", info.Mode().Perm())
 		}
 	}
-	if ca, ok := readNamed(p, "/mep/tls/ca", n.MEP.TLS.CA, maxPEMBytes); ok && !x509.NewCertPool().AppendCertsFromPEM(ca) {
+	ca, haveCA := readNamed(p, "/mep/tls/ca", n.MEP.TLS.CA, maxPEMBytes)
+	if haveCA && !x509.NewCertPool().AppendCertsFromPEM(ca) {
 		p.problem("/mep/tls/ca", codeNodeFile, "", "%s holds no PEM certificate", quote(n.MEP.TLS.CA))
+	}
+	if haveCert && haveKey {
+		checkIdentity(p, n, cert, key, ca, time.Now())
 	}
 }
 

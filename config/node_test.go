@@ -7,20 +7,23 @@ import (
 	"crypto/x509"
 	"encoding/pem"
 	"math/big"
+	"net/url"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 )
 
-// writeIdentity writes a self-signed certificate and its key.
-func writeIdentity(t *testing.T, dir string, keyMode os.FileMode) {
+// writeIdentity writes a self-signed certificate of a site and its key. It ends in 2106.
+func writeIdentity(t *testing.T, dir, site string, keyMode os.FileMode) {
 	t.Helper()
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
 		t.Fatal(err)
 	}
-	template := &x509.Certificate{SerialNumber: big.NewInt(1), NotBefore: time.Unix(0, 0), NotAfter: time.Unix(1<<32, 0)}
+	template := &x509.Certificate{SerialNumber: big.NewInt(1), NotBefore: time.Unix(0, 0), NotAfter: time.Unix(1<<32, 0),
+		URIs: []*url.URL{{Scheme: "fairlead", Host: "site", Path: "/" + site}}}
 	cert, err := x509.CreateCertificate(rand.Reader, template, template, key.Public(), key)
 	if err != nil {
 		t.Fatal(err)
@@ -53,7 +56,7 @@ mep: {listen: "127.0.0.1:3009", tls: {cert: ams.crt, key: ams.key, ca: ca.crt}}
 func writeNode(t *testing.T, node string, keyMode os.FileMode) string {
 	t.Helper()
 	dir := t.TempDir()
-	writeIdentity(t, dir, keyMode)
+	writeIdentity(t, dir, "ams", keyMode)
 	for name, text := range map[string]string{"node.yaml": node, "doc.yaml": small} {
 		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600); err != nil {
 			t.Fatal(err)
@@ -80,9 +83,31 @@ func TestNodeIdentityFiles(t *testing.T) {
 	}
 	wantCode(t, CheckNodeFiles(node), codeWarnKeyMode)
 	other := t.TempDir()
-	writeIdentity(t, other, 0o600)
+	writeIdentity(t, other, "nyc", 0o600)
 	node.MEP.TLS.Key = filepath.Join(other, "ams.key")
 	wantCode(t, CheckNodeFiles(node), codeNodeFile)
+
+	node.MEP.TLS.Cert = filepath.Join(other, "ams.crt")
+	for _, want := range []string{`the certificate is of site "nyc", this node is of site "ams"`, "not one of this authority"} {
+		if got := rendered(t, CheckNodeFiles(node)); !strings.Contains(got, want) {
+			t.Errorf("got %s, want %q in it", got, want)
+		}
+	}
+	node.Site, node.MEP.TLS.CA = "nyc", filepath.Join(other, "ca.crt")
+	if r := CheckNodeFiles(node); r.Errors() > 0 {
+		t.Errorf("another site's certificate at that site: %s", rendered(t, r))
+	}
+	report = new(Report)
+	text := func(path string) []byte {
+		b, err := os.ReadFile(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return b
+	}
+	checkIdentity(&page{file: "node", report: report, failed: map[string]bool{}}, node,
+		text(node.MEP.TLS.Cert), text(node.MEP.TLS.Key), text(node.MEP.TLS.CA), time.Unix(1<<32+1, 0))
+	wantCode(t, report, codeWarnCertificateDates)
 }
 
 func TestNodeWithoutMEP(t *testing.T) {

@@ -60,8 +60,10 @@ func runServe(cmd *cobra.Command, file string, drain time.Duration) error {
 	signal.Notify(hangup, syscall.SIGHUP) // from here on a HUP does not end the process
 	defer signal.Stop(hangup)
 	log := newLogger(c.Log, zapcore.AddSync(stderr))
-	for _, p := range report.Problems() {
-		log.Warn("config.warning", zap.String("problem", p.String()))
+	for _, p := range append(report.Problems(), config.CheckNodeFiles(c).Problems()...) {
+		if p.Severity == config.SeverityWarning { // what is an error in a file, New says
+			log.Warn("config.warning", zap.String("problem", p.String()))
+		}
 	}
 	n, err := node.New(node.Options{Config: c, Drain: drain, Version: version(), Logger: log})
 	if err != nil {

@@ -3,6 +3,7 @@ package adns
 import (
 	"fmt"
 	"net/netip"
+	"slices"
 	"time"
 
 	"fairlead/gslb"
@@ -212,7 +213,9 @@ func (r *resolution) redirect(m match) (target string) {
 		return ""
 	}
 	prefix := r.key[:len(r.key)-len(m.key)]
-	r.ans.Answer = append(r.ans.Answer, records...)
+	if !slices.Contains(r.ans.Answer, records[0]) { // a chain can come through here twice
+		r.ans.Answer = append(r.ans.Answer, records...)
+	}
 	if len(prefix)+len(to) > maxNameOctets {
 		r.ans.Rcode = dns.RcodeYXDomain
 		return ""

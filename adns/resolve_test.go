@@ -295,3 +295,16 @@ func TestResolveBesideCNAME(t *testing.T) {
 		}
 	}
 }
+
+// A chain that comes through one DNAME twice carries it once.
+func TestResolveDNAMETwice(t *testing.T) {
+	zones, err := compile([]zoneData{{"x.test", records(t, "x.test", apex+"c 60 DNAME b\n*.b 60 CNAME d.c\nd.b 60 A 192.0.2.1\n")}}, noDomains{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	const want = "NOERROR aa\nan c.x.test. 60 DNAME b.x.test.\nan q.c.x.test. 60 CNAME q.b.x.test.\nan q.b.x.test. 60 CNAME d.c.x.test.\n" +
+		"an d.c.x.test. 60 CNAME d.b.x.test.\nan d.b.x.test. 60 A 192.0.2.1\n"
+	if got := render((&Snapshot{Zones: zones}).Resolve(Question{Name: "q.c.x.test.", Type: dns.TypeA, Class: dns.ClassINET}, epoch, nil)); got != want {
+		t.Errorf("got %swant %s", got, want)
+	}
+}

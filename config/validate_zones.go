@@ -105,7 +105,9 @@ func (c *checker) checkZoneData(z *Zone, path string, facts *zoneFacts) {
 	}
 	records, problem := parseZoneText(text, facts.name, defaultTTL)
 	if problem != nil {
-		c.textProblem(key, file, problem, codeZoneText)
+		for _, p := range zoneProblems(text, facts.name, defaultTTL, problem) {
+			c.textProblem(key, file, p, codeZoneText)
+		}
 	}
 	facts.records = records
 	for _, r := range records {
@@ -117,9 +119,11 @@ func (c *checker) checkZoneData(z *Zone, path string, facts *zoneFacts) {
 	}
 	c.checkOwners(key, file, facts)
 	c.checkRecordSets(key, file, facts)
-	if file == "" {
+	switch {
+	case problem != nil: // what seems to be missing may stand in what could not be read
+	case file == "":
 		c.checkNameserverAddresses(z, path, facts)
-	} else if problem == nil {
+	default:
 		c.checkFileApex(z, path, facts)
 	}
 }

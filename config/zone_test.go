@@ -3,6 +3,7 @@ package config
 import (
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -106,6 +107,50 @@ func TestZoneTextRefuses(t *testing.T) {
 				t.Errorf("got %s in line %d, want %s in line %d: %v", problem.code, problem.line, tt.want, tt.line, problem)
 			}
 		})
+	}
+}
+
+func TestZoneProblemsAreAllFound(t *testing.T) {
+	ttl := uint32(5)
+	tests := []struct {
+		name, text string
+		want       []int // lines
+	}{
+		{"several", "ns A 192.0.2.533\nok A 192.0.2.1\nb MX x\n$INCLUDE y\nc AAAA 1.2.3.4\n", []int{1, 3, 4, 5}},
+		{"generate first", "a A x\n$GENERATE 1-9 a$ A 192.0.2.1\nb A y\n", []int{2, 1, 3}},
+		{"nothing is read after a bracket", "a TXT ( x\nb A y\n", []int{2}},
+		{"nor after a broken $TTL", "$TTL x\na A y\n", []int{1}},
+		{"not without end", strings.Repeat("a A x\n", 100), []int{1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20}},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			_, first := parseZoneText(tt.text, "example.com.", &ttl)
+			if first == nil {
+				t.Fatal("accepted")
+			}
+			var got []int
+			for _, p := range zoneProblems(tt.text, "example.com.", &ttl, first) {
+				got = append(got, p.line)
+			}
+			if !slices.Equal(got, tt.want) {
+				t.Errorf("problems in lines %v, want %v", got, tt.want)
+			}
+		})
+	}
+}
+
+// TestAMalformedRecordHidesNothing: a nameserver whose record cannot be read is not said to have none.
+func TestAMalformedRecordHidesNothing(t *testing.T) {
+	_, report := Parse(Source{Name: "doc.yaml", Text: []byte(`zones:
+  - name: example.com
+    nameservers: [ns1.example.com, ns2.example.com]
+    records: |
+      ns1 A 192.0.2.533
+      ns2 A 192.0.2.2
+sites: [{name: ams, address: 192.0.2.10}]
+`)})
+	if report.Errors() != 1 || report.Warnings() != 0 {
+		t.Errorf("want one error and no warning:\n%s", rendered(t, report))
 	}
 }
 

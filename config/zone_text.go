@@ -16,6 +16,9 @@ const (
 	MaxZoneRecords = 1_000_000
 	// maxRecordTTL is the largest TTL (RFC 2181 section 8), in seconds.
 	maxRecordTTL = 1<<31 - 1
+	// maxZoneProblems and maxRereadBytes bound the search for what else is malformed: the text is read once for each.
+	maxZoneProblems = 20
+	maxRereadBytes  = 1 << 20
 )
 
 // zoneRecord is one record with the line of the text where it ends, counted from 1. Line 0: made from the zone's keys.
@@ -65,6 +68,33 @@ func parseZoneText(text, origin string, defaultTTL *uint32) (records []zoneRecor
 		return records, explainZoneError(err, lines.recordLine())
 	}
 	return records, nil
+}
+
+// zoneProblems returns first and what else is malformed in the text, in order, by reading it again without the lines that
+// were. It stops at a line whose loss would change how the next ones are read: one with parentheses, or a
+// directive of its own such as $TTL.
+func zoneProblems(text, origin string, defaultTTL *uint32, first *zoneTextError) []*zoneTextError {
+	out := []*zoneTextError{first}
+	if len(text) > maxRereadBytes {
+		return out
+	}
+	lines := strings.Split(text, "\n")
+	for p := first; len(out) < maxZoneProblems; out = append(out, p) {
+		if p.line < 1 || p.line > len(lines) || p.code == codeTooManyRecords {
+			break
+		}
+		line := lines[p.line-1]
+		if strings.ContainsAny(line, "()") || p.code != codeZoneDirective && strings.HasPrefix(strings.TrimSpace(line), "$") {
+			break
+		}
+		lines[p.line-1] = ""
+		_, next := parseZoneText(strings.Join(lines, "\n"), origin, defaultTTL)
+		if next == nil || next.line <= p.line && next.code == p.code {
+			break
+		}
+		p = next
+	}
+	return out
 }
 
 // lineCounter feeds the zone parser and knows how far it has read.

@@ -10,6 +10,7 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -108,6 +109,24 @@ func TestNodeIdentityFiles(t *testing.T) {
 	checkIdentity(&page{file: "node", report: report, failed: map[string]bool{}}, node,
 		text(node.MEP.TLS.Cert), text(node.MEP.TLS.Key), text(node.MEP.TLS.CA), time.Unix(1<<32+1, 0))
 	wantCode(t, report, codeWarnCertificateDates)
+}
+
+func TestHintsOfListenAddresses(t *testing.T) {
+	text := "site: ams\ndata_dir: /d\nconfig: {follow: doc.yaml}\ndns: {listen: [\"x:53\"]}\nmep: {listen: \"y:1\", insecure: true}\napi: {listen: \"localhost:8053\"}\n"
+	_, report, err := LoadNode(writeNode(t, text, 0o600))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var got []string
+	for _, p := range report.Problems() {
+		if p.Code == codeNodeListen {
+			got = append(got, p.Hint)
+		}
+	}
+	want := []string{"write 192.0.2.1:53, [2001:db8::1]:53 or :53", "write 0.0.0.0:3009 or [::]:3009", "write 127.0.0.1:8053"}
+	if !slices.Equal(got, want) {
+		t.Errorf("hints: got %q, want %q", got, want)
+	}
 }
 
 func TestNodeWithoutMEP(t *testing.T) {

@@ -195,8 +195,16 @@ func TestTooLarge(t *testing.T) {
 func TestNotUTF8(t *testing.T) {
 	_, report := parseText("sites:\n  - name: caf\xe9\n")
 	wantCode(t, report, codeNotUTF8)
-	if got := report.Problems()[0].Line; got != 2 {
-		t.Errorf("line: got %d, want 2", got)
+	if p := report.Problems()[0]; p.Line != 2 || p.Column != 14 {
+		t.Errorf("got %d:%d, want 2:14", p.Line, p.Column)
+	}
+}
+
+// TestABadNameIsOneProblem: references to an object whose name is not allowed are not wrong beside.
+func TestABadNameIsOneProblem(t *testing.T) {
+	_, report := parseText(strings.ReplaceAll(small, "ams", "äms"))
+	if got := report.Problems(); len(got) != 1 || got[0].Code != codeName {
+		t.Errorf("want one problem:\n%s", rendered(t, report))
 	}
 }
 

@@ -79,6 +79,9 @@ func index[T any](c *checker, kind string, objects []T, name func(*T) string, li
 		n := name(&objects[i])
 		if err := checkName(n); err != nil {
 			c.problem(at(kind, i, "name"), codeName, "names have letters, digits, '-', '_' and '.'", "%v", err)
+			if _, taken := out[n]; !taken && n != "" {
+				out[n] = i // references to it are not wrong beside
+			}
 			continue
 		}
 		if first, taken := out[n]; taken {

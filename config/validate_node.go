@@ -73,8 +73,14 @@ func (c *nodeChecker) listen(path, text string) (netip.AddrPort, bool) {
 	address, err := netip.ParseAddrPort(full)
 	if err != nil || address.Addr().IsMulticast() {
 		hint := "write 192.0.2.1:53, [2001:db8::1]:53 or :53"
-		if _, err := netip.ParseAddr(text); err == nil {
+		_, portless := netip.ParseAddr(text)
+		switch {
+		case portless == nil:
 			hint = "add the port"
+		case path == "/api/listen":
+			hint = "write 127.0.0.1:8053"
+		case path == "/mep/listen":
+			hint = "write 0.0.0.0:3009 or [::]:3009"
 		}
 		c.page.problem(path, codeNodeListen, hint, "%s is not an address with a port to listen on", quote(text))
 		return netip.AddrPort{}, false

@@ -35,8 +35,9 @@ func parseYAML(p *page) *node {
 		return nil
 	}
 	if i := invalidUTF8(p.text); i >= 0 {
-		line := 1 + bytes.Count(p.text[:i], []byte("\n"))
-		p.report.add(Problem{File: p.file, Line: line, Column: 1, Width: 1, Code: codeNotUTF8,
+		before := splitLines(p.text[:i])
+		column := utf8.RuneCountInString(before[len(before)-1]) + 1
+		p.report.add(Problem{File: p.file, Line: len(before), Column: column, Width: 1, Code: codeNotUTF8,
 			Message: fmt.Sprintf("the text is not UTF-8 (byte 0x%02x)", p.text[i]), Hint: "save the file as UTF-8"})
 		return nil
 	}

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	mathrand "math/rand/v2"
 	"net"
+	"net/netip"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -73,7 +74,7 @@ type Exchange struct {
 	peers    map[string]*peer // by site; at most MaxPeers configured, besides removed ones whose session is ending
 	listener net.Listener
 	leaving  bool
-	pending  map[string]int // connections without a proved site, by source
+	pending  map[netip.Addr]int // connections without a proved site, by source
 	rng      *mathrand.Rand
 }
 
@@ -112,7 +113,7 @@ func New(o Options) (*Exchange, error) {
 		announce: make(chan struct{}, 1),
 		changed:  make(chan struct{}, 1),
 		peers:    make(map[string]*peer),
-		pending:  make(map[string]int),
+		pending:  make(map[netip.Addr]int),
 		rng:      mathrand.New(o.Rand),
 	}, nil
 }

@@ -262,6 +262,50 @@ func TestUnprovedConnectionsAreLimited(t *testing.T) {
 	})
 }
 
+// TestManyStrangersDoNotKeepASiteOut: each stays below the limit of one address, all together take every place.
+func TestManyStrangersDoNotKeepASiteOut(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		n := newMemNet()
+		ams, nyc := newTestSite(t, n, "ams", "10.0.0.1", nil), newTestSite(t, n, "nyc", "10.0.0.2", nil)
+		nyc.run(ams)
+		defer nyc.stop()
+		synctest.Wait()
+		for stranger := range maxHandshakes / maxHandshakesPerSource {
+			for range maxHandshakesPerSource {
+				i := intrude(t, n, fmt.Sprintf("10.6.6.%d", stranger))
+				defer i.conn.Close()
+				synctest.Wait()
+			}
+		}
+		defer intrude(t, n, "10.6.7.1").conn.Close()
+		synctest.Wait()
+		if got := nyc.Rejections()[RejectBusy]; got != 1 {
+			t.Errorf("turned away: got %d, want the last stranger", got)
+		}
+		ams.run(nyc)
+		defer ams.stop()
+		pass(time.Second)
+		ams.wantStory("up nyc")
+	})
+}
+
+func TestLogOfRefusalsIsBounded(t *testing.T) {
+	var told tally
+	now := time.Now()
+	lines := 0
+	for i := range 3 * maxLogKeys {
+		if !told.quiet(fmt.Sprint("stranger ", i), now) {
+			lines++
+		}
+	}
+	if lines != maxLogKeys {
+		t.Errorf("lines within a minute: got %d, want %d", lines, maxLogKeys)
+	}
+	if told.quiet("a minute later", now.Add(logQuiet)) {
+		t.Error("a minute later nothing is told either")
+	}
+}
+
 func TestOlderInstanceOfASiteIsRefused(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		n := newMemNet()

@@ -30,7 +30,8 @@ const (
 	MaxKeepaliveTimeout   = time.Hour
 	minKeepaliveIntervals = 3
 
-	// Connections that have not proved a site yet: in all, from one address, and how long one may take.
+	// Connections that have not proved a site yet: in all (those from the address of a site do not need a place among
+	// them), from one address, and how long one may take.
 	maxHandshakes          = 64
 	maxHandshakesPerSource = 8
 	handshakeTimeout       = 5 * time.Second
@@ -61,7 +62,7 @@ const (
 	keepalivesPerTimeout = 4
 	minKeepaliveInterval = 100 * time.Millisecond
 
-	// The same rejection is logged once per logQuiet; maxLogKeys of them are told apart.
+	// The same rejection is logged once per logQuiet, and maxLogKeys of them are.
 	logQuiet   = time.Minute
 	maxLogKeys = 1024
 

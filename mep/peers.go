@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/netip"
 	"slices"
 	"strings"
 	"sync"
@@ -64,8 +65,9 @@ type peer struct {
 	lastErr  string
 	errAt    time.Time
 	sessions uint64
-	session  *session // current; its events are delivered
-	last     *session // current or last, for status
+	session  *session   // current; its events are delivered
+	last     *session   // current or last, for status
+	source   netip.Addr // where the last session came from, or went to
 
 	stopDialing context.CancelFunc // nil: no dial loop
 
@@ -190,7 +192,7 @@ func (x *Exchange) adopt(s *session) error {
 	if old := p.session; old != nil {
 		old.retire(fmt.Errorf("replaced by a newer connection with site %q", p.site))
 	}
-	p.session, p.last = s, s
+	p.session, p.last, p.source = s, s, sourceOf(s.conn)
 	p.sessions++
 	p.become(PeerUp)
 	x.mu.Unlock()

@@ -66,14 +66,20 @@ func (t *tally) count(kind Rejection) {
 	t.counts[kind]++
 }
 
-// quiet reports whether key was logged within logQuiet; if not, it is taken as logged now.
+// quiet reports whether key was logged within logQuiet, or maxLogKeys others were; if not, it is taken as logged now.
 func (t *tally) quiet(key string, now time.Time) bool {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if at, ok := t.logged[key]; ok && now.Sub(at) < logQuiet {
 		return true
 	}
-	if t.logged == nil || len(t.logged) >= maxLogKeys {
+	if len(t.logged) >= maxLogKeys {
+		maps.DeleteFunc(t.logged, func(_ string, at time.Time) bool { return now.Sub(at) >= logQuiet })
+		if len(t.logged) >= maxLogKeys {
+			return true
+		}
+	}
+	if t.logged == nil {
 		t.logged = make(map[string]time.Time)
 	}
 	t.logged[key] = now

@@ -2,9 +2,14 @@ package mep_test
 
 import (
 	"context"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
 	"crypto/x509"
+	"crypto/x509/pkix"
 	"encoding/pem"
 	"fmt"
+	"math/big"
 	"net/url"
 	"os"
 	"path/filepath"
@@ -246,6 +251,38 @@ func TestIdentityIsFollowedAndKeptWhenBad(t *testing.T) {
 	session("replaced")
 	if got := time.Until(id.NotAfter()); got > time.Hour {
 		t.Errorf("replaced certificate: expires in %v, want at most an hour", got)
+	}
+}
+
+// TestAuthorityRenewedWithItsKey: its new certificate began after those of the sites did, which stay good.
+func TestAuthorityRenewedWithItsKey(t *testing.T) {
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	der, err := x509.MarshalPKCS8PrivateKey(key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	since := func(begin time.Time) pki.Pair {
+		template := &x509.Certificate{SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: "CA"}, NotBefore: begin,
+			NotAfter: time.Now().Add(time.Hour), IsCA: true, BasicConstraintsValid: true, KeyUsage: x509.KeyUsageCertSign}
+		cert, err := x509.CreateCertificate(rand.Reader, template, template, key.Public(), key)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return pki.Pair{Cert: pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: cert}), Key: pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: der})}
+	}
+	old, err := pki.ParseAuthority(since(time.Now().Add(-24 * time.Hour)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	p, err := old.Issue("ams", pki.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := mep.NewIdentity(p.Cert, p.Key, since(time.Now().Add(-time.Minute)).Cert); err != nil {
+		t.Errorf("got %v, want an identity", err)
 	}
 }
 

@@ -58,11 +58,16 @@ func better(b, than belief) bool {
 func (e *evidence) addressBelief(a netip.AddrPort) belief {
 	out := belief{state: gslb.Up}
 	for _, m := range e.service.Monitors {
-		v, ok := e.verdicts[verdictKey{m, a}]
+		key := verdictKey{m, a}
+		v, ok := e.verdicts[key]
 		b := belief{state: gslb.Up, source: "monitor " + m, seen: v.At, reason: fmt.Sprintf("monitor %s at %s: %s", m, a, v.Reason)}
 		switch {
 		case !ok || v.State == monitors.Unknown:
-			b.state, b.reason = gslb.Unknown, fmt.Sprintf("monitor %s at %s has no result yet", m, a)
+			b.reason = fmt.Sprintf("monitor %s at %s has no result yet", m, a)
+			if b.state = gslb.Unknown; e.passing[key] {
+				b.state = gslb.Up
+				b.reason += "; the service was UP when the document changed"
+			}
 		case v.State == monitors.Down:
 			b.state = gslb.Down
 		}

@@ -2,6 +2,7 @@ package sites
 
 import (
 	"net/netip"
+	"slices"
 	"time"
 
 	"go.uber.org/zap"
@@ -47,6 +48,8 @@ type evidence struct {
 	service  *config.Service
 	trigger  config.TriggerMonitors // of the owner's site
 	verdicts map[verdictKey]monitors.Verdict
+	// passing are targets that a reload brought to addresses that were UP: they pass until their first result.
+	passing  map[verdictKey]bool
 	report   *report // the owner's latest; nil when it has none
 	load     gslb.Load
 	believed belief
@@ -124,9 +127,25 @@ func (e *evidence) inherit(old *evidence) {
 			key := verdictKey{m, netip.AddrPortFrom(a, uint16(e.service.Port))}
 			if v, ok := old.verdicts[key]; ok {
 				e.keep(key, v)
+			} else if old.upAt(a) {
+				if e.passing == nil {
+					e.passing = make(map[verdictKey]bool)
+				}
+				e.passing[key] = true
 			}
 		}
 	}
+}
+
+// upAt reports whether the service was UP at an address.
+func (e *evidence) upAt(a netip.Addr) bool {
+	switch {
+	case !slices.Contains(e.service.Addresses, a):
+		return false
+	case len(e.service.Monitors) == 0:
+		return e.believed.state == gslb.Up
+	}
+	return e.addressBelief(netip.AddrPortFrom(a, uint16(e.service.Port))).state == gslb.Up
 }
 
 func (e *evidence) keep(key verdictKey, v monitors.Verdict) {
@@ -149,6 +168,9 @@ func (t *Tracker) Verdict(v monitors.Verdict) bool {
 	}
 	old := e.verdicts[key]
 	e.keep(key, v)
+	if v.State != monitors.Unknown {
+		delete(e.passing, key)
+	}
 	return old.State != v.State
 }
 

@@ -66,6 +66,44 @@ func TestSetDocumentKeepsEvidence(t *testing.T) {
 	}
 }
 
+// TestANewMonitorDoesNotInterrupt binds other monitors to services that are UP, and that are not: who was UP stays so
+// until the first result.
+func TestANewMonitorDoesNotInterrupt(t *testing.T) {
+	for _, before := range []func(*config.Document){nil, monitored("m")} {
+		s := newScene(t, "ams", before)
+		up := before == nil
+		bind := func(name string) {
+			next := *s.doc
+			next.Monitors = append([]config.Monitor{{Name: name, Type: config.MonitorTCP}}, next.Monitors...)
+			next.Services = []config.Service{s.doc.Services[0]}
+			next.Services[0].Monitors = []string{name}
+			s.set(&next)
+		}
+		want := func(when string, state gslb.State) {
+			t.Helper()
+			if got := s.believed(); got.State != state {
+				t.Errorf("unmonitored before %v, %s: %v, want %v (%s)", up, when, got.State, state, got.Reason)
+			}
+		}
+		s.believed()
+		bind("n")
+		if !up {
+			want("another monitor where there was no result", gslb.Unknown)
+			continue
+		}
+		want("first monitor", gslb.Up)
+		bind("o")
+		want("another monitor before a result", gslb.Up)
+		for _, a := range s.doc.Services[0].Addresses {
+			s.tr.Verdict(monitors.Verdict{Service: "svc", Monitor: "o", Address: netip.AddrPortFrom(a, uint16(s.doc.Services[0].Port)),
+				State: monitors.Down, At: s.now})
+		}
+		want("its first result is that it fails", gslb.Down)
+		bind("p")
+		want("another monitor while it is DOWN", gslb.Unknown)
+	}
+}
+
 func TestRemoteLoad(t *testing.T) {
 	s := newScene(t, "nyc", func(d *config.Document) { d.Services[0].Load = &config.LoadSource{Source: config.LoadJSON} })
 	s.do("session=up")

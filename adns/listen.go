@@ -123,6 +123,8 @@ func bindError(protocol string, addr netip.AddrPort, err error) error {
 		advice = "; ports below 1024 need a privilege: run as root, or give the binary CAP_NET_BIND_SERVICE"
 	case errors.Is(err, syscall.EADDRNOTAVAIL):
 		advice = "; this machine does not have the address: correct dns.listen, or add the address to an interface"
+	case errors.Is(err, syscall.EINVAL) && addr.Addr().IsLinkLocalUnicast() && addr.Addr().Zone() == "":
+		advice = fmt.Sprintf("; a link-local address needs its interface: write [%s%%eth0]:%d", addr.Addr(), addr.Port())
 	case errors.Is(err, syscall.EAFNOSUPPORT):
 		advice = "; this machine does not speak this address family: take the address out of dns.listen"
 	}

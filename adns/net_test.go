@@ -267,6 +267,9 @@ func TestListenErrors(t *testing.T) {
 	denied := func(context.Context, string, string) (net.PacketConn, error) {
 		return nil, &net.OpError{Op: "listen", Err: syscall.EACCES}
 	}
+	invalid := func(context.Context, string, string) (net.PacketConn, error) {
+		return nil, &net.OpError{Op: "listen", Err: syscall.EINVAL}
+	}
 	tests := []struct {
 		name   string
 		listen []string
@@ -281,6 +284,7 @@ func TestListenErrors(t *testing.T) {
 		{"tcp port in use", []string{takenTCP.Addr().String()}, nil, []string{"TCP " + takenTCP.Addr().String(), "another program"}},
 		{"not our address", []string{"192.0.2.1:0"}, nil, []string{"UDP 192.0.2.1:0", "does not have the address"}},
 		{"no privilege", []string{"127.0.0.1:53"}, denied, []string{"UDP 127.0.0.1:53", "CAP_NET_BIND_SERVICE"}},
+		{"link-local without interface", []string{"[fe80::1]:53"}, invalid, []string{"UDP [fe80::1]:53", "write [fe80::1%eth0]:53"}},
 		{"second fails", []string{"127.0.0.1:0", taken.LocalAddr().String()}, nil, []string{taken.LocalAddr().String()}},
 	}
 	for _, tt := range tests {

@@ -10,15 +10,17 @@ import (
 	"sync"
 	"time"
 
+	"fairlead/config"
+
 	"go.uber.org/zap"
 	"golang.org/x/sync/errgroup"
 )
 
 const (
-	// MaxWorkers bounds Options.Workers.
+	// MaxWorkers bounds Options.Workers; dns.workers of the node file has the same range.
 	MaxWorkers = 256
 	// MaxListen bounds Options.Listen.
-	MaxListen = 64
+	MaxListen = config.MaxListen
 
 	panicLogInterval = time.Second
 	maxLoggedRequest = 512

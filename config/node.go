@@ -24,7 +24,7 @@ type NodeDNS struct {
 	Listen    []string      `json:"listen" doc:"Addresses to serve UDP and TCP on, as host:port."`
 	TLS       *NodeListener `json:"tls,omitempty" doc:"DNS over TLS (RFC 7858)."`
 	HTTPS     *NodeListener `json:"https,omitempty" doc:"DNS over HTTPS (RFC 8484)."`
-	Workers   int           `json:"workers,omitempty" default:"0" range:"0..1024" doc:"Readers per UDP address. 0: one per CPU."`
+	Workers   int           `json:"workers,omitempty" default:"0" range:"0..256" doc:"Readers per UDP address. 0: one per CPU."`
 	NSID      string        `json:"nsid,omitempty" doc:"Name server identifier (RFC 5001), sent when asked for."`
 	Cookies   bool          `json:"cookies,omitempty" default:"false" doc:"DNS cookies (RFC 7873)."`
 	RateLimit NodeRateLimit `json:"rate_limit,omitempty" doc:"Response rate limiting."`

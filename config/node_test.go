@@ -148,3 +148,30 @@ func TestLoadNodeReportsIOAsError(t *testing.T) {
 		t.Error("no error")
 	}
 }
+
+// What cannot be bound together is said by the check, not by a node that looks for another program.
+func TestListenOverlaps(t *testing.T) {
+	for listen, want := range map[string]string{
+		`"0.0.0.0:53", "[::]:53"`:                "",
+		`"127.0.0.1:53", "[::1]:53", "[::]:54"`:  "",
+		`"0.0.0.0:53", "127.0.0.1:54"`:           "",
+		`"0.0.0.0:53", "127.0.0.1:53"`:           "take the same port",
+		`"127.0.0.1:53", ":53"`:                  "take the same port",
+		`":53", "0.0.0.0:53"`:                    "stands twice",
+		`":53", "[::]:53"`:                       "stands twice",
+		`"[::1]:53", "[::]:53"`:                  "take the same port",
+		`"[::ffff:127.0.0.1]:53","127.0.0.1:53"`: "stands twice",
+		`"127.0.0.1:0", "0.0.0.0:0"`:             "",
+		strings.Repeat(`"127.0.0.1:53", `, 65):   "65 addresses to listen on; the limit is 64",
+	} {
+		dir := writeNode(t, strings.Replace(goodNode, `"127.0.0.1:5353", ":53"`, listen, 1), 0o600)
+		report, err := CheckFile(dir)
+		if err != nil {
+			t.Fatal(err)
+		}
+		got := rendered(t, report)
+		if want == "" && report.Errors() > 0 || !strings.Contains(got, want) {
+			t.Errorf("%s: got %s", listen, got)
+		}
+	}
+}

@@ -2,8 +2,12 @@ package config
 
 import (
 	"net/netip"
+	"slices"
 	"strings"
 )
+
+// MaxListen is how many addresses the DNS server can listen on.
+const MaxListen = 64
 
 // maxNSID bounds the name server identifier, so that it never decides whether an answer fits.
 const maxNSID = 128
@@ -43,15 +47,10 @@ func (c *nodeChecker) checkDNS() {
 	if len(dns.Listen) == 0 {
 		c.page.problem("/dns/listen", codeEmptyList, `write listen: ["0.0.0.0:53", "[::]:53"]`, "the DNS server listens nowhere")
 	}
-	seen := map[netip.AddrPort]bool{}
-	for i, text := range dns.Listen {
-		path := at("dns", "listen", i)
-		address, ok := c.listen(path, text)
-		if ok && seen[address] {
-			c.page.problem(path, codeNodeListen, "remove one of them", "%s stands twice", quote(text))
-		}
-		seen[address] = true
+	if n := len(dns.Listen); n > MaxListen {
+		c.page.problem("/dns/listen", codeTooMany, "", "%d addresses to listen on; the limit is %d", n, MaxListen)
 	}
+	c.checkListenTwice(dns.Listen[:min(len(dns.Listen), MaxListen)])
 	if len(dns.NSID) > maxNSID {
 		c.page.problem("/dns/nsid", codeNodeNSID, "", "the NSID has %d bytes; the limit is %d", len(dns.NSID), maxNSID)
 	}
@@ -62,6 +61,49 @@ func (c *nodeChecker) checkDNS() {
 			}
 		}
 	}
+}
+
+// checkListenTwice finds addresses of which one takes the other's port: the same one twice, or one that a wildcard of its
+// family includes.
+func (c *nodeChecker) checkListenTwice(listen []string) {
+	type taken struct {
+		text    string
+		address netip.AddrPort
+	}
+	var before []taken
+	for i, text := range listen {
+		path := at("dns", "listen", i)
+		address, ok := c.listen(path, text)
+		if !ok {
+			continue
+		}
+		address = netip.AddrPortFrom(address.Addr().Unmap(), address.Port())
+		these := []taken{{text, address}}
+		if strings.HasPrefix(text, ":") { // both families
+			these = append(these, taken{text, netip.AddrPortFrom(netip.IPv4Unspecified(), address.Port())})
+		}
+		for _, t := range these {
+			first := slices.IndexFunc(before, func(b taken) bool { return overlap(b.address, t.address) })
+			if first < 0 {
+				continue
+			}
+			if b := before[first]; b.text == text || b.address == t.address {
+				c.page.problem(path, codeNodeListen, "remove one of them", "%s stands twice", quote(text))
+			} else {
+				c.page.problem(path, codeNodeListen, "remove one of them", "%s and %s take the same port", quote(text), quote(b.text))
+			}
+			break
+		}
+		before = append(before, these...)
+	}
+}
+
+// overlap reports whether two sockets cannot be bound to these addresses at once. Port 0 is any that is free.
+func overlap(a, b netip.AddrPort) bool {
+	if a.Port() != b.Port() || a.Addr().Is4() != b.Addr().Is4() {
+		return false
+	}
+	return a == b || a.Port() != 0 && (a.Addr().IsUnspecified() || b.Addr().IsUnspecified())
 }
 
 // listen checks an address to listen on: IP:port, or :port for every address of the machine.

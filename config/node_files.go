@@ -2,6 +2,8 @@ package config
 
 import (
 	"crypto/x509"
+	"errors"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"time"
@@ -51,7 +53,11 @@ func readNamed(p *page, path, file string, limit int64) ([]byte, bool) {
 	data, err := readLimited(file, limit)
 	if err != nil {
 		hint := ""
-		if written := p.valueAt(path); written != "" && !filepath.IsAbs(written) {
+		written := p.valueAt(path)
+		switch {
+		case errors.Is(err, fs.ErrPermission):
+			hint = "let the user that Fairlead runs as read it"
+		case errors.Is(err, fs.ErrNotExist) && written != "" && !filepath.IsAbs(written):
 			hint = "the path is relative to the node file"
 		}
 		p.problem(path, codeNodeFile, hint, "%v", err)

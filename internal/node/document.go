@@ -82,7 +82,11 @@ func (n *Node) storedOrFile() (*intent, error) {
 
 // stored compiles the newest revision of the data directory.
 func (n *Node) stored(head store.Revision) (*intent, error) {
-	return n.compile(head.Document, n.opts.Config.DataDir)
+	in, err := n.compile(head.Document, n.opts.Config.DataDir)
+	if err != nil {
+		return nil, fmt.Errorf("serve revision %.8s, the last one kept in data_dir %q: %w", head.ID, n.opts.Config.DataDir, err)
+	}
+	return in, nil
 }
 
 // fromFile reads a document, compiles it and keeps it as a revision.

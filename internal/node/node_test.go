@@ -189,6 +189,19 @@ func TestSiteMustBeInTheDocument(t *testing.T) {
 	}
 }
 
+// TestAKeptRevisionIsNamed: what is wrong with the revision in data_dir is not said of the file.
+func TestAKeptRevisionIsNamed(t *testing.T) {
+	p := newPlace(t, false)
+	p.write(document("192.0.2.1"))
+	_, stop := p.serve(nil)
+	stop()
+	p.config.Site = "there"
+	p.write(strings.ReplaceAll(document("192.0.2.1"), "here", "there"))
+	if _, err := node.New(node.Options{Config: &p.config}); err == nil || !strings.Contains(err.Error(), p.config.DataDir) {
+		t.Errorf("got %v, want an error that names data_dir", err)
+	}
+}
+
 func TestPortInUse(t *testing.T) {
 	p := newPlace(t, true)
 	p.write(document("192.0.2.1"))

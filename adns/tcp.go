@@ -24,6 +24,7 @@ const (
 	tcpIdle    = 10 * time.Second // between messages
 	tcpMessage = 5 * time.Second  // from the first octet of a message to its last
 	tcpWrite   = 5 * time.Second  // for a response to leave
+	tcpDrain   = time.Second      // for all responses to leave, once the server ends
 
 	tcpLengthOctets = 2
 	tcpReadOctets   = 1024 // buffered per connection, so that pipelined queries cost one read
@@ -84,7 +85,10 @@ func (s *Server) serveTCP(ctx context.Context, listener net.Listener) error {
 // that were read by then are still answered.
 func (s *Server) serveConn(ctx context.Context, conn net.Conn) {
 	defer conn.Close()
-	stop := context.AfterFunc(ctx, func() { _ = conn.SetReadDeadline(time.Unix(1, 0)) })
+	stop := context.AfterFunc(ctx, func() {
+		_ = conn.SetReadDeadline(time.Unix(1, 0))
+		_ = conn.SetWriteDeadline(time.Now().Add(tcpDrain))
+	})
 	defer stop()
 	from := addrPort(conn.RemoteAddr())
 	r := bufio.NewReaderSize(conn, tcpReadOctets)
@@ -145,7 +149,7 @@ func (s *Server) serveMessage(ctx context.Context, conn net.Conn, r *bufio.Reade
 	if response == nil {
 		return io.ErrUnexpectedEOF // whoever sends responses here is not a client
 	}
-	if err := s.writeMessage(conn, *out, response); err != nil {
+	if err := s.writeMessage(ctx, conn, *out, response); err != nil {
 		return err
 	}
 	if condemned {
@@ -175,10 +179,15 @@ func readRequest(r *bufio.Reader, length int) ([]byte, error) {
 
 // writeMessage sends a response with its length in one write. It lies in frame behind the room for the length, or
 // elsewhere if it did not fit there.
-func (s *Server) writeMessage(conn net.Conn, frame, response []byte) error {
+func (s *Server) writeMessage(ctx context.Context, conn net.Conn, frame, response []byte) error {
 	frame = append(frame[:tcpLengthOctets], response...)
 	binary.BigEndian.PutUint16(frame, uint16(len(response)))
-	_ = conn.SetWriteDeadline(time.Now().Add(tcpWrite))
+	if ctx.Err() == nil { // else the last deadline stays
+		_ = conn.SetWriteDeadline(time.Now().Add(tcpWrite))
+		if ctx.Err() != nil { // it may just have been moved
+			_ = conn.SetWriteDeadline(time.Now().Add(tcpDrain))
+		}
+	}
 	if _, err := conn.Write(frame); err != nil {
 		s.counters.writeErrors.Add(1)
 		return err

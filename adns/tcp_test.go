@@ -110,6 +110,22 @@ func TestTCPDrain(t *testing.T) {
 	})
 }
 
+// A client that asks and does not read cannot hold up the stop.
+func TestTCPDrainStuck(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		ctx, cancel := context.WithCancel(context.Background())
+		conn, done := serve(t, ctx, newServer(t))
+		go conn.Write(append(framed(), framed()...))
+		synctest.Wait() // the first answer waits to be read
+		begin := time.Now()
+		cancel()
+		<-done
+		if waited := time.Since(begin); waited != tcpDrain {
+			t.Errorf("the stop took %v, want %v", waited, tcpDrain)
+		}
+	})
+}
+
 func TestTCPDrainIdle(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		ctx, cancel := context.WithCancel(context.Background())

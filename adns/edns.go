@@ -73,7 +73,9 @@ func (o *opt) parse(class uint16, ttl uint32, data []byte) {
 //
 //	FAMILY(16) SOURCE PREFIX-LENGTH(8) SCOPE PREFIX-LENGTH(8) ADDRESS...
 //
-// ADDRESS has exactly as many octets as SOURCE needs, bits past SOURCE are 0, and SCOPE is 0 in queries.
+// ADDRESS has exactly as many octets as SOURCE needs, bits past SOURCE are 0, and SCOPE is 0 in queries. A FAMILY of 0 is
+// malformed also when SOURCE is 0: RFC 7871 wants the family of the transport then, dig sends it so, and Knot DNS judges
+// alike (BIND echoes family 0, NSD does not speak the option).
 func (s *subnet) parse(data []byte) bool {
 	if len(data) < 4 {
 		return false

@@ -214,6 +214,36 @@ func TestByteOrderMark(t *testing.T) {
 	}
 }
 
+func TestLoadSourcesThatCouldNeverBeRead(t *testing.T) {
+	tests := []struct {
+		url, path string
+		want      Code // empty: good
+	}{
+		{"http://192.0.2.80:8080/load", "active", ""},
+		{"http://[2001:db8::1]/load", "pools[0].active", ""},
+		{"https://web.example.com/", "pools.0[1][2].a b", ""},
+		{"https://web.example.com/", "[0]", ""},
+		{"http://192.0.2.80:99999/load", "active", codeURL},
+		{"http://192.0.2.80:0/load", "active", codeURL},
+		{"http://192.0.2.80/", "a..b", codeLoadSource},
+		{"http://192.0.2.80/", ".a", codeLoadSource},
+		{"http://192.0.2.80/", "a[x]", codeLoadSource},
+		{"http://192.0.2.80/", "a[1]b", codeLoadSource},
+		{"http://192.0.2.80/", "a[1", codeLoadSource},
+	}
+	for _, tt := range tests {
+		text := strings.Replace(small, "addresses: [192.0.2.80]", fmt.Sprintf("addresses: [192.0.2.80], load: {source: json, url: %q, path: %q}", tt.url, tt.path), 1)
+		_, report := parseText(text)
+		if tt.want == "" {
+			if report.Errors() > 0 {
+				t.Errorf("%s %s: %s", tt.url, tt.path, rendered(t, report))
+			}
+			continue
+		}
+		wantCode(t, report, tt.want)
+	}
+}
+
 func TestTooManyMembers(t *testing.T) {
 	text := strings.Replace(small, "[{service: web}]", "["+strings.Repeat("{service: web}, ", MaxMembers+1)+"]", 1)
 	_, report := parseText(text)

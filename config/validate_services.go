@@ -2,6 +2,7 @@ package config
 
 import (
 	"net/url"
+	"regexp"
 	"slices"
 )
 
@@ -84,6 +85,9 @@ func loadKeys(kind LoadKind) (need, optional []string) {
 	return nil, nil
 }
 
+// jsonPath is what package monitors reads: names and indexes between dots, indexes in brackets too.
+var jsonPath = regexp.MustCompile(`^(?:[^.\[]+(?:\[\d+\])*|(?:\[\d+\])+)(?:\.(?:[^.\[]+(?:\[\d+\])*|(?:\[\d+\])+))*$`)
+
 func (c *checker) checkLoad(l *LoadSource, path string) {
 	if l.Source == "" {
 		return // not decoded, and reported so
@@ -101,6 +105,9 @@ func (c *checker) checkLoad(l *LoadSource, path string) {
 	if l.URL != "" {
 		c.checkURL(path+"/url", l.URL)
 	}
+	if l.Source == LoadJSON && l.Path != "" && !jsonPath.MatchString(l.Path) {
+		c.problem(path+"/path", codeLoadSource, "write load.active, pools.0.active or pools[0].active", "%s is not a path to a number in JSON", quote(l.Path))
+	}
 	c.checkTimeout(path, l.Interval, l.Timeout)
 }
 
@@ -108,6 +115,12 @@ func (c *checker) checkURL(path, text string) {
 	u, err := url.Parse(text)
 	if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Hostname() == "" {
 		c.problem(path, codeURL, "write http://host:port/path", "%s is not an http or https URL", quote(text))
+		return
+	}
+	if u.Port() != "" {
+		if _, err := parsePort(u.Port()); err != nil {
+			c.problem(path, codeURL, "write http://host:port/path", "%s: %v", quote(text), err)
+		}
 	}
 }
 

@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"time"
 
@@ -26,6 +27,9 @@ func newStatus() *cobra.Command {
 			if err != nil {
 				return err
 			}
+			if err := upperStates(filter.States); err != nil {
+				return err
+			}
 			what := "both"
 			if len(args) == 1 {
 				what = args[0]
@@ -37,6 +41,18 @@ func newStatus() *cobra.Command {
 	cmd.Flags().StringVar(&filter.Site, "site", "", "services of this site only")
 	cmd.Flags().StringSliceVar(&filter.States, "state", nil, "services in one of these states only: UP, DOWN, UNKNOWN, DISABLED, DRAINING")
 	return cmd
+}
+
+// upperStates takes states in any case.
+func upperStates(states []string) error {
+	known := []string{"UP", "DOWN", "UNKNOWN", "DISABLED", "DRAINING"}
+	for i, s := range states {
+		states[i] = strings.ToUpper(s)
+		if !slices.Contains(known, states[i]) {
+			return usagef("--state %q is not one of %s", s, strings.Join(known, ", "))
+		}
+	}
+	return nil
 }
 
 func runStatus(cmd *cobra.Command, c *client.Client, what string, filter client.ServiceFilter, output string) error {

@@ -49,7 +49,7 @@ func (t *Tracker) weigh(e *evidence, now time.Time) belief {
 	}
 	s := t.sites[e.service.Site]
 	switch {
-	case s == nil || !s.up:
+	case !s.up:
 		if monitored {
 			return e.byMonitors()
 		}
@@ -84,8 +84,8 @@ func (t *Tracker) unheard(e *evidence, s *session, now time.Time) belief {
 	b := belief{state: gslb.Down, source: "mep " + e.service.Site}
 	patience, since := t.document.Settings.MEP.Hold.Std(), time.Time{}
 	switch {
-	case s == nil || s.since.IsZero():
-		since, b.reason = t.started, fmt.Sprintf("site %s was not heard yet", e.service.Site)
+	case s.since.IsZero():
+		since, b.reason = s.added, fmt.Sprintf("site %s was not heard yet", e.service.Site)
 		patience = max(patience, t.document.Settings.MEP.KeepaliveTimeout.Std()) // it is learning
 	case s.left:
 		b.reason, b.seen = fmt.Sprintf("site %s announced that it stops", e.service.Site), s.since

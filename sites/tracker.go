@@ -36,7 +36,6 @@ type Tracker struct {
 	log      *zap.Logger
 	document *config.Document
 	plan     *gslb.Plan
-	started  time.Time // when the first document came: sites not heard yet are learning until then + keep-alive time-out
 	round    time.Time // when answers for services that report no load, or no longer, were last counted
 	services []evidence
 	byName   map[string]int
@@ -72,6 +71,7 @@ type session struct {
 	up    bool
 	left  bool      // the site announced that it stops
 	since time.Time // of up; zero: there never was a session
+	added time.Time // to the document: a site not heard yet is being learned until then + keep-alive time-out
 }
 
 // New returns a Tracker that knows nothing; SetDocument comes first.
@@ -88,16 +88,13 @@ func New(o Options) *Tracker {
 // SetDocument makes doc, compiled to plan, the one that belief is about. Evidence about services and monitors that stay
 // is kept.
 func (t *Tracker) SetDocument(doc *config.Document, plan *gslb.Plan, now time.Time) {
-	if t.document == nil {
-		t.started = now
-	}
 	triggers := make(map[string]config.TriggerMonitors, len(doc.Sites))
 	sessions := make(map[string]*session, len(doc.Sites))
 	for i := range doc.Sites {
 		s := &doc.Sites[i]
 		triggers[s.Name] = s.TriggerMonitors
 		if sessions[s.Name] = t.sites[s.Name]; sessions[s.Name] == nil {
-			sessions[s.Name] = &session{}
+			sessions[s.Name] = &session{added: now}
 		}
 	}
 	services := make([]evidence, len(doc.Services))

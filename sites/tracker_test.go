@@ -2,6 +2,7 @@ package sites
 
 import (
 	"net/netip"
+	"slices"
 	"testing"
 	"time"
 
@@ -101,6 +102,24 @@ func TestANewMonitorDoesNotInterrupt(t *testing.T) {
 		want("its first result is that it fails", gslb.Down)
 		bind("p")
 		want("another monitor while it is DOWN", gslb.Unknown)
+	}
+}
+
+// TestASiteAddedLaterIsLearned: a site that a reload brings has as much time to be heard as those of the start had.
+func TestASiteAddedLaterIsLearned(t *testing.T) {
+	s := newScene(t, "ams", nil)
+	s.do("wait=1h")
+	next := *s.doc
+	next.Sites = append(slices.Clone(s.doc.Sites), config.Site{Name: "lax"})
+	next.Services = []config.Service{{Name: "new", Site: "lax", Port: 80, Addresses: []netip.Addr{netip.MustParseAddr("192.0.2.9")}}}
+	s.set(&next)
+	s.do("wait=9s")
+	if got := s.believed().State; got != gslb.Unknown {
+		t.Errorf("after 9 s: %v, want UNKNOWN", got)
+	}
+	s.do("wait=1s")
+	if got := s.believed().State; got != gslb.Down {
+		t.Errorf("after the keep-alive time-out: %v, want DOWN", got)
 	}
 }
 

@@ -39,7 +39,11 @@ func checkIdentity(p *page, n *Node, cert, key, ca []byte, now time.Time) {
 	}
 	roots := x509.NewCertPool()
 	if roots.AppendCertsFromPEM(ca) {
-		if err := verifyIssuer(pair, roots); err != nil {
+		err := verifyIssuer(pair, roots, pair.Leaf.NotBefore)
+		if err != nil && verifyIssuer(pair, roots, now) == nil {
+			err = nil // the authority was renewed with its key, and began after the certificate did
+		}
+		if err != nil {
 			p.problem(path, codeNodeFile, "issue it with the authority that mep.tls.ca names, at every site the same",
 				"the certificate is not one of this authority: %v", err)
 		}
@@ -55,9 +59,10 @@ func checkIdentity(p *page, n *Node, cert, key, ca []byte, now time.Time) {
 	}
 }
 
-// verifyIssuer checks who issued a certificate, and for what; its dates are warned of separately.
-func verifyIssuer(pair tls.Certificate, roots *x509.CertPool) error {
-	opts := x509.VerifyOptions{Roots: roots, Intermediates: x509.NewCertPool(), CurrentTime: pair.Leaf.NotBefore}
+// verifyIssuer checks who issued a certificate, and for what, at a time when both were valid; dates are warned of
+// separately.
+func verifyIssuer(pair tls.Certificate, roots *x509.CertPool, at time.Time) error {
+	opts := x509.VerifyOptions{Roots: roots, Intermediates: x509.NewCertPool(), CurrentTime: at}
 	for _, der := range pair.Certificate[1:] {
 		c, err := x509.ParseCertificate(der)
 		if err != nil {

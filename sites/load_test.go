@@ -73,8 +73,8 @@ func newCrowd(t *testing.T, h habit) *crowd {
 	return c
 }
 
-// step lets one client ask, one of the sites answer, and time pass.
-func (c *crowd) step(h habit) {
+// ask lets one client ask one of the sites, and time pass.
+func (c *crowd) ask(h habit) {
 	n := &c.nodes[c.rng.IntN(2)]
 	d := gslb.Decide(n.snapshot, gslb.Query{Family: gslb.IPv4, LDNS: netip.MustParseAddr("198.51.100.1")}, n.learned, c.now, nil)
 	s := d.Services[0]
@@ -82,6 +82,10 @@ func (c *crowd) step(h habit) {
 		c.opens[s] = append(c.opens[s], c.now.Add(time.Duration(c.rng.Float64()*float64(100*time.Millisecond))))
 	}
 	c.now = c.now.Add(crowdStep)
+}
+
+// connect opens and closes what is due.
+func (c *crowd) connect(h habit) {
 	past := func(t time.Time) bool { return !t.After(c.now) }
 	for s := range c.opens {
 		for _, at := range c.opens[s] {
@@ -135,8 +139,9 @@ func spread(t *testing.T, h habit) (mean, worst float64) {
 	for tick := range 600 {
 		c.report(tick)
 		for range 20 {
-			c.step(h)
+			c.ask(h)
 		}
+		c.connect(h)
 		if tick < 200 {
 			continue
 		}

@@ -68,7 +68,7 @@ func (x *Exchange) takeSet(number uint64) *servicesSet {
 	set := &servicesSet{number: number, taken: time.Now()}
 	if len(records) > MaxServices {
 		if !x.rejected.quiet("too many services", set.taken) {
-			x.log.Error("services left out: a site has a limit", zap.Int("services", len(records)), zap.Int("limit", MaxServices))
+			x.log.Error("mep.services.left_out", zap.String("why", "a site has a limit"), zap.Int("services", len(records)), zap.Int("limit", MaxServices))
 		}
 		records = records[:MaxServices]
 	}
@@ -92,7 +92,7 @@ func (x *Exchange) encodePart(p servicesPrefix, records []ServiceRecord) (part [
 		r := &records[0]
 		if !ValidName(r.Name) {
 			if !x.rejected.quiet("invalid service", time.Now()) {
-				x.log.Error("service left out: its name cannot be sent", zap.String("service", r.Name))
+				x.log.Error("mep.service.left_out", zap.String("why", "its name cannot be sent"), zap.String("service", r.Name))
 			}
 			continue
 		}

@@ -131,7 +131,7 @@ func (x *Exchange) noteRefused(err error, peer, remote string) {
 	if peer != "" {
 		fields = append(fields, zap.String("peer", peer))
 	}
-	x.log.Warn("peer not connected", fields...)
+	x.log.Warn("mep.unreachable", fields...)
 }
 
 // sleep waits for d or the end of ctx.

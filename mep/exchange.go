@@ -203,7 +203,7 @@ func (x *Exchange) Run(ctx context.Context) error {
 		return err
 	}
 	if x.opts.Insecure {
-		x.log.Warn("exchange insecure: sites are believed without proof and metrics travel in the clear; use it in a lab only",
+		x.log.Warn("mep.insecure", zap.String("why", "sites are believed without proof and metrics travel in the clear; use it in a lab only"),
 			zap.String("site", x.opts.Site))
 	}
 	ctx, cancel := context.WithCancelCause(ctx)

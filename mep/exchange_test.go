@@ -499,7 +499,7 @@ func TestLargeSetTravelsInParts(t *testing.T) {
 			t.Errorf("report: got %d records up to %q, want %d without the bad name and without what is over the limit",
 				len(r.Records), r.Records[len(r.Records)-1].Name, MaxServices-1)
 		}
-		if got := nyc.logs.FilterMessageSnippet("left out").Len(); got != 2 {
+		if got := nyc.logs.FilterMessageSnippet("left_out").Len(); got != 2 {
 			t.Errorf("logged: got %d lines on what was left out, want 2", got)
 		}
 		ams.wantStory("up nyc")

@@ -85,9 +85,9 @@ func (x *Exchange) secure(ctx context.Context, raw net.Conn, dialed string) (net
 	}
 	credentials, reloaded, err := x.opts.TLS.current()
 	if err != nil {
-		x.log.Error("certificate not reloaded: the one before stays in use", zap.Error(err))
+		x.log.Error("mep.certificate.refused", zap.String("why", "the one before stays in use"), zap.Error(err))
 	} else if reloaded {
-		x.log.Info("certificate reloaded", zap.Time("not_after", credentials.cert.Leaf.NotAfter))
+		x.log.Info("mep.certificate.reloaded", zap.Time("not_after", credentials.cert.Leaf.NotAfter))
 	}
 	var proved string
 	config := credentials.config(func(site string) error {

@@ -201,7 +201,7 @@ func TestRefusedPeerIsToldWhy(t *testing.T) {
 			t.Errorf("last error: got %q, want the reason", got)
 		}
 		ams.wantStory()
-		if got := ams.logs.FilterMessage("peer not connected").Len(); got > 2 {
+		if got := ams.logs.FilterMessage("mep.unreachable").Len(); got > 2 {
 			t.Errorf("log lines in a minute of refusals: got %d, want at most 2", got)
 		}
 	})

@@ -196,7 +196,7 @@ func (x *Exchange) adopt(s *session) error {
 	p.sessions++
 	p.become(PeerUp)
 	x.mu.Unlock()
-	x.log.Info("session up", zap.String("peer", p.site), zap.String("node", s.hello.Node),
+	x.log.Info("mep.session.up", zap.String("peer", p.site), zap.String("node", s.hello.Node),
 		zap.Stringer("remote", s.conn.RemoteAddr()), zap.Bool("dialed", s.dialed), zap.Uint8("version", s.version))
 	x.opts.Receive(&SessionUp{Peer: p.site, Hello: s.hello, Version: s.version, At: time.Now()})
 	return nil
@@ -214,7 +214,7 @@ func (x *Exchange) admissible(s *session) error {
 	old := p.session
 	if old == nil || s.id.newer(old.id) {
 		if old != nil && old.hello.Incarnation != s.hello.Incarnation {
-			x.log.Warn("site replaced: a newer instance of the site connected", zap.String("peer", p.site),
+			x.log.Warn("mep.replaced", zap.String("why", "a newer instance of the site connected"), zap.String("peer", p.site),
 				zap.String("node", s.hello.Node), zap.String("old_node", old.hello.Node))
 		}
 		return nil
@@ -258,7 +258,7 @@ func (x *Exchange) drop(s *session, cause error) {
 	}
 	x.mu.Unlock()
 	if current {
-		x.log.Info("session down", zap.String("peer", p.site), zap.Bool("left", left), zap.NamedError("reason", cause))
+		x.log.Info("mep.session.down", zap.String("peer", p.site), zap.Bool("left", left), zap.NamedError("reason", cause))
 		x.opts.Receive(&SessionDown{Peer: p.site, Reason: cause.Error(), Left: left, At: time.Now()})
 	}
 }

@@ -111,7 +111,7 @@ func (s *session) handleLeaving(payload []byte) error {
 	case err != nil:
 		return err
 	case l.reason == leaveStopping:
-		s.x.log.Info("peer leaving", zap.String("peer", s.peer.site))
+		s.x.log.Info("mep.leaving", zap.String("peer", s.peer.site))
 		s.x.report(s, &PeerLeaving{Peer: s.peer.site, At: time.Now()})
 		return errPeerStops
 	case l.reason == leaveRefused:
@@ -139,7 +139,7 @@ func (s *session) explain(err error) error {
 func (s *session) noteRejected(kind Rejection, err error) {
 	s.x.rejected.count(kind)
 	if !s.x.rejected.quiet(string(kind)+" session "+s.peer.site, time.Now()) {
-		s.x.log.Warn("peer rejected", zap.String("peer", s.peer.site), zap.String("rejection", string(kind)),
+		s.x.log.Warn("mep.rejected", zap.String("peer", s.peer.site), zap.String("rejection", string(kind)),
 			zap.Stringer("remote", s.conn.RemoteAddr()), zap.Error(err))
 	}
 }

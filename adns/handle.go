@@ -141,7 +141,7 @@ func (s *Server) panicked(request []byte, p any) []byte {
 	s.counters.panics.Add(1)
 	s.counters.countRcode(dns.RcodeServerFailure)
 	if now := s.now().UnixNano(); s.panicLogged.allow(now, panicLogInterval) {
-		s.log.Error("dns_query_panic", zap.Any("panic", p),
+		s.log.Error("dns.query.panic", zap.Any("panic", p),
 			zap.Binary("request", request[:min(len(request), maxLoggedRequest)]), zap.ByteString("stack", debug.Stack()))
 	}
 	if len(request) < headerOctets {

@@ -48,7 +48,7 @@ func (s *Server) Listen(ctx context.Context) error {
 	}
 	s.endpoints, s.state = endpoints, stateListening
 	for _, e := range endpoints {
-		s.log.Info("dns_listening", zap.Stringer("address", e.addr), zap.Int("workers", s.workers))
+		s.log.Info("dns.listening", zap.Stringer("address", e.addr), zap.Int("workers", s.workers))
 	}
 	return nil
 }

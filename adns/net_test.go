@@ -368,10 +368,10 @@ func TestAcceptSurvivesExhaustion(t *testing.T) {
 	if got := s.Stats().TCPAcceptErrors; got != 3 {
 		t.Errorf("accept errors: got %d, want 3", got)
 	}
-	if got := logs.FilterMessage("dns_tcp_accept_error").Len(); got != 1 {
+	if got := logs.FilterMessage("dns.tcp.accept_error").Len(); got != 1 {
 		t.Errorf("logged %d times, want once", got)
 	}
-	if logs.FilterMessage("dns_tcp_accept_recovered").Len() != 1 {
+	if logs.FilterMessage("dns.tcp.accept_recovered").Len() != 1 {
 		t.Error("the recovery was not logged")
 	}
 }

@@ -150,7 +150,7 @@ func (s *Server) Run(ctx context.Context) error {
 		group.Go(func() error { return s.serveTCP(ctx, e.stream) })
 	}
 	err := group.Wait()
-	s.log.Info("dns_stopped", zap.Error(err))
+	s.log.Info("dns.stopped", zap.Error(err))
 	return err
 }
 

@@ -57,7 +57,7 @@ func (s *Server) serveTCP(ctx context.Context, listener net.Listener) error {
 			// Most often file descriptors ran out. UDP goes on; TCP comes back by itself.
 			s.counters.tcpAcceptErrors.Add(1)
 			if retry == 0 {
-				s.log.Warn("dns_tcp_accept_error", zap.Error(err))
+				s.log.Warn("dns.tcp.accept_error", zap.Error(err))
 			}
 			retry = min(max(2*retry, acceptRetryMin), acceptRetryMax)
 			pause(ctx, retry)
@@ -65,7 +65,7 @@ func (s *Server) serveTCP(ctx context.Context, listener net.Listener) error {
 		}
 		if retry != 0 {
 			retry = 0
-			s.log.Info("dns_tcp_accept_recovered")
+			s.log.Info("dns.tcp.accept_recovered")
 		}
 		prefix := clientPrefix(addrPort(conn.RemoteAddr()).Addr())
 		if !s.admitted.enter(prefix) {

@@ -65,7 +65,7 @@ func (s *Server) readUDP(ctx context.Context, socket packetSocket) error {
 			// An ICMP error of an earlier answer shows up here; it says nothing about the socket.
 			s.counters.readErrors.Add(1)
 			if logged.allow(time.Now().UnixNano(), errorLogInterval) {
-				s.log.Warn("dns_udp_read_error", zap.Error(err))
+				s.log.Warn("dns.udp.read_error", zap.Error(err))
 			}
 			pause(ctx, readRetry)
 			continue

@@ -99,7 +99,7 @@ func TestUDPReadErrors(t *testing.T) {
 		if got := s.Stats().ReadErrors; got != 5 {
 			t.Errorf("read errors: got %d", got)
 		}
-		if got := logs.FilterMessage("dns_udp_read_error").Len(); got != 1 {
+		if got := logs.FilterMessage("dns.udp.read_error").Len(); got != 1 {
 			t.Errorf("logged %d times, want once", got)
 		}
 	})

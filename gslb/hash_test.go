@@ -20,8 +20,34 @@ func TestNegLog2(t *testing.T) {
 	}
 }
 
-// goldenRendezvous holds clients and what they get of svc-0…3 with weights 1, 1, 2, 5, masked to /24 and /56.
-var goldenRendezvous = []struct{ client, want string }{}
+// goldenRendezvous holds clients and what they get of svc-0…3 with weights 1, 1, 2, 5, masked to /24 and /56. The vectors
+// were made by another program, from the text of docs/decision.md, with floating-point logarithms.
+var goldenRendezvous = []struct{ client, want string }{
+	{"192.0.2.1", "svc-1"},
+	{"192.0.2.254", "svc-1"},
+	{"192.0.3.1", "svc-1"},
+	{"198.51.100.1", "svc-2"},
+	{"203.0.113.77", "svc-3"},
+	{"10.0.0.1", "svc-3"},
+	{"10.0.1.1", "svc-3"},
+	{"10.0.2.1", "svc-0"},
+	{"10.0.3.1", "svc-3"},
+	{"10.0.4.1", "svc-2"},
+	{"100.64.7.7", "svc-1"},
+	{"172.16.5.4", "svc-2"},
+	{"8.8.8.8", "svc-3"},
+	{"9.9.9.9", "svc-1"},
+	{"1.1.1.1", "svc-3"},
+	{"223.5.5.5", "svc-3"},
+	{"2001:db8:1::1", "svc-3"},
+	{"2001:db8:1:ff::1", "svc-3"},
+	{"2001:db8:1:100::1", "svc-1"},
+	{"2001:db8:2::53", "svc-3"},
+	{"2001:db8:3::53", "svc-3"},
+	{"2a00:1450::1", "svc-3"},
+	{"fd00::1", "svc-2"},
+	{"2600::1", "svc-1"},
+}
 
 // TestRendezvousGolden pins the choice itself: every site, processor and release must make it.
 func TestRendezvousGolden(t *testing.T) {

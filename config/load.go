@@ -62,11 +62,7 @@ func CheckFile(path string) (*Report, error) {
 		return nil, fmt.Errorf("read file: %w", err)
 	}
 	if !looksLikeNode(path, text) {
-		src, err := ReadSource(path)
-		if err != nil {
-			return nil, err
-		}
-		_, report := Parse(src)
+		_, report := Parse(withZoneFiles(path, text)) // what was read: a pipe cannot be read twice
 		return report, nil
 	}
 	report := new(Report)

@@ -38,6 +38,11 @@ func ReadSource(path string) (Source, error) {
 	if err != nil {
 		return Source{}, fmt.Errorf("read document: %w", err)
 	}
+	return withZoneFiles(path, text), nil
+}
+
+// withZoneFiles makes a source of a document that was read, with the zone files it names.
+func withZoneFiles(path string, text []byte) Source {
 	src := Source{Name: path, Text: text, Files: map[string][]byte{}, unread: map[string]error{}}
 	left := int64(MaxSourceBytes - len(text))
 	for _, name := range zoneFileNames(path, text) {
@@ -53,7 +58,7 @@ func ReadSource(path string) (Source, error) {
 		src.Files[name] = data
 		left -= int64(len(data))
 	}
-	return src, nil
+	return src
 }
 
 // zoneFileNames finds /zones/*/file in a document that may be broken elsewhere.

@@ -40,6 +40,7 @@ const (
 	codeMissingKey    Code = "FL1103"
 	codeWrongKind     Code = "FL1104"
 	codeEmptyList     Code = "FL1105"
+	codeOtherFile     Code = "FL1106"
 )
 
 // FL12xx: words from a closed set.
@@ -182,6 +183,7 @@ func shapeCodes() []CodeText {
 		{codeMissingKey, "A required key is missing."},
 		{codeWrongKind, "The value has the wrong type."},
 		{codeEmptyList, "The list needs at least one entry."},
+		{codeOtherFile, "The file is a node file where a GSLB document is wanted, or the other way round."},
 		{codeMonitorType, "Unknown monitor type."},
 		{codeServiceState, "Unknown service state."},
 		{codeMethod, "Unknown method."},

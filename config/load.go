@@ -28,6 +28,9 @@ func parseNode(path string, text []byte, report *Report) (*Node, *page) {
 	if p.root = parseYAML(p); p.root == nil {
 		return nil, nil
 	}
+	if otherFile[Node, Document](p, "node file", "GSLB document", "name the node file, which names the document in its config section") {
+		return nil, nil
+	}
 	n := new(Node)
 	decodePage(p, n)
 	validateNode(p, n)
@@ -75,21 +78,33 @@ func CheckFile(path string) (*Report, error) {
 	return report, nil
 }
 
-// looksLikeNode counts top-level keys of either kind of file.
+// looksLikeNode reports whether a file has more of a node file's top-level keys than of a document's.
 func looksLikeNode(path string, text []byte) bool {
 	root := parseYAML(newPage(path, text, new(Report)))
 	if root == nil {
 		return false
 	}
-	count := func(t reflect.Type) (n int) {
-		for _, f := range (shapes{}).fields(t) {
-			if root.child(f.key) != nil {
-				n++
-			}
+	return topLevelKeys[Node](root) > topLevelKeys[Document](root)
+}
+
+// topLevelKeys counts the keys of a file that are T's.
+func topLevelKeys[T any](root *node) (n int) {
+	for _, f := range (shapes{}).fields(reflect.TypeFor[T]()) {
+		if root.child(f.key) != nil {
+			n++
 		}
-		return n
 	}
-	return count(reflect.TypeFor[Node]()) > count(reflect.TypeFor[Document]())
+	return n
+}
+
+// otherFile says that a file is the other kind of file, once, if it has nothing of a Want and several keys of an Other.
+func otherFile[Want, Other any](p *page, want, other, hint string) bool {
+	const several = 2
+	if topLevelKeys[Want](p.root) > 0 || topLevelKeys[Other](p.root) < several {
+		return false
+	}
+	p.problem("", codeOtherFile, hint, "this is a %s, where a %s is wanted", other, want)
+	return true
 }
 
 // checkNodeDocument checks the document that a node file names, and that the node's site is in it.

@@ -175,3 +175,17 @@ func TestListenOverlaps(t *testing.T) {
 		}
 	}
 }
+
+func TestADocumentIsNoNodeFile(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "gslb.yaml")
+	if err := os.WriteFile(path, []byte("sites: [{name: ams, address: 192.0.2.1}]\nservices: []\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	n, report, err := LoadNode(path)
+	if err != nil || n != nil {
+		t.Fatalf("LoadNode: got %v, %v, want neither a node nor an error", n, err)
+	}
+	if got := report.Problems(); len(got) != 1 || got[0].Code != codeOtherFile {
+		t.Errorf("got %v, want one problem: it is a GSLB document", got)
+	}
+}

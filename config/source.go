@@ -139,6 +139,9 @@ func parseDocument(src Source, report *Report) *Document {
 	if p.root = parseYAML(p); p.root == nil {
 		return nil
 	}
+	if otherFile[Document, Node](p, "GSLB document", "node file", "name the document, which lists sites and services") {
+		return nil
+	}
 	doc := new(Document)
 	decodePage(p, doc)
 	for i := range doc.Zones {

@@ -19,15 +19,8 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 // startServer runs handle on one loopback port over UDP and TCP until the test ends.
 func startServer(t *testing.T, handle dns.HandlerFunc) string {
 	t.Helper()
-	packets, err := net.ListenPacket("udp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
+	packets, listener := listenBoth(t)
 	address := packets.LocalAddr().String()
-	listener, err := net.Listen("tcp", address)
-	if err != nil {
-		t.Fatal(err)
-	}
 	for _, server := range []*dns.Server{{PacketConn: packets, Handler: handle}, {Listener: listener, Handler: handle}} {
 		started := make(chan struct{})
 		ended := make(chan error, 1)
@@ -40,6 +33,26 @@ func startServer(t *testing.T, handle dns.HandlerFunc) string {
 		})
 	}
 	return address
+}
+
+// listenBoth opens one free port over UDP and TCP. A port that is free over one may be in use over the other.
+func listenBoth(t *testing.T) (net.PacketConn, net.Listener) {
+	t.Helper()
+	const tries = 20
+	for i := 1; ; i++ {
+		packets, err := net.ListenPacket("udp", "127.0.0.1:0")
+		if err != nil {
+			t.Fatal(err)
+		}
+		listener, err := net.Listen("tcp", packets.LocalAddr().String())
+		if err == nil {
+			return packets, listener
+		}
+		packets.Close()
+		if i == tries {
+			t.Fatal(err)
+		}
+	}
 }
 
 func reply(t *testing.T, w dns.ResponseWriter, m *dns.Msg) {
@@ -266,13 +279,13 @@ func TestDoUnreachable(t *testing.T) {
 		t.Fatal(err)
 	}
 	refused := closed.Addr().String()
-	closed.Close()
 	hangsUp := startServer(t, func(w dns.ResponseWriter, _ *dns.Msg) { _ = w.Close() })
 	wrong := startServer(t, func(w dns.ResponseWriter, q *dns.Msg) {
 		m := new(dns.Msg).SetReply(q)
 		m.Id++
 		reply(t, w, m)
 	})
+	closed.Close() // now that the others have their ports
 	for _, tc := range []struct {
 		name    string
 		request Request

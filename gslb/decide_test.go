@@ -227,6 +227,20 @@ func TestCNAMEStandsAlone(t *testing.T) {
 	}
 }
 
+// TestAllDownWithCNAME: a name stands alone in the last resort too, and takes its turn.
+func TestAllDownWithCNAME(t *testing.T) {
+	w := twoSites(config.VirtualServer{Method: config.RoundRobin}).state("a", Down).state("b", Down)
+	w.service("c", "nyc", Down, "192.0.2.3")
+	w.doc.VirtualServers[0].Members = members("a", "b", "c")
+	w.doc.Services[0].Addresses, w.doc.Services[0].CNAME = nil, "cdn.example.net"
+	s, l := w.snapshot(t)
+	for i, want := range []string{"a", "b c", "c b"} {
+		if got, d := ask(s, l, IPv4, client, ""); got != want || d.Reason != ReasonAllDown {
+			t.Errorf("query %d: got %q (%s), want %q (%s)", i, got, d.Reason, want, ReasonAllDown)
+		}
+	}
+}
+
 func TestTraceTellsTheDecision(t *testing.T) {
 	w := twoSites(config.VirtualServer{Method: config.LeastConnection}).load("a", 5, time.Second).load("b", 2, 2*time.Second)
 	s, l := w.snapshot(t)
@@ -243,6 +257,24 @@ func TestTraceTellsTheDecision(t *testing.T) {
 	b := method.Candidates[1]
 	if b.Service != "b" || !b.Kept || b.Value != 2 || b.AgeSeconds != 2 || b.Source != "test" || method.Reason != d.Reason {
 		t.Errorf("method entry %+v does not tell why b was chosen", method)
+	}
+}
+
+// TestASilentMembersAnswersAreCountedByRounds: what it was handed before the last round is in the mean already.
+func TestASilentMembersAnswersAreCountedByRounds(t *testing.T) {
+	w := twoSites(config.VirtualServer{Method: config.LeastConnection}).load("a", 5, 0)
+	st := w.status["b"]
+	st.Load.Handed = 100
+	w.status["b"] = st
+	s, l := w.snapshot(t)
+	l.handed[1].n.Add(100)
+	got := map[string]int{}
+	for range 10 {
+		name, _ := ask(s, l, IPv4, client, "")
+		got[name]++
+	}
+	if got["a"] != 5 || got["b"] != 5 {
+		t.Errorf("got %v, want 5 each: b has the mean, and no answer in this round", got)
 	}
 }
 

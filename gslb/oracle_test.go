@@ -15,7 +15,8 @@ import (
 )
 
 // oracle decides slowly and obviously: it works on the document and the belief by name, keeps no standings, and uses
-// floating point and plain scans where Decide uses tables. It shares no code with Decide but the document.
+// floating point and plain scans where Decide uses tables. It shares with Decide the document, and the hash functions, which
+// TestRendezvousGolden holds.
 type oracle struct {
 	w     *world
 	turns map[string]int // of a virtual server and family

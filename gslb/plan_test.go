@@ -152,6 +152,22 @@ func TestCompileTTL(t *testing.T) {
 	}
 }
 
+// TestLoadFresh: three rounds of reading and telling, where a push counts as read each second.
+func TestLoadFresh(t *testing.T) {
+	w := newWorld().site("ams", "").service("json", "ams", Up, "192.0.2.1").service("none", "ams", Up, "192.0.2.2")
+	w.doc.Services[0].Load = &config.LoadSource{Source: config.LoadJSON, Interval: config.Duration(4 * time.Second)}
+	for interval, want := range map[time.Duration][2]time.Duration{
+		100 * time.Millisecond: {15 * time.Second, 6 * time.Second}, // telling counts as a second at least
+		5 * time.Second:        {27 * time.Second, 18 * time.Second},
+	} {
+		w.doc.Settings.MEP.MetricsInterval = config.Duration(interval)
+		s, _ := w.snapshot(t)
+		if got := [2]time.Duration{s.Plan.Service(0).LoadFresh(), s.Plan.Service(1).LoadFresh()}; got != want {
+			t.Errorf("metrics every %v: got %v, want %v", interval, got, want)
+		}
+	}
+}
+
 func TestLearnedCarry(t *testing.T) {
 	build := func(names ...string) *Plan {
 		w := newWorld().site("ams", "")

@@ -33,7 +33,7 @@ func TestRotation(t *testing.T) {
 func TestRotationIsFairEverywhere(t *testing.T) {
 	r := rand.New(rand.NewPCG(1, 2))
 	for range 200 {
-		weights := make([]uint32, 1+r.IntN(6))
+		weights := make([]uint32, 1+r.IntN(20))
 		total := uint32(0)
 		for i := range weights {
 			weights[i] = 1 + r.Uint32N(100)

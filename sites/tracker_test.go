@@ -167,7 +167,92 @@ func TestRecords(t *testing.T) {
 		t.Fatalf("got %d records, want the one service of this site", len(got))
 	}
 	r := got[0]
-	if r.Name != "svc" || r.State != mep.StateUp || r.ActiveConnections != 3 || r.LoadAge != 2*time.Second || r.EvidenceAge != 2*time.Second {
+	if r.Name != "svc" || r.State != mep.StateUp || r.ActiveConnections != 3 || r.LoadAge != 2*time.Second || r.EvidenceAge != 2*time.Second ||
+		r.Has != mep.HasActiveConnections|mep.HasLoadAge|mep.HasEvidenceAge {
 		t.Errorf("record %+v", r)
+	}
+}
+
+// TestAReloadKeepsWhatIsKnown: a reload is no reason to forget a report, a verdict's DOWN or since when a state holds, nor
+// to tell of a change that there was none.
+func TestAReloadKeepsWhatIsKnown(t *testing.T) {
+	for _, tt := range []struct {
+		name   string
+		change func(*config.Document)
+		words  []string
+		want   gslb.State
+	}{
+		{"a peer's report", nil, []string{"session=up", "report=up"}, gslb.Up},
+		{"monitors that passed", monitored("m"), []string{"mon4=up", "mon6=up"}, gslb.Up},
+		{"monitors that failed", monitored("m"), []string{"mon4=down", "mon6=down"}, gslb.Down},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			s := newScene(t, "nyc", tt.change)
+			for _, w := range tt.words {
+				s.do(w)
+			}
+			before := s.believed()
+			if before.State != tt.want {
+				t.Fatalf("before: %v, want %v", before.State, tt.want)
+			}
+			s.tr.opts.Transition = func(tr Transition) { t.Errorf("told %+v", tr) }
+			s.do("wait=1s")
+			next := *s.doc
+			s.set(&next)
+			if got := s.believed(); got.State != tt.want || !got.Since.Equal(before.Since) || got.Reason != before.Reason {
+				t.Errorf("after: %v since %v (%s), want as before: %v since %v (%s)", got.State, got.Since, got.Reason, before.State, before.Since, before.Reason)
+			}
+		})
+	}
+}
+
+// TestAReportIsOfItsSite: when a service moves to another site, what the old one said of it is void.
+func TestAReportIsOfItsSite(t *testing.T) {
+	s := newScene(t, "nyc", func(d *config.Document) { d.Sites = append(d.Sites, config.Site{Name: "lax"}) })
+	s.do("session=up")
+	s.tr.Peer(&mep.SessionUp{Peer: "lax", At: s.now}, noneHanded)
+	s.do("report=up")
+	next := *s.doc
+	next.Services = slices.Clone(s.doc.Services)
+	next.Services[0].Site = "lax"
+	s.set(&next)
+	if got := s.believed(); got.State == gslb.Up {
+		t.Errorf("%v (%s by %s), want it not to be UP by the report of nyc", got.State, got.Reason, got.Source)
+	}
+}
+
+// TestPeerSaysWhenBeliefMayChange: the node publishes at once then, and otherwise with the next round.
+func TestPeerSaysWhenBeliefMayChange(t *testing.T) {
+	s := newScene(t, "nyc", nil)
+	s.do("session=up")
+	report := func(r mep.ServiceRecord) bool {
+		r.Name = "svc"
+		return s.tr.Peer(&mep.ServicesReport{Peer: "nyc", ReceivedAt: s.now, Records: []mep.ServiceRecord{r}}, noneHanded)
+	}
+	for i, tt := range []struct {
+		record mep.ServiceRecord
+		want   bool
+	}{
+		{mep.ServiceRecord{State: mep.StateUp}, true},
+		{mep.ServiceRecord{State: mep.StateUp}, false},
+		{mep.ServiceRecord{State: mep.StateUp, Without4: true}, true},
+		{mep.ServiceRecord{State: mep.StateUp, Without6: true}, true},
+		{mep.ServiceRecord{State: mep.StateDown}, true},
+	} {
+		if got := report(tt.record); got != tt.want {
+			t.Errorf("report %d: got %t, want %t", i, got, tt.want)
+		}
+	}
+	s.tr.Peer(&mep.ServicesReport{Peer: "nyc", ReceivedAt: s.now, Age: time.Second, Records: []mep.ServiceRecord{
+		{Name: "svc", State: mep.StateUp, EvidenceAge: 2 * time.Second}}}, noneHanded)
+	if got, want := s.believed().Seen, s.now.Add(-3*time.Second); !got.Equal(want) {
+		t.Errorf("evidence of 2 s in a report of 1 s: seen %v, want %v", got, want)
+	}
+	none := &mep.ServicesReport{Peer: "nyc", ReceivedAt: s.now}
+	if first, again := s.tr.Peer(none, noneHanded), s.tr.Peer(none, noneHanded); !first || again {
+		t.Errorf("a report without the service: got %t, then %t; want true, false", first, again)
+	}
+	if s.tr.Peer(&mep.SessionUp{Peer: "nowhere", At: s.now}, noneHanded) || s.tr.Verdict(monitors.Verdict{Service: "nothing"}) {
+		t.Error("a site or service that is not in the document changed belief")
 	}
 }

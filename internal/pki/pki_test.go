@@ -69,11 +69,14 @@ func TestIssuedCertificateVerifies(t *testing.T) {
 	if _, err := mep.LoadIdentity(paths.Cert, paths.Key, paths.CA); err != nil {
 		t.Errorf("as a MEP identity: %v", err)
 	}
-	if got, want := cert.NotAfter, now.Add(DefaultSiteValidity); !got.Equal(want) {
+	if got, want := cert.NotAfter, now.AddDate(1, 0, 0); !got.Equal(want) {
 		t.Errorf("expires: got %v, want %v", got, want)
 	}
-	if got, want := ca.NotAfter, now.Add(DefaultAuthorityValidity); !got.Equal(want) || !ca.IsCA || cert.IsCA {
+	if got, want := ca.NotAfter, now.Add(3650*24*time.Hour); !got.Equal(want) || !ca.IsCA || cert.IsCA {
 		t.Errorf("authority expires: got %v, want %v; authority %v, site %v", got, want, ca.IsCA, cert.IsCA)
+	}
+	if got, want := ca.Subject.CommonName+", "+cert.Subject.CommonName, "Fairlead authority, ams-1.eu_west"; got != want {
+		t.Errorf("subjects: got %q, want %q", got, want)
 	}
 	for name, want := range map[string]os.FileMode{filepath.Join(dir, AuthorityKey): 0o600, paths.Key: 0o600, paths.CA: 0o644, paths.Cert: 0o644, dir: 0o700} {
 		if st, err := os.Stat(name); err != nil || st.Mode().Perm() != want {

@@ -196,6 +196,50 @@ func TestOldRevisionsArePruned(t *testing.T) {
 	}
 }
 
+// TestASharedTextLivesAsLongAsItsLastUser: the texts of a revision that is dropped are those of others too.
+func TestASharedTextLivesAsLongAsItsLastUser(t *testing.T) {
+	s := open(t, t.TempDir())
+	s.db.NoSync = true
+	with, without := map[string][]byte{"z": []byte("shared by three")}, map[string][]byte(nil)
+	for i := range KeptRevisions + 2 {
+		files := without
+		if i < 3 {
+			files = with
+		}
+		mustAppend(t, s, revision(fmt.Sprint(i), files))
+	}
+	if got, ok, err := s.Get(revision("2", with).ID); err != nil || !ok || string(got.Document.Files["z"]) != "shared by three" {
+		t.Errorf("the last user: %v, %v, %q", ok, err, got.Document.Files["z"])
+	}
+	mustAppend(t, s, revision("last", without))
+	err := s.db.View(func(tx *bolt.Tx) error {
+		if got := tx.Bucket(bucketTexts).Stats().KeyN; got != KeptRevisions {
+			t.Errorf("after the last user went: %d texts, want %d", got, KeptRevisions)
+		}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+// TestARevisionThatReturnedSurvives: when a document comes back, its older appearance may go and the newer one stays.
+func TestARevisionThatReturnedSurvives(t *testing.T) {
+	s := open(t, t.TempDir())
+	s.db.NoSync = true
+	back := revision("back", nil)
+	mustAppend(t, s, back)
+	for i := range KeptRevisions {
+		mustAppend(t, s, revision(fmt.Sprint(i), nil))
+		if i == 1 {
+			mustAppend(t, s, back)
+		}
+	}
+	if got, ok, err := s.Get(back.ID); err != nil || !ok || string(got.Document.Text) != "back" {
+		t.Errorf("got %v, %v, %q; want the newer appearance", ok, err, got.Document.Text)
+	}
+}
+
 func TestDamageIsReported(t *testing.T) {
 	s := open(t, t.TempDir())
 	rev := revision("precious", nil)

@@ -142,6 +142,36 @@ func TestFollowReloads(t *testing.T) {
 	if got := answer(t, n, "www.example.test"); got != "192.0.2.2" {
 		t.Errorf("after a refused file: %q, want the document before", got)
 	}
+	for _, address := range []string{"192.0.2.2", "192.0.2.4"} { // the same as before, and another one
+		stateSays(t, n, "round-robbin")
+		p.write(document(address))
+		if err := n.Reload(); err != nil {
+			t.Fatalf("Reload: %v", err)
+		}
+		stateSays(t, n, "")
+		eventually(t, n, "www.example.test", address)
+		p.write("round-robbin")
+		if n.Reload() == nil {
+			t.Error("Reload of nonsense: no error")
+		}
+	}
+}
+
+// stateSays waits until the last error in the node's status contains text; empty: until there is none.
+func stateSays(t *testing.T, n *node.Node, text string) {
+	t.Helper()
+	deadline := time.After(5 * time.Second)
+	for {
+		got := n.State().LastError
+		if got == text || text != "" && strings.Contains(got, text) {
+			return
+		}
+		select {
+		case <-deadline:
+			t.Fatalf("last error %q, want %q", got, text)
+		case <-time.After(10 * time.Millisecond):
+		}
+	}
 }
 
 func TestAWrongFileAtStart(t *testing.T) {
@@ -222,7 +252,6 @@ func TestPortInUse(t *testing.T) {
 	}
 }
 
-// TestMonitorsDecide lets a monitored port refuse and accept.
 // TestOtherPortsInUse takes the addresses of the exchange and the API before the node does.
 func TestOtherPortsInUse(t *testing.T) {
 	taken := newBackend(t)
@@ -249,6 +278,7 @@ func TestOtherPortsInUse(t *testing.T) {
 	}
 }
 
+// TestMonitorsDecide lets a monitored port accept, and then refuse.
 func TestMonitorsDecide(t *testing.T) {
 	p := newPlace(t, true)
 	backend := newBackend(t)

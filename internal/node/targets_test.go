@@ -21,3 +21,14 @@ func TestProbeTargets(t *testing.T) {
 		t.Errorf("got %+v, want both addresses of a, nothing of a disabled or unmonitored service", got)
 	}
 }
+
+func TestLoadTargets(t *testing.T) {
+	load := func(url string) *config.LoadSource { return &config.LoadSource{Source: config.LoadJSON, URL: url} }
+	doc := &config.Document{Services: []config.Service{
+		{Name: "a", Site: "here", Load: load("a")}, {Name: "silent", Site: "here"}, {Name: "theirs", Site: "there", Load: load("b")},
+	}}
+	got := loadTargets(doc, "here")
+	if len(got) != 1 || got[0].Service != "a" || got[0].Source.URL != "a" {
+		t.Errorf("got %+v, want the one load source of this site", got)
+	}
+}

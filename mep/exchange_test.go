@@ -499,6 +499,11 @@ func TestLargeSetTravelsInParts(t *testing.T) {
 			t.Errorf("report: got %d records up to %q, want %d without the bad name and without what is over the limit",
 				len(r.Records), r.Records[len(r.Records)-1].Name, MaxServices-1)
 		}
+		for _, e := range ams.events {
+			if part, ok := e.(*ServicesReport); ok && len(part.Records) != MaxServices-1 {
+				t.Errorf("a report of %d records: a part was taken for the whole set", len(part.Records))
+			}
+		}
 		if got := nyc.logs.FilterMessageSnippet("left_out").Len(); got != 2 {
 			t.Errorf("logged: got %d lines on what was left out, want 2", got)
 		}

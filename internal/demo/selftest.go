@@ -58,6 +58,7 @@ func SelfTest(ctx context.Context, o Options) (passed, failed int) {
 type selfTest struct {
 	*world
 	*checklist
+	hashBefore []string // the server of each client network while all was well
 }
 
 func (t *selfTest) play(ctx context.Context) {

@@ -71,7 +71,7 @@ func (t *selfTest) methods(ctx context.Context) {
 		}
 		t.equal("app takes turns by weight, at "+at.Name, counts(shares), "ams-1 3, ams-3 1, nyc-1 2, nyc-3 2")
 	})
-	t.sameHash(ctx, "")
+	t.hashBefore = t.sameHash(ctx, "")
 	t.everywhere(func(at *site) {
 		t.equal("dr is at ams, at "+at.Name, t.ask(ctx, at, question{Name: "dr"}).first(), failing)
 	})

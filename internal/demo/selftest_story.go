@@ -89,7 +89,22 @@ func (t *selfTest) serverFailed(ctx context.Context) {
 	t.never(ctx, question{Name: "all"}, failing)
 	t.never(ctx, question{Name: "www", Subnet: "192.0.2.0/24"}, failing)
 	t.proximity(ctx, " while "+failing+" is DOWN")
-	t.sameHash(ctx, " while "+failing+" is DOWN")
+	t.hashKeeps(t.sameHash(ctx, " while "+failing+" is DOWN"))
+}
+
+// hashKeeps checks that the clients of the server that failed moved to another one, and nobody else did.
+func (t *selfTest) hashKeeps(now []string) {
+	var moved, failed []string
+	for i, before := range t.hashBefore {
+		client := fmt.Sprintf("client %d", i)
+		if before == failing {
+			failed = append(failed, client)
+		}
+		if now[i] != before {
+			moved = append(moved, client)
+		}
+	}
+	t.equal("hash moves the clients of "+failing+" only", strings.Join(moved, ", "), strings.Join(failed, ", "))
 }
 
 // linkCut checks that both sites go on being right without each other.
@@ -145,6 +160,7 @@ func (t *selfTest) healed(ctx context.Context) {
 	})
 	t.onlyAnswer(ctx, "dr", failing)
 	t.idleIsChosen(ctx, failing, "now that loads are exchanged again")
+	t.equal("hash is as it was before", strings.Join(t.sameHash(ctx, " when all is well again"), " "), strings.Join(t.hashBefore, " "))
 }
 
 // siteLeaves checks that a planned stop is announced, and that the other site answers for both.

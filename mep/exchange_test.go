@@ -476,6 +476,21 @@ func TestDocumentIsToldAgain(t *testing.T) {
 	})
 }
 
+// TestAFailedDialIsOver: between two attempts the session is down, and the status says why.
+func TestAFailedDialIsOver(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		n := newMemNet()
+		ams, nyc := newTestSite(t, n, "ams", "10.0.0.1", nil), newTestSite(t, n, "nyc", "10.0.0.2", nil)
+		ams.run(nyc) // which does not run
+		defer ams.stop()
+		pass(time.Minute)
+		if p := ams.Peers()[0]; p.State != PeerDown || p.LastError == "" {
+			t.Errorf("got %v with error %q, want %v and an error", p.State, p.LastError, PeerDown)
+		}
+		ams.wantStory()
+	})
+}
+
 func TestLargeSetTravelsInParts(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		n := newMemNet()

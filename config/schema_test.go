@@ -71,6 +71,7 @@ func TestSchemasAcceptWhatDecodes(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	documents, nodes := 0, 0
 	for _, file := range append(files, examples...) {
 		text := read(t, file)
 		root := parseYAML(newPage(file, text, new(Report)))
@@ -80,10 +81,16 @@ func TestSchemasAcceptWhatDecodes(t *testing.T) {
 		s := document
 		if looksLikeNode(file, text) {
 			s = node
+			nodes++
+		} else {
+			documents++
 		}
 		if err := s.Validate(plainValue(root)); err != nil {
 			t.Errorf("%s: %v", file, err)
 		}
+	}
+	if len(examples) == 0 || documents == 0 || nodes == 0 {
+		t.Errorf("%d examples; %d documents and %d node files in all: some are not found", len(examples), documents, nodes)
 	}
 }
 

@@ -107,10 +107,12 @@ func TestYAMLBlocksCatches(t *testing.T) {
 // have: the sites' certificates and keys, which fairlead pki makes where they are used.
 func TestExamples(t *testing.T) {
 	const unusableFile, certificates = "FL2005", "/mep/tls/"
+	checked := 0
 	for _, file := range repository(t).paths(".yaml", ".yml") {
 		if !strings.HasPrefix(file, "examples/") {
 			continue
 		}
+		checked++
 		t.Run(file, func(t *testing.T) {
 			report, err := config.CheckFile(filepath.Join(root, filepath.FromSlash(file)))
 			if err != nil {
@@ -123,5 +125,8 @@ func TestExamples(t *testing.T) {
 				t.Errorf("%s does not pass fairlead check: %s %s", file, p, p.Hint)
 			}
 		})
+	}
+	if checked == 0 {
+		t.Error("there is no configuration in examples/")
 	}
 }

@@ -30,8 +30,8 @@ func TestTraceSaysWhyAMemberIsOut(t *testing.T) {
 	}
 }
 
-// TestTraceTellsDistances holds kilometres and matching qualifiers against figures that were not computed here: from
-// London to the two sites' cities, as distance calculators of the web give them.
+// TestTraceTellsDistances holds kilometres and matching qualifiers against figures made by another program and another
+// formula (the spherical law of cosines): from London to the two sites.
 func TestTraceTellsDistances(t *testing.T) {
 	got := entries(twoSites(config.VirtualServer{Method: config.StaticProximity}).location("198.51.100.0/24", "EU.GB", 51.5074, -0.1278), t, StepMethod)
 	if len(got) != 1 || len(got[0].Candidates) != 2 {

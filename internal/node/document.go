@@ -146,12 +146,14 @@ func (n *Node) Reload() error {
 		n.log.Info("config.unchanged", zap.String("why", "the node follows no file"))
 		return nil
 	}
+	n.reloading.Lock()
+	defer n.reloading.Unlock()
 	in, err := n.fromFile(path, "follow")
 	if err != nil {
 		n.refuse(path, err)
 		return err
 	}
-	if in.id == n.State().DocumentID {
+	if in.id == n.latest {
 		n.reloadErr.Store(nil)
 		n.log.Info("config.unchanged", zap.String("file", path), zap.String("revision", in.id))
 		n.publisher.refresh()
@@ -162,6 +164,7 @@ func (n *Node) Reload() error {
 		n.log.Warn("config.restart", zap.String("why", "settings.mep intervals take effect when the node is started again"))
 	}
 	n.reloadErr.Store(nil)
+	n.latest = in.id
 	n.publisher.adoptLater(in)
 	return nil
 }

@@ -8,6 +8,7 @@ import (
 	"net"
 	"net/http"
 	"net/netip"
+	"sync"
 	"sync/atomic"
 	"syscall"
 	"time"
@@ -63,6 +64,9 @@ type Node struct {
 	state     atomic.Pointer[api.State]
 	reloadErr atomic.Pointer[string] // why the last reload was refused; nil: it was not
 	leaving   atomic.Bool
+
+	reloading sync.Mutex // one Reload at a time
+	latest    string     // id of the document that is served, or handed to the publisher after it
 }
 
 // New reads the document, compiles it and builds the rooms. Nothing listens or runs yet. An error lists every problem of
@@ -104,6 +108,7 @@ func (n *Node) build(in *intent) error {
 		return err
 	}
 	n.publisher.adopt(in, time.Now())
+	n.latest = in.id
 	n.handler, err = api.New(api.Options{
 		Site: c.Site, Version: n.opts.Version, State: n.State, Peers: n.peers, MEPRejections: n.rejections,
 		DNSStats: n.dns.Stats, ProbeStats: n.probes.Stats, PushLoad: n.loads.Push, Ready: n.ready, Logger: n.log,

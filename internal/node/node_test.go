@@ -174,6 +174,43 @@ func stateSays(t *testing.T, n *node.Node, text string) {
 	}
 }
 
+// TestReloadsBeforeTheFirstIsServed: the last file counts, also when the publisher has not come to the one before.
+func TestReloadsBeforeTheFirstIsServed(t *testing.T) {
+	p := newPlace(t, true)
+	p.write(document("192.0.2.1"))
+	n, err := node.New(node.Options{Config: &p.config})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, address := range []string{"192.0.2.2", "192.0.2.1"} {
+		p.write(document(address))
+		if err := n.Reload(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	if err := n.Listen(ctx); err != nil {
+		t.Fatal(err)
+	}
+	done := make(chan error, 1)
+	go func() { done <- n.Run(ctx) }()
+	// The documents are served in turn; both have been once the second one counts as the third snapshot or later.
+	for deadline := time.After(5 * time.Second); n.State().Snapshot.Generation < 3; {
+		select {
+		case <-deadline:
+			t.Fatal("the reloaded documents were not served")
+		case <-time.After(time.Millisecond):
+		}
+	}
+	if got := answer(t, n, "www.example.test"); got != "192.0.2.1" {
+		t.Errorf("got %q, want the answer of the file as it is", got)
+	}
+	cancel()
+	if err := <-done; err != nil {
+		t.Error(err)
+	}
+}
+
 func TestAWrongFileAtStart(t *testing.T) {
 	p := newPlace(t, true)
 	p.write("sites: [{name: here, address: 127.0.0.1}]\nbad: 1\n")

@@ -19,18 +19,22 @@ func Decide(s *Snapshot, q Query, learned *Learned, now time.Time, trace *Trace)
 
 	vs := int(domain.virtualServer)
 	for depth := 0; vs != none && depth <= MaxBackupDepth; depth++ {
-		v, st := &s.Plan.virtualServers[vs], &s.standings[vs]
+		v, f := &s.Plan.virtualServers[vs], &s.standings[vs].fields[q.Family]
 		if trace != nil {
-			d.traceVirtualServer(v, st)
+			d.traceVirtualServer(v, f)
 		}
-		if st.usable {
+		if f.settled {
 			d.out.VirtualServer = VirtualServerIndex(vs)
-			d.answer(v, st)
+			d.answer(v, f)
 			return d.out
 		}
 		vs = v.backup
 	}
 	d.out.VirtualServer = domain.virtualServer
+	if s.standings[domain.virtualServer].usable {
+		d.nobody(own) // not down: members are picked for the other family
+		return d.out
+	}
 	d.lastResort(domain, own, &s.standings[domain.virtualServer])
 	return d.out
 }
@@ -75,13 +79,9 @@ func subnetReason(v *virtualServer, p netip.Prefix) Reason {
 }
 
 // answer picks among the usable members of v.
-func (d *decider) answer(v *virtualServer, st *standing) {
-	f := &st.fields[d.q.Family]
+func (d *decider) answer(v *virtualServer, f *field) {
 	if len(f.contenders) == 0 {
-		d.out.Outcome, d.out.Reason = OutcomeEmpty, ReasonNobody
-		if d.trace != nil {
-			d.trace.Add(Entry{Step: StepAnswer, VirtualServer: v.name, Reason: ReasonNobody})
-		}
+		d.nobody(v)
 		return
 	}
 	first := d.pick(v, f)
@@ -89,6 +89,14 @@ func (d *decider) answer(v *virtualServer, st *standing) {
 	d.fill(v, f, first)
 	if d.trace != nil {
 		d.traceAnswer(v, f)
+	}
+}
+
+// nobody answers that there is no address of the family.
+func (d *decider) nobody(v *virtualServer) {
+	d.out.Outcome, d.out.Reason = OutcomeEmpty, ReasonNobody
+	if d.trace != nil {
+		d.trace.Add(Entry{Step: StepAnswer, VirtualServer: v.name, Reason: ReasonNobody})
 	}
 }
 

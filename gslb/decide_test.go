@@ -100,6 +100,46 @@ func TestDecideFamilyFailsAlone(t *testing.T) {
 	}
 }
 
+// TestDecideFamilyFailsInOrder: an order whose members' addresses of a family fail leaves the family to the next order and
+// to the backup; one that never had such an address keeps it.
+func TestDecideFamilyFailsInOrder(t *testing.T) {
+	ordered := []config.Member{{Service: "a", Weight: 1, Order: 1}, {Service: "b", Weight: 1, Order: 2}}
+	build := func(change func(*world)) (*Snapshot, *Learned) {
+		w := twoSites(config.VirtualServer{Method: config.RoundRobin, Members: ordered, Backup: "dr"}).backup(config.VirtualServer{})
+		change(w)
+		return w.snapshot(t)
+	}
+	without4 := func(w *world, names ...string) {
+		for _, n := range names {
+			st := w.status[n]
+			st.Without4 = true
+			w.status[n] = st
+		}
+	}
+	tests := []struct {
+		name   string
+		change func(*world)
+		v4, v6 string
+	}{
+		{"both families work", func(*world) {}, "a", "a"},
+		{"IPv4 of order 1 fails", func(w *world) { without4(w, "a") }, "b", "a"},
+		{"IPv4 of both orders fails", func(w *world) { without4(w, "a", "b") }, "c", "a"},
+		{"and of the backup: up by IPv6, so no last resort", func(w *world) { without4(w, "a", "b", "c") }, "empty", "a"},
+		{"order 1 never had IPv4", func(w *world) { w.doc.Services[0].Addresses = w.doc.Services[0].Addresses[1:] }, "empty", "a"},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			s, l := build(tt.change)
+			if got, d := ask(s, l, IPv4, client, ""); got != tt.v4 {
+				t.Errorf("A: got %q (%s), want %q", got, d.Reason, tt.v4)
+			}
+			if got, d := ask(s, l, IPv6, client, ""); got != tt.v6 {
+				t.Errorf("AAAA: got %q (%s), want %q", got, d.Reason, tt.v6)
+			}
+		})
+	}
+}
+
 func TestDecideMaxConnections(t *testing.T) {
 	w := twoSites(config.VirtualServer{Method: config.RoundRobin}).load("a", 10, time.Second)
 	w.doc.Services[0].MaxConnections = 10

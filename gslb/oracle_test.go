@@ -30,8 +30,19 @@ func (o *oracle) decide(q Query) string {
 		client = q.Subnet.Addr()
 	}
 	for at, depth := v, 0; at != nil && depth <= 10; at, depth = o.find(at.Backup), depth+1 {
-		if usable := o.usable(at); len(usable) > 0 {
-			return o.answer(at, usable, q.Family, client)
+		for order := 1; order <= 2; order++ {
+			usable := o.usable(at, order)
+			of, failing := o.family(usable, q.Family)
+			if len(of) > 0 || len(usable) > 0 && !failing {
+				return o.answer(at, of, q.Family, client)
+			}
+		}
+	}
+	for f := range Family(families) {
+		for order := 1; order <= 2; order++ {
+			if of, _ := o.family(o.usable(v, order), f); len(of) > 0 {
+				return "empty" // it is up for the other family
+			}
 		}
 	}
 	if v.WhenAllDown != config.AnswerAll {
@@ -89,13 +100,13 @@ func (o *oracle) turn(name string, f Family) int {
 	return o.turns[key] - 1
 }
 
-// usable lists the members of the lowest order that has any.
-func (o *oracle) usable(v *config.VirtualServer) []config.Member {
+// usable lists the members of an order that are up and not full.
+func (o *oracle) usable(v *config.VirtualServer, order int) []config.Member {
 	var out []config.Member
-	for _, m := range byOrder(v.Members) {
+	for _, m := range v.Members {
 		st, limit := o.w.status[m.Service], o.service(m.Service).MaxConnections
 		full := limit > 0 && st.Load.Active >= limit && !st.Load.At.IsZero() && epoch.Sub(st.Load.At) <= 6*time.Second
-		if st.State != Up || full || len(out) > 0 && out[0].Order != m.Order {
+		if st.State != Up || full || m.Order != order {
 			continue
 		}
 		out = append(out, m)
@@ -103,14 +114,22 @@ func (o *oracle) usable(v *config.VirtualServer) []config.Member {
 	return out
 }
 
-func (o *oracle) answer(v *config.VirtualServer, usable []config.Member, f Family, client netip.Addr) string {
-	var of []config.Member
+// family lists the members that can answer a family, and says whether some cannot because their address fails.
+func (o *oracle) family(usable []config.Member, f Family) (of []config.Member, failing bool) {
 	for _, m := range usable {
 		st := o.w.status[m.Service]
-		if o.has(m.Service, f) && !(f == IPv4 && st.Without4) && !(f == IPv6 && st.Without6) {
+		switch down := f == IPv4 && st.Without4 || f == IPv6 && st.Without6; {
+		case !o.has(m.Service, f):
+		case down:
+			failing = true
+		default:
 			of = append(of, m)
 		}
 	}
+	return of, failing
+}
+
+func (o *oracle) answer(v *config.VirtualServer, of []config.Member, f Family, client netip.Addr) string {
 	if len(of) == 0 {
 		return "empty"
 	}

@@ -5,14 +5,17 @@ import "slices"
 // standing is what belief makes of one virtual server: who may be picked now. It is computed when a snapshot is made, so
 // that a query does the same little work however many members are down.
 type standing struct {
-	order  int // the order in use; meaningful when usable
-	usable bool
+	usable bool                     // somebody may be picked, for some family
 	fields [families]field          // who may be picked, by the family asked for
 	resort [families][]ServiceIndex // who is named when nobody may be picked
 }
 
 // field is the contenders of one virtual server for one family.
 type field struct {
+	// settled says that the virtual server has an answer for the family, if only that it has no address of it. Not
+	// settled, its backup is asked.
+	settled    bool
+	order      int // the order in use; meaningful when settled
 	contenders []contender
 	rotation   []uint16 // turns of round-robin, by index into contenders
 	loaded     bool     // at least one contender's load was reported
@@ -74,27 +77,45 @@ func (s *Snapshot) Usable(v VirtualServerIndex) bool { return s.standings[v].usa
 
 func (s *Snapshot) stand(v *virtualServer) standing {
 	var st standing
-	for i := range v.members {
-		m := &v.members[i]
-		if s.memberReason(m) != ReasonUp {
-			continue
-		}
-		if !st.usable {
-			st.usable, st.order = true, m.order
-		}
-		if m.order != st.order {
-			break // members are sorted by order
-		}
-		for f := range Family(families) {
-			if s.familyReason(m, f) == ReasonUp {
-				st.fields[f].contenders = append(st.fields[f].contenders, s.contender(m))
-			}
-		}
-	}
 	for f := range Family(families) {
+		st.fields[f] = s.field(v, f)
+		st.usable = st.usable || len(st.fields[f].contenders) > 0
 		st.resort[f] = s.lastResort(v, f)
 	}
 	return st
+}
+
+// field finds who may be picked for a family: the members of the lowest order that has some. An order whose usable
+// members have no address of the family is in use all the same, and the answer is that there is none: a passive site must
+// not get an active one's clients for want of an address. One whose address fails its monitors is passed over.
+func (s *Snapshot) field(v *virtualServer, f Family) field {
+	for rest := v.members; len(rest) > 0; {
+		n := 1
+		for n < len(rest) && rest[n].order == rest[0].order {
+			n++
+		}
+		out := field{order: rest[0].order}
+		without, failing := false, false
+		for i := range rest[:n] {
+			m := &rest[i]
+			if s.memberReason(m) != ReasonUp {
+				continue
+			}
+			switch s.familyReason(m, f) {
+			case ReasonUp:
+				out.contenders = append(out.contenders, s.contender(m))
+			case ReasonAddressDown:
+				failing = true
+			default:
+				without = true
+			}
+		}
+		if out.settled = len(out.contenders) > 0 || without && !failing; out.settled {
+			return out
+		}
+		rest = rest[n:]
+	}
+	return field{}
 }
 
 // memberReason says whether a member may be picked, or why not.

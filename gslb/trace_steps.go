@@ -16,11 +16,11 @@ func (d *decider) clientText() string {
 }
 
 // traceVirtualServer records the state of one virtual server and what became of each member.
-func (d *decider) traceVirtualServer(v *virtualServer, st *standing) {
+func (d *decider) traceVirtualServer(v *virtualServer, f *field) {
 	e := Entry{Step: StepVirtualServer, VirtualServer: v.name, Reason: ReasonUsable}
 	switch {
-	case st.usable:
-		e.Detail = fmt.Sprintf("order %d is in use", st.order)
+	case f.settled:
+		e.Detail = fmt.Sprintf("order %d is in use", f.order)
 	case v.backup != none:
 		e.Reason, e.Detail = ReasonToBackup, fmt.Sprintf("no usable member; backup is %q", d.s.Plan.virtualServers[v.backup].name)
 	default:
@@ -29,7 +29,7 @@ func (d *decider) traceVirtualServer(v *virtualServer, st *standing) {
 	d.trace.Add(e)
 
 	c := Entry{Step: StepCandidates, VirtualServer: v.name, Reason: e.Reason, Before: len(v.members)}
-	if st.usable && len(st.fields[d.q.Family].contenders) == 0 {
+	if f.settled && len(f.contenders) == 0 {
 		c.Reason = ReasonNobody
 	}
 	for i := range v.members {
@@ -37,7 +37,7 @@ func (d *decider) traceVirtualServer(v *virtualServer, st *standing) {
 		candidate := d.stateCandidate(m)
 		switch {
 		case candidate.Reason != ReasonUp:
-		case m.order != st.order:
+		case f.settled && m.order > f.order:
 			candidate.Reason, candidate.Detail = ReasonOrder, fmt.Sprintf("order %d", m.order)
 		default:
 			candidate.Reason = d.s.familyReason(m, d.q.Family)

@@ -21,7 +21,7 @@ func TestNegLog2(t *testing.T) {
 }
 
 // goldenRendezvous holds clients and what they get of svc-0…3 with weights 1, 1, 2, 5, masked to /24 and /56. The vectors
-// were made by another program, from the text of docs/decision.md, with floating-point logarithms.
+// were made by another program that follows the steps in docs/decision.md with floating-point logarithms.
 var goldenRendezvous = []struct{ client, want string }{
 	{"192.0.2.1", "svc-1"},
 	{"192.0.2.254", "svc-1"},

@@ -70,7 +70,7 @@ func TestClientSubnet(t *testing.T) {
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			ask := func(name string, qtype uint16) ([]byte, *dns.Msg) {
-				wire := s.Handle(plainQuery(question(name, qtype, dns.ClassINET), optRecord(1232, 0, option(dns.EDNS0SUBNET, tt.data...))), client, UDP, nil)
+				wire := s.Handle(plainQuery(question(name, qtype, dns.ClassINET), optRecord(1232, 0, option(dns.EDNS0SUBNET, tt.data...))), asker, UDP, nil)
 				return wire, unpack(t, wire)
 			}
 			wire, m := ask("hash.example.com.", dns.TypeA)
@@ -86,7 +86,7 @@ func TestClientSubnet(t *testing.T) {
 				t.Errorf("%s: got %x, want %x", rcodeName(m.Rcode), got, want)
 			}
 			want[3] = 0
-			// b, g: what does not depend on the client, negative answers, referrals and refusals.
+			// b, g: what does not depend on the asker, negative answers, referrals and refusals.
 			for _, name := range []string{"mail.example.com.", "nope.example.com.", "x.sub.example.com.", "www.other.test."} {
 				if wire, _ = ask(name, dns.TypeA); !bytes.Equal(rawSubnet(t, wire, len(tt.data)), want) {
 					t.Errorf("%s: got %x, want %x", name, rawSubnet(t, wire, len(tt.data)), want)
@@ -95,14 +95,14 @@ func TestClientSubnet(t *testing.T) {
 		})
 	}
 	t.Run("a none asked, none told", func(t *testing.T) {
-		m := unpack(t, s.Handle(plainQuery(question("hash.example.com.", dns.TypeA, dns.ClassINET), optRecord(1232, 0)), client, UDP, nil))
+		m := unpack(t, s.Handle(plainQuery(question("hash.example.com.", dns.TypeA, dns.ClassINET), optRecord(1232, 0)), asker, UDP, nil))
 		if got := options(t, m); len(got) != 0 {
 			t.Errorf("options: got %v", got)
 		}
 	})
 	t.Run("two subnets", func(t *testing.T) {
 		o := option(dns.EDNS0SUBNET, 0, 1, 8, 0, 10)
-		m := unpack(t, s.Handle(plainQuery(www(), optRecord(1232, 0, o, o)), client, UDP, nil))
+		m := unpack(t, s.Handle(plainQuery(www(), optRecord(1232, 0, o, o)), asker, UDP, nil))
 		if m.Rcode != dns.RcodeFormatError {
 			t.Errorf("got %s", rcodeName(m.Rcode))
 		}
@@ -114,7 +114,7 @@ func TestClientSubnetScopeIsTruthful(t *testing.T) {
 	s := newServer(t)
 	answer := func(third, fourth byte) string {
 		o := option(dns.EDNS0SUBNET, 0, 1, 32, 0, 203, 0, third, fourth)
-		m := unpack(t, s.Handle(plainQuery(question("hash.example.com.", dns.TypeA, dns.ClassINET), optRecord(1232, 0, o)), client, UDP, nil))
+		m := unpack(t, s.Handle(plainQuery(question("hash.example.com.", dns.TypeA, dns.ClassINET), optRecord(1232, 0, o)), asker, UDP, nil))
 		return m.Answer[0].String()
 	}
 	seen := map[string]bool{}
@@ -140,7 +140,7 @@ func TestEDNSFlagsAndSize(t *testing.T) {
 		do   bool
 	}{{"no flags", 0, false}, {"DO", 0x8000, true}, {"all flags", 0xFFFF, true}, {"CO alone", 0x4000, false}} {
 		t.Run(tt.name, func(t *testing.T) {
-			o := unpack(t, s.Handle(plainQuery(www(), optRecord(4096, tt.ttl)), client, UDP, nil)).IsEdns0()
+			o := unpack(t, s.Handle(plainQuery(www(), optRecord(4096, tt.ttl)), asker, UDP, nil)).IsEdns0()
 			want := uint32(0)
 			if tt.do {
 				want = 0x8000
@@ -169,7 +169,7 @@ func TestNSID(t *testing.T) {
 			if tt.asked {
 				opts = append(opts, option(dns.EDNS0NSID, 'x'))
 			}
-			m := unpack(t, s.Handle(plainQuery(www(), optRecord(1232, 0, opts...)), client, UDP, nil))
+			m := unpack(t, s.Handle(plainQuery(www(), optRecord(1232, 0, opts...)), asker, UDP, nil))
 			if got := string(options(t, m)[dns.EDNS0NSID]); got != tt.want {
 				t.Errorf("got %q, want %q", got, tt.want)
 			}
@@ -189,7 +189,7 @@ func TestExtendedErrors(t *testing.T) {
 		{"www.example.com.", dns.TypeAXFR, "21 "},
 		{"www.example.com.", dns.TypeA, ""},
 	} {
-		m := unpack(t, s.Handle(plainQuery(question(tt.name, tt.qtype, dns.ClassINET), optRecord(1232, 0)), client, UDP, nil))
+		m := unpack(t, s.Handle(plainQuery(question(tt.name, tt.qtype, dns.ClassINET), optRecord(1232, 0)), asker, UDP, nil))
 		if got := string(options(t, m)[dns.EDNS0EDE]); got != tt.want {
 			t.Errorf("%s %s: got %q, want %q", tt.name, dns.Type(tt.qtype), got, tt.want)
 		}
@@ -244,7 +244,7 @@ func TestTruncation(t *testing.T) {
 				limit = max(minUDPPayload, min(tt.size, maxUDPPayload))
 			}
 			q := plainQuery(question(fmt.Sprintf("t%d.big.test.", tt.records), dns.TypeTXT, dns.ClassINET), extra...)
-			wire := s.Handle(q, client, tt.transport, nil)
+			wire := s.Handle(q, asker, tt.transport, nil)
 			m := unpack(t, wire)
 			if m.Truncated != tt.truncated {
 				t.Errorf("TC: got %v, want %v", m.Truncated, tt.truncated)
@@ -271,7 +271,7 @@ func TestTruncatedResponseAlwaysFits(t *testing.T) {
 	s := newServer(t, func(o *Options) { o.NSID = strings.Repeat("n", maxNSID) })
 	q := plainQuery(question(name255(), dns.TypeAXFR, dns.ClassINET), optRecord(0, 0, option(dns.EDNS0NSID),
 		option(dns.EDNS0SUBNET, append([]byte{0, 2, 128, 0}, make([]byte, 16)...)...)))
-	if wire := s.Handle(q, client, UDP, nil); len(wire)+maxErrorText > minUDPPayload {
+	if wire := s.Handle(q, asker, UDP, nil); len(wire)+maxErrorText > minUDPPayload {
 		t.Errorf("%d octets", len(wire))
 	}
 }
@@ -292,10 +292,10 @@ func TestUnencodable(t *testing.T) {
 	}
 	s := newServer(t, func(o *Options) { o.Snapshot = func() *Snapshot { return &Snapshot{Zones: zones} } })
 	q := plainQuery(question("x.sub.big.test.", dns.TypeA, dns.ClassINET), optRecord(1232, 0))
-	if m := unpack(t, s.Handle(q, client, UDP, nil)); !m.Truncated || len(m.Ns)+len(m.Answer) != 0 || len(m.Extra) != 1 {
+	if m := unpack(t, s.Handle(q, asker, UDP, nil)); !m.Truncated || len(m.Ns)+len(m.Answer) != 0 || len(m.Extra) != 1 {
 		t.Errorf("UDP: got %v, want TC alone", m)
 	}
-	m := unpack(t, s.Handle(q, client, TCP, nil))
+	m := unpack(t, s.Handle(q, asker, TCP, nil))
 	if m.Rcode != dns.RcodeServerFailure || m.Truncated || len(m.Ns)+len(m.Answer) != 0 || m.IsEdns0() == nil {
 		t.Errorf("TCP: got %v, want SERVFAIL with OPT", m)
 	}

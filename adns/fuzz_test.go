@@ -35,8 +35,8 @@ func FuzzHandle(f *testing.F) {
 			return
 		}
 		sent := append([]byte(nil), in...)
-		udp := append([]byte(nil), s.Handle(in, client, UDP, make([]byte, udpOutOctets))...)
-		tcp := s.Handle(in, client, TCP, nil)
+		udp := append([]byte(nil), s.Handle(in, asker, UDP, make([]byte, udpOutOctets))...)
+		tcp := s.Handle(in, asker, TCP, nil)
 		if !bytes.Equal(in, sent) {
 			t.Fatal("the request was written to")
 		}
@@ -150,7 +150,7 @@ func BenchmarkHandle(b *testing.B) {
 			out := make([]byte, udpOutOctets)
 			b.ReportAllocs()
 			for b.Loop() {
-				s.Handle(bb.request, client, UDP, out)
+				s.Handle(bb.request, asker, UDP, out)
 			}
 		})
 	}

@@ -14,18 +14,28 @@ type Transport uint8
 
 // Transports.
 const (
-	UDP Transport = iota
-	TCP
+	UDP   Transport = iota
+	TCP             // RFC 7766
+	TLS             // RFC 7858
+	HTTPS           // RFC 8484
 	numTransports
 )
 
 // String returns the transport's name in lower case.
 func (t Transport) String() string {
-	if t == TCP {
+	switch t {
+	case TCP:
 		return "tcp"
+	case TLS:
+		return "tls"
+	case HTTPS:
+		return "https"
 	}
 	return "udp"
 }
+
+// encrypted reports whether nobody on the path can read the messages.
+func (t Transport) encrypted() bool { return t == TLS || t == HTTPS }
 
 // response is what is sent back, before it is bytes.
 type response struct {
@@ -37,36 +47,19 @@ type response struct {
 // Handle answers one request: the bytes of one message, without TCP's length. A nil result means silence. The result
 // lies in out if out's capacity is large enough, else it is allocated; request and out must not overlap, and request is
 // not kept. A panic becomes SERVFAIL. Safe for concurrent use, also before Run and after it.
-func (s *Server) Handle(request []byte, from netip.AddrPort, transport Transport, out []byte) (wire []byte) {
-	s.counters.queries[transport].Add(1)
-	defer func() {
-		if p := recover(); p != nil {
-			wire = s.panicked(request, p)
-		}
-	}()
-	verdict := judgeHeader(request)
-	if verdict.silent {
-		s.counters.dropped.Add(1)
-		return nil
+func (s *Server) Handle(request []byte, from netip.AddrPort, transport Transport, out []byte) []byte {
+	r := s.responder()
+	defer s.release(r)
+	c := client{addr: from.Addr().Unmap().WithZone(""), port: from.Port(), transport: transport}
+	out = out[:cap(out)]
+	if len(out) < len(request) {
+		out = make([]byte, max(len(request), minUDPPayload))
 	}
-	var q query
-	q.parse(request)
-	if verdict.accepted() {
-		verdict = judgeMessage(&q)
-	}
-	var r response
-	if verdict.accepted() {
-		r = s.respond(&q, from.Addr())
-	} else {
-		r = response{rcode: verdict.rcode, opt: optReply{bare: true}}
-	}
-	wire, rcode := s.encode(request, &q, &r, transport, out)
-	s.counters.countRcode(rcode)
-	return wire
+	return r.answer(out, copy(out, request), &c)
 }
 
 // respond asks the snapshot.
-func (s *Server) respond(q *query, from netip.Addr) response {
+func (s *Server) respond(q *query, c *client) response {
 	snapshot := s.snapshot()
 	if snapshot == nil {
 		return response{rcode: dns.RcodeServerFailure, opt: optReply{nsid: s.nsid,
@@ -76,7 +69,7 @@ func (s *Server) respond(q *query, from netip.Addr) response {
 		Name:   q.name(),
 		Type:   q.qtype,
 		Class:  q.qclass,
-		LDNS:   from.Unmap().WithZone(""),
+		LDNS:   c.addr,
 		Subnet: q.opt.subnet.prefix,
 	}, s.now(), nil)
 	return response{rcode: answer.Rcode, answer: answer,

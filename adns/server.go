@@ -64,6 +64,7 @@ type Server struct {
 	panicLogged every
 	admitted    admission
 	buffers     sync.Pool // *[]byte of tcpOutOctets
+	responders  sync.Pool // *responder
 
 	mu        sync.Mutex
 	endpoints []endpoint
@@ -110,6 +111,7 @@ func New(o Options) (*Server, error) {
 	if s.listenStream == nil {
 		s.listenStream = systemListenStream
 	}
+	s.responders.New = func() any { return s.newResponder() }
 	s.buffers.New = func() any {
 		b := make([]byte, tcpOutOctets)
 		return &b

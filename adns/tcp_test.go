@@ -27,7 +27,7 @@ func serve(t *testing.T, ctx context.Context, s *Server) (near net.Conn, done ch
 	done = make(chan struct{})
 	go func() {
 		defer close(done)
-		s.serveConn(ctx, fromConn{far, client})
+		s.serveConn(ctx, fromConn{far, asker})
 	}()
 	t.Cleanup(func() { near.Close() })
 	return near, done

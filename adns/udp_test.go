@@ -61,12 +61,12 @@ func TestUDPWithoutNetwork(t *testing.T) {
 		done := make(chan error, 1)
 		go func() { done <- s.serveUDP(ctx, conn) }()
 
-		conn.in <- datagram{bytes: []byte("short"), addr: net.UDPAddrFromAddrPort(client)} // no answer
-		conn.in <- datagram{bytes: plainQuery(www()), addr: net.UDPAddrFromAddrPort(client)}
+		conn.in <- datagram{bytes: []byte("short"), addr: net.UDPAddrFromAddrPort(asker)} // no answer
+		conn.in <- datagram{bytes: plainQuery(www()), addr: net.UDPAddrFromAddrPort(asker)}
 		synctest.Wait() // a worker holds an answer
 		cancel()
 		got := <-conn.out
-		if m := unpack(t, got.bytes); len(m.Answer) != 1 || got.addr.String() != client.String() {
+		if m := unpack(t, got.bytes); len(m.Answer) != 1 || got.addr.String() != asker.String() {
 			t.Errorf("got %v to %v", m, got.addr)
 		}
 		if err := <-done; err != nil {

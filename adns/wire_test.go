@@ -9,8 +9,8 @@ import (
 	"github.com/miekg/dns"
 )
 
-// client is who asks in tests without a socket.
-var client = netip.MustParseAddrPort("203.0.113.5:4242")
+// asker is who asks in tests without a socket.
+var asker = netip.MustParseAddrPort("203.0.113.5:4242")
 
 // request builds a message bit by bit. The zero request but for flags and counts is a header.
 type request struct {
@@ -145,7 +145,7 @@ func TestConformance(t *testing.T) {
 		for _, tt := range tests {
 			t.Run(transport.String()+" "+tt.name, func(t *testing.T) {
 				sent := append([]byte(nil), tt.request...)
-				wire := s.Handle(tt.request, client, transport, nil)
+				wire := s.Handle(tt.request, asker, transport, nil)
 				if !bytes.Equal(sent, tt.request) {
 					t.Error("the request was written to")
 				}
@@ -236,7 +236,7 @@ func checkEcho(t testing.TB, request, wire []byte, want bool) {
 func TestHandleFlagsAndCompression(t *testing.T) {
 	s := newServer(t)
 	q := request{flags: 0x07F0, counts: [4]uint16{1}, body: question("wWw.eXample.com.", dns.TypeA, dns.ClassINET)}.bytes()
-	wire := s.Handle(q, client, UDP, nil)
+	wire := s.Handle(q, asker, UDP, nil)
 	if got := binary.BigEndian.Uint16(wire[2:]); got != 0x8500 {
 		t.Errorf("flags: got %04x, want 8500", got)
 	}
@@ -251,18 +251,18 @@ func TestHandleFlagsAndCompression(t *testing.T) {
 func TestHandleUsesTheBufferGiven(t *testing.T) {
 	s := newServer(t)
 	out := make([]byte, 4096)
-	wire := s.Handle(plainQuery(www()), client, UDP, out)
+	wire := s.Handle(plainQuery(www()), asker, UDP, out)
 	if &wire[0] != &out[0] {
 		t.Error("the response was allocated although there was room")
 	}
-	if got := unpack(t, s.Handle(plainQuery(www()), client, UDP, make([]byte, 0, 5))); len(got.Answer) != 1 {
+	if got := unpack(t, s.Handle(plainQuery(www()), asker, UDP, make([]byte, 0, 5))); len(got.Answer) != 1 {
 		t.Errorf("a small buffer: got %v", got)
 	}
 }
 
 func TestHandleWithoutSnapshot(t *testing.T) {
 	s := newServer(t, func(o *Options) { o.Snapshot = func() *Snapshot { return nil } })
-	m := unpack(t, s.Handle(plainQuery(www(), optRecord(1232, 0)), client, UDP, nil))
+	m := unpack(t, s.Handle(plainQuery(www(), optRecord(1232, 0)), asker, UDP, nil))
 	if m.Rcode != dns.RcodeServerFailure || m.Authoritative {
 		t.Errorf("got %v", m)
 	}
@@ -276,7 +276,7 @@ func TestHandleSurvivesPanic(t *testing.T) {
 	s := newServer(t, func(o *Options) { o.Snapshot = func() *Snapshot { panic("boom") } })
 	request := plainQuery(www(), optRecord(1232, 0))
 	for range 3 {
-		wire := s.Handle(request, client, UDP, nil)
+		wire := s.Handle(request, asker, UDP, nil)
 		checkHeader(t, request, wire)
 		if m := unpack(t, wire); m.Rcode != dns.RcodeServerFailure {
 			t.Errorf("got %v", m)
@@ -289,11 +289,11 @@ func TestHandleSurvivesPanic(t *testing.T) {
 
 func TestHandleCounts(t *testing.T) {
 	s := newServer(t)
-	s.Handle(plainQuery(www()), client, UDP, nil)
-	s.Handle(plainQuery(www()), client, TCP, nil)
-	s.Handle(plainQuery(question("nope.example.com.", dns.TypeA, dns.ClassINET)), client, TCP, nil)
-	s.Handle([]byte{1, 2, 3}, client, UDP, nil)
-	s.Handle(plainQuery(www(), optRecord(512, 1<<16)), client, UDP, nil)
+	s.Handle(plainQuery(www()), asker, UDP, nil)
+	s.Handle(plainQuery(www()), asker, TCP, nil)
+	s.Handle(plainQuery(question("nope.example.com.", dns.TypeA, dns.ClassINET)), asker, TCP, nil)
+	s.Handle([]byte{1, 2, 3}, asker, UDP, nil)
+	s.Handle(plainQuery(www(), optRecord(512, 1<<16)), asker, UDP, nil)
 	got := s.Stats()
 	if got.Queries != [numTransports]uint64{UDP: 3, TCP: 2} || got.Dropped != 1 || got.Rcodes[dns.RcodeSuccess] != 2 ||
 		got.Rcodes[dns.RcodeNameError] != 1 || got.Rcodes[dns.RcodeBadVers] != 1 {

@@ -1,0 +1,86 @@
+package adns
+
+import (
+	"net/netip"
+)
+
+// scratchOctets is what a responder packs a response into before it goes where the request was. A larger one is
+// allocated.
+const scratchOctets = 4096
+
+// client is who asks, and how.
+type client struct {
+	addr      netip.Addr // unmapped, without a zone
+	port      uint16
+	local     netip.AddrPort // the address that was asked; the zero value when it is not known
+	transport Transport
+}
+
+// responder is one goroutine's state for answering: buffers and counters that nobody else touches.
+type responder struct {
+	server  *Server
+	q       query
+	scratch []byte
+}
+
+// responder lends a responder to the calling goroutine, until it is released.
+func (s *Server) responder() *responder { return s.responders.Get().(*responder) }
+
+// release publishes a responder's counters and takes it back.
+func (s *Server) release(r *responder) {
+	r.flush()
+	s.responders.Put(r)
+}
+
+// newResponder returns a responder for a goroutine that keeps it.
+func (s *Server) newResponder() *responder {
+	return &responder{server: s, scratch: make([]byte, scratchOctets)}
+}
+
+// flush publishes what was counted. Call it once per batch of messages.
+func (r *responder) flush() {}
+
+// answer answers the request buf[:n]: one message, without TCP's length. A nil result means silence. The response starts
+// where buf does if it fits there, else it is in memory of its own; buf is no request any more either way. A panic becomes
+// SERVFAIL.
+func (r *responder) answer(buf []byte, n int, c *client) (wire []byte) {
+	s := r.server
+	request := buf[:n]
+	s.counters.queries[c.transport].Add(1)
+	defer func() {
+		if p := recover(); p != nil {
+			wire = s.panicked(request, p)
+		}
+	}()
+	verdict := judgeHeader(request)
+	if verdict.silent {
+		s.counters.dropped.Add(1)
+		return nil
+	}
+	return r.answerSlow(buf, request, verdict, c)
+}
+
+// answerSlow answers by way of miekg/dns: everything that is rare.
+func (r *responder) answerSlow(buf, request []byte, verdict verdict, c *client) []byte {
+	s, q := r.server, &r.q
+	*q = query{}
+	q.parse(request)
+	if verdict.accepted() {
+		verdict = judgeMessage(q)
+	}
+	var out response
+	if verdict.accepted() {
+		out = s.respond(q, c)
+	} else {
+		out = response{rcode: verdict.rcode, opt: optReply{bare: true}}
+	}
+	wire, rcode := s.encode(request, q, &out, c.transport, r.scratch)
+	s.counters.countRcode(rcode)
+	if len(wire) <= cap(buf) {
+		return buf[:copy(buf[:cap(buf)], wire)]
+	}
+	if len(wire) <= len(r.scratch) { // the scratch is used again
+		return append([]byte(nil), wire...)
+	}
+	return wire
+}

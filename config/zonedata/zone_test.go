@@ -1,0 +1,194 @@
+package zonedata
+
+import (
+	"bytes"
+	"encoding/binary"
+	"fmt"
+	"strings"
+	"testing"
+)
+
+// wire returns a name in wire form.
+func wire(name string) []byte {
+	var b []byte
+	for _, label := range strings.FieldsFunc(name, func(r rune) bool { return r == '.' }) {
+		b = append(append(b, byte(len(label))), label...)
+	}
+	return append(b, 0)
+}
+
+// soa is SOA data whose names are in example.com.
+func soa(serial, minimum uint32) []byte {
+	b := append(wire("ns1.example.com"), wire("hostmaster.example.com")...)
+	for _, n := range []uint32{serial, 3600, 600, 86400, minimum} {
+		b = binary.BigEndian.AppendUint32(b, n)
+	}
+	return b
+}
+
+func builder(t *testing.T, records ...Record) *Builder {
+	t.Helper()
+	b, err := NewBuilder(wire("Example.com"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, r := range append([]Record{
+		{Owner: wire("example.com"), Type: typeSOA, TTL: 300, Data: soa(7, 60)},
+		{Owner: wire("example.com"), Type: typeNS, TTL: 3600, Data: wire("ns1.example.com")},
+	}, records...) {
+		b.Add(&r)
+	}
+	return b
+}
+
+func build(t *testing.T, records ...Record) *Zone {
+	t.Helper()
+	z, problems, err := builder(t, records...).Build()
+	if err != nil || len(problems) > 0 {
+		t.Fatal(problems, err)
+	}
+	return z
+}
+
+func find(z *Zone, name string) Ref {
+	w := wire(name)
+	return z.Find(HashName(w), w[:len(w)-len(z.Origin())])
+}
+
+func a(name string, last byte) Record {
+	return Record{Owner: wire(name), Type: 1, TTL: 60, Data: []byte{192, 0, 2, last}}
+}
+
+func TestZone(t *testing.T) {
+	z := build(t, a("www.example.com", 1), Record{Owner: wire("www.example.com"), Type: 1, TTL: 30, Data: []byte{192, 0, 2, 2}},
+		a("www.example.com", 1), a("a.b.c.example.com", 9), a("*.w.example.com", 3),
+		Record{Owner: wire("sub.example.com"), Type: typeNS, TTL: 5, Data: wire("ns.sub.example.com")}, a("ns.sub.example.com", 4),
+		Record{Owner: wire("alias.example.com"), Type: typeCNAME, TTL: 5, Data: wire("www.example.com")},
+		Record{Owner: wire("d.example.com"), Type: typeDNAME, TTL: 5, Data: wire("e.example.com")}, a("x.y.d.example.com", 5))
+	for _, tt := range []struct {
+		name  string
+		flags Flags
+		empty bool
+		found bool
+	}{
+		{"example.com", 0, false, true},
+		{"www.example.com", 0, false, true},
+		{"b.c.example.com", 0, true, true},
+		{"c.example.com", 0, true, true},
+		{"d.c.example.com", 0, false, false},
+		{"w.example.com", 0, true, true},
+		{"*.w.example.com", Asterisk, false, true},
+		{"sub.example.com", Cut, false, true},
+		{"ns.sub.example.com", Occluded, false, true},
+		{"alias.example.com", CNAME, false, true},
+		{"d.example.com", DNAME, false, true},
+		{"y.d.example.com", Occluded, true, true},
+		{"x.y.d.example.com", Occluded, false, true},
+	} {
+		r := find(z, tt.name)
+		if (r != 0) != tt.found {
+			t.Errorf("%s: found %v, want %v", tt.name, r != 0, tt.found)
+			continue
+		}
+		if r != 0 && (z.Flags(r) != tt.flags || z.Empty(r) != tt.empty) {
+			t.Errorf("%s: flags %b, empty %v; want %b, %v", tt.name, z.Flags(r), z.Empty(r), tt.flags, tt.empty)
+		}
+	}
+	set, count := z.Set(find(z, "www.example.com"), 1)
+	want := []byte{0xC0, 12, 0, 1, 0, 1, 0, 0, 0, 30, 0, 4, 192, 0, 2, 1, 0xC0, 12, 0, 1, 0, 1, 0, 0, 0, 30, 0, 4, 192, 0, 2, 2}
+	if count != 2 || !bytes.Equal(set, want) {
+		t.Errorf("www A: %d records %x, want 2 %x", count, set, want)
+	}
+	if w := z.Wildcard(find(z, "w.example.com")); w == 0 || w != find(z, "*.w.example.com") {
+		t.Errorf("wildcard below w: %d", w)
+	}
+	if z.Serial() != 7 || z.Records() != 11 {
+		t.Errorf("serial %d with %d records, want 7 with 11", z.Serial(), z.Records())
+	}
+	n := 0
+	for r := range z.All() {
+		if z.Find(HashName(append(bytes.Clone(z.Name(r)), z.Origin()...)), z.Name(r)) != r {
+			t.Errorf("node %q is not found by its name", z.Name(r))
+		}
+		n++
+	}
+	if n != z.Nodes() {
+		t.Errorf("%d nodes walked of %d", n, z.Nodes())
+	}
+}
+
+// The pointers of the negative answer stand where the zone's name stood.
+func TestNegative(t *testing.T) {
+	n := build(t).Negative()
+	got := bytes.Clone(n.Wire)
+	for _, at := range n.Patch[:n.Patches] {
+		binary.BigEndian.PutUint16(got[at:], 0xC000|16)
+	}
+	want := append([]byte{0xC0, 16, 0, 6, 0, 1, 0, 0, 0, 60, 0, 6 + 13 + 20, 3, 'n', 's', '1', 0xC0, 16, 10}, "hostmaster\xC0\x10"...)
+	want = append(want, soa(7, 60)[len(wire("ns1.example.com"))+len(wire("hostmaster.example.com")):]...)
+	if !bytes.Equal(got, want) {
+		t.Errorf("negative %x\nwant %x", got, want)
+	}
+}
+
+func TestProblems(t *testing.T) {
+	long := make([]Record, 1200)
+	for i := range long {
+		long[i] = Record{Owner: wire("big.example.com"), Type: 1, Data: []byte{10, 0, byte(i >> 8), byte(i)}, Line: uint32(i)}
+	}
+	for _, tt := range []struct {
+		name    string
+		records []Record
+		want    ProblemKind
+	}{
+		{"outside", []Record{a("www.example.org", 1)}, OutOfZone},
+		{"outside, same end", []Record{a("wwwexample.com", 1)}, OutOfZone},
+		{"misplaced SOA", []Record{{Owner: wire("a.example.com"), Type: typeSOA, Data: soa(1, 1)}}, MisplacedSOA},
+		{"second SOA", []Record{{Owner: wire("example.com"), Type: typeSOA, Data: soa(8, 1)}}, WrongSOACount},
+		{"apex alias", []Record{{Owner: wire("example.com"), Type: typeDNAME, Data: wire("a.b")}}, ApexAlias},
+		{"wildcard cut", []Record{{Owner: wire("*.example.com"), Type: typeNS, Data: wire("a.b")}}, WildcardCut},
+		{"CNAME and other", []Record{a("w.example.com", 1), {Owner: wire("w.example.com"), Type: typeCNAME, Data: wire("a.b")}}, CNAMEAndOther},
+		{"two CNAMEs", []Record{{Owner: wire("w.example.com"), Type: typeCNAME, Data: wire("a.c")}, {Owner: wire("w.example.com"), Type: typeCNAME, Data: wire("a.b")}}, SeveralAliases},
+		{"large set", long, SetTooLarge},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			z, problems, err := builder(t, tt.records...).Build()
+			if z != nil || err != nil || len(problems) != 1 || problems[0].Kind != tt.want {
+				t.Errorf("got %v, %+v, %v; want one problem of kind %d", z, problems, err, tt.want)
+			}
+		})
+	}
+	b, _ := NewBuilder(wire("example.com"))
+	if _, problems, _ := b.Build(); len(problems) != 2 {
+		t.Errorf("an empty zone has problems %+v, want its SOA and NS missing", problems)
+	}
+}
+
+func TestLower8(t *testing.T) {
+	for c := range 256 {
+		got := byte(Lower8(uint64(c)<<24) >> 24)
+		if want := bytes.ToLower([]byte{byte(c)}); c < 128 && got != want[0] || c >= 128 && got != byte(c) {
+			t.Errorf("Lower8 of %#x is %#x", c, got)
+		}
+	}
+}
+
+func BenchmarkFind(b *testing.B) {
+	builder, _ := NewBuilder(wire("example.com"))
+	names := make([][]byte, 1000)
+	for i := range names {
+		names[i] = wire(fmt.Sprintf("h%06d.example.com", i))
+		builder.Add(&Record{Owner: names[i], Type: 1, Data: []byte{1, 2, 3, 4}})
+	}
+	builder.Add(&Record{Owner: wire("example.com"), Type: typeSOA, Data: soa(1, 1)})
+	builder.Add(&Record{Owner: wire("example.com"), Type: typeNS, Data: wire("a.b")})
+	z, _, _ := builder.Build()
+	i := 0
+	for b.Loop() {
+		n := names[i%1000]
+		if z.Find(HashName(n), n[:len(n)-13]) == 0 {
+			b.Fatal("not found")
+		}
+		i++
+	}
+}

@@ -12,14 +12,17 @@ const maxRcode = dns.RcodeBadVers
 
 // Stats is sums since the server was made. TCPOpen alone is a gauge.
 type Stats struct {
-	Queries     [numTransports]uint64 // requests by Transport, answered or not
-	Rcodes      [maxRcode + 1]uint64  // responses by rcode
-	Truncated   uint64                // responses sent with TC
-	Dropped     uint64                // requests that deserve no answer: too short, or responses themselves
-	Unencodable uint64                // answers that became SERVFAIL because they fit into no message
-	Panics      uint64                // queries whose handling panicked; answered with SERVFAIL
-	ReadErrors  uint64                // UDP reads that failed
-	WriteErrors uint64                // responses that could not be sent
+	Queries     [numTransports]uint64  // requests by Transport, answered or not
+	Rcodes      [maxRcode + 1]uint64   // responses by rcode
+	Types       [numTypeClasses]uint64 // requests by TypeClass, of those whose question could be read
+	Paths       [numPaths]uint64       // responses by Path
+	Latency     [numTransports]Latency // by Transport; requests whose answers were not sent yet are missing
+	Truncated   uint64                 // responses sent with TC
+	Dropped     uint64                 // requests that deserve no answer: too short, or responses themselves
+	Unencodable uint64                 // answers that became SERVFAIL because they fit into no message
+	Panics      uint64                 // queries whose handling panicked; answered with SERVFAIL
+	ReadErrors  uint64                 // UDP reads that failed
+	WriteErrors uint64                 // responses that could not be sent
 
 	TCPAccepted     uint64 // connections taken
 	TCPRefused      uint64 // connections closed at once: a limit was reached
@@ -28,8 +31,10 @@ type Stats struct {
 	TCPOpen         uint64 // connections open now
 }
 
-// counters is where Stats comes from.
+// counters is where Stats comes from. What happens to each query is counted in shards; the rest, and what is counted
+// outside a responder, here.
 type counters struct {
+	shards                                  shards
 	queries                                 [numTransports]atomic.Uint64
 	rcodes                                  [maxRcode + 1]atomic.Uint64
 	truncated, dropped, unencodable, panics atomic.Uint64
@@ -60,7 +65,29 @@ func (s *Server) Stats() Stats {
 	for i := range st.Rcodes {
 		st.Rcodes[i] = c.rcodes[i].Load()
 	}
+	c.shards.addTo(&st)
 	return st
+}
+
+// addTo adds what shards have published.
+func (s *shards) addTo(st *Stats) {
+	for i := range st.Queries {
+		st.Queries[i] += s.sum(tallyQueries + tally(i))
+		st.Latency[i] = s.latency(Transport(i))
+	}
+	for i := range st.Rcodes {
+		st.Rcodes[i] += s.sum(tallyRcodes + tally(i))
+	}
+	for i := range st.Types {
+		st.Types[i] = s.sum(tallyTypes + tally(i))
+	}
+	for i := range st.Paths {
+		st.Paths[i] = s.sum(tallyPaths + tally(i))
+	}
+	st.Truncated += s.sum(tallyTruncated)
+	st.Dropped += s.sum(tallyDropped)
+	st.Unencodable += s.sum(tallyUnencodable)
+	st.Panics += s.sum(tallyPanics)
 }
 
 // every lets one event pass per interval.

@@ -66,13 +66,18 @@ func rotate(path string, now time.Time) error {
 func (o *file) write(frames []byte) error {
 	n, err := o.f.Write(frames)
 	if err != nil {
-		if n > 0 { // no frame is left cut, so that the file can be read to its end
-			err = errors.Join(err, o.f.Truncate(o.octets))
-		}
-		return fmt.Errorf("write dnstap file: %w", err)
+		return o.undo(n, err)
 	}
 	o.octets += int64(n)
 	return nil
+}
+
+// undo takes back n octets of a write that failed, so that no frame is left cut and the file can be read to its end.
+func (o *file) undo(n int, err error) error {
+	if n > 0 {
+		err = errors.Join(err, o.f.Truncate(o.octets))
+	}
+	return fmt.Errorf("write dnstap file: %w", err)
 }
 
 // gone is nil: a file does not leave.

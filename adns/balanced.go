@@ -21,14 +21,14 @@ func family(qtype uint16) gslb.Family {
 
 // decides reports whether the question at a balanced name is gslb's to answer. Addresses always are; other types only
 // if the answer may be a CNAME, which stands for all types.
-func (r *resolution) decides(n *node) bool {
-	return family(r.q.Type) != gslb.FamilyNone || r.snapshot.GSLB.Plan.Domain(n.domain).HasCNAME
+func (r *resolution) decides(domain gslb.DomainIndex) bool {
+	return family(r.q.Type) != gslb.FamilyNone || r.snapshot.GSLB.Plan.Domain(domain).HasCNAME
 }
 
 // decide answers from gslb's decision. It returns the target of a CNAME that is to be followed, or "".
-func (r *resolution) decide(n *node) (target string) {
+func (r *resolution) decide(m match) (target string) {
 	plan := r.snapshot.GSLB.Plan
-	d := gslb.Decide(r.snapshot.GSLB, gslb.Query{Domain: n.domain, Family: family(r.q.Type), LDNS: r.q.LDNS,
+	d := gslb.Decide(r.snapshot.GSLB, gslb.Query{Domain: m.extra.domain, Family: family(r.q.Type), LDNS: r.q.LDNS,
 		Subnet: r.q.Subnet}, r.snapshot.Learned, r.now, r.trace)
 	if d.SubnetUsed {
 		// In a chain of several decisions the answer depends on the most specific one.
@@ -51,7 +51,7 @@ func (r *resolution) decide(n *node) (target string) {
 			r.answerAddress(before, s.Addr4, s.Addr6, d.TTL)
 		}
 	case gslb.OutcomeBackupAddresses:
-		domain := plan.Domain(n.domain)
+		domain := plan.Domain(m.extra.domain)
 		for _, a := range domain.Backup4 {
 			r.answerAddress(before, a, netip.Addr{}, d.TTL)
 		}
@@ -65,7 +65,7 @@ func (r *resolution) decide(n *node) (target string) {
 		r.minimalAny()
 	default:
 		// Nothing of this family is not "no such name": resolvers would drop the other family with it (RFC 4074).
-		r.noData(n)
+		r.noData(m)
 	}
 	return ""
 }

@@ -5,6 +5,7 @@ import (
 	"fmt"
 
 	"fairlead/config"
+	"fairlead/config/zonedata"
 	"fairlead/gslb"
 
 	"github.com/miekg/dns"
@@ -13,37 +14,38 @@ import (
 // Zones is all zones of authority with the balanced names in them. It is immutable and belongs to the Plan that it was
 // compiled with. Safe for concurrent use.
 type Zones struct {
-	byKey     map[key]*zone
-	maxLabels int // of any zone's name
+	zones     []*zonedata.Zone
+	mask      uint32
+	slots     []uint64  // upper half of the hash, then index into zones plus 1; 0 is empty
+	depths    [2]uint64 // bit n: some zone's name has n labels
+	maxLabels int       // of any zone's name
+	extra     extraNames
+	services  []serviceWire // by gslb.ServiceIndex
 }
 
 // Len returns the number of zones.
-func (z *Zones) Len() int { return len(z.byKey) }
-
-// zoneData is the static part of a zone.
-type zoneData struct {
-	name    string
-	records []dns.RR
-}
+func (z *Zones) Len() int { return len(z.zones) }
 
 // domains is what compiling needs of a gslb.Plan.
 type domains interface {
 	Domains() int
 	Domain(gslb.DomainIndex) *gslb.Domain
+	Services() int
+	Service(gslb.ServiceIndex) *gslb.Service
 }
 
 // CompileZones builds the zones of a valid document and places the balanced names of its plan in them. All problems are
 // reported at once. Everything is checked here so that no query meets data that cannot be answered.
 func CompileZones(doc *config.Document, plan *gslb.Plan) (*Zones, error) {
 	var problems []error
-	data := make([]zoneData, 0, len(doc.Zones))
+	data := make([]*zonedata.Zone, 0, len(doc.Zones))
 	for i := range doc.Zones {
-		records, err := config.ZoneRecords(&doc.Zones[i])
+		zone, err := config.ZoneData(&doc.Zones[i])
 		if err != nil {
 			problems = append(problems, err)
 			continue
 		}
-		data = append(data, zoneData{doc.Zones[i].Name, records})
+		data = append(data, zone)
 	}
 	if len(problems) > 0 {
 		return nil, errors.Join(problems...)
@@ -52,52 +54,73 @@ func CompileZones(doc *config.Document, plan *gslb.Plan) (*Zones, error) {
 }
 
 // compile is CompileZones after the records were read.
-func compile(data []zoneData, plan domains) (*Zones, error) {
-	zones := &Zones{byKey: make(map[key]*zone, len(data))}
-	var problems []error
-	for _, d := range data {
-		z, err := newZone(d.name, d.records)
-		switch {
-		case err != nil:
-			problems = append(problems, err)
-		case zones.byKey[z.key] != nil:
-			problems = append(problems, fmt.Errorf("compile zone %q: there is another zone of this name", z.name))
-		default:
-			zones.byKey[z.key] = z
-			zones.maxLabels = max(zones.maxLabels, z.labels)
-		}
-	}
-	if len(problems) > 0 {
-		return nil, errors.Join(problems...) // names could not be placed in zones that are missing
+func compile(data []*zonedata.Zone, plan domains) (*Zones, error) {
+	zones := &Zones{}
+	if err := zones.file(data); err != nil {
+		return nil, err // names could not be placed in zones that are missing
 	}
 	zones.nest()
+	var problems []error
+	var l labels
 	for i := range plan.Domains() {
 		domain := gslb.DomainIndex(i)
-		if err := zones.place(domain, plan.Domain(domain)); err != nil {
+		if err := zones.place(&l, domain, plan.Domain(domain)); err != nil {
 			problems = append(problems, err)
 		}
 	}
 	if len(problems) > 0 {
 		return nil, errors.Join(problems...)
 	}
+	zones.services = compileServices(plan)
 	return zones, nil
+}
+
+// file makes the directory of zones.
+func (z *Zones) file(data []*zonedata.Zone) error {
+	size := 2
+	for size < 2*len(data) {
+		size *= 2
+	}
+	z.slots, z.mask = make([]uint64, size), uint32(size-1)
+	var problems []error
+	var l labels
+	for _, zone := range data {
+		if !l.parse(zone.Origin()) {
+			problems = append(problems, fmt.Errorf("compile zone: its name %x is malformed", zone.Origin()))
+			continue
+		}
+		if _, taken := z.named(&l, 0); taken {
+			problems = append(problems, fmt.Errorf("compile zone %q: there is another zone of this name", key(zone.Origin())))
+			continue
+		}
+		z.zones = append(z.zones, zone)
+		z.depths[l.count>>6] |= 1 << (l.count & 63)
+		z.maxLabels = max(z.maxLabels, l.count)
+		i := uint32(l.hashes[0]) & z.mask
+		for z.slots[i] != 0 {
+			i = (i + 1) & z.mask
+		}
+		z.slots[i] = l.hashes[0]>>32<<32 | uint64(len(z.zones))
+	}
+	return errors.Join(problems...)
 }
 
 // nest makes the apex of each zone a name of the zone above it, if that is served here too: DS is asked there, and the
 // names between the two exist.
 func (z *Zones) nest() {
-	for k := range z.byKey {
-		if k.isRoot() {
+	var l labels
+	for _, zone := range z.zones {
+		if l.parse(zone.Origin()); l.count == 0 {
 			continue
 		}
-		if above := z.longest(k.parent()); above != nil {
-			above.ensure(k).child = true
+		if above, ok := z.longest(&l, 1); ok {
+			z.addName(&l, above)
 		}
 	}
 }
 
-// place makes a balanced name a node of its zone.
-func (z *Zones) place(index gslb.DomainIndex, d *gslb.Domain) error {
+// place makes a balanced name a name of its zone.
+func (z *Zones) place(l *labels, index gslb.DomainIndex, d *gslb.Domain) error {
 	fail := func(format string, args ...any) error {
 		return fmt.Errorf("place domain %q: %s", d.Name, fmt.Sprintf(format, args...))
 	}
@@ -105,24 +128,53 @@ func (z *Zones) place(index gslb.DomainIndex, d *gslb.Domain) error {
 	if err != nil {
 		return fail("%v", err)
 	}
-	home := z.longest(k)
-	if home == nil {
+	l.parse([]byte(k))
+	home, ok := z.longest(l, 0)
+	if !ok {
 		return fail("it is in none of the zones; add its zone, or correct the name")
 	}
-	if m := home.lookup(k, dns.TypeA); m.kind == kindReferral || m.kind == kindRedirect {
-		return fail("it is at or below %q, which zone %q delegates or redirects", m.node.name, home.name)
-	}
-	n := home.ensure(k)
+	data := z.zones[home]
+	m := z.lookup(home, l, dns.TypeA)
+	exact := m.kind == kindNode && !m.wildcard
 	switch {
-	case n.balanced:
+	case m.kind == kindReferral || m.kind == kindRedirect:
+		return fail("it is at or below %q, which zone %q delegates or redirects", key(l.suffix(m.suffix)), key(data.Origin()))
+	case exact && m.extra != nil && m.extra.balanced:
 		return fail("it is bound twice")
-	case n.find(dns.TypeCNAME) != nil:
-		return fail("zone %q has a CNAME record for it; remove one of the two", home.name)
-	case d.HasCNAME && n == home.apex:
-		return fail("a member answers with a CNAME, which the apex of zone %q cannot have", home.name)
+	case exact && m.node != 0 && data.Flags(m.node)&zonedata.CNAME != 0:
+		return fail("zone %q has a CNAME record for it; remove one of the two", key(data.Origin()))
+	case d.HasCNAME && l.count == data.Labels():
+		return fail("a member answers with a CNAME, which the apex of zone %q cannot have", key(data.Origin()))
 	}
 	// What else the zone has for a name that may be answered with a CNAME is hidden: config warns of it, and decides
 	// leaves no type to the zone.
+	n := z.addName(l, home)
 	n.balanced, n.domain = true, index
 	return nil
+}
+
+// serviceWire is a service's addresses as answers carry them.
+type serviceWire struct {
+	v4       [4]byte
+	v6       [16]byte
+	has4     bool
+	has6     bool
+	hasCNAME bool
+}
+
+// compileServices returns the addresses of a plan's services.
+func compileServices(plan domains) []serviceWire {
+	services := make([]serviceWire, plan.Services())
+	for i := range services {
+		s := plan.Service(gslb.ServiceIndex(i))
+		w := &services[i]
+		if w.has4 = s.Addr4.IsValid(); w.has4 {
+			w.v4 = s.Addr4.As4()
+		}
+		if w.has6 = s.Addr6.IsValid(); w.has6 {
+			w.v6 = s.Addr6.As16()
+		}
+		w.hasCNAME = s.CNAME != ""
+	}
+	return services
 }

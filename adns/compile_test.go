@@ -1,11 +1,11 @@
 package adns
 
 import (
-	"fmt"
 	"strings"
 	"testing"
 
 	"fairlead/config"
+	"fairlead/config/zonedata"
 	"fairlead/gslb"
 
 	"github.com/miekg/dns"
@@ -19,36 +19,23 @@ func (noDomains) Domain(gslb.DomainIndex) *gslb.Domain { return nil }
 
 type someDomains []gslb.Domain
 
-func (s someDomains) Domains() int                           { return len(s) }
-func (s someDomains) Domain(i gslb.DomainIndex) *gslb.Domain { return &s[i] }
+func (noDomains) Services() int                           { return 0 }
+func (noDomains) Service(gslb.ServiceIndex) *gslb.Service { return nil }
+
+func (s someDomains) Services() int                           { return 0 }
+func (s someDomains) Service(gslb.ServiceIndex) *gslb.Service { return nil }
+func (s someDomains) Domains() int                            { return len(s) }
+func (s someDomains) Domain(i gslb.DomainIndex) *gslb.Domain  { return &s[i] }
 
 const apex = "@ 60 SOA ns1 h 1 1 1 1 60\n@ 60 NS ns1\n"
 
 func TestCompileProblems(t *testing.T) {
-	var many, wide strings.Builder
-	for i := range 1500 {
-		fmt.Fprintf(&many, "many A 10.0.%d.%d\n", i/256, i%256)
-	}
-	for i := range 101 {
-		fmt.Fprintf(&wide, "wide TYPE%d \\# 0\n", 60000+i)
-	}
 	tests := []struct {
 		name, zone string
 		domains    someDomains
 		want       []string // parts of the error; none: it compiles
 	}{
 		{"sound", apex + "a A 192.0.2.1\n", someDomains{{Name: "www.x.test."}, {Name: "*.x.test."}, {Name: "x.test."}}, nil},
-		{"no soa, no ns", "a A 192.0.2.1\n", nil, []string{`compile zone "x.test."`, "0 SOA records", "no NS record"}},
-		{"two soa", apex + "@ 60 SOA ns2 h 2 1 1 1 60\n", nil, []string{"2 SOA records"}},
-		{"soa elsewhere", apex + "a 60 SOA ns2 h 2 1 1 1 60\n", nil, []string{"a.x.test. SOA", "apex"}},
-		{"outside", apex + "a.y.test. A 192.0.2.1\n", nil, []string{"a.y.test. A", "outside the zone"}},
-		{"class", apex + "a CH TXT x\n", nil, []string{"class CH"}},
-		{"cname and other", apex + "a CNAME b\na A 192.0.2.1\n", nil, []string{"a.x.test.", "CNAME cannot stand beside"}},
-		{"two cnames", apex + "a CNAME b\na CNAME c\n", nil, []string{"2 CNAME records"}},
-		{"wildcard ns", apex + "*.a NS ns1\n", nil, []string{"wildcard cannot delegate"}},
-		{"set too large", apex + many.String(), nil, []string{"record set many.x.test. A", "more than 16384"}},
-		{"too many types", apex + wide.String(), nil, []string{"wide.x.test.", "more than 100 types"}},
-		{"several at once", apex + "a CNAME b\na A 192.0.2.1\nb CNAME c\nb CNAME d\n", nil, []string{"name a.x.test.", "name b.x.test."}},
 		{"balanced in no zone", apex, someDomains{{Name: "www.y.test."}}, []string{`place domain "www.y.test."`, "none of the zones"}},
 		{"balanced twice", apex, someDomains{{Name: "www.x.test."}, {Name: "www.x.test."}}, []string{"bound twice"}},
 		{"balanced over a cname", apex + "www CNAME b\n", someDomains{{Name: "www.x.test."}}, []string{"CNAME record"}},
@@ -61,7 +48,7 @@ func TestCompileProblems(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			zones, err := compile([]zoneData{{"x.test", records(t, "x.test", tt.zone)}}, tt.domains)
+			zones, err := compile([]*zonedata.Zone{zoneOf(t, "x.test", tt.zone)}, tt.domains)
 			if len(tt.want) == 0 {
 				if err != nil || zones.Len() != 1 {
 					t.Fatalf("got %v, %v", zones, err)
@@ -81,7 +68,7 @@ func TestCompileProblems(t *testing.T) {
 }
 
 func TestCompileSameZoneTwice(t *testing.T) {
-	data := []zoneData{{"x.test", records(t, "x.test", apex)}, {"X.test.", records(t, "x.test", apex)}}
+	data := []*zonedata.Zone{zoneOf(t, "x.test", apex), zoneOf(t, "X.test.", apex)}
 	if _, err := compile(data, noDomains{}); err == nil || !strings.Contains(err.Error(), "another zone") {
 		t.Errorf("got %v", err)
 	}
@@ -89,7 +76,7 @@ func TestCompileSameZoneTwice(t *testing.T) {
 
 // A zone may be the root: nothing is outside it.
 func TestCompileRoot(t *testing.T) {
-	zones, err := compile([]zoneData{{".", records(t, ".", apex+"com NS ns.com.\nns.com A 192.0.2.1\n")}}, noDomains{})
+	zones, err := compile([]*zonedata.Zone{zoneOf(t, ".", apex+"com NS ns.com.\nns.com A 192.0.2.1\n")}, noDomains{})
 	if err != nil {
 		t.Fatal(err)
 	}

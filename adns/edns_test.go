@@ -6,6 +6,8 @@ import (
 	"strings"
 	"testing"
 
+	"fairlead/config/zonedata"
+
 	"github.com/miekg/dns"
 )
 
@@ -207,7 +209,7 @@ func bigZone(t testing.TB) *Snapshot {
 		}
 	}
 	s := fixture(t)
-	zones, err := compile([]zoneData{{"big.test", records(t, "big.test", b.String())}}, noDomains{})
+	zones, err := compile([]*zonedata.Zone{zoneOf(t, "big.test", b.String())}, noDomains{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -286,7 +288,7 @@ func TestUnencodable(t *testing.T) {
 			fmt.Fprintf(&b, "n%d.sub A 10.%d.%d.%d\n", ns, ns, i/256, i%256)
 		}
 	}
-	zones, err := compile([]zoneData{{"big.test", records(t, "big.test", b.String())}}, noDomains{})
+	zones, err := compile([]*zonedata.Zone{zoneOf(t, "big.test", b.String())}, noDomains{})
 	if err != nil {
 		t.Fatal(err)
 	}

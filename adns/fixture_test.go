@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"fairlead/config"
+	"fairlead/config/zonedata"
 	"fairlead/gslb"
 
 	"github.com/miekg/dns"
@@ -166,6 +167,37 @@ func document() *config.Document {
 	return doc
 }
 
+// zoneOf makes a zone of zone-file text.
+func zoneOf(t testing.TB, name, text string) *zonedata.Zone {
+	t.Helper()
+	origin, err := nameKey(name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	b, err := zonedata.NewBuilder([]byte(origin))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, rr := range records(t, name, text) {
+		wire := make([]byte, dns.MaxMsgSize)
+		end, err := dns.PackRR(rr, wire, 0, nil, false)
+		if err != nil {
+			t.Fatal(err)
+		}
+		owner, err := nameKey(rr.Header().Name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		h := rr.Header()
+		b.Add(&zonedata.Record{Owner: []byte(owner), Type: h.Rrtype, TTL: h.Ttl, Data: wire[end-int(h.Rdlength) : end]})
+	}
+	z, problems, err := b.Build()
+	if err != nil || len(problems) > 0 {
+		t.Fatalf("make zone %s: %+v, %v", name, problems, err)
+	}
+	return z
+}
+
 // fixture compiles the zones and the document with every service UP but "off".
 func fixture(t testing.TB) *Snapshot {
 	t.Helper()
@@ -180,10 +212,7 @@ func fixture(t testing.TB) *Snapshot {
 			status.Services[i].State = gslb.Down
 		}
 	}
-	zones, err := compile([]zoneData{
-		{"example.com", records(t, "example.com", exampleZone)},
-		{"child.example.com.", records(t, "child.example.com", childZone)},
-	}, plan)
+	zones, err := compile([]*zonedata.Zone{zoneOf(t, "example.com", exampleZone), zoneOf(t, "child.example.com", childZone)}, plan)
 	if err != nil {
 		t.Fatalf("compile zones: %v", err)
 	}

@@ -65,7 +65,7 @@ func (s *Server) respond(q *query, c *client) response {
 		return response{rcode: dns.RcodeServerFailure, opt: optReply{nsid: s.nsid,
 			ede: ExtendedError{Code: dns.ExtendedErrorCodeNotReady}}}
 	}
-	answer := snapshot.resolve(q.key, Question{
+	answer := snapshot.resolve(q.labels, Question{
 		Name:   q.name(),
 		Type:   q.qtype,
 		Class:  q.qclass,

@@ -14,7 +14,7 @@ const maxScannedRecords = 32
 type query struct {
 	// question is the question section, bit for bit; nil if there is not exactly one question or it cannot be read.
 	question []byte
-	key      key
+	labels   *labels // of the question's name; the caller's to provide
 	qtype    uint16
 	qclass   uint16
 	opt      opt
@@ -22,7 +22,7 @@ type query struct {
 	malformed bool
 }
 
-// parse reads a request of at least headerOctets. It allocates nothing but the key, follows no compression pointers, and
+// parse reads a request of at least headerOctets. It allocates nothing, follows no compression pointers, and
 // reads as far as it can when something is wrong, because an error echoes question and OPT as far as they were read.
 func (q *query) parse(request []byte) {
 	var counts [4]int
@@ -61,7 +61,7 @@ func (q *query) parseQuestions(request []byte, count int) (off int, ok bool) {
 		}
 		if count == 1 {
 			q.question = request[off : end+4]
-			q.key = wireKey(request[off:end])
+			q.labels.parse(request[off:end:cap(request)])
 			q.qtype = binary.BigEndian.Uint16(request[end:])
 			q.qclass = binary.BigEndian.Uint16(request[end+2:])
 		}
@@ -135,7 +135,7 @@ func skipRecordName(b []byte, off int) (end int, ok bool) {
 func (q *query) name() string {
 	s, _, err := dns.UnpackDomainName(q.question, 0)
 	if err != nil {
-		return q.key.String()
+		return key(q.labels.suffix(0)).String()
 	}
 	return s
 }

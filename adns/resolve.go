@@ -6,6 +6,7 @@ import (
 	"slices"
 	"time"
 
+	"fairlead/config/zonedata"
 	"fairlead/gslb"
 
 	"github.com/miekg/dns"
@@ -71,9 +72,10 @@ type resolution struct {
 	q        Question
 	now      time.Time
 	trace    *gslb.Trace
-	owner    string // name under which records are answered: the question's, then each alias's target
-	key      key    // of owner
-	zone     *zone  // that owner is in
+	owner    string  // name under which records are answered: the question's, then each alias's target
+	labels   *labels // of owner
+	zone     uint32  // that owner is in, if located
+	located  bool
 	ans      Answer
 }
 
@@ -81,15 +83,16 @@ type resolution struct {
 // trace, which may be nil; equal arguments and an equal Learned give an equal Answer. Safe for concurrent use.
 func (s *Snapshot) Resolve(q Question, now time.Time, trace *gslb.Trace) Answer {
 	k, err := nameKey(q.Name)
-	if err != nil {
+	var l labels
+	if err != nil || !l.parse([]byte(k)) {
 		return Answer{Rcode: dns.RcodeFormatError}
 	}
 	q.Name = dns.Fqdn(q.Name)
-	return s.resolve(k, q, now, trace)
+	return s.resolve(&l, q, now, trace)
 }
 
-// resolve is Resolve for a caller that has the name's key already.
-func (s *Snapshot) resolve(k key, q Question, now time.Time, trace *gslb.Trace) Answer {
+// resolve is Resolve for a caller that has the name's labels already. They are used again for aliases.
+func (s *Snapshot) resolve(l *labels, q Question, now time.Time, trace *gslb.Trace) Answer {
 	if v := judgeQuestion(q.Type, q.Class); !v.accepted() {
 		if trace != nil {
 			trace.Add(gslb.Entry{Step: gslb.StepName, Reason: ReasonRefused,
@@ -97,7 +100,7 @@ func (s *Snapshot) resolve(k key, q Question, now time.Time, trace *gslb.Trace) 
 		}
 		return Answer{Rcode: v.rcode, EDE: v.ede}
 	}
-	r := resolution{snapshot: s, q: q, now: now, trace: trace, owner: q.Name, key: k}
+	r := resolution{snapshot: s, q: q, now: now, trace: trace, owner: q.Name, labels: l}
 	r.run()
 	if len(r.ans.Answer) == 0 {
 		r.ans.Scope = 0 // RFC 7871 section 7.4: negative answers and referrals are everybody's
@@ -109,8 +112,7 @@ func (s *Snapshot) resolve(k key, q Question, now time.Time, trace *gslb.Trace) 
 func (r *resolution) run() {
 	var seen [maxChainLinks + 1]key
 	for links := 0; ; links++ {
-		seen[links] = r.key
-		if r.zone = r.snapshot.Zones.find(r.key, r.q.Type); r.zone == nil {
+		if r.zone, r.located = r.snapshot.Zones.find(r.labels, r.q.Type); !r.located {
 			r.outside(links)
 			return
 		}
@@ -118,6 +120,7 @@ func (r *resolution) run() {
 		if target == "" {
 			return
 		}
+		seen[links] = key(r.labels.suffix(0))
 		k, err := nameKey(target)
 		if err != nil {
 			return // compiled names all have a key; a name from a DNAME was checked when it was made
@@ -131,7 +134,8 @@ func (r *resolution) run() {
 			return
 		}
 		r.note(gslb.ReasonChased, target)
-		r.owner, r.key = target, k
+		r.owner = target
+		r.labels.parse([]byte(k))
 	}
 }
 
@@ -148,72 +152,84 @@ func (r *resolution) outside(links int) {
 
 // step answers r.owner from its zone. It returns the next name of an alias chain, or "" when the answer is complete.
 func (r *resolution) step() (target string) {
-	m := r.zone.lookup(r.key, r.q.Type)
+	zones := r.snapshot.Zones
+	m := zones.lookup(r.zone, r.labels, r.q.Type)
 	// AA speaks of the first name of the answer (RFC 1035 section 4.1.1), so a referral at the end of a chain keeps it.
 	if m.kind != kindReferral {
 		r.ans.Authoritative = true
 	}
 	switch m.kind {
 	case kindReferral:
-		r.note(gslb.ReasonDelegated, m.node.name)
-		r.ans.Authority = m.node.find(dns.TypeNS)
-		r.ans.Additional = r.zone.glue(m.node)
+		r.noteAt(gslb.ReasonDelegated, m)
+		r.ans.Authority = zones.records(r.zone, m.node, dns.TypeNS, key(r.labels.suffix(m.suffix)).String())
+		r.ans.Additional = zones.glue(r.zone, r.ans.Authority)
 		return ""
 	case kindRedirect:
 		return r.redirect(m)
 	case kindNone:
 		r.note(gslb.ReasonNoSuchName, "")
 		r.ans.Rcode = dns.RcodeNameError
-		r.ans.Authority = r.zone.negative
+		r.ans.Authority = zones.negative(r.zone)
 		return ""
 	}
-	if m.node.balanced && r.decides(m.node) {
-		r.note(gslb.ReasonBalanced, m.node.name)
-		return r.decide(m.node)
+	if m.extra != nil && m.extra.balanced && r.decides(m.extra.domain) {
+		r.noteAt(gslb.ReasonBalanced, m)
+		return r.decide(m)
 	}
-	return r.static(m.node)
+	return r.static(m)
 }
 
-// static answers from a node's records.
-func (r *resolution) static(n *node) (target string) {
-	alias := n.find(dns.TypeCNAME)
+// static answers from a name's records.
+func (r *resolution) static(m match) (target string) {
+	zones := r.snapshot.Zones
+	var flags zonedata.Flags
+	if m.node != 0 {
+		flags = zones.zones[r.zone].Flags(m.node)
+	}
 	switch {
-	case alias != nil && (r.q.Type == dns.TypeCNAME || !besideCNAME(r.q.Type)):
-		r.note(gslb.ReasonStatic, n.name)
-		r.append(n.name, alias)
+	case flags&zonedata.CNAME != 0 && (r.q.Type == dns.TypeCNAME || !besideCNAME(r.q.Type)):
+		r.noteAt(gslb.ReasonStatic, m)
+		alias := zones.records(r.zone, m.node, dns.TypeCNAME, r.owner)
+		r.ans.Answer = append(r.ans.Answer, alias...)
 		if r.q.Type == dns.TypeCNAME || r.q.Type == dns.TypeANY {
 			return ""
 		}
 		return alias[0].(*dns.CNAME).Target
-	case n.empty():
-		r.noData(n)
-	case r.q.Type == dns.TypeANY:
-		r.note(gslb.ReasonStatic, n.name)
-		r.minimalAny()
-	default:
-		records := n.find(r.q.Type)
-		if records == nil {
-			r.noData(n)
+	case m.node == 0 || zones.zones[r.zone].Empty(m.node):
+		if r.q.Type == dns.TypeANY && m.extra != nil && m.extra.balanced {
+			r.noteAt(gslb.ReasonStatic, m)
+			r.minimalAny()
 			return ""
 		}
-		r.note(gslb.ReasonStatic, n.name)
-		r.append(n.name, records)
+		r.noData(m)
+	case r.q.Type == dns.TypeANY:
+		r.noteAt(gslb.ReasonStatic, m)
+		r.minimalAny()
+	default:
+		records := zones.records(r.zone, m.node, r.q.Type, r.owner)
+		if records == nil {
+			r.noData(m)
+			return ""
+		}
+		r.noteAt(gslb.ReasonStatic, m)
+		r.ans.Answer = append(r.ans.Answer, records...)
 	}
 	return ""
 }
 
 // redirect answers from a DNAME above the name: the DNAME and the CNAME made from it (RFC 6672 section 3.1).
 func (r *resolution) redirect(m match) (target string) {
-	r.note(ReasonRedirected, m.node.name)
-	records := m.node.find(dns.TypeDNAME)
+	r.noteAt(ReasonRedirected, m)
+	at := key(r.labels.suffix(m.suffix))
+	records := r.snapshot.Zones.records(r.zone, m.node, dns.TypeDNAME, at.String())
 	dname := records[0].(*dns.DNAME)
 	to, err := nameKey(dname.Target)
 	if err != nil {
 		r.ans = Answer{Rcode: dns.RcodeServerFailure}
 		return ""
 	}
-	prefix := r.key[:len(r.key)-len(m.key)]
-	if !slices.Contains(r.ans.Answer, records[0]) { // a chain can come through here twice
+	prefix := key(r.labels.suffix(0)[:r.labels.size-len(at)])
+	if !slices.ContainsFunc(r.ans.Answer, func(rr dns.RR) bool { return dns.IsDuplicate(rr, dname) }) { // a chain can come through here twice
 		r.ans.Answer = append(r.ans.Answer, records...)
 	}
 	if len(prefix)+len(to) > maxNameOctets {
@@ -229,33 +245,15 @@ func (r *resolution) redirect(m match) (target string) {
 }
 
 // noData ends the answer at a name that has nothing of the type.
-func (r *resolution) noData(n *node) {
-	r.note(gslb.ReasonNoSuchType, n.name)
-	r.ans.Authority = r.zone.negative
+func (r *resolution) noData(m match) {
+	r.noteAt(gslb.ReasonNoSuchType, m)
+	r.ans.Authority = r.snapshot.Zones.negative(r.zone)
 }
 
 // minimalAny answers ANY with one synthesized record (RFC 8482 section 4.2).
 func (r *resolution) minimalAny() {
 	const ttl = 3600 // nothing depends on it; long, so that whoever asks ANY asks seldom
 	r.ans.Answer = append(r.ans.Answer, &dns.HINFO{Hdr: r.header(dns.TypeHINFO, ttl), Cpu: "RFC8482"})
-}
-
-// append adds the records of one set, which are owned by name, under the name that was asked for. Records are copied
-// only when the two are spelled differently: in case, or because a wildcard stands for the name.
-func (r *resolution) append(name string, records []dns.RR) {
-	if r.owner == name {
-		if r.ans.Answer == nil {
-			r.ans.Answer = records[:len(records):len(records)]
-			return
-		}
-		r.ans.Answer = append(r.ans.Answer, records...)
-		return
-	}
-	for _, rr := range records {
-		rr = dns.Copy(rr)
-		rr.Header().Name = r.owner
-		r.ans.Answer = append(r.ans.Answer, rr)
-	}
 }
 
 // header returns the header of a record made for this answer.
@@ -272,10 +270,22 @@ func (r *resolution) note(reason gslb.Reason, at string) {
 	if at != "" && at != r.owner {
 		detail += " at " + at
 	}
-	if r.zone != nil {
-		detail += " in zone " + r.zone.name
+	if r.located {
+		detail += " in zone " + key(r.snapshot.Zones.zones[r.zone].Origin()).String()
 	}
 	r.trace.Add(gslb.Entry{Step: gslb.StepName, Reason: reason, Detail: detail})
+}
+
+// noteAt is note for what was found at a match.
+func (r *resolution) noteAt(reason gslb.Reason, m match) {
+	if r.trace == nil {
+		return
+	}
+	at := key(r.labels.suffix(m.suffix))
+	if m.wildcard {
+		at = "\x01*" + at
+	}
+	r.note(reason, at.String())
 }
 
 // rcodeName returns an rcode's mnemonic.

@@ -5,6 +5,7 @@ import (
 	"strings"
 	"testing"
 
+	"fairlead/config/zonedata"
 	"fairlead/gslb"
 
 	"github.com/miekg/dns"
@@ -40,7 +41,7 @@ func TestResolve(t *testing.T) {
 		{"any at an empty non-terminal", "ent.example.com.", dns.TypeANY, "NOERROR aa\n" + soa},
 		{"escaped dot", `esc\.dot.example.com.`, dns.TypeA, "NOERROR aa\nan esc\\.dot.example.com. 300 A 192.0.2.8\n"},
 		{"escaped dot is no label boundary", "esc.dot.example.com.", dns.TypeA, "NXDOMAIN aa\n" + soa},
-		{"escaped dot otherwise spelled", `esc\046dot.example.com.`, dns.TypeA, "NOERROR aa\nan esc\\046dot.example.com. 300 A 192.0.2.8\n"},
+		{"escaped dot otherwise spelled", `esc\046dot.example.com.`, dns.TypeA, "NOERROR aa\nan esc\\.dot.example.com. 300 A 192.0.2.8\n"},
 		{"8-bit label", `\195\169.example.com.`, dns.TypeA, "NOERROR aa\nan \\195\\169.example.com. 300 A 192.0.2.9\n"},
 		{"8-bit label has no other case", `\195\137.example.com.`, dns.TypeA, "NXDOMAIN aa\n" + soa},
 
@@ -271,7 +272,7 @@ func TestResolveBesideCNAME(t *testing.T) {
 		t.Fatal(err)
 	}
 	zone := exampleZone + "cdn 300 TXT hidden\ncdn 300 A 192.0.2.66\nc1 300 NSEC c2 CNAME NSEC\n"
-	zones, err := compile([]zoneData{{"example.com", records(t, "example.com", zone)}, {"child.example.com.", records(t, "child.example.com", childZone)}}, plan)
+	zones, err := compile([]*zonedata.Zone{zoneOf(t, "example.com", zone), zoneOf(t, "child.example.com.", childZone)}, plan)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -298,7 +299,7 @@ func TestResolveBesideCNAME(t *testing.T) {
 
 // A chain that comes through one DNAME twice carries it once.
 func TestResolveDNAMETwice(t *testing.T) {
-	zones, err := compile([]zoneData{{"x.test", records(t, "x.test", apex+"c 60 DNAME b\n*.b 60 CNAME d.c\nd.b 60 A 192.0.2.1\n")}}, noDomains{})
+	zones, err := compile([]*zonedata.Zone{zoneOf(t, "x.test", apex+"c 60 DNAME b\n*.b 60 CNAME d.c\nd.b 60 A 192.0.2.1\n")}, noDomains{})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -20,6 +20,7 @@ type client struct {
 type responder struct {
 	server  *Server
 	q       query
+	labels  labels
 	scratch []byte
 }
 
@@ -63,7 +64,7 @@ func (r *responder) answer(buf []byte, n int, c *client) (wire []byte) {
 // answerSlow answers by way of miekg/dns: everything that is rare.
 func (r *responder) answerSlow(buf, request []byte, verdict verdict, c *client) []byte {
 	s, q := r.server, &r.q
-	*q = query{}
+	*q = query{labels: &r.labels}
 	q.parse(request)
 	if verdict.accepted() {
 		verdict = judgeMessage(q)

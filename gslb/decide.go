@@ -11,53 +11,62 @@ import (
 // and all it writes is learned. now only dates the evidence in a trace; ages that matter were taken when s was made.
 // trace is nil on the serving path. Safe for concurrent use.
 func Decide(s *Snapshot, q Query, learned *Learned, now time.Time, trace *Trace) Decision {
-	domain := &s.Plan.domains[q.Domain]
-	own := &s.Plan.virtualServers[domain.virtualServer]
-	d := decider{s: s, q: q, learned: learned, now: now, trace: trace}
-	d.out.TTL = domain.TTL
-	d.chooseClient(own)
-
-	vs := int(domain.virtualServer)
-	for depth := 0; vs != none && depth <= MaxBackupDepth; depth++ {
-		v, f := &s.Plan.virtualServers[vs], &s.standings[vs].fields[q.Family]
-		if trace != nil {
-			d.traceVirtualServer(v, f)
-		}
-		if f.settled {
-			d.out.VirtualServer = VirtualServerIndex(vs)
-			d.answer(v, f)
-			return d.out
-		}
-		vs = v.backup
-	}
-	d.out.VirtualServer = domain.virtualServer
-	if s.standings[domain.virtualServer].usable {
-		d.nobody(own) // not down: members are picked for the other family
-		return d.out
-	}
-	d.lastResort(domain, own, &s.standings[domain.virtualServer])
-	return d.out
+	d := Decider{Query: q}
+	d.Decide(s, learned, now, trace)
+	return d.Decision
 }
 
-// decider is one decision under way.
-type decider struct {
+// Decider is one decision after the other in the same place: who decides millions of them copies less. It is not safe for
+// concurrent use.
+type Decider struct {
+	Query    Query
+	Decision Decision
+
 	s       *Snapshot
-	q       Query
 	learned *Learned
 	now     time.Time
 	trace   *Trace
 	client  netip.Addr
-	out     Decision
+}
+
+// Decide makes Decision from Query as the function of the same name does. Services beyond Count then mean nothing.
+func (d *Decider) Decide(s *Snapshot, learned *Learned, now time.Time, trace *Trace) {
+	d.s, d.learned, d.now, d.trace = s, learned, now, trace
+	domain := &s.Plan.domains[d.Query.Domain]
+	own := &s.Plan.virtualServers[domain.virtualServer]
+	out := &d.Decision
+	out.Outcome, out.Count, out.Reason, out.TTL, out.Scope, out.SubnetUsed = 0, 0, "", domain.TTL, 0, false
+	d.chooseClient(own)
+
+	vs := int(domain.virtualServer)
+	for depth := 0; vs != none && depth <= MaxBackupDepth; depth++ {
+		v, f := &s.Plan.virtualServers[vs], &s.standings[vs].fields[d.Query.Family]
+		if trace != nil {
+			d.traceVirtualServer(v, f)
+		}
+		if f.settled {
+			out.VirtualServer = VirtualServerIndex(vs)
+			d.answer(v, f)
+			return
+		}
+		vs = v.backup
+	}
+	out.VirtualServer = domain.virtualServer
+	if s.standings[domain.virtualServer].usable {
+		d.nobody(own) // not down: members are picked for the other family
+		return
+	}
+	d.lastResort(domain, own, &s.standings[domain.virtualServer])
 }
 
 // chooseClient settles whose address the methods look at.
-func (d *decider) chooseClient(v *virtualServer) {
-	d.client = d.q.LDNS.Unmap()
+func (d *Decider) chooseClient(v *virtualServer) {
+	d.client = d.Query.LDNS.Unmap()
 	reason := ReasonLDNS
-	if d.q.Subnet.IsValid() {
-		reason = subnetReason(v, d.q.Subnet)
+	if d.Query.Subnet.IsValid() {
+		reason = subnetReason(v, d.Query.Subnet)
 		if reason == ReasonSubnet {
-			d.client, d.out.SubnetUsed = d.q.Subnet.Addr(), true
+			d.client, d.Decision.SubnetUsed = d.Query.Subnet.Addr(), true
 		}
 	}
 	if d.trace != nil {
@@ -79,7 +88,7 @@ func subnetReason(v *virtualServer, p netip.Prefix) Reason {
 }
 
 // answer picks among the usable members of v.
-func (d *decider) answer(v *virtualServer, f *field) {
+func (d *Decider) answer(v *virtualServer, f *field) {
 	if len(f.contenders) == 0 {
 		d.nobody(v)
 		return
@@ -93,8 +102,8 @@ func (d *decider) answer(v *virtualServer, f *field) {
 }
 
 // nobody answers that there is no address of the family.
-func (d *decider) nobody(v *virtualServer) {
-	d.out.Outcome, d.out.Reason = OutcomeEmpty, ReasonNobody
+func (d *Decider) nobody(v *virtualServer) {
+	d.Decision.Outcome, d.Decision.Reason = OutcomeEmpty, ReasonNobody
 	if d.trace != nil {
 		d.trace.Add(Entry{Step: StepAnswer, VirtualServer: v.name, Reason: ReasonNobody})
 	}
@@ -102,30 +111,30 @@ func (d *decider) nobody(v *virtualServer) {
 
 // fill puts the chosen contender first and appends others as far as max_answers allows. A name cannot be answered beside
 // addresses, so a chosen CNAME stands alone and no other is appended.
-func (d *decider) fill(v *virtualServer, f *field, first int) {
-	d.out.Services[0], d.out.Count = f.contenders[first].service, 1
-	if d.s.Plan.services[d.out.Services[0]].CNAME != "" {
+func (d *Decider) fill(v *virtualServer, f *field, first int) {
+	d.Decision.Services[0], d.Decision.Count = f.contenders[first].service, 1
+	if d.s.Plan.services[d.Decision.Services[0]].CNAME != "" {
 		return
 	}
 	want := min(v.maxAnswers, len(f.contenders))
-	for i := 1; i < len(f.contenders) && int(d.out.Count) < want; i++ {
+	for i := 1; i < len(f.contenders) && int(d.Decision.Count) < want; i++ {
 		c := &f.contenders[(first+i)%len(f.contenders)]
 		if d.s.Plan.services[c.service].CNAME == "" {
-			d.out.Services[d.out.Count] = c.service
-			d.out.Count++
+			d.Decision.Services[d.Decision.Count] = c.service
+			d.Decision.Count++
 		}
 	}
 }
 
 // lastResort is the answer when neither the domain's virtual server nor a backup of it has a usable member.
-func (d *decider) lastResort(domain *Domain, v *virtualServer, st *standing) {
+func (d *Decider) lastResort(domain *Domain, v *virtualServer, st *standing) {
 	switch v.whenAllDown {
 	case config.AnswerServFail:
-		d.out.Outcome, d.out.Reason = OutcomeServFail, ReasonAllServFail
+		d.Decision.Outcome, d.Decision.Reason = OutcomeServFail, ReasonAllServFail
 	case config.AnswerEmpty:
-		d.out.Outcome, d.out.Reason = OutcomeEmpty, ReasonAllEmpty
+		d.Decision.Outcome, d.Decision.Reason = OutcomeEmpty, ReasonAllEmpty
 	case config.AnswerBackupAddress:
-		d.out.Outcome, d.out.Reason = OutcomeBackupAddresses, ReasonAllBackup
+		d.Decision.Outcome, d.Decision.Reason = OutcomeBackupAddresses, ReasonAllBackup
 	default:
 		d.everybody(st)
 	}
@@ -136,24 +145,24 @@ func (d *decider) lastResort(domain *Domain, v *virtualServer, st *standing) {
 
 // everybody names all members that an operator did not disable, rotated so that clients spread over them. Of more than
 // MaxAnswers each answer names as many as it can, beginning with the next one.
-func (d *decider) everybody(st *standing) {
-	all := st.resort[d.q.Family]
+func (d *Decider) everybody(st *standing) {
+	all := st.resort[d.Query.Family]
 	if len(all) == 0 {
-		d.out.Outcome, d.out.Reason = OutcomeEmpty, ReasonAllEmpty
+		d.Decision.Outcome, d.Decision.Reason = OutcomeEmpty, ReasonAllEmpty
 		return
 	}
-	d.out.Outcome, d.out.Reason = OutcomeServices, ReasonAllDown
-	start := int(d.learned.turn(d.out.VirtualServer, d.q.Family) % uint64(len(all)))
-	for i := 0; i < len(all) && d.out.Count < MaxAnswers; i++ {
+	d.Decision.Outcome, d.Decision.Reason = OutcomeServices, ReasonAllDown
+	start := int(d.learned.turn(d.Decision.VirtualServer, d.Query.Family) % uint64(len(all)))
+	for i := 0; i < len(all) && d.Decision.Count < MaxAnswers; i++ {
 		m := all[(start+i)%len(all)]
 		if d.s.Plan.services[m].CNAME != "" {
-			if d.out.Count > 0 {
+			if d.Decision.Count > 0 {
 				continue
 			}
-			d.out.Services[0], d.out.Count = m, 1
+			d.Decision.Services[0], d.Decision.Count = m, 1
 			return
 		}
-		d.out.Services[d.out.Count] = m
-		d.out.Count++
+		d.Decision.Services[d.Decision.Count] = m
+		d.Decision.Count++
 	}
 }

@@ -4,9 +4,9 @@ import "fairlead/config"
 
 // pick chooses one of f's contenders, of which there is at least one, by the virtual server's method; by its backup
 // method when the data for the first is missing; by rotation when it is missing for both.
-func (d *decider) pick(v *virtualServer, f *field) int {
+func (d *Decider) pick(v *virtualServer, f *field) int {
 	if len(f.contenders) == 1 {
-		d.out.Reason = ReasonOnlyOne
+		d.Decision.Reason = ReasonOnlyOne
 		if d.trace != nil {
 			d.traceMethod(v, f, v.method, 0, ReasonOnlyOne)
 		}
@@ -18,7 +18,7 @@ func (d *decider) pick(v *virtualServer, f *field) int {
 			d.traceMethod(v, f, m, i, reason)
 		}
 		if i != none {
-			d.out.Reason = reason
+			d.Decision.Reason = reason
 			return i
 		}
 	}
@@ -26,12 +26,12 @@ func (d *decider) pick(v *virtualServer, f *field) int {
 	if d.trace != nil {
 		d.traceMethod(v, f, config.RoundRobin, i, reason)
 	}
-	d.out.Reason = reason
+	d.Decision.Reason = reason
 	return i
 }
 
 // pickBy applies one method. It returns none, with the reason, when the method's data is missing.
-func (d *decider) pickBy(m config.Method, v *virtualServer, f *field) (int, Reason) {
+func (d *Decider) pickBy(m config.Method, v *virtualServer, f *field) (int, Reason) {
 	switch m {
 	case config.LeastConnection:
 		return d.pickLeastConnection(f)
@@ -44,8 +44,8 @@ func (d *decider) pickBy(m config.Method, v *virtualServer, f *field) (int, Reas
 }
 
 // needScope records that the decision depended on this many bits of the client's address.
-func (d *decider) needScope(bits int) {
-	if bits > int(d.out.Scope) {
-		d.out.Scope = uint8(bits)
+func (d *Decider) needScope(bits int) {
+	if bits > int(d.Decision.Scope) {
+		d.Decision.Scope = uint8(bits)
 	}
 }

@@ -3,7 +3,7 @@ package gslb
 // pickLeastConnection takes the contender with the least (active + expected) / weight; equals take turns by weight.
 // Expected are the connections that answers handed out since the last report will bring, so that clients do not all
 // follow one report.
-func (d *decider) pickLeastConnection(f *field) (int, Reason) {
+func (d *Decider) pickLeastConnection(f *field) (int, Reason) {
 	if !f.loaded {
 		return none, ReasonNoLoad
 	}
@@ -27,7 +27,7 @@ func (d *decider) pickLeastConnection(f *field) (int, Reason) {
 }
 
 // connections is a contender's load now, per weight: as reported, and what was handed out since.
-func (d *decider) connections(c *contender) float64 {
+func (d *Decider) connections(c *contender) float64 {
 	since := d.learned.Handed(c.service) - c.load.handed
 	return (c.load.active + float64(since)*c.load.perAnswer) / float64(c.weight)
 }

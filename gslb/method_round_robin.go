@@ -1,13 +1,13 @@
 package gslb
 
 // pickRoundRobin takes the next turn of the field's weighted rotation.
-func (d *decider) pickRoundRobin(f *field) (int, Reason) {
-	turn := d.learned.turn(d.out.VirtualServer, d.q.Family)
+func (d *Decider) pickRoundRobin(f *field) (int, Reason) {
+	turn := d.learned.turn(d.Decision.VirtualServer, d.Query.Family)
 	return int(f.rotation[turn%uint64(len(f.rotation))]), ReasonRotation
 }
 
 // rotate takes turns, by weight, among the contenders that tied reports. It returns none when tied reports nobody.
-func (d *decider) rotate(f *field, tied func(int) bool) int {
+func (d *Decider) rotate(f *field, tied func(int) bool) int {
 	var total uint64
 	for i := range f.contenders {
 		if tied(i) {
@@ -17,7 +17,7 @@ func (d *decider) rotate(f *field, tied func(int) bool) int {
 	if total == 0 {
 		return none
 	}
-	at := d.learned.turn(d.out.VirtualServer, d.q.Family) % total
+	at := d.learned.turn(d.Decision.VirtualServer, d.Query.Family) % total
 	for i := range f.contenders {
 		if !tied(i) {
 			continue

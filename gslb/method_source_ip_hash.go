@@ -1,7 +1,7 @@
 package gslb
 
 // pickSourceIPHash takes the contender with the best weighted draw for the masked client (hash.go).
-func (d *decider) pickSourceIPHash(v *virtualServer, f *field) (int, Reason) {
+func (d *Decider) pickSourceIPHash(v *virtualServer, f *field) (int, Reason) {
 	mask := v.hash6
 	if d.client.Is4() {
 		mask = v.hash4

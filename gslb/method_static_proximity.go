@@ -2,7 +2,7 @@ package gslb
 
 // pickStaticProximity takes the contender whose site is closest to the client: the most specific match of places, then
 // the least great-circle distance. What is still equal takes turns by weight.
-func (d *decider) pickStaticProximity(f *field) (int, Reason) {
+func (d *Decider) pickStaticProximity(f *field) (int, Reason) {
 	row, bits := d.s.Plan.locations.lookup(d.client)
 	d.needScope(bits)
 	if row == nil {

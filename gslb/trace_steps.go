@@ -8,15 +8,15 @@ import (
 
 // This file builds trace entries. None of it runs on the serving path.
 
-func (d *decider) clientText() string {
-	if d.out.SubnetUsed {
-		return fmt.Sprintf("client is %s (EDNS Client Subnet), resolver %s", d.q.Subnet, d.q.LDNS.Unmap())
+func (d *Decider) clientText() string {
+	if d.Decision.SubnetUsed {
+		return fmt.Sprintf("client is %s (EDNS Client Subnet), resolver %s", d.Query.Subnet, d.Query.LDNS.Unmap())
 	}
-	return fmt.Sprintf("client is the resolver %s", d.q.LDNS.Unmap())
+	return fmt.Sprintf("client is the resolver %s", d.Query.LDNS.Unmap())
 }
 
 // traceVirtualServer records the state of one virtual server and what became of each member.
-func (d *decider) traceVirtualServer(v *virtualServer, f *field) {
+func (d *Decider) traceVirtualServer(v *virtualServer, f *field) {
 	e := Entry{Step: StepVirtualServer, VirtualServer: v.name, Reason: ReasonUsable}
 	switch {
 	case f.settled:
@@ -40,7 +40,7 @@ func (d *decider) traceVirtualServer(v *virtualServer, f *field) {
 		case f.settled && m.order > f.order:
 			candidate.Reason, candidate.Detail = ReasonOrder, fmt.Sprintf("order %d", m.order)
 		default:
-			candidate.Reason = d.s.familyReason(m, d.q.Family)
+			candidate.Reason = d.s.familyReason(m, d.Query.Family)
 			candidate.Kept = candidate.Reason == ReasonUp
 		}
 		if candidate.Kept {
@@ -52,7 +52,7 @@ func (d *decider) traceVirtualServer(v *virtualServer, f *field) {
 }
 
 // stateCandidate describes a member by the belief about its service.
-func (d *decider) stateCandidate(m *member) Candidate {
+func (d *Decider) stateCandidate(m *member) Candidate {
 	status := &d.s.Status.Services[m.service]
 	c := d.candidate(m.service)
 	c.Reason, c.Source, c.Detail = d.s.memberReason(m), status.Source, status.Reason
@@ -65,13 +65,13 @@ func (d *decider) stateCandidate(m *member) Candidate {
 	return c
 }
 
-func (d *decider) candidate(i ServiceIndex) Candidate {
+func (d *Decider) candidate(i ServiceIndex) Candidate {
 	svc := &d.s.Plan.services[i]
 	return Candidate{Service: svc.Name, Site: svc.Site, AgeSeconds: -1}
 }
 
 // traceMethod records what a method saw. picked is none when its data was missing.
-func (d *decider) traceMethod(v *virtualServer, f *field, m config.Method, picked int, reason Reason) {
+func (d *Decider) traceMethod(v *virtualServer, f *field, m config.Method, picked int, reason Reason) {
 	e := Entry{Step: StepMethod, VirtualServer: v.name, Reason: reason, Detail: "method " + string(m), Before: len(f.contenders), After: 1}
 	if picked == none {
 		e.After, e.Detail = len(f.contenders), e.Detail+" cannot decide"
@@ -89,7 +89,7 @@ func (d *decider) traceMethod(v *virtualServer, f *field, m config.Method, picke
 }
 
 // methodMetric fills in the number by which a method compares a contender.
-func (d *decider) methodMetric(c *Candidate, v *virtualServer, by *contender, m config.Method) {
+func (d *Decider) methodMetric(c *Candidate, v *virtualServer, by *contender, m config.Method) {
 	switch m {
 	case config.LeastConnection:
 		d.loadMetric(c, by)
@@ -102,7 +102,7 @@ func (d *decider) methodMetric(c *Candidate, v *virtualServer, by *contender, m 
 	}
 }
 
-func (d *decider) loadMetric(c *Candidate, by *contender) {
+func (d *Decider) loadMetric(c *Candidate, by *contender) {
 	load := &d.s.Status.Services[by.service].Load
 	c.Metric, c.Unit = "load", "connections/weight"
 	c.Value = d.connections(by)
@@ -118,7 +118,7 @@ func (d *decider) loadMetric(c *Candidate, by *contender) {
 		by.load.active, d.connections(by)*float64(by.weight)-by.load.active, by.weight)
 }
 
-func (d *decider) hashMetric(c *Candidate, v *virtualServer, by *contender) {
+func (d *Decider) hashMetric(c *Candidate, v *virtualServer, by *contender) {
 	mask := v.hash6
 	if d.client.Is4() {
 		mask = v.hash4
@@ -133,7 +133,7 @@ func (d *decider) hashMetric(c *Candidate, v *virtualServer, by *contender) {
 	c.Detail = fmt.Sprintf("client %s, weight %d", masked, by.weight)
 }
 
-func (d *decider) proximityMetric(c *Candidate, by *contender) {
+func (d *Decider) proximityMetric(c *Candidate, by *contender) {
 	row, bits := d.s.Plan.locations.lookup(d.client)
 	if row == nil {
 		return
@@ -148,24 +148,24 @@ func (d *decider) proximityMetric(c *Candidate, by *contender) {
 }
 
 // traceAnswer records who is answered, and the arithmetic of TTL and scope.
-func (d *decider) traceAnswer(v *virtualServer, f *field) {
-	e := Entry{Step: StepAnswer, VirtualServer: v.name, Reason: d.out.Reason, Before: len(f.contenders), After: int(d.out.Count), Detail: d.answerText()}
+func (d *Decider) traceAnswer(v *virtualServer, f *field) {
+	e := Entry{Step: StepAnswer, VirtualServer: v.name, Reason: d.Decision.Reason, Before: len(f.contenders), After: int(d.Decision.Count), Detail: d.answerText()}
 	d.addAnswered(&e)
 	d.trace.Add(e)
 }
 
-func (d *decider) traceLastResort(domain *Domain, v *virtualServer) {
-	e := Entry{Step: StepAnswer, VirtualServer: v.name, Reason: d.out.Reason, Before: len(v.members), After: int(d.out.Count), Detail: d.answerText()}
-	if d.out.Outcome == OutcomeBackupAddresses {
+func (d *Decider) traceLastResort(domain *Domain, v *virtualServer) {
+	e := Entry{Step: StepAnswer, VirtualServer: v.name, Reason: d.Decision.Reason, Before: len(v.members), After: int(d.Decision.Count), Detail: d.answerText()}
+	if d.Decision.Outcome == OutcomeBackupAddresses {
 		e.Detail += fmt.Sprintf("; backup addresses of %s", domain.Name)
 	}
 	d.addAnswered(&e)
 	d.trace.Add(e)
 }
 
-func (d *decider) addAnswered(e *Entry) {
-	for i := range d.out.Count {
-		c := d.candidate(d.out.Services[i])
+func (d *Decider) addAnswered(e *Entry) {
+	for i := range d.Decision.Count {
+		c := d.candidate(d.Decision.Services[i])
 		c.Kept, c.Reason = true, ReasonAlsoUsable
 		if i == 0 {
 			c.Reason = ReasonChosen
@@ -174,10 +174,10 @@ func (d *decider) addAnswered(e *Entry) {
 	}
 }
 
-func (d *decider) answerText() string {
+func (d *Decider) answerText() string {
 	scope := "it did not depend on the client: scope 0"
-	if d.out.Scope > 0 {
-		scope = fmt.Sprintf("it depended on %d bits of the client's address: scope %d", d.out.Scope, d.out.Scope)
+	if d.Decision.Scope > 0 {
+		scope = fmt.Sprintf("it depended on %d bits of the client's address: scope %d", d.Decision.Scope, d.Decision.Scope)
 	}
-	return fmt.Sprintf("TTL %d s; %s", d.out.TTL, scope)
+	return fmt.Sprintf("TTL %d s; %s", d.Decision.TTL, scope)
 }

@@ -22,6 +22,8 @@ type responder struct {
 	q       query
 	labels  labels
 	scratch []byte
+	counted shard
+	observe *watcher // nil: nobody looks
 }
 
 // responder lends a responder to the calling goroutine, until it is released.
@@ -35,19 +37,37 @@ func (s *Server) release(r *responder) {
 
 // newResponder returns a responder for a goroutine that keeps it.
 func (s *Server) newResponder() *responder {
-	return &responder{server: s, scratch: make([]byte, scratchOctets)}
+	return &responder{server: s, scratch: make([]byte, scratchOctets), counted: s.counters.shards.shard(),
+		observe: s.observers.watcher(s.now)}
 }
 
-// flush publishes what was counted. Call it once per batch of messages.
-func (r *responder) flush() {}
+// flush publishes what was counted, and lets observers have what they were shown. Call it once per batch of messages, after
+// the batch was sent.
+func (r *responder) flush() {
+	r.counted.flush()
+	if r.observe != nil {
+		r.observe.flush()
+	}
+}
 
 // answer answers the request buf[:n]: one message, without TCP's length. A nil result means silence. The response starts
 // where buf does if it fits there, else it is in memory of its own; buf is no request any more either way. A panic becomes
 // SERVFAIL.
-func (r *responder) answer(buf []byte, n int, c *client) (wire []byte) {
+func (r *responder) answer(buf []byte, n int, c *client) []byte {
+	r.counted.query(c.transport)
+	if r.observe == nil {
+		return r.answerUnobserved(buf, n, c)
+	}
+	r.observe.before(buf[:n], c)
+	wire := r.answerUnobserved(buf, n, c)
+	r.observe.after(wire, c)
+	return wire
+}
+
+// answerUnobserved is what answer does when nobody looks.
+func (r *responder) answerUnobserved(buf []byte, n int, c *client) (wire []byte) {
 	s := r.server
 	request := buf[:n]
-	s.counters.queries[c.transport].Add(1)
 	defer func() {
 		if p := recover(); p != nil {
 			wire = s.panicked(request, p)
@@ -55,7 +75,7 @@ func (r *responder) answer(buf []byte, n int, c *client) (wire []byte) {
 	}()
 	verdict := judgeHeader(request)
 	if verdict.silent {
-		s.counters.dropped.Add(1)
+		r.counted.dropped()
 		return nil
 	}
 	return r.answerSlow(buf, request, verdict, c)
@@ -66,6 +86,9 @@ func (r *responder) answerSlow(buf, request []byte, verdict verdict, c *client) 
 	s, q := r.server, &r.q
 	*q = query{labels: &r.labels}
 	q.parse(request)
+	if q.question != nil {
+		r.counted.asked(q.qtype)
+	}
 	if verdict.accepted() {
 		verdict = judgeMessage(q)
 	}
@@ -76,7 +99,7 @@ func (r *responder) answerSlow(buf, request []byte, verdict verdict, c *client) 
 		out = response{rcode: verdict.rcode, opt: optReply{bare: true}}
 	}
 	wire, rcode := s.encode(request, q, &out, c.transport, r.scratch)
-	s.counters.countRcode(rcode)
+	r.counted.answered(rcode, Slow)
 	if len(wire) <= cap(buf) {
 		return buf[:copy(buf[:cap(buf)], wire)]
 	}

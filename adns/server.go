@@ -40,6 +40,8 @@ type Options struct {
 	Snapshot func() *Snapshot
 	// Now is the clock that decisions see. Nil: time.Now.
 	Now func() time.Time
+	// Observers are shown queries and answers.
+	Observers Observers
 	// Logger gets transitions and rejections, never queries. Nil: none.
 	Logger *zap.Logger
 	// ListenPacket and ListenStream open sockets. Nil: the system's. Other packet connections than *net.UDPConn work,
@@ -60,6 +62,7 @@ type Server struct {
 	listenPacket func(ctx context.Context, network, address string) (net.PacketConn, error)
 	listenStream func(ctx context.Context, network, address string) (net.Listener, error)
 
+	observers   Observers
 	counters    counters
 	panicLogged every
 	admitted    admission
@@ -94,7 +97,7 @@ func New(o Options) (*Server, error) {
 	}
 	s := &Server{
 		listen: o.Listen, workers: o.Workers, nsid: hexNSID(o.NSID), snapshot: o.Snapshot, now: o.Now, log: o.Logger,
-		listenPacket: o.ListenPacket, listenStream: o.ListenStream,
+		listenPacket: o.ListenPacket, listenStream: o.ListenStream, observers: o.Observers,
 	}
 	if s.workers == 0 {
 		s.workers = min(runtime.GOMAXPROCS(0), MaxWorkers)

@@ -46,6 +46,9 @@ func (s *Server) Listen(ctx context.Context) error {
 		}
 		endpoints = append(endpoints, e)
 	}
+	if err := s.listenSecure(ctx); err != nil {
+		return errors.Join(err, closeAll(endpoints))
+	}
 	s.endpoints, s.state = endpoints, stateListening
 	for _, e := range endpoints {
 		s.log.Info("dns.listening", zap.Stringer("address", e.addr), zap.Int("workers", s.workers))
@@ -155,7 +158,7 @@ func systemListenPacket(ctx context.Context, network, address string) (net.Packe
 
 // systemListenStream opens a TCP listener.
 func systemListenStream(ctx context.Context, network, address string) (net.Listener, error) {
-	var lc net.ListenConfig
+	lc := net.ListenConfig{KeepAlive: -1} // connections idle for so short a time that probes of TCP are only work
 	return lc.Listen(ctx, network, address)
 }
 

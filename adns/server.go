@@ -35,6 +35,11 @@ type Options struct {
 	Workers int
 	// NSID identifies this server to who asks (RFC 5001); at most 128 octets. Empty: it is not told.
 	NSID string
+	// TCP is the limits of connections.
+	TCP TCPOptions
+	// TLS is DNS over TLS (RFC 7858), HTTPS is DNS over HTTPS (RFC 8484). Nil: it is not spoken.
+	TLS   *TLSOptions
+	HTTPS *HTTPSOptions
 	// Snapshot returns what to answer from; it is called once per query, from many goroutines. Nil while there is
 	// nothing yet: queries are then answered with SERVFAIL.
 	Snapshot func() *Snapshot
@@ -65,9 +70,13 @@ type Server struct {
 	observers   Observers
 	counters    counters
 	panicLogged every
-	admitted    admission
-	buffers     sync.Pool // *[]byte of tcpOutOctets
-	responders  sync.Pool // *responder
+	secure      []*secure // transports under TLS
+	handshakes  chan struct{}
+	admitted    *admission
+	lender      lender       // what connections read into
+	batches     sync.Pool    // *batch
+	transfer    transferFunc // nil: zone transfers are answered like any query
+	responders  sync.Pool    // *responder
 
 	mu        sync.Mutex
 	endpoints []endpoint
@@ -95,9 +104,17 @@ func New(o Options) (*Server, error) {
 	case len(o.NSID) > maxNSID:
 		return nil, fmt.Errorf("make DNS server: NSID has %d octets; at most %d", len(o.NSID), maxNSID)
 	}
+	if err := o.TCP.check(); err != nil {
+		return nil, err
+	}
+	secure, err := newSecure(&o)
+	if err != nil {
+		return nil, err
+	}
 	s := &Server{
 		listen: o.Listen, workers: o.Workers, nsid: hexNSID(o.NSID), snapshot: o.Snapshot, now: o.Now, log: o.Logger,
-		listenPacket: o.ListenPacket, listenStream: o.ListenStream, observers: o.Observers,
+		listenPacket: o.ListenPacket, listenStream: o.ListenStream, observers: o.Observers, admitted: newAdmission(o.TCP),
+		secure: secure, handshakes: make(chan struct{}, maxHandshakes()),
 	}
 	if s.workers == 0 {
 		s.workers = min(runtime.GOMAXPROCS(0), MaxWorkers)
@@ -115,10 +132,6 @@ func New(o Options) (*Server, error) {
 		s.listenStream = systemListenStream
 	}
 	s.responders.New = func() any { return s.newResponder() }
-	s.buffers.New = func() any {
-		b := make([]byte, tcpOutOctets)
-		return &b
-	}
 	return s, nil
 }
 
@@ -154,6 +167,7 @@ func (s *Server) Run(ctx context.Context) error {
 		group.Go(func() error { return s.serveUDP(ctx, e.packet) })
 		group.Go(func() error { return s.serveTCP(ctx, e.stream) })
 	}
+	s.runSecure(ctx, group)
 	err := group.Wait()
 	s.log.Info("dns.stopped", zap.Error(err))
 	return err
@@ -166,7 +180,7 @@ func (s *Server) Close() error {
 	if s.state == stateRunning {
 		return errors.New("close DNS server: it is running; end the context of Run instead")
 	}
-	err := closeAll(s.endpoints)
+	err := errors.Join(closeAll(s.endpoints), s.closeSecure())
 	s.endpoints, s.state = nil, stateNew
 	return err
 }

@@ -100,7 +100,8 @@ func newFixture(t testing.TB, change func(*Options)) *fixture {
 		Peers:         func() []mep.PeerStatus { return testPeers(f.state) },
 		MEPRejections: func() map[mep.Rejection]uint64 { return map[mep.Rejection]uint64{mep.RejectTLS: 3} },
 		DNSStats: func() adns.Stats {
-			s := adns.Stats{Truncated: 5, TCPOpen: 2}
+			s := adns.Stats{Truncated: 5}
+			s.Streams[adns.TCP].Open, s.Streams[adns.TLS].HandshakeErrors = 2, 6
 			s.Queries[adns.UDP], s.Queries[adns.TCP], s.Rcodes[0], s.Rcodes[16] = 100, 10, 104, 1
 			return s
 		},

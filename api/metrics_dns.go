@@ -28,17 +28,8 @@ func (r *resources) dnsMetrics() prometheus.Collector {
 			func(s *adns.Stats) uint64 { return s.ReadErrors }},
 		{g.counter("fairlead_dns_write_errors_total", "Responses that could not be sent."),
 			func(s *adns.Stats) uint64 { return s.WriteErrors }},
-		{g.counter("fairlead_dns_tcp_accepted_total", "TCP connections taken."),
-			func(s *adns.Stats) uint64 { return s.TCPAccepted }},
-		{g.counter("fairlead_dns_tcp_refused_total", "TCP connections closed at once because a limit was reached."),
-			func(s *adns.Stats) uint64 { return s.TCPRefused }},
-		{g.counter("fairlead_dns_tcp_timeouts_total", "TCP connections closed because a message took too long to come or to go."),
-			func(s *adns.Stats) uint64 { return s.TCPTimeouts }},
-		{g.counter("fairlead_dns_tcp_accept_errors_total", "TCP accepts that failed, for example for want of file descriptors."),
-			func(s *adns.Stats) uint64 { return s.TCPAcceptErrors }},
-		{g.gauge("fairlead_dns_tcp_open", "TCP connections open now."),
-			func(s *adns.Stats) uint64 { return s.TCPOpen }},
 	}
+	streams := streamMetrics(g)
 	g.collect = func(out chan<- prometheus.Metric) {
 		s := r.DNSStats()
 		for t, n := range s.Queries {
@@ -49,9 +40,40 @@ func (r *resources) dnsMetrics() prometheus.Collector {
 				responses.send(out, float64(n), rcodeName(rcode))
 			}
 		}
+		for _, m := range streams {
+			for t := adns.TCP; int(t) < len(s.Streams); t++ {
+				m.f.send(out, float64(m.read(&s.Streams[t])), t.String())
+			}
+		}
 		for _, sum := range sums {
 			sum.f.send(out, float64(sum.read(&s)))
 		}
 	}
 	return g
+}
+
+// streamMetric is one sum over the connections of each transport.
+type streamMetric struct {
+	f    *family
+	read func(*adns.StreamStats) uint64
+}
+
+func streamMetrics(g *group) []streamMetric {
+	const transport = "transport"
+	return []streamMetric{
+		{g.counter("fairlead_dns_connections_accepted_total", "Connections taken.", transport),
+			func(s *adns.StreamStats) uint64 { return s.Accepted }},
+		{g.counter("fairlead_dns_connections_refused_total", "Connections closed at once: a limit was reached and all others were busy.", transport),
+			func(s *adns.StreamStats) uint64 { return s.Refused }},
+		{g.counter("fairlead_dns_connections_evicted_total", "Idle connections closed to make room for one of this transport.", transport),
+			func(s *adns.StreamStats) uint64 { return s.Evicted }},
+		{g.counter("fairlead_dns_connections_timeouts_total", "Connections closed because a message took too long to come or to go.", transport),
+			func(s *adns.StreamStats) uint64 { return s.Timeouts }},
+		{g.counter("fairlead_dns_accept_errors_total", "Accepts that failed, for example for want of file descriptors.", transport),
+			func(s *adns.StreamStats) uint64 { return s.AcceptErrors }},
+		{g.counter("fairlead_dns_handshake_errors_total", "TLS handshakes that failed or took too long.", transport),
+			func(s *adns.StreamStats) uint64 { return s.HandshakeErrors }},
+		{g.gauge("fairlead_dns_connections_open", "Connections open now.", transport),
+			func(s *adns.StreamStats) uint64 { return s.Open }},
+	}
 }

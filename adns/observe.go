@@ -17,6 +17,16 @@ type Observers struct {
 	QueryLog *querylog.Log // nil: none
 }
 
+// addTo adds what the observers counted.
+func (o Observers) addTo(st *Stats) {
+	if o.Dnstap != nil {
+		st.Dnstap = o.Dnstap.Stats()
+	}
+	if o.QueryLog != nil {
+		st.QueryLog = o.QueryLog.Stats()
+	}
+}
+
 // watcher shows a responder's queries and answers to the observers. It belongs to the responder's goroutine.
 type watcher struct {
 	now     func() time.Time

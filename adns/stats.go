@@ -13,7 +13,7 @@ import (
 // maxRcode is the largest rcode that is sent: BADVERS.
 const maxRcode = dns.RcodeBadVers
 
-// Stats is sums since the server was made. TCPOpen alone is a gauge.
+// Stats is sums since the server was made, but for the connections that are open.
 type Stats struct {
 	Queries     [numTransports]uint64  // requests by Transport, answered or not
 	Rcodes      [maxRcode + 1]uint64   // responses by rcode
@@ -30,11 +30,7 @@ type Stats struct {
 	Dnstap   dnstap.Stats   // of Observers.Dnstap
 	QueryLog querylog.Stats // of Observers.QueryLog
 
-	TCPAccepted     uint64 // connections taken
-	TCPRefused      uint64 // connections closed at once: a limit was reached
-	TCPTimeouts     uint64 // connections closed because a message took too long to come or to go
-	TCPAcceptErrors uint64 // accepts that failed, for example for want of file descriptors
-	TCPOpen         uint64 // connections open now
+	Streams [numTransports]StreamStats // connections by Transport; none for UDP
 }
 
 // counters is where Stats comes from. What happens to each query is counted in shards; the rest, and what is counted
@@ -45,8 +41,7 @@ type counters struct {
 	rcodes                                  [maxRcode + 1]atomic.Uint64
 	truncated, dropped, unencodable, panics atomic.Uint64
 	readErrors, writeErrors                 atomic.Uint64
-	tcpAccepted, tcpRefused, tcpTimeouts    atomic.Uint64
-	tcpAcceptErrors                         atomic.Uint64
+	streams                                 [numTransports]streamCounters
 }
 
 // countRcode counts one response.
@@ -62,11 +57,10 @@ func (s *Server) Stats() Stats {
 	st := Stats{
 		Truncated: c.truncated.Load(), Dropped: c.dropped.Load(), Unencodable: c.unencodable.Load(),
 		Panics: c.panics.Load(), ReadErrors: c.readErrors.Load(), WriteErrors: c.writeErrors.Load(),
-		TCPAccepted: c.tcpAccepted.Load(), TCPRefused: c.tcpRefused.Load(), TCPTimeouts: c.tcpTimeouts.Load(),
-		TCPAcceptErrors: c.tcpAcceptErrors.Load(), TCPOpen: uint64(s.admitted.open()),
 	}
 	for i := range st.Queries {
 		st.Queries[i] = c.queries[i].Load()
+		st.Streams[i] = c.streams[i].stats()
 	}
 	for i := range st.Rcodes {
 		st.Rcodes[i] = c.rcodes[i].Load()

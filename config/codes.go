@@ -125,6 +125,10 @@ const (
 	codeTooManyRecords    Code = "FL1517"
 	codeRecordTTLTooLong  Code = "FL1518"
 	codeRecordSetTooLarge Code = "FL1519"
+	codeSecondaryKeys     Code = "FL1520"
+	codeTransferClient    Code = "FL1521"
+	codeTransferPeer      Code = "FL1522"
+	codeTransferKey       Code = "FL1523"
 )
 
 // FL2xxx: the node file.
@@ -138,6 +142,13 @@ const (
 	codeNodeNSID         Code = "FL2007"
 	codeNodeExempt       Code = "FL2008"
 	codeNodeNotAvailable Code = "FL2090"
+	codeNodeCookieSecret Code = "FL2110"
+	codeNodeChaosText    Code = "FL2111"
+
+	codeNodeTSIGKey        Code = "FL2130"
+	codeNodeTSIGAlgorithm  Code = "FL2131"
+	codeNodeTSIGSecret     Code = "FL2132"
+	codeNodeUnknownTSIGKey Code = "FL2133"
 )
 
 // FL9xxx: warnings.
@@ -257,6 +268,10 @@ func valueCodes() []CodeText {
 		{codeTooManyRecords, "A zone has more records than the limit."},
 		{codeRecordTTLTooLong, "A record's TTL is above the limit of RFC 2181."},
 		{codeRecordSetTooLarge, "The records of one name and type are too large together, or a name has too many types."},
+		{codeSecondaryKeys, "A zone with primaries has keys that the primaries bring themselves."},
+		{codeTransferClient, "The value does not say who may transfer a zone."},
+		{codeTransferPeer, "The value is not the address of another DNS server."},
+		{codeTransferKey, "The value is not the name of a TSIG key."},
 		{codeNodeSource, "A node file needs exactly one of config.seed and config.follow."},
 		{codeNodeListen, "The value is not an address to listen on."},
 		{codeNodeMEPIdentity, "MEP needs a certificate, its key and a CA, or insecure: true."},
@@ -266,6 +281,12 @@ func valueCodes() []CodeText {
 		{codeNodeNSID, "The NSID is too long."},
 		{codeNodeExempt, "The value is not a client prefix."},
 		{codeNodeNotAvailable, "The node file asks for a feature that this release does not have."},
+		{codeNodeCookieSecret, "The file of cookie secrets holds something else, or is not used."},
+		{codeNodeChaosText, "The text for version.bind or id.server is too long."},
+		{codeNodeTSIGKey, "The name of a TSIG key is malformed or stands twice."},
+		{codeNodeTSIGAlgorithm, "Unknown TSIG algorithm, or one that is too weak."},
+		{codeNodeTSIGSecret, "The file of a TSIG secret does not hold one."},
+		{codeNodeUnknownTSIGKey, "The document names a TSIG key that the node does not have."},
 		{codeWarnShortTTL, "A TTL below 5 seconds."},
 		{codeWarnUnusedServer, "A virtual server has no domains and is nobody's backup."},
 		{codeWarnUnusedService, "A service is a member of no virtual server."},

@@ -99,6 +99,8 @@ func (d *decoder) value(n *node, v reflect.Value, path *trail, f *field) {
 		d.text(n, v, path, f)
 	case isWord(t):
 		d.word(n, v, path)
+	case isBrief(t) && n.kind == kindScalar && n.scalar != scalarNull:
+		v.Addr().Interface().(brief).setBrief(n.value)
 	case t.Kind() == reflect.Struct:
 		d.mapping(n, v, path)
 	case t.Kind() == reflect.Slice:

@@ -21,8 +21,8 @@ type Document struct {
 	Settings       Settings        `json:"settings,omitempty" doc:"Intervals and limits shared by all sites."`
 }
 
-// Zone is one zone of authority. Its static data is either Records (with SOA and NS made from the other keys) or a zone
-// file that brings its own SOA and NS.
+// Zone is one zone of authority. Its static data is either Records (with SOA and NS made from the other keys), or a zone
+// file that brings its own SOA and NS, or what one of Primaries sends.
 type Zone struct {
 	Name        string   `json:"name" doc:"Zone name, for example gslb.example.com."`
 	Nameservers []string `json:"nameservers,omitempty" doc:"Host names for the NS records; the first is the SOA's MNAME. Not with file."`
@@ -32,6 +32,11 @@ type Zone struct {
 	NegativeTTL Duration `json:"negative_ttl,omitempty" default:"30s" range:"0s..3h" step:"1s" doc:"TTL of NXDOMAIN and NODATA answers (0s to 3h)."`
 	Records     string   `json:"records,omitempty" doc:"Zone-file text for what is not balanced."`
 	File        string   `json:"file,omitempty" doc:"A zone file with its own SOA and NS; relative to this document."`
+
+	AllowQuery []netip.Prefix `json:"allow_query,omitempty" doc:"Clients that are answered from this zone; all others get REFUSED. Absent: everyone is."`
+
+	Primaries []TransferPeer `json:"primaries,omitempty" doc:"Servers that the zone's records are transferred from: address, or {address: …, key: …}. Not with file, records, nameservers, contact or serial."`
+	Transfer  ZoneTransfer   `json:"transfer,omitempty" doc:"Transfers of this zone to other servers."`
 
 	// FileText is the content of File, read when the document was loaded, so that a Document is complete by itself.
 	FileText string `json:"-"`

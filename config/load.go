@@ -41,11 +41,14 @@ func parseNode(path string, text []byte, report *Report) (*Node, *page) {
 // joinPaths makes every relative path start at dir.
 func (n *Node) joinPaths(dir string) {
 	paths := []*string{&n.DataDir, &n.Config.Seed, &n.Config.Follow, &n.MEP.TLS.Cert, &n.MEP.TLS.Key, &n.MEP.TLS.CA,
-		&n.API.TLS.Cert, &n.API.TLS.Key, &n.API.TLS.ClientCA, &n.API.TokensFile}
+		&n.API.TLS.Cert, &n.API.TLS.Key, &n.API.TLS.ClientCA, &n.API.TokensFile, &n.DNS.CookieSecretFile}
 	for _, l := range []*NodeListener{n.DNS.TLS, n.DNS.HTTPS} {
 		if l != nil {
 			paths = append(paths, &l.Cert, &l.Key)
 		}
+	}
+	for i := range n.DNS.TSIGKeys {
+		paths = append(paths, &n.DNS.TSIGKeys[i].SecretFile)
 	}
 	for i := range n.GeoIP.Databases {
 		paths = append(paths, &n.GeoIP.Databases[i])
@@ -119,6 +122,9 @@ func checkNodeDocument(p *page, n *Node) {
 	}
 	before := p.report.Errors()
 	doc := parseDocument(src, p.report)
+	if doc != nil {
+		checkDocumentKeys(p, n, doc)
+	}
 	if doc == nil || n.Site == "" || doc.Site(n.Site) != nil {
 		return
 	}

@@ -101,7 +101,11 @@ func inZone(name, zone string) bool {
 
 // splitSiteAddress takes host, host:port, [IPv6]:port or a bare IPv6 address apart.
 func splitSiteAddress(s string) (host string, port int, err error) {
-	host, port = s, DefaultMEPPort
+	return splitHostPort(s, DefaultMEPPort)
+}
+
+func splitHostPort(s string, defaultPort int) (host string, port int, err error) {
+	host, port = s, defaultPort
 	if _, ipErr := netip.ParseAddr(s); ipErr != nil && strings.ContainsAny(s, ":[]") {
 		text := ""
 		if host, text, err = net.SplitHostPort(s); err != nil {

@@ -1,5 +1,7 @@
 package config
 
+import "net/netip"
+
 // Node is the node file: who this machine is. It is local, never replicated, and names every secret's path. Relative
 // paths are relative to the node file's directory; LoadNode has already joined them.
 type Node struct {
@@ -26,8 +28,22 @@ type NodeDNS struct {
 	HTTPS     *NodeListener `json:"https,omitempty" doc:"DNS over HTTPS (RFC 8484)."`
 	Workers   int           `json:"workers,omitempty" default:"0" range:"0..256" doc:"Readers per UDP address. 0: one per CPU."`
 	NSID      string        `json:"nsid,omitempty" doc:"Name server identifier (RFC 5001), sent when asked for."`
-	Cookies   bool          `json:"cookies,omitempty" default:"false" doc:"DNS cookies (RFC 7873)."`
+	TSIGKeys  []NodeTSIGKey `json:"tsig_keys,omitempty" doc:"Secrets shared with other DNS servers (RFC 8945)."`
+	Cookies   bool          `json:"cookies,omitempty" default:"true" doc:"DNS cookies (RFC 7873)."`
 	RateLimit NodeRateLimit `json:"rate_limit,omitempty" doc:"Response rate limiting."`
+
+	CookieSecretFile string         `json:"cookie_secret_file,omitempty" doc:"Secrets that cookies are made with, 32 hexadecimal digits a line: the first makes, both verify. The same on all nodes that share a service address. Absent: a random one of this process."`
+	AllowQuery       []netip.Prefix `json:"allow_query,omitempty" doc:"Clients that are answered; all others get REFUSED. Absent: everyone is."`
+	ClientSubnetFrom []netip.Prefix `json:"client_subnet_from,omitempty" doc:"Resolvers whose EDNS Client Subnet is believed. Absent: all are."`
+	Version          string         `json:"version,omitempty" doc:"Answer to version.bind and version.server (class CH). Absent: they are refused."`
+	Identity         string         `json:"identity,omitempty" doc:"Answer to id.server and hostname.bind (class CH). Absent: they are refused."`
+}
+
+// NodeTSIGKey is a secret shared with another DNS server.
+type NodeTSIGKey struct {
+	Name       string        `json:"name" doc:"Name of the key, the same at both servers."`
+	Algorithm  TSIGAlgorithm `json:"algorithm,omitempty" default:"hmac-sha256" doc:"Algorithm of the signatures."`
+	SecretFile string        `json:"secret_file" doc:"File with the secret in base64."`
 }
 
 // NodeListener is a TLS listener.
@@ -39,9 +55,10 @@ type NodeListener struct {
 
 // NodeRateLimit is response rate limiting.
 type NodeRateLimit struct {
-	ResponsesPerSecond int      `json:"responses_per_second,omitempty" default:"0" range:"0..1000000" doc:"Responses per second to one client prefix. 0: no limit."`
-	Slip               int      `json:"slip,omitempty" default:"2" range:"0..100" doc:"Every nth limited response is sent truncated."`
-	Exempt             []string `json:"exempt,omitempty" doc:"Client prefixes without a limit."`
+	ResponsesPerSecond int      `json:"responses_per_second,omitempty" default:"200" range:"0..1000000" doc:"Equal responses per second over UDP to one client network (/24, /56), with a burst of as many. 0: no limit."`
+	Slip               int      `json:"slip,omitempty" default:"2" range:"0..100" doc:"Every nth limited response is sent truncated, so that real clients come back over TCP; the others are dropped. 1: all, 0: none."`
+	Exempt             []string `json:"exempt,omitempty" doc:"Client prefixes without a limit; loopback has one, too."`
+	MaxEntries         int      `json:"max_entries,omitempty" default:"1048576" range:"1024..16777216" doc:"Size of the table of clients at their limit, 8 octets each; rounded up to a power of two."`
 }
 
 // NodeMEP is this node's end of the exchange. Without Listen the node keeps to itself.

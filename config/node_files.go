@@ -27,15 +27,15 @@ func checkNodeFiles(p *page, n *Node) {
 	for _, f := range []struct{ path, file string }{{"/config/seed", n.Config.Seed}, {"/config/follow", n.Config.Follow}} {
 		readNamed(p, f.path, f.file, MaxDocumentBytes)
 	}
+	checkTSIGSecrets(p, n)
+	checkCookieSecrets(p, n.DNS.CookieSecretFile)
 	if n.MEP.Insecure || n.MEP.TLS.Cert == "" {
 		return
 	}
 	cert, haveCert := readNamed(p, "/mep/tls/cert", n.MEP.TLS.Cert, maxPEMBytes)
 	key, haveKey := readNamed(p, "/mep/tls/key", n.MEP.TLS.Key, maxPEMBytes)
 	if haveKey {
-		if info, err := os.Stat(n.MEP.TLS.Key); err == nil && info.Mode().Perm()&0o007 != 0 {
-			p.problem("/mep/tls/key", codeWarnKeyMode, "chmod 600 "+n.MEP.TLS.Key, "everyone on this machine may open the private key (mode %04o)", info.Mode().Perm())
-		}
+		checkSecretMode(p, "/mep/tls/key", n.MEP.TLS.Key, "the private key")
 	}
 	ca, haveCA := readNamed(p, "/mep/tls/ca", n.MEP.TLS.CA, maxPEMBytes)
 	if haveCA && !x509.NewCertPool().AppendCertsFromPEM(ca) {
@@ -64,4 +64,24 @@ func readNamed(p *page, path, file string, limit int64) ([]byte, bool) {
 		return nil, false
 	}
 	return data, true
+}
+
+// checkSecretMode warns of a secret that everyone may read.
+func checkSecretMode(p *page, path, file, what string) {
+	if info, err := os.Stat(file); err == nil && info.Mode().Perm()&0o007 != 0 {
+		p.problem(path, codeWarnKeyMode, "chmod 600 "+file, "everyone on this machine may open %s (mode %04o)", what, info.Mode().Perm())
+	}
+}
+
+func checkCookieSecrets(p *page, file string) {
+	const path = "/dns/cookie_secret_file"
+	text, ok := readNamed(p, path, file, maxSecretFileBytes)
+	if !ok {
+		return
+	}
+	if _, err := parseCookieSecrets(string(text)); err != nil {
+		p.problem(path, codeNodeCookieSecret, "openssl rand -hex 16 makes one", "%s: %v", quote(file), err)
+		return
+	}
+	checkSecretMode(p, path, file, "the cookie secrets")
 }

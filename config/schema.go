@@ -31,6 +31,7 @@ type schema struct {
 	Minimum     *float64           `json:"minimum,omitempty"`
 	Maximum     *float64           `json:"maximum,omitempty"`
 	Items       *schema            `json:"items,omitempty"`
+	AnyOf       []*schema          `json:"anyOf,omitempty"`
 	Properties  map[string]*schema `json:"properties,omitempty"`
 	Required    []string           `json:"required,omitempty"`
 	Closed      *bool              `json:"additionalProperties,omitempty"`
@@ -98,7 +99,11 @@ func (w *schemaWriter) value(t reflect.Type) *schema {
 			w.defs[t.Name()] = nil // stops recursion
 			w.defs[t.Name()] = w.object(t)
 		}
-		return &schema{Ref: "#/$defs/" + t.Name()}
+		if ref := (&schema{Ref: "#/$defs/" + t.Name()}); !isBrief(t) {
+			return ref
+		} else {
+			return &schema{AnyOf: []*schema{{Type: "string"}, ref}}
+		}
 	case reflect.Slice:
 		return &schema{Type: "array", Items: w.value(t.Elem())}
 	case reflect.Bool:

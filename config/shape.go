@@ -81,11 +81,15 @@ func limit(f reflect.StructField, text string) float64 {
 var (
 	textUnmarshaler = reflect.TypeFor[encoding.TextUnmarshaler]()
 	wordType        = reflect.TypeFor[interface{ Enum() []string }]()
+	briefType       = reflect.TypeFor[brief]()
 	durationType    = reflect.TypeFor[Duration]()
 )
 
 // isText reports whether values of t read themselves from text.
 func isText(t reflect.Type) bool { return reflect.PointerTo(t).Implements(textUnmarshaler) }
+
+// isBrief reports whether values of t, which are mappings, can also be written as one word.
+func isBrief(t reflect.Type) bool { return reflect.PointerTo(t).Implements(briefType) }
 
 // isWord reports whether t is a closed set of words.
 func isWord(t reflect.Type) bool { return t.Kind() == reflect.String && t.Implements(wordType) }

@@ -50,17 +50,12 @@ func (c *nodeChecker) checkDNS() {
 	if n := len(dns.Listen); n > MaxListen {
 		c.page.problem("/dns/listen", codeTooMany, "", "%d addresses to listen on; the limit is %d", n, MaxListen)
 	}
+	c.checkTSIGKeys()
 	c.checkListenTwice(dns.Listen[:min(len(dns.Listen), MaxListen)])
 	if len(dns.NSID) > maxNSID {
 		c.page.problem("/dns/nsid", codeNodeNSID, "", "the NSID has %d bytes; the limit is %d", len(dns.NSID), maxNSID)
 	}
-	for i, text := range dns.RateLimit.Exempt {
-		if _, err := netip.ParsePrefix(text); err != nil {
-			if _, err := netip.ParseAddr(text); err != nil {
-				c.page.problem(at("dns", "rate_limit", "exempt", i), codeNodeExempt, "write 192.0.2.0/24", "%s is not a prefix or address", quote(text))
-			}
-		}
-	}
+	c.checkQueryPolicy()
 }
 
 // checkListenTwice finds addresses of which one takes the other's port: the same one twice, or one that a wildcard of its
@@ -174,8 +169,6 @@ func (c *nodeChecker) checkRelease() {
 	if n.DNS.HTTPS != nil {
 		c.page.problem("/dns/https", codeNodeNotAvailable, "", "DNS over HTTPS is not available in this release")
 	}
-	c.noEffectYet("/dns/cookies", n.DNS.Cookies, "DNS cookies have")
-	c.noEffectYet("/dns/rate_limit/responses_per_second", n.DNS.RateLimit.ResponsesPerSecond > 0, "rate limiting has")
 	c.noEffectYet("/geoip/databases", len(n.GeoIP.Databases) > 0, "location databases have")
 	c.noEffectYet("/api/tokens_file", n.API.TokensFile != "", "API tokens have")
 }

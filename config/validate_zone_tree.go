@@ -31,7 +31,7 @@ func (c *checker) checkNesting() {
 			continue
 		}
 		outer := c.zoneOf(parentName(name))
-		if outer == nil || outer.has(name, dns.TypeNS) {
+		if outer == nil || c.doc.Zones[outer.index].Secondary() || outer.has(name, dns.TypeNS) {
 			continue
 		}
 		c.problem(at("zones", i, "name"), codeWarnNestedZone, "add NS records for it to "+show(outer.name),

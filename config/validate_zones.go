@@ -41,9 +41,15 @@ func (c *checker) checkZones() {
 		facts := &zoneFacts{index: i, name: name, types: map[string]map[uint16]int{}}
 		c.zones[name] = facts
 		c.shortTTL(path+"/ttl", z.TTL)
-		if z.File != "" {
+		checkClientPrefixes(c.page, path+"/allow_query", z.AllowQuery)
+		c.checkTransfer(z, path)
+		switch {
+		case z.Secondary():
+			c.checkSecondaryKeys(z, path)
+			continue
+		case z.File != "":
 			c.checkZoneFileKeys(z, path)
-		} else {
+		default:
 			c.checkZoneKeys(z, path)
 		}
 		c.checkZoneData(z, path, facts)

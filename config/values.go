@@ -49,6 +49,16 @@ type (
 	LogLevel string
 	// LogFormat is a log format.
 	LogFormat string
+	// TSIGAlgorithm is an algorithm of transaction signatures (RFC 8945 section 6). Those with MD5 and SHA-1 are left out.
+	TSIGAlgorithm string
+)
+
+// TSIG algorithms.
+const (
+	HMACSHA256 TSIGAlgorithm = "hmac-sha256"
+	HMACSHA384 TSIGAlgorithm = "hmac-sha384"
+	HMACSHA512 TSIGAlgorithm = "hmac-sha512"
+	HMACSHA224 TSIGAlgorithm = "hmac-sha224"
 )
 
 // Methods.
@@ -151,3 +161,8 @@ func (LogLevel) Enum() []string { return []string{"debug", "info", "warn", "erro
 
 // Enum lists the formats.
 func (LogFormat) Enum() []string { return []string{"json", "console"} }
+
+// Enum lists the words.
+func (TSIGAlgorithm) Enum() []string {
+	return []string{string(HMACSHA256), string(HMACSHA384), string(HMACSHA512), string(HMACSHA224)}
+}

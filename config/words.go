@@ -24,6 +24,8 @@ func wordNoun(t reflect.Type) (noun string, code Code) {
 		return "persistence type", codePersistenceType
 	case reflect.TypeFor[SpilloverMethod]():
 		return "spillover method", codeSpilloverMethod
+	case reflect.TypeFor[TSIGAlgorithm]():
+		return "TSIG algorithm", codeNodeTSIGAlgorithm
 	case reflect.TypeFor[LogLevel]():
 		return "log level", codeLogLevel
 	case reflect.TypeFor[LogFormat]():

@@ -31,6 +31,9 @@ func ZoneRecords(z *Zone) ([]dns.RR, error) {
 }
 
 func zoneRecords(z *Zone) ([]zoneRecord, error) {
+	if z.Secondary() {
+		return nil, nil // they come from a primary
+	}
 	origin, err := canonicalHost(z.Name)
 	if err != nil {
 		return nil, err

@@ -1,0 +1,322 @@
+package transfer
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/netip"
+	"slices"
+	"sync"
+	"time"
+
+	"fairlead/config"
+
+	"github.com/miekg/dns"
+	"go.uber.org/zap"
+	"golang.org/x/time/rate"
+)
+
+// Limits of transfers from primaries.
+const (
+	// MaxFetches is how many zones are asked for or brought at once.
+	MaxFetches = 8
+	// notifyGap is the shortest time between two rounds for one zone, however many NOTIFY come.
+	notifyGap = time.Second
+)
+
+// SecondaryOptions say what a Secondary is made of. Publish is required.
+type SecondaryOptions struct {
+	Keys *Keys
+	// Publish says that Records of a zone returns something else from now on: a new version, or nothing because the zone
+	// expired. An error refuses a new version, and the one before counts again. One call at a time.
+	Publish func(zone string) error
+	// Dir is where zones are kept for the next start; it is made when needed. Empty: nowhere.
+	Dir string
+	// Now is the clock. Nil: time.Now.
+	Now func() time.Time
+	// Dial opens streams to primaries. Nil: the system's.
+	Dial   func(ctx context.Context, network, address string) (net.Conn, error)
+	Logger *zap.Logger
+}
+
+// Secondary holds the zones whose records come from primaries, and keeps them up to date. Adopt says which ones, Run does
+// the work. Safe for concurrent use.
+type Secondary struct {
+	fetcher fetcher
+	keep    keeper
+	publish func(zone string) error
+	now     func() time.Time
+	log     *zap.Logger
+	said    *rate.Limiter
+	slots   chan struct{}
+	changed chan struct{} // capacity 1: Adopt was called
+
+	publishing sync.Mutex
+	mu         sync.Mutex
+	zones      map[string]*held
+}
+
+// held is one zone. Its goroutine alone changes image, confirmed and expired.
+type held struct {
+	name    string
+	wake    chan struct{} // capacity 1: NOTIFY, or other primaries
+	removed chan struct{} // closed when the zone is no longer wanted
+	started bool          // of Secondary.mu
+
+	mu        sync.Mutex
+	primaries []target
+	notifier  netip.Addr // who sent the last NOTIFY; asked first
+	image     *image     // nil: never had
+	confirmed time.Time  // when a primary last said that image is the newest version
+	expired   bool
+	behind    bool   // all primaries have an older version
+	failure   string // of the last round
+	refused   int    // rounds in a row without anything to serve, or with a version that could not be
+}
+
+// SecondaryStatus is what is known of a zone.
+type SecondaryStatus struct {
+	Zone      string
+	Serial    uint32 // 0 when it was never had
+	Confirmed time.Time
+	Served    bool   // it has data that did not expire
+	Failure   string // why the last round failed; empty: it did not
+}
+
+// NewSecondary returns a secondary without zones.
+func NewSecondary(o SecondaryOptions) *Secondary {
+	s := &Secondary{keep: keeper(o.Dir), publish: o.Publish, now: o.Now, log: o.Logger, slots: make(chan struct{}, MaxFetches),
+		changed: make(chan struct{}, 1), zones: map[string]*held{}, said: rate.NewLimiter(logsPerSecond, logBurst)}
+	if s.now == nil {
+		s.now = time.Now
+	}
+	if s.log == nil {
+		s.log = zap.NewNop()
+	}
+	if o.Dial == nil {
+		o.Dial = new(net.Dialer).DialContext
+	}
+	s.fetcher = fetcher{keys: o.Keys, now: s.now, dial: o.Dial}
+	return s
+}
+
+// Adopt takes over which zones a valid document wants from which primaries. Zones that were not held before are read
+// from the directory, so that Records has them at once.
+func (s *Secondary) Adopt(doc *config.Document) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	wanted := map[string]bool{}
+	for i := range doc.Zones {
+		z := &doc.Zones[i]
+		if !z.Secondary() {
+			continue
+		}
+		name, primaries := zoneName(z.Name), targets(z.Primaries)
+		wanted[name] = true
+		h := s.zones[name]
+		if h == nil {
+			h = s.restore(name)
+			s.zones[name] = h
+		}
+		h.mu.Lock()
+		if !slices.Equal(h.primaries, primaries) {
+			h.primaries = primaries
+			poke(h.wake)
+		}
+		h.mu.Unlock()
+	}
+	for name, h := range s.zones {
+		if !wanted[name] {
+			close(h.removed)
+			delete(s.zones, name)
+		}
+	}
+	poke(s.changed)
+}
+
+// poke fills a channel of capacity 1.
+func poke(c chan struct{}) {
+	select {
+	case c <- struct{}{}:
+	default:
+	}
+}
+
+// restore makes a zone from its kept file, if there is a good one.
+func (s *Secondary) restore(name string) *held {
+	h := &held{name: name, wake: make(chan struct{}, 1), removed: make(chan struct{})}
+	kept, confirmed, err := s.keep.load(name)
+	if err != nil {
+		s.log.Error("dns.secondary.file_unusable", zap.String("zone", name), zap.Error(err),
+			zap.String("then", "the zone is brought from its primary; a damaged file is kept beside as "+corruptSuffix))
+	}
+	if kept == nil {
+		return h
+	}
+	if now := s.now(); confirmed.After(now) {
+		confirmed = now
+	}
+	h.image, h.confirmed = kept, confirmed
+	h.expired = s.now().Sub(confirmed) >= timersOf(kept.soa).expire
+	return h
+}
+
+// Records returns the records of a zone, the SOA first; false when it was never had or has expired. A zone that was not
+// adopted yet is looked for in the directory.
+func (s *Secondary) Records(zone string) ([]dns.RR, bool) {
+	zone = zoneName(zone)
+	s.mu.Lock()
+	h := s.zones[zone]
+	s.mu.Unlock()
+	if h == nil {
+		h = s.restore(zone)
+	}
+	h.mu.Lock()
+	current, expired := h.image, h.expired
+	h.mu.Unlock()
+	if current == nil || expired {
+		return nil, false
+	}
+	records, err := current.unpack()
+	if err != nil {
+		s.log.Error("dns.secondary.unusable", zap.String("zone", zone), zap.Error(err))
+		return nil, false
+	}
+	return records, true
+}
+
+// Status lists the zones by name.
+func (s *Secondary) Status() []SecondaryStatus {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	var out []SecondaryStatus
+	for _, h := range s.zones {
+		h.mu.Lock()
+		st := SecondaryStatus{Zone: h.name, Confirmed: h.confirmed, Served: h.image != nil && !h.expired, Failure: h.failure}
+		if h.image != nil {
+			st.Serial = h.image.soa.Serial
+		}
+		h.mu.Unlock()
+		out = append(out, st)
+	}
+	slices.SortFunc(out, func(a, b SecondaryStatus) int {
+		if a.Zone < b.Zone {
+			return -1
+		}
+		return 1
+	})
+	return out
+}
+
+// Run keeps the zones up to date until ctx ends. It returns nil when all it started has ended.
+func (s *Secondary) Run(ctx context.Context) error {
+	var zones sync.WaitGroup
+	defer zones.Wait()
+	for {
+		s.mu.Lock()
+		for _, h := range s.zones {
+			if !h.started {
+				h.started = true
+				zones.Go(func() { s.follow(ctx, h) })
+			}
+		}
+		s.mu.Unlock()
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-s.changed:
+		}
+	}
+}
+
+// follow is the life of one zone.
+func (s *Secondary) follow(ctx context.Context, h *held) {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	var watch sync.WaitGroup
+	defer watch.Wait()
+	defer cancel()
+	watch.Go(func() {
+		select {
+		case <-h.removed:
+			cancel()
+		case <-ctx.Done():
+		}
+	})
+	for wait := s.firstWait(h); sleep(ctx, wait, h.wake); {
+		wait = s.round(ctx, h)
+		if !sleep(ctx, notifyGap, nil) {
+			return
+		}
+		wait = max(0, wait-notifyGap)
+	}
+}
+
+// sleep waits, or less when wake is filled; false when ctx has ended.
+func sleep(ctx context.Context, d time.Duration, wake <-chan struct{}) bool {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-ctx.Done():
+		return false
+	case <-timer.C:
+	case <-wake:
+	}
+	return ctx.Err() == nil
+}
+
+// firstWait is how long a kept zone can be served before its primary is asked.
+func (s *Secondary) firstWait(h *held) time.Duration {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if h.image == nil || h.expired {
+		return 0
+	}
+	return max(0, early(timersOf(h.image.soa).refresh)-s.now().Sub(h.confirmed))
+}
+
+// round asks the primaries in turn until one answers, and returns how long to wait for the next round.
+func (s *Secondary) round(ctx context.Context, h *held) time.Duration {
+	select {
+	case s.slots <- struct{}{}:
+	case <-ctx.Done():
+		return 0
+	}
+	defer func() { <-s.slots }()
+	h.mu.Lock()
+	old, primaries := h.image, h.inOrder()
+	h.mu.Unlock()
+	var problems []error
+	rejected := false
+	for _, p := range primaries {
+		got, err := s.fetcher.fetch(ctx, h.name, p, old)
+		if err == nil && got.zone != nil {
+			err = s.install(h, got, p)
+			rejected = rejected || err != nil
+		}
+		if ctx.Err() != nil {
+			return 0
+		}
+		if err == nil {
+			return s.confirmed(h, got, p)
+		}
+		problems = append(problems, fmt.Errorf("%s: %w", p.address, err))
+	}
+	return s.failed(h, errors.Join(problems...), rejected)
+}
+
+// inOrder is the primaries, the one that sent a NOTIFY first.
+func (h *held) inOrder() []target {
+	out := slices.Clone(h.primaries)
+	if i := slices.IndexFunc(out, func(t target) bool { return t.is(h.notifier) }); i > 0 {
+		out[0], out[i] = out[i], out[0]
+	}
+	return out
+}
+
+// is reports whether an address is the target's.
+func (t target) is(addr netip.Addr) bool {
+	at, err := netip.ParseAddrPort(t.address)
+	return err == nil && addr.IsValid() && at.Addr().Unmap() == addr.Unmap()
+}

@@ -145,6 +145,12 @@ const (
 	codeNodeCookieSecret Code = "FL2110"
 	codeNodeChaosText    Code = "FL2111"
 
+	codeNodeDnstapOutput   Code = "FL2120"
+	codeNodeDnstapMessage  Code = "FL2121"
+	codeNodeDnstapAddress  Code = "FL2122"
+	codeNodeDnstapIdentity Code = "FL2123"
+	codeNodeSameFile       Code = "FL2124"
+
 	codeNodeTSIGKey        Code = "FL2130"
 	codeNodeTSIGAlgorithm  Code = "FL2131"
 	codeNodeTSIGSecret     Code = "FL2132"
@@ -283,6 +289,11 @@ func valueCodes() []CodeText {
 		{codeNodeNotAvailable, "The node file asks for a feature that this release does not have."},
 		{codeNodeCookieSecret, "The file of cookie secrets holds something else, or is not used."},
 		{codeNodeChaosText, "The text for version.bind or id.server is too long."},
+		{codeNodeDnstapOutput, "dnstap needs exactly one of socket, tcp and file."},
+		{codeNodeDnstapMessage, "Unknown kind of dnstap message, or one that stands twice."},
+		{codeNodeDnstapAddress, "The value is not the address of a dnstap collector."},
+		{codeNodeDnstapIdentity, "The dnstap identity is too long."},
+		{codeNodeSameFile, "Two logs name the same file."},
 		{codeNodeTSIGKey, "The name of a TSIG key is malformed or stands twice."},
 		{codeNodeTSIGAlgorithm, "Unknown TSIG algorithm, or one that is too weak."},
 		{codeNodeTSIGSecret, "The file of a TSIG secret does not hold one."},

@@ -41,7 +41,7 @@ func parseNode(path string, text []byte, report *Report) (*Node, *page) {
 // joinPaths makes every relative path start at dir.
 func (n *Node) joinPaths(dir string) {
 	paths := []*string{&n.DataDir, &n.Config.Seed, &n.Config.Follow, &n.MEP.TLS.Cert, &n.MEP.TLS.Key, &n.MEP.TLS.CA,
-		&n.API.TLS.Cert, &n.API.TLS.Key, &n.API.TLS.ClientCA, &n.API.TokensFile, &n.DNS.CookieSecretFile}
+		&n.API.TLS.Cert, &n.API.TLS.Key, &n.API.TLS.ClientCA, &n.API.TokensFile, &n.DNS.CookieSecretFile, &n.DNS.QueryLog.File}
 	for _, l := range []*NodeListener{n.DNS.TLS, n.DNS.HTTPS} {
 		if l != nil {
 			paths = append(paths, &l.Cert, &l.Key)
@@ -49,6 +49,9 @@ func (n *Node) joinPaths(dir string) {
 	}
 	for i := range n.DNS.TSIGKeys {
 		paths = append(paths, &n.DNS.TSIGKeys[i].SecretFile)
+	}
+	if tap := n.DNS.Dnstap; tap != nil {
+		paths = append(paths, &tap.Socket, &tap.File)
 	}
 	for i := range n.GeoIP.Databases {
 		paths = append(paths, &n.GeoIP.Databases[i])

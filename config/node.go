@@ -32,6 +32,9 @@ type NodeDNS struct {
 	Cookies   bool          `json:"cookies,omitempty" default:"true" doc:"DNS cookies (RFC 7873)."`
 	RateLimit NodeRateLimit `json:"rate_limit,omitempty" doc:"Response rate limiting."`
 
+	Dnstap   *NodeDnstap  `json:"dnstap,omitempty" doc:"Messages are shown to a dnstap collector."`
+	QueryLog NodeQueryLog `json:"query_log,omitempty" doc:"Log of a sample of the queries."`
+
 	CookieSecretFile string         `json:"cookie_secret_file,omitempty" doc:"Secrets that cookies are made with, 32 hexadecimal digits a line: the first makes, both verify. The same on all nodes that share a service address. Absent: a random one of this process."`
 	AllowQuery       []netip.Prefix `json:"allow_query,omitempty" doc:"Clients that are answered; all others get REFUSED. Absent: everyone is."`
 	ClientSubnetFrom []netip.Prefix `json:"client_subnet_from,omitempty" doc:"Resolvers whose EDNS Client Subnet is believed. Absent: all are."`

@@ -29,6 +29,7 @@ func checkNodeFiles(p *page, n *Node) {
 	}
 	checkTSIGSecrets(p, n)
 	checkCookieSecrets(p, n.DNS.CookieSecretFile)
+	checkObserverFiles(p, n)
 	if n.MEP.Insecure || n.MEP.TLS.Cert == "" {
 		return
 	}

@@ -28,6 +28,7 @@ func validateNode(p *page, n *Node) {
 	}
 	c.checkSource()
 	c.checkDNS()
+	c.checkObservers()
 	c.checkMEP()
 	c.checkAPI()
 	c.checkRelease()

@@ -30,6 +30,8 @@ func wordNoun(t reflect.Type) (noun string, code Code) {
 		return "log level", codeLogLevel
 	case reflect.TypeFor[LogFormat]():
 		return "log format", codeLogFormat
+	case reflect.TypeFor[DnstapMessage]():
+		return "kind of dnstap message", codeNodeDnstapMessage
 	}
 	return "word", codeWrongKind
 }

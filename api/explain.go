@@ -163,7 +163,7 @@ func leastTTL(records []dns.RR) *uint32 {
 }
 
 func extendedError(e adns.ExtendedError) *resource.ExtendedError {
-	if e.Code == 0 {
+	if e == (adns.ExtendedError{}) {
 		return nil
 	}
 	return &resource.ExtendedError{Code: e.Code, Name: dns.ExtendedErrorCodeToString[e.Code], Text: e.Text}

@@ -37,7 +37,7 @@ func (r *resolution) decide(m match) (target string) {
 	before := len(r.ans.Answer)
 	switch d.Outcome {
 	case gslb.OutcomeServFail:
-		r.ans = Answer{Rcode: dns.RcodeServerFailure}
+		r.ans = Answer{Rcode: dns.RcodeServerFailure, EDE: allDown()}
 		return ""
 	case gslb.OutcomeServices:
 		chosen := d.Services[:d.Count]

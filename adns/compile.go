@@ -21,6 +21,8 @@ type Zones struct {
 	maxLabels int       // of any zone's name
 	extra     extraNames
 	services  []serviceWire // by gslb.ServiceIndex
+	octets    int           // of all zones
+	clients   []*clients    // that are answered, by zone; nil: everyone is, from all
 }
 
 // Len returns the number of zones.
@@ -50,7 +52,11 @@ func CompileZones(doc *config.Document, plan *gslb.Plan) (*Zones, error) {
 	if len(problems) > 0 {
 		return nil, errors.Join(problems...)
 	}
-	return compile(data, plan)
+	zones, err := compile(data, plan)
+	if err != nil {
+		return nil, err
+	}
+	return zones, zones.admit(doc.Zones)
 }
 
 // compile is CompileZones after the records were read.
@@ -94,6 +100,7 @@ func (z *Zones) file(data []*zonedata.Zone) error {
 			continue
 		}
 		z.zones = append(z.zones, zone)
+		z.octets += zone.Octets()
 		z.depths[l.count>>6] |= 1 << (l.count & 63)
 		z.maxLabels = max(z.maxLabels, l.count)
 		i := uint32(l.hashes[0]) & z.mask

@@ -13,6 +13,10 @@ const (
 	maxUDPPayload = 1232 // passes any path without fragments (RFC 9715)
 
 	optionHeaderOctets = 4
+	optOctets          = 11 // an OPT record without options (RFC 6891 section 6.1.2)
+	// optionZoneVersion is ZONEVERSION (RFC 9660).
+	optionZoneVersion = 19
+
 	// maxNSID keeps question and OPT together below minUDPPayload, so that a truncated response always fits.
 	maxNSID = 128
 	// maxErrorText bounds the text of an extended error.
@@ -28,6 +32,12 @@ type opt struct {
 	do        bool
 	nsid      bool // asked for
 	subnet    subnet
+	// cookie is the data of a COOKIE option, for policy.judgeCookie; nil without one.
+	cookie      []byte
+	cookieTwice bool
+	keepalive   bool // asks how long a connection may be idle (RFC 7828)
+	padding     bool // wants a padded response (RFC 7830)
+	zoneVersion bool // asks for the zone's version (RFC 9660)
 }
 
 // subnet is an EDNS Client Subnet option as it came (RFC 7871 section 6).
@@ -64,6 +74,15 @@ func (o *opt) parse(class uint16, ttl uint32, data []byte) {
 			if o.subnet.present || !o.subnet.parse(data[:length]) {
 				o.malformed = true
 			}
+		case dns.EDNS0COOKIE:
+			o.cookieTwice = o.cookie != nil
+			o.cookie = data[:length:length]
+		case dns.EDNS0TCPKEEPALIVE:
+			o.keepalive = o.keepalive || length == 0 // a client has no time-out to tell (RFC 7828 section 3.2.1)
+		case dns.EDNS0PADDING:
+			o.padding = true
+		case optionZoneVersion:
+			o.zoneVersion = o.zoneVersion || length == 0 // RFC 9660 section 3.1
 		}
 		data = data[length:]
 	}
@@ -115,10 +134,21 @@ func (o *opt) limit() int {
 
 // optReply is what a response's OPT says besides what it copies from the query.
 type optReply struct {
+	bare  bool // no options: the query's could not be read
 	scope uint8
 	nsid  string // hexadecimal; "" sends none
 	ede   ExtendedError
-	bare  bool // no options: the query's could not be read
+	// cookie is the data of the COOKIE option, nil without one.
+	cookie []byte
+	// idle is how long the connection may be idle, in units of 100 ms, if the query asked; 0 says nothing.
+	idle uint16
+	// zoneVersion is the data of the ZONEVERSION option, nil without one.
+	zoneVersion []byte
+	// pad says that the response is padded once its size is known.
+	pad bool
+	// room is how many octets options may have in all; 0 stands for any number. What does not fit is left out, the least
+	// useful first.
+	room int
 }
 
 // reply makes the OPT of a response. The only flag that comes back is DO (RFC 3225); unknown options are ignored.
@@ -130,19 +160,44 @@ func (o *opt) reply(with optReply) *dns.OPT {
 	if with.bare {
 		return r
 	}
+	left := with.room
+	if left == 0 {
+		left = maxWireOctets
+	}
+	add := func(octets int, option dns.EDNS0) {
+		if octets += optionHeaderOctets; octets <= left {
+			left -= octets
+			r.Option = append(r.Option, option)
+		}
+	}
+	text := with.ede.Text[:min(len(with.ede.Text), maxErrorText)]
 	if o.subnet.present {
 		data := append([]byte(nil), o.subnet.data...)
 		if data[3] = with.scope; o.subnet.prefix.Bits() == 0 {
 			data[3] = 0 // RFC 7871 section 7.2.1
 		}
-		r.Option = append(r.Option, &dns.EDNS0_LOCAL{Code: dns.EDNS0SUBNET, Data: data})
+		add(len(data), &dns.EDNS0_LOCAL{Code: dns.EDNS0SUBNET, Data: data})
 	}
-	if o.nsid && with.nsid != "" {
-		r.Option = append(r.Option, &dns.EDNS0_NSID{Code: dns.EDNS0NSID, Nsid: with.nsid})
+	// The name of this server is worth the least: it goes only where the others fit, too.
+	if more := 2*optionHeaderOctets + len(with.cookie) + 2 + len(text); o.nsid && with.nsid != "" {
+		left -= more
+		add(len(with.nsid)/2, &dns.EDNS0_NSID{Code: dns.EDNS0NSID, Nsid: with.nsid})
+		left += more
 	}
-	if with.ede.Code != 0 {
-		text := with.ede.Text[:min(len(with.ede.Text), maxErrorText)]
-		r.Option = append(r.Option, &dns.EDNS0_EDE{InfoCode: with.ede.Code, ExtraText: text})
+	if with.cookie != nil {
+		add(len(with.cookie), &dns.EDNS0_LOCAL{Code: dns.EDNS0COOKIE, Data: with.cookie})
+	}
+	if with.ede.present() {
+		add(2+len(text), &dns.EDNS0_EDE{InfoCode: with.ede.Code, ExtraText: text})
+	}
+	if with.idle != 0 {
+		add(2, &dns.EDNS0_LOCAL{Code: dns.EDNS0TCPKEEPALIVE, Data: binary.BigEndian.AppendUint16(nil, with.idle)})
+	}
+	if with.zoneVersion != nil {
+		add(len(with.zoneVersion), &dns.EDNS0_LOCAL{Code: optionZoneVersion, Data: with.zoneVersion})
+	}
+	if with.pad { // last: pad makes it longer
+		add(0, &dns.EDNS0_LOCAL{Code: dns.EDNS0PADDING})
 	}
 	return r
 }

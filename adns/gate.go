@@ -2,6 +2,7 @@ package adns
 
 import (
 	"encoding/binary"
+	"net/netip"
 
 	"github.com/miekg/dns"
 )
@@ -13,6 +14,8 @@ const (
 	headerOctets = 12
 
 	flagResponse         = 1 << 15
+	flagAuthoritative    = 1 << 10
+	flagTruncated        = 1 << 9
 	flagRecursionDesired = 1 << 8
 	opcodeShift          = 11
 	opcodeMask           = 0xF
@@ -46,6 +49,24 @@ func refuse(rcode int, code uint16) verdict {
 	return verdict{rcode: rcode, ede: ExtendedError{Code: code}}
 }
 
+// NotifyHandler answers a NOTIFY with the bytes of a response. Nil declines: the answer is NOTAUTH then. request is complete,
+// has one question, and is valid until it returns; from is the address it came from, unmapped. It is called from many
+// goroutines.
+type NotifyHandler func(request []byte, from netip.AddrPort, transport Transport) []byte
+
+// isNotify reports whether a request of at least headerOctets is a NOTIFY with one question.
+func isNotify(request []byte) bool {
+	return binary.BigEndian.Uint16(request[2:])>>opcodeShift&opcodeMask == dns.OpcodeNotify &&
+		binary.BigEndian.Uint16(request[4:]) == 1
+}
+
+// asksForCookie reports whether a request that could be read to its end is a query without a question: with a COOKIE option
+// it is answered with NOERROR and a cookie (RFC 7873 section 5.4).
+func asksForCookie(request []byte) bool {
+	return binary.BigEndian.Uint16(request[2:])>>opcodeShift&opcodeMask == dns.OpcodeQuery &&
+		binary.BigEndian.Uint64(request[4:]) == 1 // no question, answer or authority; OPT
+}
+
 // judgeHeader is the first of the two functions that every transport's bytes pass: it looks at the fixed header and the
 // counts before anything is unpacked. What is not a query gets no answer at all, else two servers could be made to
 // answer each other for ever (RFC 8906 section 3.1).
@@ -59,8 +80,10 @@ func judgeHeader(request []byte) verdict {
 	}
 	switch flags >> opcodeShift & opcodeMask {
 	case dns.OpcodeQuery:
-	case dns.OpcodeNotify, dns.OpcodeUpdate:
-		return refuse(dns.RcodeRefused, 0) // nothing here is a secondary or takes updates
+	case dns.OpcodeNotify:
+		return refuse(dns.RcodeNotAuth, 0) // what NotifyHandler takes is not judged here
+	case dns.OpcodeUpdate:
+		return refuse(dns.RcodeRefused, 0) // no zone takes updates
 	default:
 		return refuse(dns.RcodeNotImplemented, 0)
 	}
@@ -88,6 +111,9 @@ func judgeMessage(q *query) verdict {
 	return verdict{}
 }
 
+// readable reports whether the query's options can be trusted, so that the response may carry options, too.
+func (q *query) readable() bool { return !q.malformed && !q.opt.malformed && q.opt.version == 0 }
+
 // judgeQuestion is the part of policy that the question alone decides.
 func judgeQuestion(qtype, qclass uint16) verdict {
 	if qclass != dns.ClassINET {
@@ -97,12 +123,12 @@ func judgeQuestion(qtype, qclass uint16) verdict {
 	case dns.TypeANY:
 		return verdict{}
 	case typeNXNAME:
-		return refuse(dns.RcodeFormatError, dns.ExtendedErrorCodeInvalidQueryType)
+		return refuse(dns.RcodeFormatError, edeInvalidType)
 	case 0, dns.TypeOPT, dns.TypeTSIG:
 		return refuse(dns.RcodeFormatError, 0)
 	}
 	if !isDataType(qtype) {
-		return refuse(dns.RcodeRefused, dns.ExtendedErrorCodeNotSupported) // transfers, TKEY, MAILA, MAILB, 65535
+		return refuse(dns.RcodeRefused, edeNotSupported) // transfers, TKEY, MAILA, MAILB, 65535
 	}
 	return verdict{}
 }

@@ -39,9 +39,10 @@ func (t Transport) encrypted() bool { return t == TLS || t == HTTPS }
 
 // response is what is sent back, before it is bytes.
 type response struct {
-	rcode  int
-	answer Answer
-	opt    optReply
+	rcode     int
+	truncated bool // TC is set though everything fits: the client is to come back over TCP
+	answer    Answer
+	opt       optReply
 }
 
 // Handle answers one request: the bytes of one message, without TCP's length. A nil result means silence. The result
@@ -58,24 +59,6 @@ func (s *Server) Handle(request []byte, from netip.AddrPort, transport Transport
 	return r.answer(out, copy(out, request), &c)
 }
 
-// respond asks the snapshot.
-func (s *Server) respond(q *query, c *client) response {
-	snapshot := s.snapshot()
-	if snapshot == nil {
-		return response{rcode: dns.RcodeServerFailure, opt: optReply{nsid: s.nsid,
-			ede: ExtendedError{Code: dns.ExtendedErrorCodeNotReady}}}
-	}
-	answer := snapshot.resolve(q.labels, Question{
-		Name:   q.name(),
-		Type:   q.qtype,
-		Class:  q.qclass,
-		LDNS:   c.addr,
-		Subnet: q.opt.subnet.prefix,
-	}, s.now(), nil)
-	return response{rcode: answer.Rcode, answer: answer,
-		opt: optReply{scope: answer.Scope, nsid: s.nsid, ede: answer.EDE}}
-}
-
 // encode writes the response, truncated if it is larger than the client takes, and returns its rcode too, because data
 // that cannot be written becomes SERVFAIL.
 func (s *Server) encode(request []byte, q *query, r *response, transport Transport, out []byte) ([]byte, int) {
@@ -86,6 +69,9 @@ func (s *Server) encode(request []byte, q *query, r *response, transport Transpo
 	m := s.message(request, q, r)
 	wire, err := m.PackBuffer(out[:cap(out)])
 	if err == nil && len(wire) <= limit {
+		if r.opt.pad {
+			wire = pad(wire, m.Extra[len(m.Extra)-1].(*dns.OPT))
+		}
 		return wire, r.rcode
 	}
 	var rest []dns.RR
@@ -115,6 +101,7 @@ func (s *Server) message(request []byte, q *query, r *response) *dns.Msg {
 		Response:         true,
 		Opcode:           int(flags >> opcodeShift & opcodeMask),
 		Authoritative:    r.answer.Authoritative,
+		Truncated:        r.truncated,
 		RecursionDesired: flags&flagRecursionDesired != 0,
 		Rcode:            r.rcode,
 	}}

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"time"
 
+	"fairlead/adns/rrl"
 	"fairlead/config/zonedata"
 	"fairlead/gslb"
 
@@ -23,6 +24,7 @@ const (
 	ReasonRefused      gslb.Reason = "question-refused"   // the class or type is not served
 	ReasonChainEnded   gslb.Reason = "alias-chain-ended"  // too many links, or a loop
 	ReasonAliasOutside gslb.Reason = "alias-outside-zone" // an alias points out of the zones
+	ReasonProhibited   gslb.Reason = "client-not-allowed" // the zone has a list of clients, and this one is not in it
 )
 
 // Snapshot is all that an answer depends on. It is immutable but for Learned, which belongs to GSLB's Plan; Zones was
@@ -58,12 +60,8 @@ type Answer struct {
 	Scope uint8
 	// EDE explains a refusal (RFC 8914). The zero value explains nothing.
 	EDE ExtendedError
-}
 
-// ExtendedError is an extended DNS error (RFC 8914). Code 0 ("other") stands for none.
-type ExtendedError struct {
-	Code uint16
-	Text string // at most maxErrorText octets
+	account account // that the response is counted under
 }
 
 // resolution is the state of one Resolve. It lives on the stack.
@@ -76,6 +74,7 @@ type resolution struct {
 	labels   *labels // of owner
 	zone     uint32  // that owner is in, if located
 	located  bool
+	from     answerFrom // of the question's name
 	ans      Answer
 }
 
@@ -98,13 +97,14 @@ func (s *Snapshot) resolve(l *labels, q Question, now time.Time, trace *gslb.Tra
 			trace.Add(gslb.Entry{Step: gslb.StepName, Reason: ReasonRefused,
 				Detail: fmt.Sprintf("%s %s is answered with %s", dns.Class(q.Class), dns.Type(q.Type), rcodeName(v.rcode))})
 		}
-		return Answer{Rcode: v.rcode, EDE: v.ede}
+		return Answer{Rcode: v.rcode, EDE: v.ede, account: account{class: rrl.Error}}
 	}
 	r := resolution{snapshot: s, q: q, now: now, trace: trace, owner: q.Name, labels: l}
 	r.run()
 	if len(r.ans.Answer) == 0 {
 		r.ans.Scope = 0 // RFC 7871 section 7.4: negative answers and referrals are everybody's
 	}
+	r.ans.account = accountOf(r.ans.Rcode, len(r.ans.Answer) > 0, r.ans.Authoritative, r.from)
 	return r.ans
 }
 
@@ -116,7 +116,11 @@ func (r *resolution) run() {
 			r.outside(links)
 			return
 		}
-		target := r.step()
+		if !r.snapshot.Zones.admits(r.zone, r.q.LDNS) {
+			r.prohibited(links)
+			return
+		}
+		target := r.step(links)
 		if target == "" {
 			return
 		}
@@ -147,13 +151,26 @@ func (r *resolution) outside(links int) {
 	}
 	r.note(gslb.ReasonNoZone, "")
 	r.ans.Rcode = dns.RcodeRefused
-	r.ans.EDE = ExtendedError{Code: dns.ExtendedErrorCodeNotAuthoritative}
+	r.ans.EDE = ExtendedError{Code: edeNotAuthoritative}
+}
+
+// prohibited ends the chain at a name in a zone that the client is not answered from.
+func (r *resolution) prohibited(links int) {
+	r.note(ReasonProhibited, "")
+	if links > 0 {
+		return // the alias is told; its target is not
+	}
+	r.ans.Rcode = dns.RcodeRefused
+	r.ans.EDE = ExtendedError{Code: edeProhibited}
 }
 
 // step answers r.owner from its zone. It returns the next name of an alias chain, or "" when the answer is complete.
-func (r *resolution) step() (target string) {
+func (r *resolution) step(links int) (target string) {
 	zones := r.snapshot.Zones
 	m := zones.lookup(r.zone, r.labels, r.q.Type)
+	if links == 0 {
+		r.from = answerFrom{zone: r.zone, detail: m.detail(r.zone, r.q.Type)}
+	}
 	// AA speaks of the first name of the answer (RFC 1035 section 4.1.1), so a referral at the end of a chain keeps it.
 	if m.kind != kindReferral {
 		r.ans.Authoritative = true

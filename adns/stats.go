@@ -8,10 +8,11 @@ import (
 
 	"fairlead/adns/dnstap"
 	"fairlead/adns/querylog"
+	"fairlead/adns/udp"
 )
 
-// maxRcode is the largest rcode that is sent: BADVERS.
-const maxRcode = dns.RcodeBadVers
+// maxRcode is the largest rcode that is sent: BADCOOKIE.
+const maxRcode = dns.RcodeBadCookie
 
 // Stats is sums since the server was made, but for the connections that are open.
 type Stats struct {
@@ -30,7 +31,9 @@ type Stats struct {
 	Dnstap   dnstap.Stats   // of Observers.Dnstap
 	QueryLog querylog.Stats // of Observers.QueryLog
 
+	UDP     udp.Stats                  // of all addresses
 	Streams [numTransports]StreamStats // connections by Transport; none for UDP
+	Policy  PolicyStats                // what was decided about clients
 }
 
 // counters is where Stats comes from. What happens to each query is counted in shards; the rest, and what is counted
@@ -67,6 +70,14 @@ func (s *Server) Stats() Stats {
 	}
 	c.shards.addTo(&st)
 	s.observers.addTo(&st)
+	st.Policy = s.policyStats()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for i := range s.endpoints {
+		st.UDP.Add(s.endpoints[i].packet.Stats())
+	}
+	st.ReadErrors += st.UDP.ReadErrors
+	st.WriteErrors += st.UDP.WriteErrors
 	return st
 }
 

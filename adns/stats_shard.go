@@ -21,7 +21,9 @@ const (
 	tallyDropped     = tallyTruncated + 1
 	tallyUnencodable = tallyDropped + 1
 	tallyPanics      = tallyUnencodable + 1
-	numTallies       = tallyPanics + 1
+	tallyProhibited  = tallyPanics + 1
+	tallyCookies     = tallyProhibited + 1
+	numTallies       = tallyCookies + tally(numCookieKinds)
 )
 
 // The mask of a shard has a bit for each tally.

@@ -121,8 +121,10 @@ func (s *Secondary) Adopt(doc *config.Document) {
 		}
 		h.mu.Lock()
 		if !slices.Equal(h.primaries, primaries) {
+			if h.primaries != nil {
+				poke(h.wake)
+			}
 			h.primaries = primaries
-			poke(h.wake)
 		}
 		h.mu.Unlock()
 	}

@@ -103,6 +103,9 @@ func newFixture(t testing.TB, change func(*Options)) *fixture {
 			s := adns.Stats{Truncated: 5}
 			s.Streams[adns.TCP].Open, s.Streams[adns.TLS].HandshakeErrors = 2, 6
 			s.Queries[adns.UDP], s.Queries[adns.TCP], s.Rcodes[0], s.Rcodes[16] = 100, 10, 104, 1
+			s.Types[adns.TypeAAAA], s.Paths[adns.Fast], s.Dnstap.Dropped, s.QueryLog.Written = 30, 90, 8, 9
+			l := &s.Latency[adns.UDP]
+			l.Buckets[0], l.Buckets[1], l.Buckets[adns.LatencyBounds], l.Sum = 2, 3, 1, 2500*time.Millisecond
 			return s
 		},
 		ProbeStats: func() monitors.Stats { return monitors.Stats{Targets: 4, Done: 70, Late: 1} },

@@ -30,6 +30,7 @@ func (r *resources) dnsMetrics() prometheus.Collector {
 			func(s *adns.Stats) uint64 { return s.WriteErrors }},
 	}
 	streams := streamMetrics(g)
+	observed := observedMetrics(g)
 	g.collect = func(out chan<- prometheus.Metric) {
 		s := r.DNSStats()
 		for t, n := range s.Queries {
@@ -40,6 +41,7 @@ func (r *resources) dnsMetrics() prometheus.Collector {
 				responses.send(out, float64(n), rcodeName(rcode))
 			}
 		}
+		observed(out, &s)
 		for _, m := range streams {
 			for t := adns.TCP; int(t) < len(s.Streams); t++ {
 				m.f.send(out, float64(m.read(&s.Streams[t])), t.String())

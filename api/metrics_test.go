@@ -30,6 +30,16 @@ func TestMetrics(t *testing.T) {
 		`fairlead_dns_responses_total{rcode="SERVFAIL"} 0`,
 		`fairlead_dns_responses_total{rcode="BADVERS"} 1`,
 		`fairlead_dns_truncated_total 5`,
+		`fairlead_dns_questions_total{type="AAAA"} 30`,
+		`fairlead_dns_answers_total{path="fast"} 90`,
+		`fairlead_dns_latency_seconds_bucket{transport="udp",le="1e-06"} 2`,
+		`fairlead_dns_latency_seconds_bucket{transport="udp",le="2e-06"} 5`,
+		`fairlead_dns_latency_seconds_bucket{transport="udp",le="1.048576"} 5`,
+		`fairlead_dns_latency_seconds_bucket{transport="udp",le="+Inf"} 6`,
+		`fairlead_dns_latency_seconds_sum{transport="udp"} 2.5`,
+		`fairlead_dns_latency_seconds_count{transport="udp"} 6`,
+		`fairlead_dns_dnstap_messages_total{result="dropped"} 8`,
+		`fairlead_dns_query_log_entries_total{result="written"} 9`,
 		`fairlead_dns_connections_open{transport="tcp"} 2`,
 		`fairlead_dns_handshake_errors_total{transport="tls"} 6`,
 		`fairlead_service_state{service="web-ams",site="ams",state="UP"} 1`,
@@ -105,7 +115,11 @@ func TestMetricsAreDocumented(t *testing.T) {
 	}
 	var exported, documented []string
 	for _, family := range typeLine.FindAllStringSubmatch(text, -1) {
-		exported = append(exported, family[1]+" "+family[2]+" {"+labels[family[1]]+"}")
+		sample := family[1]
+		if family[2] == "histogram" {
+			sample += "_count" // its buckets have the label le, too
+		}
+		exported = append(exported, family[1]+" "+family[2]+" {"+labels[sample]+"}")
 	}
 	page, err := os.ReadFile("../docs/metrics.md")
 	if err != nil {

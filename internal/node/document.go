@@ -141,6 +141,7 @@ func (n *Node) refuse(path string, err error) {
 // Reload reads a followed document again and serves it from then on. When it is wrong the old one stays, and the error
 // lists its problems. A node with a seed has nothing to read again; that is no error.
 func (n *Node) Reload() error {
+	n.reopenLogs()
 	path := n.opts.Config.Config.Follow
 	if path == "" || n.store == nil {
 		n.log.Info("config.unchanged", zap.String("why", "the node follows no file"))

@@ -54,6 +54,7 @@ type Node struct {
 	store *store.Store // nil when the document came with Options
 
 	dns       *adns.Server
+	observers adns.Observers
 	exchange  *mep.Exchange // nil: this node keeps to itself
 	probes    *monitors.Scheduler
 	loads     *monitors.Loads
@@ -103,7 +104,10 @@ func (n *Node) build(in *intent) error {
 	if n.exchange, err = n.newExchange(in); err != nil {
 		return err
 	}
-	n.dns, err = adns.New(adns.Options{Listen: c.DNS.Listen, Workers: c.DNS.Workers, NSID: c.DNS.NSID, Snapshot: n.snapshot, Logger: n.log})
+	if n.observers, err = newObservers(c, n.opts.Version, n.log); err != nil {
+		return err
+	}
+	n.dns, err = adns.New(adns.Options{Observers: n.observers, Listen: c.DNS.Listen, Workers: c.DNS.Workers, NSID: c.DNS.NSID, Snapshot: n.snapshot, Logger: n.log})
 	if err != nil {
 		return err
 	}
@@ -202,7 +206,7 @@ func (n *Node) Run(ctx context.Context) error {
 	group.Go(func() error { return n.publisher.run(running) })
 	group.Go(func() error { return n.probes.Run(running) })
 	group.Go(func() error { return n.loads.Run(running) })
-	group.Go(func() error { return n.dns.Run(running) })
+	group.Go(func() error { return n.serveDNS(running) })
 	group.Go(func() error { return n.serveAPI(running) })
 	if n.exchange != nil {
 		group.Go(func() error { return n.exchange.Run(running) })

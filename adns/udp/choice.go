@@ -13,8 +13,8 @@ const (
 	// Auto takes Raw where it works and where the machine is large enough for the number of sockets, else Netpoll, else
 	// Portable.
 	Auto IO = iota
-	// Raw blocks in recvmmsg(2) without telling the scheduler: least CPU and latency. A worker keeps a thread and a
-	// processor of the scheduler for itself. Linux on amd64 and arm64.
+	// Raw blocks in recvmmsg(2) without telling the scheduler: least CPU and latency. A worker keeps a thread for itself,
+	// and a processor of the scheduler until nothing has come for a second. Linux on amd64 and arm64.
 	Raw
 	// Netpoll waits like all Go programs do, and moves batches (recvmmsg, sendmmsg). Linux.
 	Netpoll

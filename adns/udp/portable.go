@@ -27,6 +27,7 @@ type portableSocket struct {
 	// client takes the answer for a forgery (RFC 2181 section 4).
 	wildcard bool
 	local    netip.AddrPort
+	woken    sync.Once
 	shut     sync.Once
 	shutErr  error
 }
@@ -113,7 +114,10 @@ func (w *portableWorker) count() *counters { return &w.counters }
 
 func (w *portableWorker) kernelDrops() uint64 { return 0 }
 
-func (w *portableWorker) wake() { _ = w.conn.SetReadDeadline(time.Unix(1, 0)) }
+// wake ends the waits of all workers of the socket.
+func (p *portableSocket) wake() {
+	p.woken.Do(func() { _ = p.conn.SetReadDeadline(time.Unix(1, 0)) })
+}
 
 func (p *portableSocket) close() error {
 	p.shut.Do(func() { p.shutErr = p.conn.Close() })
@@ -123,7 +127,7 @@ func (p *portableSocket) close() error {
 // run serves until the server stops.
 func (w *portableWorker) run() error {
 	for !w.stopping.Load() {
-		if w.idler != nil {
+		if w.idler != nil && w.udp != nil {
 			_ = w.conn.SetReadDeadline(time.Now().Add(IdleInterval))
 			if w.stopping.Load() { // the wake-up may have come before the deadline
 				return nil
@@ -137,7 +141,7 @@ func (w *portableWorker) run() error {
 		case w.stopping.Load():
 			return nil
 		case errors.As(err, &timeout) && timeout.Timeout():
-			w.idle()
+			w.idle(time.Now())
 		case errors.Is(err, net.ErrClosed):
 			return fmt.Errorf("receive on UDP %s: %w", w.local, err)
 		default:

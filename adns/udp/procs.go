@@ -7,7 +7,7 @@ import "runtime"
 const spareProcs = 2
 
 // RaiseGOMAXPROCS makes room for raw workers, of all servers of the process together. A raw worker keeps one of the
-// scheduler's processors also when it waits; without this all of the rest (TCP, monitors, the garbage collector) would
+// scheduler's processors also while it waits; without this all of the rest (TCP, monitors, the garbage collector) would
 // share what is left, which may be nothing. It sets GOMAXPROCS to workers+2 unless it is that high already, and returns
 // the value in force.
 //

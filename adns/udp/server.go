@@ -200,11 +200,8 @@ type waiting struct {
 }
 
 // idle lets the handler do what it has put off.
-func (w *waiting) idle() {
-	if w.idler == nil {
-		return
-	}
-	if now := time.Now(); now.Sub(w.idled) >= IdleInterval {
+func (w *waiting) idle(now time.Time) {
+	if w.idler != nil && now.Sub(w.idled) >= IdleInterval {
 		w.idled = now
 		w.idler.Idle()
 	}

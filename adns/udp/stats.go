@@ -18,6 +18,22 @@ type Stats struct {
 	KernelDrops uint64 // datagrams that the kernel dropped because a receive buffer was full; Linux only
 }
 
+// Add adds another server's sums.
+func (st *Stats) Add(o Stats) {
+	st.Batches += o.Batches
+	st.Packets += o.Packets
+	st.Cut += o.Cut
+	st.Sent += o.Sent
+	st.ReadErrors += o.ReadErrors
+	st.WriteErrors += o.WriteErrors
+	st.Dropped += o.Dropped
+	st.TooLarge += o.TooLarge
+	st.GSOSends += o.GSOSends
+	st.GSOPackets += o.GSOPackets
+	st.GSORefused += o.GSORefused
+	st.KernelDrops += o.KernelDrops
+}
+
 // counters are one worker's. Only the worker adds.
 type counters struct {
 	batches, packets, cut, sent                atomic.Uint64

@@ -35,7 +35,7 @@ func FuzzHandle(f *testing.F) {
 			return
 		}
 		sent := append([]byte(nil), in...)
-		udp := append([]byte(nil), s.Handle(in, asker, UDP, make([]byte, udpOutOctets))...)
+		udp := append([]byte(nil), s.Handle(in, asker, UDP, make([]byte, scratchOctets))...)
 		tcp := s.Handle(in, asker, TCP, nil)
 		if !bytes.Equal(in, sent) {
 			t.Fatal("the request was written to")
@@ -147,7 +147,7 @@ func BenchmarkHandle(b *testing.B) {
 		{"refused", plainQuery(question("www.other.test.", dns.TypeA, dns.ClassINET))},
 	} {
 		b.Run(bb.name, func(b *testing.B) {
-			out := make([]byte, udpOutOctets)
+			out := make([]byte, scratchOctets)
 			b.ReportAllocs()
 			for b.Loop() {
 				s.Handle(bb.request, asker, UDP, out)

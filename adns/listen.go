@@ -10,11 +10,10 @@ import (
 	"strconv"
 	"syscall"
 
-	"go.uber.org/zap"
+	"fairlead/adns/udp"
 )
 
 const (
-	udpReceiveBuffer = 1 << 20 // octets; what the kernel allows of it rides out a burst
 	// portTries is how often port 0 is tried: the port that UDP got may be taken for TCP.
 	portTries = 16
 )
@@ -22,7 +21,7 @@ const (
 // endpoint is one address with both of its sockets.
 type endpoint struct {
 	addr   netip.AddrPort
-	packet net.PacketConn
+	packet *udp.Server
 	stream net.Listener
 }
 
@@ -40,7 +39,7 @@ func (s *Server) Listen(ctx context.Context) error {
 	}
 	var endpoints []endpoint
 	for _, addr := range addrs {
-		e, err := s.bind(ctx, addr)
+		e, err := s.bind(ctx, addr, s.workers*len(addrs))
 		if err != nil {
 			return errors.Join(err, closeAll(endpoints))
 		}
@@ -50,9 +49,14 @@ func (s *Server) Listen(ctx context.Context) error {
 		return errors.Join(err, closeAll(endpoints))
 	}
 	s.endpoints, s.state = endpoints, stateListening
-	for _, e := range endpoints {
-		s.log.Info("dns.listening", zap.Stringer("address", e.addr), zap.Int("workers", s.workers))
+	raw := 0
+	for i := range endpoints {
+		s.logListening(&endpoints[i])
+		if endpoints[i].packet.IO().IO == udp.Raw {
+			raw += s.workers
+		}
 	}
+	udp.RaiseGOMAXPROCS(raw)
 	return nil
 }
 
@@ -85,10 +89,10 @@ func parseListen(listen []string) ([]netip.AddrPort, error) {
 	return addrs, nil
 }
 
-// bind opens both sockets of an address.
-func (s *Server) bind(ctx context.Context, addr netip.AddrPort) (endpoint, error) {
+// bind opens the sockets of an address: one for TCP, and one for each worker. sockets is how many UDP has in all.
+func (s *Server) bind(ctx context.Context, addr netip.AddrPort, sockets int) (endpoint, error) {
 	for try := 1; ; try++ {
-		e, err := s.bindOnce(ctx, addr)
+		e, err := s.bindOnce(ctx, addr, sockets)
 		if err == nil || addr.Port() != 0 || try == portTries || !errors.Is(err, syscall.EADDRINUSE) {
 			return e, err
 		}
@@ -96,17 +100,18 @@ func (s *Server) bind(ctx context.Context, addr netip.AddrPort) (endpoint, error
 }
 
 // bindOnce opens UDP first and takes its port for TCP.
-func (s *Server) bindOnce(ctx context.Context, addr netip.AddrPort) (endpoint, error) {
+func (s *Server) bindOnce(ctx context.Context, addr netip.AddrPort, sockets int) (endpoint, error) {
 	family := "4"
 	if addr.Addr().Is6() {
 		family = "6" // such a socket takes IPv6 only, so that 0.0.0.0 and [::] can both be listened on
 	}
-	packet, err := s.listenPacket(ctx, "udp"+family, addr.String())
+	packet, err := udp.Listen(ctx, udp.Options{Addr: addr, Workers: s.workers, IO: s.io, Sockets: sockets,
+		NewHandler: s.newDatagrams, Logger: s.log, ListenPacket: s.listenPacket})
 	if err != nil {
 		return endpoint{}, bindError("UDP", addr, err)
 	}
 	if addr.Port() == 0 {
-		addr = netip.AddrPortFrom(addr.Addr(), addrPort(packet.LocalAddr()).Port())
+		addr = netip.AddrPortFrom(addr.Addr(), packet.Addr().Port())
 	}
 	stream, err := s.listenStream(ctx, "tcp"+family, addr.String())
 	if err != nil {
@@ -141,19 +146,6 @@ func closeAll(endpoints []endpoint) error {
 		errs = append(errs, e.packet.Close(), e.stream.Close())
 	}
 	return errors.Join(errs...)
-}
-
-// systemListenPacket opens a UDP socket whose responses are not subject to what others claim about the path's MTU.
-func systemListenPacket(ctx context.Context, network, address string) (net.PacketConn, error) {
-	lc := net.ListenConfig{Control: ignorePathMTU}
-	pc, err := lc.ListenPacket(ctx, network, address)
-	if err != nil {
-		return nil, err
-	}
-	if conn, ok := pc.(*net.UDPConn); ok {
-		_ = conn.SetReadBuffer(udpReceiveBuffer) // a smaller buffer serves as well, only not as long a burst
-	}
-	return pc, nil
 }
 
 // systemListenStream opens a TCP listener.

@@ -2,11 +2,17 @@ package adns
 
 import (
 	"net/netip"
+
+	"fairlead/config/zonedata"
+	"fairlead/gslb"
 )
 
 // scratchOctets is what a responder packs a response into before it goes where the request was. A larger one is
 // allocated.
 const scratchOctets = 4096
+
+// maxWireOctets is the largest message of any transport.
+const maxWireOctets = 65535
 
 // client is who asks, and how.
 type client struct {
@@ -24,6 +30,14 @@ type responder struct {
 	scratch []byte
 	counted shard
 	observe *watcher // nil: nobody looks
+
+	fastQuery fastQuery
+	decider   gslb.Decider
+	wildcard  [maxNameOctets + 2 + zonedata.NamePadding]byte
+	// The time of the batch: read once, when its first message is answered.
+	ticked bool
+	unix   uint32 // seconds
+	nanos  int64  // since the server was made
 }
 
 // responder lends a responder to the calling goroutine, until it is released.
@@ -45,6 +59,7 @@ func (s *Server) newResponder() *responder {
 // the batch was sent.
 func (r *responder) flush() {
 	r.counted.flush()
+	r.ticked = false
 	if r.observe != nil {
 		r.observe.flush()
 	}
@@ -54,6 +69,9 @@ func (r *responder) flush() {
 // where buf does if it fits there, else it is in memory of its own; buf is no request any more either way. A panic becomes
 // SERVFAIL.
 func (r *responder) answer(buf []byte, n int, c *client) []byte {
+	if !r.ticked {
+		r.tick()
+	}
 	r.counted.query(c.transport)
 	if r.observe == nil {
 		return r.answerUnobserved(buf, n, c)
@@ -62,6 +80,12 @@ func (r *responder) answer(buf []byte, n int, c *client) []byte {
 	wire := r.answerUnobserved(buf, n, c)
 	r.observe.after(wire, c)
 	return wire
+}
+
+// tick reads the clock.
+func (r *responder) tick() {
+	now := r.server.now()
+	r.ticked, r.unix, r.nanos = true, uint32(now.Unix()), int64(now.Sub(r.server.made))
 }
 
 // answerUnobserved is what answer does when nobody looks.
@@ -78,6 +102,14 @@ func (r *responder) answerUnobserved(buf []byte, n int, c *client) (wire []byte)
 		r.counted.dropped()
 		return nil
 	}
+	if verdict.accepted() {
+		if size, ok := r.fast(buf[:cap(buf)], n, c); ok {
+			if size == 0 {
+				return nil
+			}
+			return buf[:size]
+		}
+	}
 	return r.answerSlow(buf, request, verdict, c)
 }
 
@@ -92,11 +124,12 @@ func (r *responder) answerSlow(buf, request []byte, verdict verdict, c *client) 
 	if verdict.accepted() {
 		verdict = judgeMessage(q)
 	}
-	var out response
-	if verdict.accepted() {
-		out = s.respond(q, c)
-	} else {
-		out = response{rcode: verdict.rcode, opt: optReply{bare: true}}
+	if wire := r.notified(request, c); wire != nil {
+		return wire
+	}
+	out, send := r.respondSlow(request, verdict, c)
+	if !send {
+		return nil
 	}
 	wire, rcode := s.encode(request, q, &out, c.transport, r.scratch)
 	r.counted.answered(rcode, Slow)

@@ -10,6 +10,7 @@ import (
 	"sync"
 	"time"
 
+	"fairlead/adns/udp"
 	"fairlead/config"
 
 	"go.uber.org/zap"
@@ -33,6 +34,8 @@ type Options struct {
 	Listen []string
 	// Workers is the number of readers per UDP address. 0: one per CPU.
 	Workers int
+	// IO is how they wait for datagrams.
+	IO udp.IO
 	// NSID identifies this server to who asks (RFC 5001); at most 128 octets. Empty: it is not told.
 	NSID string
 	// TCP is the limits of connections.
@@ -40,6 +43,10 @@ type Options struct {
 	// TLS is DNS over TLS (RFC 7858), HTTPS is DNS over HTTPS (RFC 8484). Nil: it is not spoken.
 	TLS   *TLSOptions
 	HTTPS *HTTPSOptions
+	// Policy is who is answered, and how much.
+	Policy PolicyOptions
+	// Notify takes NOTIFY messages (RFC 1996). Nil: they are answered with NOTAUTH.
+	Notify NotifyHandler
 	// Snapshot returns what to answer from; it is called once per query, from many goroutines. Nil while there is
 	// nothing yet: queries are then answered with SERVFAIL.
 	Snapshot func() *Snapshot
@@ -49,8 +56,8 @@ type Options struct {
 	Observers Observers
 	// Logger gets transitions and rejections, never queries. Nil: none.
 	Logger *zap.Logger
-	// ListenPacket and ListenStream open sockets. Nil: the system's. Other packet connections than *net.UDPConn work,
-	// too; they answer from the address they are bound to.
+	// ListenPacket and ListenStream open sockets. Nil: the system's. Packet connections that are given so are served one
+	// datagram at a time; others than *net.UDPConn answer from the address they are bound to.
 	ListenPacket func(ctx context.Context, network, address string) (net.PacketConn, error)
 	ListenStream func(ctx context.Context, network, address string) (net.Listener, error)
 }
@@ -59,7 +66,12 @@ type Options struct {
 type Server struct {
 	listen   []string
 	workers  int
+	io       udp.IO
 	nsid     string // hexadecimal
+	nsidWire []byte
+	made     time.Time // when New was called
+	policy   *policy
+	notify   NotifyHandler // nil: none
 	snapshot func() *Snapshot
 	now      func() time.Time
 	log      *zap.Logger
@@ -111,8 +123,13 @@ func New(o Options) (*Server, error) {
 	if err != nil {
 		return nil, err
 	}
+	policy, err := newPolicy(o.Policy)
+	if err != nil {
+		return nil, fmt.Errorf("make DNS server: %w", err)
+	}
 	s := &Server{
-		listen: o.Listen, workers: o.Workers, nsid: hexNSID(o.NSID), snapshot: o.Snapshot, now: o.Now, log: o.Logger,
+		policy: policy, notify: o.Notify,
+		listen: o.Listen, workers: o.Workers, io: o.IO, nsid: hexNSID(o.NSID), snapshot: o.Snapshot, now: o.Now, log: o.Logger,
 		listenPacket: o.ListenPacket, listenStream: o.ListenStream, observers: o.Observers, admitted: newAdmission(o.TCP),
 		secure: secure, handshakes: make(chan struct{}, maxHandshakes()),
 	}
@@ -122,11 +139,9 @@ func New(o Options) (*Server, error) {
 	if s.now == nil {
 		s.now = time.Now
 	}
+	s.nsidWire, s.made = []byte(o.NSID), s.now()
 	if s.log == nil {
 		s.log = zap.NewNop()
-	}
-	if s.listenPacket == nil {
-		s.listenPacket = systemListenPacket
 	}
 	if s.listenStream == nil {
 		s.listenStream = systemListenStream
@@ -164,10 +179,11 @@ func (s *Server) Run(ctx context.Context) error {
 
 	group, ctx := errgroup.WithContext(ctx)
 	for _, e := range endpoints {
-		group.Go(func() error { return s.serveUDP(ctx, e.packet) })
+		group.Go(func() error { return e.packet.Run(ctx) })
 		group.Go(func() error { return s.serveTCP(ctx, e.stream) })
 	}
 	s.runSecure(ctx, group)
+	group.Go(func() error { return s.watchLimits(ctx) })
 	err := group.Wait()
 	s.log.Info("dns.stopped", zap.Error(err))
 	return err

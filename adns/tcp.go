@@ -111,3 +111,13 @@ func (r *acceptRetry) succeeded() {
 		r.server.log.Info("dns.tcp.accept_recovered", zap.Stringer("transport", r.transport))
 	}
 }
+
+// pause waits, or less when ctx ends.
+func pause(ctx context.Context, d time.Duration) {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-t.C:
+	case <-ctx.Done():
+	}
+}

@@ -2,16 +2,16 @@ package adns
 
 import (
 	"context"
-	"errors"
 	"net"
+	"net/netip"
 	"os"
 	"testing"
 	"testing/synctest"
 	"time"
 
+	"fairlead/adns/udp"
+
 	"github.com/miekg/dns"
-	"go.uber.org/zap"
-	"go.uber.org/zap/zaptest/observer"
 )
 
 // datagram is one packet with the address of the far end.
@@ -59,7 +59,12 @@ func TestUDPWithoutNetwork(t *testing.T) {
 		conn := newMemoryPacketConn()
 		ctx, cancel := context.WithCancel(context.Background())
 		done := make(chan error, 1)
-		go func() { done <- s.serveUDP(ctx, conn) }()
+		server, err := udp.Listen(ctx, udp.Options{Addr: netip.MustParseAddrPort("192.0.2.53:53"), Workers: 1, NewHandler: s.newDatagrams,
+			ListenPacket: func(context.Context, string, string) (net.PacketConn, error) { return conn, nil }})
+		if err != nil {
+			t.Fatal(err)
+		}
+		go func() { done <- server.Run(ctx) }()
 
 		conn.in <- datagram{bytes: []byte("short"), addr: net.UDPAddrFromAddrPort(asker)} // no answer
 		conn.in <- datagram{bytes: plainQuery(www()), addr: net.UDPAddrFromAddrPort(asker)}
@@ -70,7 +75,7 @@ func TestUDPWithoutNetwork(t *testing.T) {
 			t.Errorf("got %v to %v", m, got.addr)
 		}
 		if err := <-done; err != nil {
-			t.Errorf("serveUDP: %v", err)
+			t.Errorf("Run: %v", err)
 		}
 		if st := s.Stats(); st.Dropped != 1 || st.Rcodes[dns.RcodeSuccess] != 1 {
 			t.Errorf("stats: got %+v", st)
@@ -78,29 +83,24 @@ func TestUDPWithoutNetwork(t *testing.T) {
 	})
 }
 
-func TestUDPReadErrors(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		core, logs := observer.New(zap.InfoLevel)
-		s := newServer(t, func(o *Options) { o.Workers, o.Logger = 1, zap.New(core) })
-		conn := newMemoryPacketConn()
-		done := make(chan error, 1)
-		go func() { done <- s.serveUDP(t.Context(), conn) }()
-		begin := time.Now()
-		for range 5 {
-			conn.in <- datagram{err: errors.New("connection refused")}
+// What is left of a response that is too large for the path is its question and OPT, with TC.
+func TestTooLarge(t *testing.T) {
+	s := newServer(t)
+	d := s.newDatagrams(0).(*datagrams)
+	for _, where := range []string{"in place", "elsewhere"} {
+		p := udp.Packet{Buf: make([]byte, udp.BufferSize), From: asker}
+		p.N = copy(p.Buf, plainQuery(www(), optRecord(1232, 1<<15, option(dns.EDNS0NSID))))
+		batch := []udp.Packet{p}
+		d.Serve(batch)
+		p = batch[0]
+		if where == "elsewhere" {
+			p.Out = append([]byte(nil), p.Buf[:p.N]...)
 		}
-		conn.in <- datagram{err: net.ErrClosed}
-		if err := <-done; !errors.Is(err, net.ErrClosed) {
-			t.Errorf("serveUDP: got %v", err)
+		d.TooLarge(&p)
+		m := unpack(t, p.Buf[:p.N])
+		o := m.IsEdns0()
+		if !m.Truncated || len(m.Question) != 1 || len(m.Answer)+len(m.Ns) != 0 || o == nil || !o.Do() || len(o.Option) != 1 || p.Out != nil {
+			t.Errorf("%s: got %v", where, m)
 		}
-		if waited := time.Since(begin); waited != 5*readRetry {
-			t.Errorf("five errors took %v, want %v", waited, 5*readRetry)
-		}
-		if got := s.Stats().ReadErrors; got != 5 {
-			t.Errorf("read errors: got %d", got)
-		}
-		if got := logs.FilterMessage("dns.udp.read_error").Len(); got != 1 {
-			t.Errorf("logged %d times, want once", got)
-		}
-	})
+	}
 }

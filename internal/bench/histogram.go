@@ -51,6 +51,9 @@ func (h *histogram) quantile(q float64) time.Duration {
 		if seen += uint64(n); seen < rank {
 			continue
 		}
+		if i == len(h.buckets)-1 {
+			break
+		}
 		end := time.Duration(i+1) * time.Microsecond
 		if i >= fineBuckets {
 			end = fineLimit + time.Duration(i-fineBuckets+1)*time.Millisecond

@@ -36,8 +36,5 @@ func details(m map[string]uint64) string {
 	for _, name := range slices.Sorted(maps.Keys(m)) {
 		words = append(words, fmt.Sprintf("%s %d", name, m[name]))
 	}
-	if len(words) == 0 {
-		return ""
-	}
-	return " (" + strings.Join(words, ", ") + ")"
+	return strings.Join(words, ", ")
 }

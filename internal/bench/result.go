@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"io"
 	"math"
+	"strings"
 	"text/tabwriter"
 	"time"
 
@@ -123,7 +124,7 @@ func (r *Result) Write(w io.Writer) error {
 	line("answered", "%d in %.2f s = %.0f/s", r.Answered, r.Seconds, r.QPS)
 	line("sent", "%d", r.Sent)
 	line("lost", "%d (%.4f %%)", r.Lost, share(r.Lost, r.Sent))
-	line("wrong", "%d%s", r.Wrong, details(r.WrongBy))
+	line("wrong", "%s", strings.TrimSpace(fmt.Sprintf("%d  %s", r.Wrong, details(r.WrongBy))))
 	line("rcodes", "%s", details(r.Rcodes))
 	for _, extra := range []struct {
 		name string

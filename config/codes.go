@@ -129,6 +129,9 @@ const (
 	codeTransferClient    Code = "FL1521"
 	codeTransferPeer      Code = "FL1522"
 	codeTransferKey       Code = "FL1523"
+	codeIncludePath       Code = "FL1530"
+	codeIncludeFile       Code = "FL1531"
+	codeIncludeDepth      Code = "FL1532"
 )
 
 // FL2xxx: the node file.
@@ -142,6 +145,9 @@ const (
 	codeNodeNSID         Code = "FL2007"
 	codeNodeExempt       Code = "FL2008"
 	codeNodeNotAvailable Code = "FL2090"
+	codeNodeCertificate  Code = "FL2100"
+	codeNodeTLSVersion   Code = "FL2101"
+	codeNodeHTTPSPath    Code = "FL2102"
 	codeNodeCookieSecret Code = "FL2110"
 	codeNodeChaosText    Code = "FL2111"
 
@@ -264,7 +270,7 @@ func valueCodes() []CodeText {
 		{codeNameservers, "A zone without a file needs nameservers."},
 		{codeZoneKeys, "A zone with a file has keys that the file brings itself."},
 		{codeZoneText, "Zone-file text is malformed."},
-		{codeZoneDirective, "Zone-file text uses $INCLUDE or $GENERATE."},
+		{codeZoneDirective, "Zone-file text uses $GENERATE, or $INCLUDE where there is no file."},
 		{codeOutOfZone, "A record's owner is outside its zone."},
 		{codeZoneFile, "A zone file could not be read."},
 		{codeZoneApex, "A zone file lacks its SOA or NS records, or has several SOA."},
@@ -278,6 +284,9 @@ func valueCodes() []CodeText {
 		{codeTransferClient, "The value does not say who may transfer a zone."},
 		{codeTransferPeer, "The value is not the address of another DNS server."},
 		{codeTransferKey, "The value is not the name of a TSIG key."},
+		{codeIncludePath, "The path of an $INCLUDE leads out of the directory of its zone file."},
+		{codeIncludeFile, "A file named by an $INCLUDE could not be read."},
+		{codeIncludeDepth, "Zone files include each other in a circle or more than 8 deep, or are too large together."},
 		{codeNodeSource, "A node file needs exactly one of config.seed and config.follow."},
 		{codeNodeListen, "The value is not an address to listen on."},
 		{codeNodeMEPIdentity, "MEP needs a certificate, its key and a CA, or insecure: true."},
@@ -287,6 +296,9 @@ func valueCodes() []CodeText {
 		{codeNodeNSID, "The NSID is too long."},
 		{codeNodeExempt, "The value is not a client prefix."},
 		{codeNodeNotAvailable, "The node file asks for a feature that this release does not have."},
+		{codeNodeCertificate, "DNS over TLS or HTTPS lacks its certificate or key, or they cannot be used."},
+		{codeNodeTLSVersion, "Unknown or outdated version of TLS."},
+		{codeNodeHTTPSPath, "The path of DNS over HTTPS is not the path of a URL."},
 		{codeNodeCookieSecret, "The file of cookie secrets holds something else, or is not used."},
 		{codeNodeChaosText, "The text for version.bind or id.server is too long."},
 		{codeNodeDnstapOutput, "dnstap needs exactly one of socket, tcp and file."},

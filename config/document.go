@@ -1,6 +1,10 @@
 package config
 
-import "net/netip"
+import (
+	"net/netip"
+
+	"fairlead/config/zonedata"
+)
 
 // Document is the GSLB document: what all sites share. It is intent only; what is believed about services lives in
 // package sites, and what follows from both is decided in package gslb.
@@ -38,8 +42,8 @@ type Zone struct {
 	Primaries []TransferPeer `json:"primaries,omitempty" doc:"Servers that the zone's records are transferred from: address, or {address: …, key: …}. Not with file, records, nameservers, contact or serial."`
 	Transfer  ZoneTransfer   `json:"transfer,omitempty" doc:"Transfers of this zone to other servers."`
 
-	// FileText is the content of File, read when the document was loaded, so that a Document is complete by itself.
-	FileText string `json:"-"`
+	// Data is the zone's static records, made by Parse; nil for a secondary zone. Read it with ZoneData.
+	Data *zonedata.Zone `json:"-"`
 }
 
 // Site is one data centre: a place, a MEP end point, and the owner of services.

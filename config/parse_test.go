@@ -350,7 +350,7 @@ func FuzzParse(f *testing.F) {
 			return
 		}
 		for i := range doc.Zones {
-			if _, err := ZoneRecords(&doc.Zones[i]); err != nil {
+			if _, err := ZoneData(&doc.Zones[i]); err != nil {
 				t.Errorf("a valid document's zone: %v", err)
 			}
 		}

@@ -4,9 +4,7 @@ import (
 	"crypto/sha256"
 	"encoding/binary"
 	"encoding/hex"
-	"errors"
 	"fmt"
-	"io"
 	"maps"
 	"os"
 	"path/filepath"
@@ -16,7 +14,7 @@ import (
 // Limits of what ReadSource reads.
 const (
 	// MaxZoneFileBytes is the largest zone file.
-	MaxZoneFileBytes = 64 << 20
+	MaxZoneFileBytes = 128 << 20
 	// MaxSourceBytes is the largest document with all its zone files.
 	MaxSourceBytes = 256 << 20
 )
@@ -26,7 +24,7 @@ const (
 type Source struct {
 	Name  string            // shown in problems, usually the file's path; not part of the content
 	Text  []byte            // YAML
-	Files map[string][]byte // zone files, by path as the document writes it
+	Files map[string][]byte // zone files, by path as the document writes it, and what they include, by its path beside theirs
 
 	unread map[string]error // zone files that ReadSource could not read; Parse reports them in their place
 }
@@ -44,19 +42,9 @@ func ReadSource(path string) (Source, error) {
 // withZoneFiles makes a source of a document that was read, with the zone files it names.
 func withZoneFiles(path string, text []byte) Source {
 	src := Source{Name: path, Text: text, Files: map[string][]byte{}, unread: map[string]error{}}
-	left := int64(MaxSourceBytes - len(text))
+	r := sourceReading{src: &src, left: int64(MaxSourceBytes - len(text))}
 	for _, name := range zoneFileNames(path, text) {
-		full := name
-		if !filepath.IsAbs(full) {
-			full = filepath.Join(filepath.Dir(path), name)
-		}
-		data, err := readZoneFile(full, min(left, MaxZoneFileBytes))
-		if err != nil {
-			src.unread[name] = err
-			continue
-		}
-		src.Files[name] = data
-		left -= int64(len(data))
+		r.zoneFile(filepath.Dir(path), name)
 	}
 	return src
 }
@@ -93,14 +81,7 @@ func readLimited(path string, limit int64) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	data, err := io.ReadAll(io.LimitReader(f, limit+1))
-	if err = errors.Join(err, f.Close()); err != nil {
-		return nil, err
-	}
-	if int64(len(data)) > limit {
-		return nil, fmt.Errorf("%s is larger than the limit of %d bytes", path, limit)
-	}
-	return data, nil
+	return readAll(f, limit)
 }
 
 // ID is the hash of the content: the first 32 hexadecimal digits of SHA-256 over the text and the zone files in order of
@@ -144,11 +125,6 @@ func parseDocument(src Source, report *Report) *Document {
 	}
 	doc := new(Document)
 	decodePage(p, doc)
-	for i := range doc.Zones {
-		if z := &doc.Zones[i]; z.File != "" {
-			z.FileText = string(src.Files[z.File])
-		}
-	}
 	validateDocument(p, doc, src)
 	return doc
 }

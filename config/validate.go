@@ -1,9 +1,6 @@
 package config
 
-import (
-	"errors"
-	"fmt"
-)
+import "fmt"
 
 // Limits of a document.
 const (
@@ -113,17 +110,4 @@ func (c *checker) nearestName(word string, count int, name func(i int) string) s
 		known[i] = name(i)
 	}
 	return didYouMean(word, known, "")
-}
-
-// textProblem reports an error that may name a place inside a text value or a zone file.
-func (c *checker) textProblem(path string, file string, err error, fallback Code) {
-	var inText *zoneTextError
-	switch {
-	case !errors.As(err, &inText):
-		c.problem(path, fallback, "", "%v", err)
-	case file == "":
-		c.page.problemInText(path, inText.line, inText.token, inText.finding)
-	default:
-		c.inZoneFile(file, path, inText)
-	}
 }

@@ -87,7 +87,7 @@ func (c *checker) checkDomainInZone(server int, name, path string) {
 		c.problem(path, codeApexCNAME, "use members with addresses", "domain %s is the top of its zone and cannot be answered with a CNAME", show(name))
 	}
 	var hidden []string
-	for t := range z.types[name] {
+	for _, t := range z.types(name) {
 		if cname || t == dns.TypeA || t == dns.TypeAAAA {
 			hidden = append(hidden, dns.TypeToString[t])
 		}

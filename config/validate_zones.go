@@ -1,26 +1,52 @@
 package config
 
 import (
+	"bytes"
 	"errors"
-	"fmt"
 	"io/fs"
 	"path/filepath"
 	"strings"
 
-	"github.com/miekg/dns"
+	"fairlead/config/zonedata"
 )
 
 // zoneFacts is what the checks of balanced names need to know about a zone.
 type zoneFacts struct {
-	index   int
-	name    string                    // canonical
-	types   map[string]map[uint16]int // owner -> type -> line of the first such record
-	records []zoneRecord
+	index int
+	name  string         // canonical
+	data  *zonedata.Zone // to look names up; nil: nothing is known
+}
+
+// find returns the node of a canonical name within the zone, 0 when it has none.
+func (z *zoneFacts) find(owner string) zonedata.Ref {
+	if z.data == nil {
+		return 0
+	}
+	wire := wireName(owner)
+	return z.data.Find(zonedata.HashName(wire), wire[:len(wire)-len(z.data.Origin())])
 }
 
 func (z *zoneFacts) has(owner string, rrtype uint16) bool {
-	_, ok := z.types[owner][rrtype]
-	return ok
+	node := z.find(owner)
+	if node == 0 {
+		return false
+	}
+	set, _ := z.data.Set(node, rrtype)
+	return set != nil
+}
+
+// types returns the types of the records of a canonical name.
+func (z *zoneFacts) types(owner string) []uint16 {
+	node := z.find(owner)
+	if node == 0 {
+		return nil
+	}
+	var out []uint16
+	z.data.Sets(node)(func(rrtype uint16, _ int, _ []byte) bool {
+		out = append(out, rrtype)
+		return true
+	})
+	return out
 }
 
 func (c *checker) checkZones() {
@@ -38,7 +64,7 @@ func (c *checker) checkZones() {
 			c.problem(path+"/name", codeDuplicateZone, c.firstAt(at("zones", first.index, "name")), "zone %s is listed twice", quote(z.Name))
 			continue
 		}
-		facts := &zoneFacts{index: i, name: name, types: map[string]map[uint16]int{}}
+		facts := &zoneFacts{index: i, name: name}
 		c.zones[name] = facts
 		c.shortTTL(path+"/ttl", z.TTL)
 		checkClientPrefixes(c.page, path+"/allow_query", z.AllowQuery)
@@ -84,146 +110,89 @@ func (c *checker) checkZoneFileKeys(z *Zone, path string) {
 	if _, read := c.src.Files[z.File]; !read {
 		why := "it is not among the files given"
 		if err := c.src.unread[z.File]; err != nil {
-			why = err.Error()
-			var inPath *fs.PathError
-			if errors.As(err, &inPath) {
-				why = inPath.Err.Error()
-			}
+			why = unreadReason(err)
 		}
 		c.problem(path+"/file", codeZoneFile, "the path is relative to this document", "zone file %s cannot be read: %s", quote(z.File), why)
 	}
 }
 
-// checkZoneData parses the zone's text and checks each record.
+// unreadReason is why a file could not be read, without its path.
+func unreadReason(err error) string {
+	var inPath *fs.PathError
+	if errors.As(err, &inPath) {
+		return inPath.Err.Error()
+	}
+	return err.Error()
+}
+
+// checkZoneData reads the zone's text and checks its records.
 func (c *checker) checkZoneData(z *Zone, path string, facts *zoneFacts) {
-	key, text := path+"/records", z.Records
-	ttl := uint32(z.TTL.Std().Seconds())
-	defaultTTL := &ttl
-	file := ""
+	key, text := path+"/records", []byte(z.Records)
 	if z.File != "" {
-		if _, read := c.src.Files[z.File]; !read {
+		read := false
+		if text, read = c.src.Files[z.File]; !read {
 			return
 		}
-		key, text, defaultTTL, file = path+"/file", z.FileText, nil, z.File
+		key = path + "/file"
 	}
-	if file != "" {
-		c.page.report.keepText(c.zoneFilePath(file), []byte(text))
+	reading, err := newZoneReading(z, facts.name, func(e *zoneTextError) { c.zoneProblem(key, e) })
+	if err != nil {
+		c.problem(path+"/name", codeDomainName, "", "%v", err)
+		return
 	}
-	records, problem := parseZoneText(text, facts.name, defaultTTL)
-	if problem != nil {
-		for _, p := range zoneProblems(text, facts.name, defaultTTL, problem) {
-			c.textProblem(key, file, p, codeZoneText)
-		}
-	}
-	facts.records = records
-	for _, r := range records {
-		if f, bad := checkRecord(r.rr, facts.name, file != ""); bad {
-			c.textProblem(key, file, &zoneTextError{line: r.line, token: ownerToken(r.rr, facts.name), finding: f}, codeZoneText)
-			continue
-		}
-		facts.add(r)
-	}
-	c.checkOwners(key, file, facts)
-	c.checkRecordSets(key, file, facts)
+	reading.text(text, &c.src)
+	facts.data = reading.finish()
 	switch {
-	case problem != nil: // what seems to be missing may stand in what could not be read
-	case file == "":
+	case reading.malformed: // what seems to be missing may stand in what could not be read
+	case z.File == "":
 		c.checkNameserverAddresses(z, path, facts)
 	default:
-		c.checkFileApex(z, path, facts)
+		c.checkFileApex(z, path, reading.whole, facts)
 	}
 }
 
-func (z *zoneFacts) add(r zoneRecord) {
-	h := r.rr.Header()
-	byType := z.types[h.Name]
-	if byType == nil {
-		byType = map[uint16]int{}
-		z.types[h.Name] = byType
-	}
-	if _, known := byType[h.Rrtype]; !known {
-		byType[h.Rrtype] = r.line
-	}
-}
-
-// ownerToken is how the owner probably stands in the text, to mark it.
-func ownerToken(rr dns.RR, zone string) string {
-	return strings.TrimSuffix(strings.TrimSuffix(rr.Header().Name, zone), ".")
-}
-
-// checkRecord checks one record by itself.
-func checkRecord(rr dns.RR, zone string, fromFile bool) (finding, bool) {
-	h := rr.Header()
-	kind := dns.Type(h.Rrtype).String()
-	switch {
-	case h.Class != dns.ClassINET:
-		return finding{codeRecordKind, "only class IN can be served", ""}, true
-	case !inZone(h.Name, zone):
-		return finding{codeOutOfZone, fmt.Sprintf("%s is outside zone %s", show(h.Name), show(zone)),
-			"a name that ends with a dot is complete; without one the zone is appended"}, true
-	case h.Rrtype == 0 || h.Rrtype == dns.TypeReserved || h.Rrtype == dns.TypeOPT || h.Rrtype >= 128 && h.Rrtype <= 255:
-		return finding{codeRecordKind, fmt.Sprintf("type %s cannot be in a zone", kind), ""}, true
-	case (h.Rrtype == dns.TypeNS || h.Rrtype == dns.TypeDNAME) && strings.HasPrefix(h.Name, "*."):
-		return finding{codeRecordKind, fmt.Sprintf("a wildcard cannot have %s records (RFC 4592 section 4)", kind), "write the names out"}, true
-	case h.Ttl > maxRecordTTL:
-		return finding{codeRecordTTLTooLong, fmt.Sprintf("TTL %d is above %d", h.Ttl, maxRecordTTL), ""}, true
-	case (h.Rrtype == dns.TypeCNAME || h.Rrtype == dns.TypeDNAME) && h.Name == zone:
-		return finding{codeApexCNAME, fmt.Sprintf("the top of a zone cannot be a %s", kind), "balance the name, or give it addresses"}, true
-	case !fromFile && h.Rrtype == dns.TypeSOA:
-		return finding{codeRecordKind, "the SOA is made from the zone's keys", "remove it, or use file: for a complete zone file"}, true
-	case fromFile && h.Rrtype == dns.TypeSOA && h.Name != zone:
-		return finding{codeRecordKind, "a SOA can only be at the top of the zone", ""}, true
-	case !fromFile && h.Rrtype == dns.TypeNS && h.Name == zone:
-		return finding{codeRecordKind, "the zone's NS records are made from nameservers", "add the name there"}, true
-	}
-	if err := measure(rr); err != nil {
-		return finding{codeZoneText, fmt.Sprintf("the data of this %s record cannot be put on the wire: %v", kind, err), ""}, true
-	}
-	return finding{}, false
-}
-
-// checkOwners finds names with a CNAME and something else.
-func (c *checker) checkOwners(key, file string, facts *zoneFacts) {
-	cnames := map[string]bool{}
-	for _, r := range facts.records {
-		h := r.rr.Header()
-		if h.Rrtype != dns.TypeCNAME || !inZone(h.Name, facts.name) {
+// checkFileApex reports a zone file that does not bring exactly one SOA and at least one NS.
+func (c *checker) checkFileApex(z *Zone, path string, problems []zonedata.Problem, facts *zoneFacts) {
+	for _, p := range problems {
+		if p.Kind == zonedata.WrongSOACount {
+			c.problem(path+"/file", codeZoneApex, "a zone file has exactly one", "zone file %s has %d SOA records", quote(z.File), p.Count)
 			continue
 		}
-		if !cnames[h.Name] && !facts.hasBesideCNAME(h.Name) {
-			cnames[h.Name] = true
-			continue
-		}
-		c.textProblem(key, file, &zoneTextError{line: r.line, token: ownerToken(r.rr, facts.name), finding: finding{codeCNAMEAndOther,
-			fmt.Sprintf("%s has a CNAME and other records", show(h.Name)), "a CNAME stands alone (RFC 1034 section 3.6.2)"}}, codeZoneText)
-	}
-}
-
-func (z *zoneFacts) hasBesideCNAME(owner string) bool {
-	for t := range z.types[owner] {
-		switch t {
-		case dns.TypeCNAME, dns.TypeRRSIG, dns.TypeNSEC:
-		default:
-			return true
-		}
-	}
-	return false
-}
-
-// checkFileApex checks that a zone file brings exactly one SOA and at least one NS.
-func (c *checker) checkFileApex(z *Zone, path string, facts *zoneFacts) {
-	count := 0
-	for _, r := range facts.records {
-		if h := r.rr.Header(); h.Rrtype == dns.TypeSOA && h.Name == facts.name {
-			count++
-		}
-	}
-	if count != 1 {
-		c.problem(path+"/file", codeZoneApex, "a zone file has exactly one", "zone file %s has %d SOA records", quote(z.File), count)
-	}
-	if !facts.has(facts.name, dns.TypeNS) {
 		c.problem(path+"/file", codeZoneApex, "add one for each of the zone's nameservers", "zone file %s has no NS record for %s", quote(z.File), show(facts.name))
 	}
+}
+
+// zoneProblem reports what is wrong with a zone's text. key names the text.
+func (c *checker) zoneProblem(key string, e *zoneTextError) {
+	if c.page.report.full(e.code) {
+		c.page.report.count(e.code)
+		return
+	}
+	if e.file == "" {
+		c.page.problemInText(key, e.line, e.token, e.finding)
+		return
+	}
+	name := c.zoneFilePath(e.file)
+	c.page.report.keepText(name, c.src.Files[e.file])
+	p := Problem{File: name, Line: e.line, Path: key, Code: e.code, Message: e.message, Hint: e.hint}
+	if e.line > 0 {
+		p.Column, p.Width = tokenSpan(c.fileLine(e.file, e.line), e.token)
+	}
+	c.page.report.add(p)
+}
+
+// fileLine returns a line of a zone file, counted from 1.
+func (c *checker) fileLine(file string, line int) string {
+	text := c.src.Files[file]
+	for ; line > 1; line-- {
+		n := bytes.IndexByte(text, '\n')
+		if n < 0 {
+			return ""
+		}
+		text = text[n+1:]
+	}
+	text, _, _ = bytes.Cut(text, []byte{'\n'})
+	return string(bytes.TrimSuffix(text, []byte{'\r'}))
 }
 
 // zoneFilePath is the name of a zone file in problems: as the document's own name, so that editors can open it.
@@ -232,14 +201,4 @@ func (c *checker) zoneFilePath(file string) string {
 		return file
 	}
 	return filepath.Join(filepath.Dir(c.page.file), file)
-}
-
-func (c *checker) inZoneFile(file, path string, e *zoneTextError) {
-	name := c.zoneFilePath(file)
-	lines := splitLines(c.page.report.texts[name])
-	p := Problem{File: name, Line: e.line, Path: path, Code: e.code, Message: e.message, Hint: e.hint}
-	if e.line <= len(lines) {
-		p.Column, p.Width = tokenSpan(lines[e.line-1], e.token)
-	}
-	c.page.report.add(p)
 }

@@ -1,10 +1,13 @@
 package config
 
 import (
+	"encoding/binary"
 	"errors"
 	"fmt"
 
 	"github.com/miekg/dns"
+
+	"fairlead/config/zonedata"
 )
 
 // The SOA and NS records that are made from a zone's keys, in seconds.
@@ -15,76 +18,71 @@ const (
 	nameserverTTL = 3600
 )
 
-// ZoneRecords returns a zone's static records: those of its file, or those of its records text after the SOA and NS made
-// from its keys. Owner names are in lower case and fully qualified. The SOA made here has the zone's negative TTL both as
-// its own TTL and as its minimum (RFC 2308 section 5). For a zone of a valid Document it returns no error.
-func ZoneRecords(z *Zone) ([]dns.RR, error) {
-	records, err := zoneRecords(z)
+// ZoneData returns a zone's static records: those of its file, or those of its records text with the SOA and NS made from
+// its keys. The SOA made here has the zone's negative TTL both as its own TTL and as its minimum (RFC 2308 section 5). For
+// a zone of a valid Document it returns what Parse has made, and no error, unless the zone is a secondary: the records of
+// those are not in the document. For a zone with Records that was made in another way it reads them now.
+func ZoneData(z *Zone) (*zonedata.Zone, error) {
+	switch {
+	case z.Data != nil:
+		return z.Data, nil
+	case z.Secondary():
+		return nil, fmt.Errorf("read records of zone %q: they are at its primaries", z.Name)
+	case z.File != "":
+		return nil, fmt.Errorf("read records of zone %q: its file %q was not read", z.Name, z.File)
+	}
+	name, err := canonicalHost(z.Name)
 	if err != nil {
 		return nil, fmt.Errorf("read records of zone %q: %w", z.Name, err)
 	}
-	out := make([]dns.RR, len(records))
-	for i := range records {
-		out[i] = records[i].rr
-	}
-	return out, nil
-}
-
-func zoneRecords(z *Zone) ([]zoneRecord, error) {
-	if z.Secondary() {
-		return nil, nil // they come from a primary
-	}
-	origin, err := canonicalHost(z.Name)
-	if err != nil {
-		return nil, err
-	}
-	if z.File != "" {
-		records, problem := parseZoneText(z.FileText, origin, nil)
-		if problem != nil {
-			return nil, problem
+	var first error
+	reading, err := newZoneReading(z, name, func(e *zoneTextError) {
+		if first == nil {
+			first = e
 		}
-		return records, nil
+	})
+	if err == nil {
+		reading.text([]byte(z.Records), nil)
+		reading.finish()
+		err = errors.Join(reading.apexErr, first)
 	}
-	made, err := apexRecords(z, origin)
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("read records of zone %q: %w", z.Name, err)
 	}
-	ttl := uint32(z.TTL.Std().Seconds())
-	records, problem := parseZoneText(z.Records, origin, &ttl)
-	if problem != nil {
-		return nil, problem
-	}
-	return append(made, records...), nil
+	return z.Data, nil
 }
 
-// apexRecords makes the SOA and NS records from the zone's keys.
-func apexRecords(z *Zone, origin string) ([]zoneRecord, error) {
+// addApex adds the SOA and NS records made from the zone's keys.
+func (g *zoneReading) addApex() error {
+	z := g.zone
 	if len(z.Nameservers) == 0 {
-		return nil, errors.New("no nameservers")
+		return errors.New("no nameservers")
 	}
 	mailbox, err := z.Mailbox()
 	if err != nil {
-		return nil, fmt.Errorf("contact: %w", err)
+		return fmt.Errorf("contact: %w", err)
 	}
-	var names []string
-	for _, ns := range z.Nameservers {
+	var contact [zonedata.MaxNameOctets + 1]byte
+	length, err := dns.PackDomainName(mailbox, contact[:], 0, nil, false)
+	if err != nil {
+		return fmt.Errorf("contact %q: %w", mailbox, err)
+	}
+	names := make([][]byte, len(z.Nameservers))
+	for i, ns := range z.Nameservers {
 		name, err := canonicalHost(ns)
 		if err != nil {
-			return nil, fmt.Errorf("nameserver: %w", err)
+			return fmt.Errorf("nameserver: %w", err)
 		}
-		names = append(names, name)
+		names[i] = wireName(name)
 	}
 	negative := uint32(z.NegativeTTL.Std().Seconds())
-	out := []zoneRecord{{rr: &dns.SOA{
-		Hdr: dns.RR_Header{Name: origin, Rrtype: dns.TypeSOA, Class: dns.ClassINET, Ttl: negative},
-		Ns:  names[0], Mbox: mailbox, Serial: z.Serial,
-		Refresh: soaRefresh, Retry: soaRetry, Expire: soaExpire, Minttl: negative,
-	}}}
-	for _, name := range names {
-		out = append(out, zoneRecord{rr: &dns.NS{
-			Hdr: dns.RR_Header{Name: origin, Rrtype: dns.TypeNS, Class: dns.ClassINET, Ttl: nameserverTTL},
-			Ns:  name,
-		}})
+	soa := append(append(make([]byte, 0, 2*zonedata.MaxNameOctets), names[0]...), contact[:length]...)
+	for _, n := range []uint32{z.Serial, soaRefresh, soaRetry, soaExpire, negative} {
+		soa = binary.BigEndian.AppendUint32(soa, n)
 	}
-	return out, nil
+	g.builder.Add(&zonedata.Record{Owner: g.origin, Type: dns.TypeSOA, TTL: negative, Data: soa})
+	for _, name := range names {
+		g.builder.Add(&zonedata.Record{Owner: g.origin, Type: dns.TypeNS, TTL: nameserverTTL, Data: name})
+	}
+	return nil
 }

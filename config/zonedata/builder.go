@@ -20,6 +20,8 @@ const (
 	MaxTypesPerName = 100
 
 	maxArenaOctets = math.MaxInt32
+	// clipOctets is the size up to which a slab is copied to fit. What a larger one has to spare is never touched.
+	clipOctets = 1 << 20
 )
 
 // Types that the structure of a zone depends on.
@@ -79,6 +81,7 @@ type Builder struct {
 	names    []byte
 	arena    []byte
 	records  int
+	full     bool
 	labels   []byte // scratch: starts of the labels of a name
 	problems []Problem
 }
@@ -108,6 +111,20 @@ func NewBuilder(origin []byte) (*Builder, error) {
 	return b, nil
 }
 
+// Grow makes room for about so many names and octets of data, which saves copies when the text's size is known. It is a
+// hint: too little or too much does no harm.
+func (b *Builder) Grow(names, octets int) {
+	names = min(max(names, 0), MaxRecords)
+	b.nodes = slices.Grow(b.nodes, names)
+	b.names = slices.Grow(b.names, min(max(octets, 0), maxArenaOctets/2)/2)
+	b.arena = slices.Grow(b.arena, names*arenaHeaderOctets+min(max(octets, 0), maxArenaOctets/2)/2)
+	size := len(b.slots)
+	for size < 2*names {
+		size *= 2
+	}
+	b.resize(size)
+}
+
 // Within reports whether a name in wire form and lower case is the zone's or below it, on a label boundary.
 func (b *Builder) Within(name []byte) bool {
 	for len(name) > len(b.origin) {
@@ -123,10 +140,10 @@ func (b *Builder) Add(r *Record) {
 		b.problem(Problem{Kind: OutOfZone, Owner: bytes.Clone(r.Owner), Type: r.Type, Line: r.Line})
 		return
 	case b.records >= MaxRecords || len(b.arena) > maxArenaOctets-math.MaxUint16-arenaHeaderOctets || len(r.Data) > math.MaxUint16:
-		if b.records == MaxRecords || len(r.Data) > math.MaxUint16 {
+		if !b.full {
 			b.problem(Problem{Kind: TooManyRecords, Line: r.Line})
 		}
-		b.records = max(b.records, MaxRecords+1)
+		b.full = true
 		return
 	}
 	b.records++
@@ -195,16 +212,21 @@ func (b *Builder) find(hash uint64, name []byte) int32 {
 
 func (b *Builder) create(hash uint64, name []byte, parent int32) int32 {
 	if 2*(len(b.nodes)+1) > len(b.slots) {
-		b.slots = make([]uint32, 2*len(b.slots))
-		for i := range b.nodes {
-			b.place(int32(i))
-		}
+		b.resize(2 * len(b.slots))
 	}
 	i := int32(len(b.nodes))
 	b.nodes = append(b.nodes, buildNode{hash: hash, name: uint32(len(b.names)), length: uint8(len(name)), parent: parent, wildcard: -1})
 	b.names = append(b.names, name...)
 	b.place(i)
 	return i
+}
+
+// resize makes new slots, of which there are a power of two.
+func (b *Builder) resize(size int) {
+	b.slots = make([]uint32, size)
+	for i := range b.nodes {
+		b.place(int32(i))
+	}
 }
 
 func (b *Builder) place(node int32) {
@@ -219,6 +241,16 @@ func (b *Builder) place(node int32) {
 // Build makes the zone. With problems, of which at most a hundred are reported, there is none. The Builder cannot be used
 // any more.
 func (b *Builder) Build() (*Zone, []Problem, error) {
+	z, problems, err := b.Inspect()
+	if len(problems) > 0 {
+		z = nil
+	}
+	return z, problems, err
+}
+
+// Inspect is Build for who wants to look at the zone although it has problems. Such a zone must not be served: it may lack
+// records, its SOA and Negative.
+func (b *Builder) Inspect() (*Zone, []Problem, error) {
 	z := &Zone{origin: b.origin, hash: b.nodes[0].hash, labels: countLabels(b.origin), nodes: len(b.nodes), records: 0}
 	z.slab = make([]byte, nodeAlign, nodeAlign+b.slabOctets())
 	refs := make([]Ref, len(b.nodes))
@@ -230,11 +262,14 @@ func (b *Builder) Build() (*Zone, []Problem, error) {
 		z.records += b.write(z, int32(i))
 	}
 	b.checkApex(z, refs[0])
-	if len(b.problems) > 0 {
-		return nil, b.problems, nil
-	}
 	b.link(z, refs)
 	b.arena, b.names, b.nodes, b.slots = nil, nil, nil, nil
+	if len(z.slab) < clipOctets {
+		z.slab = slices.Clone(z.slab)
+	}
+	if len(b.problems) > 0 {
+		return z, b.problems, nil
+	}
 	return z, nil, z.finish()
 }
 
@@ -393,7 +428,7 @@ func (b *Builder) checkApex(z *Zone, apex Ref) {
 	if _, count := z.Set(apex, typeSOA); count != 1 {
 		b.problem(Problem{Kind: WrongSOACount, Count: count})
 	}
-	if _, count := z.Set(apex, typeNS); count == 0 {
+	if set, _ := z.Set(apex, typeNS); set == nil {
 		b.problem(Problem{Kind: NoNameservers})
 	}
 }

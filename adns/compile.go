@@ -23,6 +23,7 @@ type Zones struct {
 	services  []serviceWire // by gslb.ServiceIndex
 	octets    int           // of all zones
 	clients   []*clients    // that are answered, by zone; nil: everyone is, from all
+	missing   []bool        // by zone: it has no data at the moment; nil: all have
 }
 
 // Len returns the number of zones.
@@ -39,24 +40,7 @@ type domains interface {
 // CompileZones builds the zones of a valid document and places the balanced names of its plan in them. All problems are
 // reported at once. Everything is checked here so that no query meets data that cannot be answered.
 func CompileZones(doc *config.Document, plan *gslb.Plan) (*Zones, error) {
-	var problems []error
-	data := make([]*zonedata.Zone, 0, len(doc.Zones))
-	for i := range doc.Zones {
-		zone, err := config.ZoneData(&doc.Zones[i])
-		if err != nil {
-			problems = append(problems, err)
-			continue
-		}
-		data = append(data, zone)
-	}
-	if len(problems) > 0 {
-		return nil, errors.Join(problems...)
-	}
-	zones, err := compile(data, plan)
-	if err != nil {
-		return nil, err
-	}
-	return zones, zones.admit(doc.Zones)
+	return CompileZonesFrom(doc, plan, nil)
 }
 
 // compile is CompileZones after the records were read.

@@ -40,6 +40,7 @@ func (t Transport) encrypted() bool { return t == TLS || t == HTTPS }
 // response is what is sent back, before it is bytes.
 type response struct {
 	rcode     int
+	reserve   int  // octets that the message must leave free
 	truncated bool // TC is set though everything fits: the client is to come back over TCP
 	answer    Answer
 	opt       optReply
@@ -66,6 +67,7 @@ func (s *Server) encode(request []byte, q *query, r *response, transport Transpo
 	if transport == UDP {
 		limit = q.opt.limit()
 	}
+	limit -= r.reserve
 	m := s.message(request, q, r)
 	wire, err := m.PackBuffer(out[:cap(out)])
 	if err == nil && len(wire) <= limit {

@@ -24,6 +24,7 @@ const (
 	ReasonRefused      gslb.Reason = "question-refused"   // the class or type is not served
 	ReasonChainEnded   gslb.Reason = "alias-chain-ended"  // too many links, or a loop
 	ReasonAliasOutside gslb.Reason = "alias-outside-zone" // an alias points out of the zones
+	ReasonNoData       gslb.Reason = "zone-without-data"  // it comes from a primary, and was never transferred or has expired
 	ReasonProhibited   gslb.Reason = "client-not-allowed" // the zone has a list of clients, and this one is not in it
 )
 
@@ -114,6 +115,10 @@ func (r *resolution) run() {
 	for links := 0; ; links++ {
 		if r.zone, r.located = r.snapshot.Zones.find(r.labels, r.q.Type); !r.located {
 			r.outside(links)
+			return
+		}
+		if r.snapshot.Zones.absent(r.zone) {
+			r.withoutData(links)
 			return
 		}
 		if !r.snapshot.Zones.admits(r.zone, r.q.LDNS) {

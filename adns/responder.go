@@ -127,11 +127,17 @@ func (r *responder) answerSlow(buf, request []byte, verdict verdict, c *client) 
 	if wire := r.notified(request, c); wire != nil {
 		return wire
 	}
+	if wire := r.transferred(request, c); wire != nil {
+		return wire
+	}
+	signature := r.signature(request, &verdict)
 	out, send := r.respondSlow(request, verdict, c)
 	if !send {
 		return nil
 	}
+	out.reserve = signature.Room()
 	wire, rcode := s.encode(request, q, &out, c.transport, r.scratch)
+	wire = s.sign(request, wire, &signature)
 	r.counted.answered(rcode, Slow)
 	if len(wire) <= cap(buf) {
 		return buf[:copy(buf[:cap(buf)], wire)]

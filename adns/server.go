@@ -10,6 +10,7 @@ import (
 	"sync"
 	"time"
 
+	"fairlead/adns/transfer"
 	"fairlead/adns/udp"
 	"fairlead/config"
 
@@ -45,6 +46,10 @@ type Options struct {
 	HTTPS *HTTPSOptions
 	// Policy is who is answered, and how much.
 	Policy PolicyOptions
+	// Transfers answers AXFR and IXFR. Nil: they are refused.
+	Transfers *transfer.Transfers
+	// Keys are what signed queries are verified with. Nil: there are none, and a signed query is answered with BADKEY.
+	Keys *transfer.Keys
 	// Notify takes NOTIFY messages (RFC 1996). Nil: they are answered with NOTAUTH.
 	Notify NotifyHandler
 	// Snapshot returns what to answer from; it is called once per query, from many goroutines. Nil while there is
@@ -88,7 +93,9 @@ type Server struct {
 	lender      lender       // what connections read into
 	batches     sync.Pool    // *batch
 	transfer    transferFunc // nil: zone transfers are answered like any query
-	responders  sync.Pool    // *responder
+	transfers   *transfer.Transfers
+	keys        *transfer.Keys
+	responders  sync.Pool // *responder
 
 	mu        sync.Mutex
 	endpoints []endpoint
@@ -128,7 +135,7 @@ func New(o Options) (*Server, error) {
 		return nil, fmt.Errorf("make DNS server: %w", err)
 	}
 	s := &Server{
-		policy: policy, notify: o.Notify,
+		policy: policy, notify: o.Notify, transfers: o.Transfers, keys: o.Keys,
 		listen: o.Listen, workers: o.Workers, io: o.IO, nsid: hexNSID(o.NSID), snapshot: o.Snapshot, now: o.Now, log: o.Logger,
 		listenPacket: o.ListenPacket, listenStream: o.ListenStream, observers: o.Observers, admitted: newAdmission(o.TCP),
 		secure: secure, handshakes: make(chan struct{}, maxHandshakes()),
@@ -146,6 +153,7 @@ func New(o Options) (*Server, error) {
 	if s.listenStream == nil {
 		s.listenStream = systemListenStream
 	}
+	s.transfer = serveTransfers(s, o.Transfers)
 	s.responders.New = func() any { return s.newResponder() }
 	return s, nil
 }

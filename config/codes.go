@@ -1,6 +1,9 @@
 package config
 
-import "strings"
+import (
+	"slices"
+	"strings"
+)
 
 // Code is a problem's stable name: FL and four digits. Codes are part of the interface: they are never reused.
 // docs/errors.md lists them.
@@ -186,7 +189,7 @@ type CodeText struct {
 
 // Codes lists every code in order.
 func Codes() []CodeText {
-	return append(shapeCodes(), valueCodes()...)
+	return slices.Concat(shapeCodes(), valueCodes(), nodeCodes())
 }
 
 func shapeCodes() []CodeText {
@@ -287,6 +290,11 @@ func valueCodes() []CodeText {
 		{codeIncludePath, "The path of an $INCLUDE leads out of the directory of its zone file."},
 		{codeIncludeFile, "A file named by an $INCLUDE could not be read."},
 		{codeIncludeDepth, "Zone files include each other in a circle or more than 8 deep, or are too large together."},
+	}
+}
+
+func nodeCodes() []CodeText {
+	return []CodeText{
 		{codeNodeSource, "A node file needs exactly one of config.seed and config.follow."},
 		{codeNodeListen, "The value is not an address to listen on."},
 		{codeNodeMEPIdentity, "MEP needs a certificate, its key and a CA, or insecure: true."},

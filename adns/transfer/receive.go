@@ -5,7 +5,7 @@ import (
 	"fmt"
 	"strings"
 
-	"fairlead/config"
+	"fairlead/config/zonedata"
 
 	"github.com/miekg/dns"
 )
@@ -228,8 +228,8 @@ func (r *receiver) keep(rr dns.RR) (err error) {
 
 func withinLimits(records, octets int) error {
 	switch {
-	case records > config.MaxZoneRecords:
-		return fmt.Errorf("the zone has more than %d records", config.MaxZoneRecords)
+	case records > zonedata.MaxRecords:
+		return fmt.Errorf("the zone has more than %d records", zonedata.MaxRecords)
 	case octets > maxZoneOctets:
 		return fmt.Errorf("the zone has more than %d octets", maxZoneOctets)
 	}

@@ -41,7 +41,7 @@ func (n *Node) compile(src config.Source, from string) (*intent, error) {
 	if err != nil {
 		return nil, err
 	}
-	zones, err := adns.CompileZones(doc, plan)
+	zones, err := adns.CompileZonesFrom(doc, plan, n.zones.secondary.Records)
 	if err != nil {
 		return nil, err
 	}
@@ -138,10 +138,11 @@ func (n *Node) refuse(path string, err error) {
 	n.log.Error("config.refused", zap.String("file", path), zap.Error(err), zap.String("then", "the document in use stays"))
 }
 
-// Reload reads a followed document again and serves it from then on. When it is wrong the old one stays, and the error
+// Reload reads the cookie secrets and a followed document again and serves them from then on. When it is wrong the old one stays, and the error
 // lists its problems. A node with a seed has nothing to read again; that is no error.
 func (n *Node) Reload() error {
 	n.reopenLogs()
+	n.reloadCookieSecrets()
 	path := n.opts.Config.Config.Follow
 	if path == "" || n.store == nil {
 		n.log.Info("config.unchanged", zap.String("why", "the node follows no file"))
@@ -165,7 +166,7 @@ func (n *Node) Reload() error {
 		n.log.Warn("config.restart", zap.String("why", "settings.mep intervals take effect when the node is started again"))
 	}
 	n.reloadErr.Store(nil)
-	n.latest = in.id
+	n.latest, n.newest = in.id, in
 	n.publisher.adoptLater(in)
 	return nil
 }

@@ -55,6 +55,7 @@ type Node struct {
 
 	dns       *adns.Server
 	observers adns.Observers
+	zones     exchangers
 	exchange  *mep.Exchange // nil: this node keeps to itself
 	probes    *monitors.Scheduler
 	loads     *monitors.Loads
@@ -67,6 +68,7 @@ type Node struct {
 	leaving   atomic.Bool
 
 	reloading sync.Mutex // one Reload at a time
+	newest    *intent    // of the same
 	latest    string     // id of the document that is served, or handed to the publisher after it
 }
 
@@ -83,6 +85,9 @@ func New(o Options) (*Node, error) {
 		o.PeerEvent = func(mep.Event) {}
 	}
 	n := &Node{opts: o, log: o.Logger}
+	if err := n.newExchangers(); err != nil {
+		return nil, err
+	}
 	in, err := n.firstIntent()
 	if err != nil {
 		return nil, err
@@ -107,12 +112,16 @@ func (n *Node) build(in *intent) error {
 	if n.observers, err = newObservers(c, n.opts.Version, n.log); err != nil {
 		return err
 	}
-	n.dns, err = adns.New(adns.Options{Observers: n.observers, Listen: c.DNS.Listen, Workers: c.DNS.Workers, NSID: c.DNS.NSID, Snapshot: n.snapshot, Logger: n.log})
+	policy, err := dnsPolicy(&c.DNS)
+	if err != nil {
+		return err
+	}
+	n.dns, err = adns.New(adns.Options{Transfers: n.zones.out, Keys: n.zones.keys, Notify: adns.NotifySecondary(n.zones.secondary), Policy: policy, Observers: n.observers, Listen: c.DNS.Listen, Workers: c.DNS.Workers, NSID: c.DNS.NSID, Snapshot: n.snapshot, Logger: n.log})
 	if err != nil {
 		return err
 	}
 	n.publisher.adopt(in, time.Now())
-	n.latest = in.id
+	n.latest, n.newest = in.id, in
 	n.handler, err = api.New(api.Options{
 		Site: c.Site, Version: n.opts.Version, State: n.State, Peers: n.peers, MEPRejections: n.rejections,
 		DNSStats: n.dns.Stats, ProbeStats: n.probes.Stats, PushLoad: n.loads.Push, Ready: n.ready, Logger: n.log,
@@ -207,6 +216,7 @@ func (n *Node) Run(ctx context.Context) error {
 	group.Go(func() error { return n.probes.Run(running) })
 	group.Go(func() error { return n.loads.Run(running) })
 	group.Go(func() error { return n.serveDNS(running) })
+	group.Go(func() error { return n.zones.run(running) })
 	group.Go(func() error { return n.serveAPI(running) })
 	if n.exchange != nil {
 		group.Go(func() error { return n.exchange.Run(running) })

@@ -125,6 +125,7 @@ func (p *publisher) adopt(in *intent, now time.Time) {
 		}
 	}
 	p.publish(now)
+	n.zones.served(in)
 	n.log.Info("config.serving", zap.String("revision", in.id), zap.String("from", in.from), zap.Uint64("snapshot", p.generation))
 }
 

@@ -28,7 +28,14 @@ func (r *resources) dnsMetrics() prometheus.Collector {
 			func(s *adns.Stats) uint64 { return s.ReadErrors }},
 		{g.counter("fairlead_dns_write_errors_total", "Responses that could not be sent."),
 			func(s *adns.Stats) uint64 { return s.WriteErrors }},
+		{g.counter("fairlead_dns_limited_truncated_total", "Responses over UDP that the rate limit truncated, or turned into BADCOOKIE."),
+			func(s *adns.Stats) uint64 { return s.Policy.Slipped }},
+		{g.counter("fairlead_dns_limited_dropped_total", "Responses over UDP that the rate limit dropped."),
+			func(s *adns.Stats) uint64 { return s.Policy.Limited }},
+		{g.counter("fairlead_dns_prohibited_total", "Queries of clients that dns.allow_query does not list."),
+			func(s *adns.Stats) uint64 { return s.Policy.Prohibited }},
 	}
+	cookies := g.counter("fairlead_dns_cookies_total", "Queries with a DNS cookie, by what it was worth.", "kind")
 	streams := streamMetrics(g)
 	observed := observedMetrics(g)
 	g.collect = func(out chan<- prometheus.Metric) {
@@ -46,6 +53,9 @@ func (r *resources) dnsMetrics() prometheus.Collector {
 			for t := adns.TCP; int(t) < len(s.Streams); t++ {
 				m.f.send(out, float64(m.read(&s.Streams[t])), t.String())
 			}
+		}
+		for kind, n := range s.Policy.Cookies {
+			cookies.send(out, float64(n), adns.CookieKind(kind).String())
 		}
 		for _, sum := range sums {
 			sum.f.send(out, float64(sum.read(&s)))

@@ -350,6 +350,25 @@ func TestQuiet(t *testing.T) {
 	}
 }
 
+// TestQuietServer waits until a worker has given its processor up. It answers, and ends as fast as others do.
+func TestQuietServer(t *testing.T) {
+	if !slices.Contains(ways(t), Raw) {
+		t.Skip("there is no raw here")
+	}
+	h := &idler{idle: make(chan time.Time, 1)}
+	s := start(t, loopback4, Raw, h)
+	quiet := func() {
+		for began := time.Now(); time.Since(began) < quietAfter+2*IdleInterval; {
+			<-h.idle
+		}
+	}
+	quiet()
+	if got := ask(t, dial(t, s.Addr()), []byte("hello")); string(got) != "hello" {
+		t.Errorf("got %q", got)
+	}
+	quiet()
+}
+
 // TestNoAllocations lets many datagrams pass and looks at what the heap saw.
 func TestNoAllocations(t *testing.T) {
 	for _, io := range batched(t) {

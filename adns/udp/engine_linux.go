@@ -24,6 +24,9 @@ const (
 	// quietAfter is how long a raw worker keeps its processor while nothing comes. After it the worker waits like everybody
 	// else until the next datagram: that one takes some microseconds longer, and an idle server costs next to nothing.
 	quietAfter = time.Second
+	// quietTimeout is the receive time-out from then on. Each time that a wait ends the runtime looks for work for a while,
+	// and that is what an idle server would spend most on.
+	quietTimeout = time.Second
 	// drainBatches bounds what a worker still answers when the server stops.
 	drainBatches = 8
 )
@@ -157,18 +160,34 @@ func (w *batchWorker) run() error {
 
 // nothing is what to do when nothing came. Yielding lets the collector and others have their turn.
 func (w *batchWorker) nothing() {
-	runtime.Gosched()
 	now := time.Now()
 	if w.served {
 		w.served, w.since = false, now
 	}
-	w.quiet = now.Sub(w.since) >= quietAfter
+	if !w.quiet {
+		runtime.Gosched()
+		w.setQuiet(now.Sub(w.since) >= quietAfter)
+	}
 	w.idle(now)
+}
+
+// setQuiet begins or ends waiting like everybody else. The others do so all the time.
+func (w *batchWorker) setQuiet(quiet bool) {
+	if w.conn != nil || w.quiet == quiet {
+		return
+	}
+	timeout := receiveTimeout
+	if quiet {
+		timeout = quietTimeout
+	}
+	if setTimeout(w.fd, timeout) == nil {
+		w.quiet = quiet
+	}
 }
 
 // wait receives a batch, and blocks until there is at least one datagram.
 func (w *batchWorker) wait() (int, syscall.Errno) {
-	if w.conn == nil && w.quiet {
+	if w.quiet {
 		return w.receiveQuietly()
 	}
 	if w.conn == nil {
@@ -209,7 +228,7 @@ func (w *batchWorker) serve(n int) bool {
 	if n == 0 {
 		return false
 	}
-	w.served, w.quiet = true, false
+	w.served = true
 	batch := w.ring.packets[:n]
 	w.batches.Add(1)
 	w.packets.Add(uint64(n))
@@ -222,5 +241,6 @@ func (w *batchWorker) serve(n int) bool {
 	w.send(n)
 	w.sent.Add(w.sentNow)
 	w.sentNow = 0
+	w.setQuiet(false)
 	return true
 }

@@ -55,7 +55,8 @@ type TooLarger interface {
 
 // Idler is a Handler that has something to do when nothing arrives, such as to publish counters.
 type Idler interface {
-	// Idle is called when no datagram was waiting, at most every IdleInterval. A worker that always has something to do
-	// never calls it, and neither does one with a socket that Options.ListenPacket opened and that is no *net.UDPConn.
+	// Idle is called when no datagram was waiting, at most every IdleInterval, and about once a second when nothing has come
+	// for a second. A worker that always has something to do never calls it, and neither does one with a socket that
+	// Options.ListenPacket opened and that is no *net.UDPConn.
 	Idle()
 }

@@ -71,14 +71,22 @@ func prepareSocket(fd int, o socketOptions) error {
 		return err
 	}
 	if o.timeout > 0 {
-		tv := unix.NsecToTimeval(int64(o.timeout))
-		if err := unix.SetsockoptTimeval(fd, unix.SOL_SOCKET, unix.SO_RCVTIMEO, &tv); err != nil {
-			return fmt.Errorf("set SO_RCVTIMEO: %w", err)
+		if err := setTimeout(fd, o.timeout); err != nil {
+			return err
 		}
 	}
 	growBuffer(fd, unix.SO_RCVBUFFORCE, unix.SO_RCVBUF, receiveBuffer)
 	growBuffer(fd, unix.SO_SNDBUFFORCE, unix.SO_SNDBUF, sendBuffer)
 	forbidFragments(fd, v4)
+	return nil
+}
+
+// setTimeout bounds a receive that blocks.
+func setTimeout(fd int, timeout time.Duration) error {
+	tv := unix.NsecToTimeval(int64(timeout))
+	if err := unix.SetsockoptTimeval(fd, unix.SOL_SOCKET, unix.SO_RCVTIMEO, &tv); err != nil {
+		return fmt.Errorf("set SO_RCVTIMEO: %w", err)
+	}
 	return nil
 }
 

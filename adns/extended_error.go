@@ -14,11 +14,11 @@ func (e ExtendedError) present() bool { return e != ExtendedError{} }
 // Reasons that are given for an answer, as docs/dns.md lists them. Those that the code alone explains have no text. No text
 // tells names or addresses of what is behind this server.
 const (
-	edeNotReady         = dns.ExtendedErrorCodeNotReady         // there is no configuration, or no data of the zone yet
+	edeNotReady         = dns.ExtendedErrorCodeNotReady         // there is no configuration yet
 	edeProhibited       = dns.ExtendedErrorCodeProhibited       // the client is in no list that may ask
 	edeNotAuthoritative = dns.ExtendedErrorCodeNotAuthoritative // the name is in no zone
 	edeNotSupported     = dns.ExtendedErrorCodeNotSupported     // the type is not answered
-	edeInvalidData      = dns.ExtendedErrorCodeInvalidData      // the zone's data expired
+	edeInvalidData      = dns.ExtendedErrorCodeInvalidData      // the zone has no data: not yet, or it expired
 	edeInvalidType      = dns.ExtendedErrorCodeInvalidQueryType // the type is no question
 )
 

@@ -42,10 +42,11 @@ func parseNode(path string, text []byte, report *Report) (*Node, *page) {
 func (n *Node) joinPaths(dir string) {
 	paths := []*string{&n.DataDir, &n.Config.Seed, &n.Config.Follow, &n.MEP.TLS.Cert, &n.MEP.TLS.Key, &n.MEP.TLS.CA,
 		&n.API.TLS.Cert, &n.API.TLS.Key, &n.API.TLS.ClientCA, &n.API.TokensFile, &n.DNS.CookieSecretFile, &n.DNS.QueryLog.File}
-	for _, l := range []*NodeListener{n.DNS.TLS, n.DNS.HTTPS} {
-		if l != nil {
-			paths = append(paths, &l.Cert, &l.Key)
-		}
+	if t := n.DNS.TLS; t != nil {
+		paths = append(paths, &t.Cert, &t.Key)
+	}
+	if h := n.DNS.HTTPS; h != nil {
+		paths = append(paths, &h.Cert, &h.Key)
 	}
 	for i := range n.DNS.TSIGKeys {
 		paths = append(paths, &n.DNS.TSIGKeys[i].SecretFile)

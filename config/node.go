@@ -24,8 +24,9 @@ type NodeConfig struct {
 // NodeDNS is the authoritative server's part.
 type NodeDNS struct {
 	Listen    []string      `json:"listen" doc:"Addresses to serve UDP and TCP on, as host:port."`
-	TLS       *NodeListener `json:"tls,omitempty" doc:"DNS over TLS (RFC 7858)."`
-	HTTPS     *NodeListener `json:"https,omitempty" doc:"DNS over HTTPS (RFC 8484)."`
+	TLS       *NodeDNSTLS   `json:"tls,omitempty" doc:"DNS over TLS (RFC 7858)."`
+	HTTPS     *NodeDNSHTTPS `json:"https,omitempty" doc:"DNS over HTTPS (RFC 8484)."`
+	TCP       NodeDNSTCP    `json:"tcp,omitempty" doc:"Limits of connections, over TCP, TLS and HTTPS together."`
 	Workers   int           `json:"workers,omitempty" default:"0" range:"0..256" doc:"Readers per UDP address. 0: one per CPU."`
 	NSID      string        `json:"nsid,omitempty" doc:"Name server identifier (RFC 5001), sent when asked for."`
 	TSIGKeys  []NodeTSIGKey `json:"tsig_keys,omitempty" doc:"Secrets shared with other DNS servers (RFC 8945)."`
@@ -49,11 +50,28 @@ type NodeTSIGKey struct {
 	SecretFile string        `json:"secret_file" doc:"File with the secret in base64."`
 }
 
-// NodeListener is a TLS listener.
-type NodeListener struct {
+// NodeDNSTLS is DNS over TLS.
+type NodeDNSTLS struct {
+	Listen     []string   `json:"listen" doc:"Addresses, as host:port."`
+	Cert       string     `json:"cert" doc:"PEM certificate chain. It is read again on SIGHUP, and within a minute after it changed."`
+	Key        string     `json:"key" doc:"PEM private key."`
+	MinVersion TLSVersion `json:"min_version,omitempty" default:"1.3" doc:"Lowest version of TLS, in quotes."`
+}
+
+// NodeDNSHTTPS is DNS over HTTPS.
+type NodeDNSHTTPS struct {
 	Listen []string `json:"listen" doc:"Addresses, as host:port."`
-	Cert   string   `json:"cert" doc:"PEM certificate chain."`
+	Cert   string   `json:"cert" doc:"PEM certificate chain; read again like that of tls."`
 	Key    string   `json:"key" doc:"PEM private key."`
+	Path   string   `json:"path,omitempty" default:"/dns-query" doc:"Path of the URL that is asked."`
+}
+
+// NodeDNSTCP is the limits of connections. Where one is reached, the connection that has been idle for longest is closed
+// for the new one.
+type NodeDNSTCP struct {
+	MaxConnections int      `json:"max_connections,omitempty" default:"20000" range:"1..1000000" doc:"Connections in all."`
+	MaxPerClient   int      `json:"max_per_client,omitempty" default:"100" range:"1..100000" doc:"Connections of one IPv4 address or IPv6 /64; loopback is not limited."`
+	IdleTimeout    Duration `json:"idle_timeout,omitempty" default:"10s" range:"1s..5m" doc:"How long a connection may be idle; less while many are open."`
 }
 
 // NodeRateLimit is response rate limiting.

@@ -30,6 +30,7 @@ func checkNodeFiles(p *page, n *Node) {
 	checkTSIGSecrets(p, n)
 	checkCookieSecrets(p, n.DNS.CookieSecretFile)
 	checkObserverFiles(p, n)
+	checkSecureFiles(p, n, time.Now())
 	if n.MEP.Insecure || n.MEP.TLS.Cert == "" {
 		return
 	}

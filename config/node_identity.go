@@ -48,14 +48,19 @@ func checkIdentity(p *page, n *Node, cert, key, ca []byte, now time.Time) {
 				"the certificate is not one of this authority: %v", err)
 		}
 	}
+	checkDates(p, path, pair.Leaf, issue+" --force", "no other site accepts it", now)
+}
+
+// checkDates warns of a certificate that is not valid, or not for long.
+func checkDates(p *page, path string, leaf *x509.Certificate, renew, then string, now time.Time) {
 	date := func(t time.Time) string { return t.UTC().Format("2006-01-02 15:04 MST") }
-	switch leaf := pair.Leaf; {
+	switch {
 	case now.Before(leaf.NotBefore):
 		p.problem(path, codeWarnCertificateDates, "set this machine's clock", "the certificate is not valid before %s", date(leaf.NotBefore))
 	case now.After(leaf.NotAfter):
-		p.problem(path, codeWarnCertificateDates, issue+" --force", "the certificate expired on %s: no other site accepts it", date(leaf.NotAfter))
+		p.problem(path, codeWarnCertificateDates, renew, "the certificate expired on %s: %s", date(leaf.NotAfter), then)
 	case now.Add(expirySoon).After(leaf.NotAfter):
-		p.problem(path, codeWarnCertificateDates, issue+" --force", "the certificate expires on %s", date(leaf.NotAfter))
+		p.problem(path, codeWarnCertificateDates, renew, "the certificate expires on %s", date(leaf.NotAfter))
 	}
 }
 

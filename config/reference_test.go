@@ -17,7 +17,7 @@ Durations are Go durations (` + "`30s`, `2m`" + `). Names are letters, digits, `
 Where a range is given it is checked; "required" keys have no default. NetScaler's spellings of methods (` + "`LEASTCONNECTION`" + `) are
 accepted.
 
-The files name more than this release does. What would change answers (another method, persistence, spillover, DNS over TLS) is
+The files name more than this release does. What would change answers (another method, persistence, spillover) is
 refused as not available; what would only tune a feature that does not run yet is warned of ([codes](errors.md)).
 `
 

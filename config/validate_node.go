@@ -2,7 +2,6 @@ package config
 
 import (
 	"net/netip"
-	"slices"
 	"strings"
 )
 
@@ -48,50 +47,12 @@ func (c *nodeChecker) checkDNS() {
 	if len(dns.Listen) == 0 {
 		c.page.problem("/dns/listen", codeEmptyList, `write listen: ["0.0.0.0:53", "[::]:53"]`, "the DNS server listens nowhere")
 	}
-	if n := len(dns.Listen); n > MaxListen {
-		c.page.problem("/dns/listen", codeTooMany, "", "%d addresses to listen on; the limit is %d", n, MaxListen)
-	}
 	c.checkTSIGKeys()
-	c.checkListenTwice(dns.Listen[:min(len(dns.Listen), MaxListen)])
+	c.checkStreams()
 	if len(dns.NSID) > maxNSID {
 		c.page.problem("/dns/nsid", codeNodeNSID, "", "the NSID has %d bytes; the limit is %d", len(dns.NSID), maxNSID)
 	}
 	c.checkQueryPolicy()
-}
-
-// checkListenTwice finds addresses of which one takes the other's port: the same one twice, or one that a wildcard of its
-// family includes.
-func (c *nodeChecker) checkListenTwice(listen []string) {
-	type taken struct {
-		text    string
-		address netip.AddrPort
-	}
-	var before []taken
-	for i, text := range listen {
-		path := at("dns", "listen", i)
-		address, ok := c.listen(path, text)
-		if !ok {
-			continue
-		}
-		address = netip.AddrPortFrom(address.Addr().Unmap(), address.Port())
-		these := []taken{{text, address}}
-		if strings.HasPrefix(text, ":") { // both families
-			these = append(these, taken{text, netip.AddrPortFrom(netip.IPv4Unspecified(), address.Port())})
-		}
-		for _, t := range these {
-			first := slices.IndexFunc(before, func(b taken) bool { return overlap(b.address, t.address) })
-			if first < 0 {
-				continue
-			}
-			if b := before[first]; b.text == text || b.address == t.address {
-				c.page.problem(path, codeNodeListen, "remove one of them", "%s stands twice", quote(text))
-			} else {
-				c.page.problem(path, codeNodeListen, "remove one of them", "%s and %s take the same port", quote(text), quote(b.text))
-			}
-			break
-		}
-		before = append(before, these...)
-	}
 }
 
 // overlap reports whether two sockets cannot be bound to these addresses at once. Port 0 is any that is free.
@@ -164,12 +125,6 @@ func (c *nodeChecker) checkAPI() {
 // checkRelease refuses or warns of what the node file can say but this release cannot do.
 func (c *nodeChecker) checkRelease() {
 	n := c.node
-	if n.DNS.TLS != nil {
-		c.page.problem("/dns/tls", codeNodeNotAvailable, "", "DNS over TLS is not available in this release")
-	}
-	if n.DNS.HTTPS != nil {
-		c.page.problem("/dns/https", codeNodeNotAvailable, "", "DNS over HTTPS is not available in this release")
-	}
 	c.noEffectYet("/geoip/databases", len(n.GeoIP.Databases) > 0, "location databases have")
 	c.noEffectYet("/api/tokens_file", n.API.TokensFile != "", "API tokens have")
 }

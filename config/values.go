@@ -49,8 +49,16 @@ type (
 	LogLevel string
 	// LogFormat is a log format.
 	LogFormat string
+	// TLSVersion is a version of TLS.
+	TLSVersion string
 	// TSIGAlgorithm is an algorithm of transaction signatures (RFC 8945 section 6). Those with MD5 and SHA-1 are left out.
 	TSIGAlgorithm string
+)
+
+// Versions of TLS.
+const (
+	TLS12 TLSVersion = "1.2"
+	TLS13 TLSVersion = "1.3"
 )
 
 // TSIG algorithms.
@@ -155,6 +163,9 @@ func (PersistenceType) Enum() []string { return []string{"none", "source-ip"} }
 func (SpilloverMethod) Enum() []string {
 	return []string{"none", "connections", "dynamic-connections", "bandwidth", "health"}
 }
+
+// Enum lists the versions.
+func (TLSVersion) Enum() []string { return []string{string(TLS12), string(TLS13)} }
 
 // Enum lists the levels.
 func (LogLevel) Enum() []string { return []string{"debug", "info", "warn", "error"} }

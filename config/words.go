@@ -28,6 +28,8 @@ func wordNoun(t reflect.Type) (noun string, code Code) {
 		return "TSIG algorithm", codeNodeTSIGAlgorithm
 	case reflect.TypeFor[LogLevel]():
 		return "log level", codeLogLevel
+	case reflect.TypeFor[TLSVersion]():
+		return "version of TLS", codeNodeTLSVersion
 	case reflect.TypeFor[LogFormat]():
 		return "log format", codeLogFormat
 	case reflect.TypeFor[DnstapMessage]():

@@ -138,11 +138,13 @@ func (n *Node) refuse(path string, err error) {
 	n.log.Error("config.refused", zap.String("file", path), zap.Error(err), zap.String("then", "the document in use stays"))
 }
 
-// Reload reads the cookie secrets and a followed document again and serves them from then on. When it is wrong the old one stays, and the error
-// lists its problems. A node with a seed has nothing to read again; that is no error.
+// Reload reads a followed document again and serves it from then on. When it is wrong the old one stays, and the error
+// lists its problems. A node with a seed has nothing to read again; that is no error. The cookie secrets and the
+// certificates of the DNS server are read again, too; what is refused is in the log.
 func (n *Node) Reload() error {
 	n.reopenLogs()
 	n.reloadCookieSecrets()
+	_ = n.dns.ReloadCertificates()
 	path := n.opts.Config.Config.Follow
 	if path == "" || n.store == nil {
 		n.log.Info("config.unchanged", zap.String("why", "the node follows no file"))

@@ -116,8 +116,11 @@ func (n *Node) build(in *intent) error {
 	if err != nil {
 		return err
 	}
-	n.dns, err = adns.New(adns.Options{Transfers: n.zones.out, Keys: n.zones.keys, Notify: adns.NotifySecondary(n.zones.secondary), Policy: policy, Observers: n.observers, Listen: c.DNS.Listen, Workers: c.DNS.Workers, NSID: c.DNS.NSID, Snapshot: n.snapshot, Logger: n.log})
-	if err != nil {
+	server := adns.Options{Transfers: n.zones.out, Keys: n.zones.keys, Notify: adns.NotifySecondary(n.zones.secondary), Policy: policy, Observers: n.observers, Listen: c.DNS.Listen, Workers: c.DNS.Workers, NSID: c.DNS.NSID, Snapshot: n.snapshot, Logger: n.log}
+	if err := addStreams(&server, &c.DNS, n.log); err != nil {
+		return err
+	}
+	if n.dns, err = adns.New(server); err != nil {
 		return err
 	}
 	n.publisher.adopt(in, time.Now())

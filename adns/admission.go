@@ -77,7 +77,7 @@ func newAdmission(o TCPOptions) *admission {
 	return a
 }
 
-// idleTimeout is how long a connection may be idle now.
+// idleTimeout is how long a connection may be idle now: what a client is told that asks (RFC 7828).
 func (a *admission) idleTimeout() time.Duration { return time.Duration(a.idle.Load()) }
 
 // touch notes that a connection was used at now.
@@ -284,6 +284,3 @@ func (h *slotHeap) Pop() any {
 	s.heapIndex = -1
 	return s
 }
-
-// idleTimeout is how long a connection over TCP or TLS may be idle now: what a client is told that asks (RFC 7828).
-func (s *Server) idleTimeout() time.Duration { return s.admitted.idleTimeout() }

@@ -156,7 +156,7 @@ func TestIdleInACrowd(t *testing.T) {
 		for range 85 {
 			p.dial("203.0.113.7:5353")
 		}
-		if got := p.idleTimeout(); got != idleCrowded {
+		if got := p.admitted.idleTimeout(); got != idleCrowded {
 			t.Errorf("got %v, want %v", got, idleCrowded)
 		}
 		begin := time.Now()
@@ -165,7 +165,7 @@ func TestIdleInACrowd(t *testing.T) {
 			t.Errorf("ended after %v (%v), want %v", time.Since(begin), err, idleCrowded)
 		}
 		time.Sleep(TCPIdle)
-		if got := p.idleTimeout(); got != TCPIdle {
+		if got := p.admitted.idleTimeout(); got != TCPIdle {
 			t.Errorf("alone again: got %v, want %v", got, TCPIdle)
 		}
 	})

@@ -293,6 +293,7 @@ func valueCodes() []CodeText {
 	}
 }
 
+// nodeCodes are those of the node file, and warnings.
 func nodeCodes() []CodeText {
 	return []CodeText{
 		{codeNodeSource, "A node file needs exactly one of config.seed and config.follow."},

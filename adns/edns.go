@@ -3,6 +3,7 @@ package adns
 import (
 	"encoding/binary"
 	"encoding/hex"
+	"math"
 	"net/netip"
 
 	"github.com/miekg/dns"
@@ -100,12 +101,22 @@ func (s *subnet) parse(data []byte) bool {
 		return false
 	}
 	family, source, scope, address := binary.BigEndian.Uint16(data), int(data[2]), data[3], data[4:]
+	if scope != 0 || len(address) != (source+7)/8 {
+		return false
+	}
 	var ip netip.Addr
 	switch family {
 	case 1:
-		var a [4]byte
-		copy(a[:], address)
-		ip = netip.AddrFrom4(a)
+		var a uint32
+		for i, octet := range address {
+			a |= uint32(octet) << (24 - 8*i&31)
+		}
+		if source > 32 || uint64(a)<<source&math.MaxUint32 != 0 {
+			return false
+		}
+		s.present, s.data = true, data
+		s.prefix = netip.PrefixFrom(netip.AddrFrom4([4]byte{byte(a >> 24), byte(a >> 16), byte(a >> 8), byte(a)}), source)
+		return true
 	case 2:
 		var a [16]byte
 		copy(a[:], address)
@@ -113,7 +124,7 @@ func (s *subnet) parse(data []byte) bool {
 	default:
 		return false
 	}
-	if scope != 0 || source > ip.BitLen() || len(address) != (source+7)/8 {
+	if source > ip.BitLen() {
 		return false
 	}
 	prefix := netip.PrefixFrom(ip, source)

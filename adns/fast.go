@@ -446,12 +446,13 @@ func (r *responder) finishFast(b []byte, at int, q *fastQuery, c *client) int {
 // writeFastOPT appends the OPT and returns its end.
 func (r *responder) writeFastOPT(b []byte, at int, q *fastQuery, c *client, rcode int) int {
 	start := at
-	do := byte(0)
+	// Root, OPT, payload size, upper bits of the rcode; then version 0, DO and the length, which is known last.
+	binary.BigEndian.PutUint64(b[at:], uint64(dns.TypeOPT)<<40|maxUDPPayload<<24|uint64(rcode>>4)<<16)
 	if q.do {
-		do = 0x80
+		b[at+7] = 0x80
 	}
-	*(*[optOctets]byte)(b[at:]) = [optOctets]byte{0, 0, byte(dns.TypeOPT), maxUDPPayload >> 8, maxUDPPayload & 0xFF, byte(rcode >> 4), 0, do}
 	at += optOctets
+	b[start+8] = 0
 	if q.ecsSize != 0 {
 		scope := q.scope
 		if q.ecs[2] == 0 {

@@ -50,7 +50,11 @@ func (l *labels) parse(wire []byte) bool {
 	l.hashes[count&maxLabels] = hash
 	for i := count - 1; i >= 0; i-- {
 		at := int(l.starts[i&maxLabels])
-		hash = zonedata.HashLabel(hash, l.name[at+1:at+1+int(l.name[at])])
+		if n := uint(l.name[at]); n <= 8 {
+			hash = zonedata.HashShort(hash, binary.LittleEndian.Uint64(l.name[at+1:]), n)
+		} else {
+			hash = zonedata.HashLabel(hash, l.name[at+1:at+1+int(n)])
+		}
 		l.hashes[i&maxLabels] = hash
 	}
 	return true

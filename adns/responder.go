@@ -97,18 +97,16 @@ func (r *responder) answerUnobserved(buf []byte, n int, c *client) (wire []byte)
 			wire = s.panicked(request, p)
 		}
 	}()
+	if size, ok := r.fast(buf[:cap(buf)], n, c); ok {
+		if size == 0 {
+			return nil
+		}
+		return buf[:size]
+	}
 	verdict := judgeHeader(request)
 	if verdict.silent {
 		r.counted.dropped()
 		return nil
-	}
-	if verdict.accepted() {
-		if size, ok := r.fast(buf[:cap(buf)], n, c); ok {
-			if size == 0 {
-				return nil
-			}
-			return buf[:size]
-		}
 	}
 	return r.answerSlow(buf, request, verdict, c)
 }

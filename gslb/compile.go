@@ -17,7 +17,7 @@ import (
 // references it resolves were checked there.
 func Compile(doc *config.Document) (*Plan, error) {
 	c := compiler{doc: doc, plan: &Plan{}, sites: map[string]uint32{}, virtualServers: map[string]int{}}
-	steps := []func() error{c.compileSites, c.compileServices, c.compileVirtualServers, c.compileDomains}
+	steps := []func() error{c.compileSites, c.compileServices, c.compileVirtualServers, c.compileDomains, c.compileNeeds}
 	for _, step := range steps {
 		if err := step(); err != nil {
 			return nil, err
@@ -59,6 +59,7 @@ func (c *compiler) compileServices() error {
 			seed:           xxhash.Sum64String(s.Name),
 			maxConnections: s.MaxConnections,
 			loadFresh:      loadFresh(s.Load, c.doc.Settings.MEP.MetricsInterval.Std()),
+			counted:        s.Load != nil,
 		}
 		if s.CNAME != "" {
 			name, err := config.CanonicalName(s.CNAME)
@@ -140,6 +141,34 @@ func (c *compiler) compileDomains() error {
 		}
 	}
 	return nil
+}
+
+// compileNeeds finds out what decisions need not do: look at the client where no method does, and count answers where
+// nobody compares loads.
+func (c *compiler) compileNeeds() error {
+	for i := range c.plan.virtualServers {
+		v := &c.plan.virtualServers[i]
+		if v.method == config.LeastConnection || v.backupMethod == config.LeastConnection {
+			for _, m := range v.members {
+				c.plan.services[m.service].counted = true
+			}
+		}
+		for b, depth := i, 0; b != none && depth <= MaxBackupDepth; depth++ {
+			w := &c.plan.virtualServers[b]
+			v.looksAtClient = v.looksAtClient || looksAtClient(w.method) || looksAtClient(w.backupMethod)
+			b = w.backup
+		}
+	}
+	return nil
+}
+
+// looksAtClient reports whether a method picks by who the client is.
+func looksAtClient(m config.Method) bool {
+	switch m {
+	case config.RoundRobin, config.LeastConnection:
+		return false
+	}
+	return true
 }
 
 func (c *compiler) zoneTTLs() (map[string]uint32, error) {

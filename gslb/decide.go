@@ -36,7 +36,10 @@ func (d *Decider) Decide(s *Snapshot, learned *Learned, now time.Time, trace *Tr
 	own := &s.Plan.virtualServers[domain.virtualServer]
 	out := &d.Decision
 	out.Outcome, out.Count, out.Reason, out.TTL, out.Scope, out.SubnetUsed = 0, 0, "", domain.TTL, 0, false
-	d.chooseClient(own)
+	d.client = netip.Addr{}
+	if trace != nil || own.looksAtClient {
+		d.chooseClient(own)
+	}
 
 	vs := int(domain.virtualServer)
 	for depth := 0; vs != none && depth <= MaxBackupDepth; depth++ {
@@ -66,7 +69,7 @@ func (d *Decider) chooseClient(v *virtualServer) {
 	if d.Query.Subnet.IsValid() {
 		reason = subnetReason(v, d.Query.Subnet)
 		if reason == ReasonSubnet {
-			d.client, d.Decision.SubnetUsed = d.Query.Subnet.Addr(), true
+			d.client, d.Decision.SubnetUsed = d.Query.Subnet.Addr(), v.looksAtClient
 		}
 	}
 	if d.trace != nil {
@@ -94,7 +97,9 @@ func (d *Decider) answer(v *virtualServer, f *field) {
 		return
 	}
 	first := d.pick(v, f)
-	d.learned.handed[f.contenders[first].service].n.Add(1)
+	if c := &f.contenders[first]; c.counted {
+		d.learned.handed[c.service].n.Add(1)
+	}
 	d.fill(v, f, first)
 	if d.trace != nil {
 		d.traceAnswer(v, f)

@@ -3,7 +3,7 @@ package gslb
 // pickRoundRobin takes the next turn of the field's weighted rotation.
 func (d *Decider) pickRoundRobin(f *field) (int, Reason) {
 	turn := d.learned.turn(d.Decision.VirtualServer, d.Query.Family)
-	return int(f.rotation[turn%uint64(len(f.rotation))]), ReasonRotation
+	return int(f.rotation[uint32(turn)%uint32(len(f.rotation))]), ReasonRotation // in 32 bits a division takes half as long
 }
 
 // rotate takes turns, by weight, among the contenders that tied reports. It returns none when tied reports nobody.

@@ -36,6 +36,7 @@ type Service struct {
 	seed           uint64 // of the rendezvous hash
 	maxConnections uint64 // 0: no limit
 	loadFresh      time.Duration
+	counted        bool // answers that name it first are counted: somebody compares loads
 }
 
 // LoadFresh is how old a reported load may be to be compared as it is; an older one is compared as the last value known.
@@ -75,7 +76,9 @@ type virtualServer struct {
 	maxAnswers   int
 	whenAllDown  config.WhenAllDown
 	clientSubnet bool
-	hash4, hash6 int // bits of the client that source-ip-hash uses
+	// looksAtClient says that the method or the backup method, of it or of one of its backups, asks who the client is.
+	looksAtClient bool
+	hash4, hash6  int // bits of the client that source-ip-hash uses
 }
 
 type member struct {

@@ -27,6 +27,7 @@ type contender struct {
 	site    uint32
 	weight  uint32
 	seed    uint64
+	counted bool // Service.counted
 	load    estimate
 }
 
@@ -151,7 +152,7 @@ func (s *Snapshot) familyReason(m *member, f Family) Reason {
 
 func (s *Snapshot) contender(m *member) contender {
 	svc, load := &s.Plan.services[m.service], &s.Status.Services[m.service].Load
-	c := contender{service: m.service, site: svc.site, weight: m.weight, seed: svc.seed}
+	c := contender{service: m.service, site: svc.site, weight: m.weight, seed: svc.seed, counted: svc.counted}
 	if load.At.IsZero() {
 		c.load.handed = load.Handed
 		return c

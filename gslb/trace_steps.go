@@ -9,7 +9,7 @@ import (
 // This file builds trace entries. None of it runs on the serving path.
 
 func (d *Decider) clientText() string {
-	if d.Decision.SubnetUsed {
+	if d.client != d.Query.LDNS.Unmap() {
 		return fmt.Sprintf("client is %s (EDNS Client Subnet), resolver %s", d.Query.Subnet, d.Query.LDNS.Unmap())
 	}
 	return fmt.Sprintf("client is the resolver %s", d.Query.LDNS.Unmap())

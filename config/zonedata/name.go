@@ -44,6 +44,13 @@ func HashLabel(suffix uint64, label []byte) uint64 {
 	return hi ^ lo
 }
 
+// HashShort is HashLabel for a label of n octets, 1 to 8, which are the first of the octets in tail.
+func HashShort(suffix, tail uint64, n uint) uint64 {
+	h := suffix ^ uint64(n)*mulLabel
+	hi, lo := bits.Mul64(tail&(^uint64(0)>>(64-8*n))^mulLabel, h^mulName)
+	return hi ^ lo
+}
+
 // HashName returns the hash of an uncompressed name in lower case, root label included. It may be slow: names of queries
 // are hashed label by label where they are parsed.
 func HashName(name []byte) uint64 {

@@ -12,7 +12,8 @@ const LatencyBounds = 21
 // LatencyBound returns the upper bound of bucket i, from 0 to LatencyBounds-1.
 func LatencyBound(i int) time.Duration { return time.Microsecond << i }
 
-// Latency is how long requests took from when they were read until their answers were sent, to the precision of a batch.
+// Latency is how long requests took, from when the first of their batch was taken up until all of the batch were answered.
+// Over UDP sending is not part of it; over the others it is.
 type Latency struct {
 	// Buckets[i] counts requests that took at most LatencyBound(i) and longer than the bound before; the last bucket
 	// counts those that took longer than all bounds.

@@ -152,8 +152,8 @@ func (l *shard) unencodable() { l.count(tallyUnencodable) }
 // panicked counts a query whose handling panicked.
 func (l *shard) panicked() { l.count(tallyPanics) }
 
-// flush publishes what was counted since the last one. Call it once per batch, after the batch was sent: the time since the
-// batch's first request is the latency of all requests in it.
+// flush publishes what was counted since the last one. Call it once per batch: the time since the batch's first request is
+// the latency of all requests in it.
 func (l *shard) flush() {
 	if l.dirty == 0 {
 		return

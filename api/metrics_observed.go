@@ -13,7 +13,7 @@ import (
 func observedMetrics(g *group) func(chan<- prometheus.Metric, *adns.Stats) {
 	types := g.counter("fairlead_dns_questions_total", "Questions that could be read, by type.", "type")
 	paths := g.counter("fairlead_dns_answers_total", "Responses by how they were made: in place, or by way of the complete implementation.", "path")
-	latency := g.add(prometheus.UntypedValue, "fairlead_dns_latency_seconds", "Time from reading a request until its batch was answered.", []string{"transport"})
+	latency := g.add(prometheus.UntypedValue, "fairlead_dns_latency_seconds", "Time from taking up the first request of a batch until the batch was answered, for each request of it.", []string{"transport"})
 	messages := g.counter("fairlead_dns_dnstap_messages_total", "Messages shown by dnstap, sent or dropped.", "result")
 	octets := g.counter("fairlead_dns_dnstap_bytes_total", "Octets sent by dnstap.")
 	connects := g.counter("fairlead_dns_dnstap_connects_total", "Streams that dnstap opened: connections to the collector, or files.")

@@ -497,3 +497,54 @@ func TestErrorsDoNotGrow(t *testing.T) {
 		}
 	}
 }
+
+// FuzzPolicyPaths sends the same options on the fast path and, by way of an option that means nothing, on the slow one: the
+// responses must be equal, octet by octet, and errors may not grow.
+func FuzzPolicyPaths(f *testing.F) {
+	s := newServer(f, withPolicy(cookies), withPolicy(func(o *PolicyOptions) {
+		o.AllowQuery = []netip.Prefix{netip.MustParsePrefix("203.0.0.0/16")}
+		o.ClientSubnetFrom = []netip.Prefix{netip.MustParsePrefix("203.0.113.0/24")}
+	}), func(o *Options) { o.NSID = "" })
+	names := []string{"hash.example.com.", "mail.example.com.", "nope.example.com.", "www.other.test.", "only4.example.com.", "x.wild.example.com."}
+	keys, err := cookie.NewKeys(cookie.Secret{1})
+	if err != nil {
+		f.Fatal(err)
+	}
+	mine := keys.Make(nil, []byte("clientck"), asker.Addr(), uint32(epoch.Unix()))
+	for i, options := range [][]byte{
+		nil, option(dns.EDNS0COOKIE, mine...), option(dns.EDNS0COOKIE, mine[:8]...), option(dns.EDNS0COOKIE, mine[:9]...),
+		append(option(dns.EDNS0COOKIE, mine...), option(dns.EDNS0COOKIE, mine...)...),
+		append(option(dns.EDNS0SUBNET, 0, 1, 24, 0, 203, 0, 113), option(dns.EDNS0COOKIE, mine[:16]...)...),
+		option(dns.EDNS0TCPKEEPALIVE), option(dns.EDNS0PADDING, 0, 0), option(dns.EDNS0NSID), option(65001, 1, 2, 3),
+	} {
+		f.Add(options, byte(i), byte(i%4), uint16(1232), true)
+	}
+	f.Fuzz(func(t *testing.T, options []byte, pick, transport byte, size uint16, v6 bool) {
+		if len(options) > 4096 {
+			return
+		}
+		from := asker
+		if pick&0x40 != 0 {
+			from = netip.MustParseAddrPort("203.0.112.9:53")
+		}
+		if pick&0x80 != 0 {
+			from = netip.MustParseAddrPort("[2001:db8::1]:53")
+		}
+		qtype := dns.TypeA
+		if v6 {
+			qtype = dns.TypeAAAA
+		}
+		q := question(names[int(pick&0x3F)%len(names)], qtype, dns.ClassINET)
+		over := Transport(transport % byte(numTransports))
+		request := plainQuery(q, optRecord(size, 0, options))
+		fast := s.Handle(request, from, over, nil)
+		// A payload makes ZONEVERSION one to ignore.
+		slow := s.Handle(plainQuery(q, optRecord(size, 0, option(optionZoneVersion, 0), options)), from, over, nil)
+		if !bytes.Equal(fast, slow) {
+			t.Errorf("%s of %s: options %x\n%x\n%x", over, from, options, fast, slow)
+		}
+		if m := unpack(t, fast); over == UDP && m.Rcode != 0 && m.Rcode != dns.RcodeNameError && len(fast) > len(request)+maxErrorGrowth {
+			t.Errorf("an error of %d octets to a query of %d", len(fast), len(request))
+		}
+	})
+}

@@ -303,12 +303,14 @@ func TestCollectorIsNotHeldUp(t *testing.T) {
 					})
 					waitFor(t, "traffic", func() bool { return s.Stats().Packets > 100 })
 				}
+				fastest := patience // another program may delay one collection, but not all
 				for range 5 {
 					began := time.Now()
 					runtime.GC()
-					if took := time.Since(began); took > most {
-						t.Errorf("a collection took %v, want less than %v", took, most)
-					}
+					fastest = min(fastest, time.Since(began))
+				}
+				if fastest > most {
+					t.Errorf("each collection took %v or more, want less than %v", fastest, most)
 				}
 			})
 		}
@@ -350,7 +352,7 @@ func TestQuiet(t *testing.T) {
 	}
 }
 
-// TestQuietServer waits until a worker has given its processor up. It answers, and ends as fast as others do.
+// TestQuietServer waits until a worker has given its processor up. It still answers, and ends.
 func TestQuietServer(t *testing.T) {
 	if !slices.Contains(ways(t), Raw) {
 		t.Skip("there is no raw here")
@@ -404,11 +406,6 @@ func TestNoAllocations(t *testing.T) {
 		}
 	}
 }
-
-// silent answers with what it was asked and does nothing else.
-type silent struct{}
-
-func (silent) Serve([]Packet) {}
 
 // TestDrain stops a server whose worker is busy: what has arrived by then is still answered.
 func TestDrain(t *testing.T) {

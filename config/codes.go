@@ -194,7 +194,7 @@ func Codes() []CodeText {
 
 func shapeCodes() []CodeText {
 	return []CodeText{
-		{codeTooLarge, "The file is larger than the limit of 8 MiB."},
+		{codeTooLarge, "The file is larger than the limit of 64 MiB."},
 		{codeNotUTF8, "The text is not UTF-8."},
 		{codeSyntax, "The text is not valid YAML."},
 		{codeEmpty, "The file holds nothing."},

@@ -42,7 +42,8 @@ type Zone struct {
 	Primaries []TransferPeer `json:"primaries,omitempty" doc:"Servers that the zone's records are transferred from: address, or {address: …, key: …}. Not with file, records, nameservers, contact or serial."`
 	Transfer  ZoneTransfer   `json:"transfer,omitempty" doc:"Transfers of this zone to other servers."`
 
-	// Data is the zone's static records, made by Parse; nil for a secondary zone. Read it with ZoneData.
+	// Data is the zone's static records, made by Parse, which leaves nothing in Records then; nil for a secondary zone. Read
+	// it with ZoneData.
 	Data *zonedata.Zone `json:"-"`
 }
 

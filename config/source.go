@@ -26,7 +26,19 @@ type Source struct {
 	Text  []byte            // YAML
 	Files map[string][]byte // zone files, by path as the document writes it, and what they include, by its path beside theirs
 
+	tree   *parsedText      // of Text; nil: not parsed yet
 	unread map[string]error // zone files that ReadSource could not read; Parse reports them in their place
+}
+
+// parsedText keeps what finding the zone files needed, for Parse.
+type parsedText struct {
+	text []byte
+	root *node
+}
+
+// of reports whether the tree is that of a text.
+func (t *parsedText) of(text []byte) bool {
+	return t != nil && len(text) == len(t.text) && len(text) > 0 && &text[0] == &t.text[0]
 }
 
 // ReadSource reads a document and the zone files it names, relative to it. The error concerns the document alone: a zone
@@ -43,16 +55,21 @@ func ReadSource(path string) (Source, error) {
 func withZoneFiles(path string, text []byte) Source {
 	src := Source{Name: path, Text: text, Files: map[string][]byte{}, unread: map[string]error{}}
 	r := sourceReading{src: &src, left: int64(MaxSourceBytes - len(text))}
-	for _, name := range zoneFileNames(path, text) {
+	report := new(Report)
+	root := parseYAML(newPage(path, text, report))
+	if report.Errors()+report.Warnings() == 0 {
+		src.tree = &parsedText{text, root}
+	}
+	for _, name := range zoneFileNames(root) {
 		r.zoneFile(filepath.Dir(path), name)
 	}
 	return src
 }
 
 // zoneFileNames finds /zones/*/file in a document that may be broken elsewhere.
-func zoneFileNames(path string, text []byte) []string {
+func zoneFileNames(root *node) []string {
 	var names []string
-	zones := parseYAML(newPage(path, text, new(Report))).child("zones")
+	zones := root.child("zones")
 	if zones == nil {
 		return nil
 	}
@@ -100,6 +117,15 @@ func (s Source) ID() string {
 	return hex.EncodeToString(h.Sum(nil))[:32]
 }
 
+// Octets returns the size of the text and the zone files together.
+func (s Source) Octets() int {
+	n := len(s.Text)
+	for _, text := range s.Files {
+		n += len(text)
+	}
+	return n
+}
+
 // Parse decodes and validates a document as a whole. The document is nil when the report has errors.
 func Parse(src Source) (*Document, *Report) {
 	report := new(Report)
@@ -117,7 +143,9 @@ func parseDocument(src Source, report *Report) *Document {
 		name = "document"
 	}
 	p := newPage(name, src.Text, report)
-	if p.root = parseYAML(p); p.root == nil {
+	if src.tree.of(src.Text) {
+		p.root = src.tree.root
+	} else if p.root = parseYAML(p); p.root == nil {
 		return nil
 	}
 	if otherFile[Document, Node](p, "GSLB document", "node file", "name the document, which lists sites and services") {

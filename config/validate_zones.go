@@ -142,6 +142,9 @@ func (c *checker) checkZoneData(z *Zone, path string, facts *zoneFacts) {
 	}
 	reading.text(text, &c.src)
 	facts.data = reading.finish()
+	if z.Data != nil {
+		z.Records = "" // it would be kept as long as the document
+	}
 	switch {
 	case reading.malformed: // what seems to be missing may stand in what could not be read
 	case z.File == "":

@@ -18,7 +18,7 @@ import (
 // Limits of a YAML text.
 const (
 	// MaxDocumentBytes is the largest document or node file.
-	MaxDocumentBytes = 8 << 20
+	MaxDocumentBytes = 64 << 20
 	// MaxDepth is how deep a file may nest, aliases expanded.
 	MaxDepth = 64
 	// maxAliasNodes is how many nodes aliases and merge keys may add to a file.

@@ -200,7 +200,10 @@ func keepText(tx *bolt.Tx, text []byte) ([]byte, error) {
 	}
 	var b bytes.Buffer
 	b.Write(key(1))
-	w := gzip.NewWriter(&b)
+	w, err := gzip.NewWriterLevel(&b, gzip.BestSpeed) // large zones must not hold up a start
+	if err != nil {
+		return nil, err
+	}
 	if _, err := w.Write(text); err != nil {
 		return nil, err
 	}

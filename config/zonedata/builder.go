@@ -20,6 +20,7 @@ const (
 	MaxTypesPerName = 100
 
 	maxArenaOctets = math.MaxInt32
+	minSlots       = 4
 	// clipOctets is the size up to which a slab is copied to fit. What a larger one has to spare is never touched.
 	clipOctets = 1 << 20
 )
@@ -76,11 +77,12 @@ const maxProblems = 100
 // Builder collects the records of one zone. It is not safe for concurrent use.
 type Builder struct {
 	origin   []byte
-	slots    []uint32 // index into nodes plus 1; at most half are used
+	slots    []uint64 // upper half of the hash, then the index into nodes plus 1; at most half are used
 	nodes    []buildNode
 	names    []byte
 	arena    []byte
 	records  int
+	latest   int32 // node of the record before
 	full     bool
 	labels   []byte // scratch: starts of the labels of a name
 	problems []Problem
@@ -105,7 +107,7 @@ func NewBuilder(origin []byte) (*Builder, error) {
 	if len(origin) == 0 || len(origin) > MaxNameOctets {
 		return nil, errors.New("make zone: its name is not 1 to 255 octets long")
 	}
-	b := &Builder{origin: bytes.ToLower(origin), slots: make([]uint32, 16)}
+	b := &Builder{origin: bytes.ToLower(origin), slots: make([]uint64, minSlots)}
 	b.nodes = append(b.nodes, buildNode{hash: HashName(b.origin), parent: -1, wildcard: -1})
 	b.place(0)
 	return b, nil
@@ -147,7 +149,11 @@ func (b *Builder) Add(r *Record) {
 		return
 	}
 	b.records++
-	i := b.ensure(r.Owner[:len(r.Owner)-len(b.origin)])
+	i := b.latest
+	if relative := r.Owner[:len(r.Owner)-len(b.origin)]; !bytes.Equal(b.relative(&b.nodes[i]), relative) {
+		i = b.ensure(relative)
+		b.latest = i
+	}
 	at := uint32(len(b.arena))
 	b.arena = binary.LittleEndian.AppendUint32(b.arena, 0)
 	b.arena = binary.LittleEndian.AppendUint32(b.arena, r.Line)
@@ -200,12 +206,16 @@ func (b *Builder) ensure(relative []byte) int32 {
 func (b *Builder) find(hash uint64, name []byte) int32 {
 	mask := uint32(len(b.slots) - 1)
 	for i := uint32(hash) & mask; ; i = (i + 1) & mask {
-		if b.slots[i] == 0 {
+		slot := b.slots[i]
+		if slot == 0 {
 			return -1
 		}
-		n := &b.nodes[b.slots[i]-1]
-		if n.hash == hash && bytes.Equal(b.names[n.name:n.name+uint32(n.length)], name) {
-			return int32(b.slots[i] - 1)
+		if slot>>32 != hash>>32 {
+			continue
+		}
+		n := &b.nodes[uint32(slot)-1]
+		if n.hash == hash && bytes.Equal(b.relative(n), name) {
+			return int32(uint32(slot) - 1)
 		}
 	}
 }
@@ -223,7 +233,7 @@ func (b *Builder) create(hash uint64, name []byte, parent int32) int32 {
 
 // resize makes new slots, of which there are a power of two.
 func (b *Builder) resize(size int) {
-	b.slots = make([]uint32, size)
+	b.slots = make([]uint64, size)
 	for i := range b.nodes {
 		b.place(int32(i))
 	}
@@ -235,7 +245,7 @@ func (b *Builder) place(node int32) {
 	for b.slots[i] != 0 {
 		i = (i + 1) & mask
 	}
-	b.slots[i] = uint32(node) + 1
+	b.slots[i] = b.nodes[node].hash>>32<<32 | uint64(node+1)
 }
 
 // Build makes the zone. With problems, of which at most a hundred are reported, there is none. The Builder cannot be used
@@ -284,7 +294,7 @@ func (b *Builder) write(z *Zone, i int32) (records int) {
 	n := &b.nodes[i]
 	start := len(z.slab)
 	z.slab = append(z.slab, 0, 0, 0, n.length, 0, 0, 0, 0)
-	z.slab = append(z.slab, b.names[n.name:n.name+uint32(n.length)]...)
+	z.slab = append(z.slab, b.relative(n)...)
 	var written []uint16
 	for at := n.first; at != 0; {
 		r := b.arenaAt(at)
@@ -433,13 +443,21 @@ func (b *Builder) checkApex(z *Zone, apex Ref) {
 	}
 }
 
-// link fills in flags and wildcards, and makes the slots.
+// link fills in flags and wildcards, and turns the slots into the zone's.
 func (b *Builder) link(z *Zone, refs []Ref) {
-	size := 2
+	size := minSlots
 	for size < 2*len(b.nodes) {
 		size *= 2
 	}
-	z.slots, z.mask, z.apex = make([]uint64, size), uint32(size-1), refs[0]
+	if size != len(b.slots) {
+		b.resize(size)
+	}
+	for i, slot := range b.slots {
+		if slot != 0 {
+			b.slots[i] = slot>>32<<32 | uint64(refs[uint32(slot)-1])
+		}
+	}
+	z.slots, z.mask, z.apex = b.slots, uint32(size-1), refs[0]
 	for i := range b.nodes {
 		n := &b.nodes[i]
 		if n.parent >= 0 { // comes before its children
@@ -452,18 +470,14 @@ func (b *Builder) link(z *Zone, refs []Ref) {
 		if n.wildcard >= 0 {
 			binary.LittleEndian.PutUint32(z.slab[at+4:], uint32(refs[n.wildcard]))
 		}
-		s := uint32(n.hash) & z.mask
-		for z.slots[s] != 0 {
-			s = (s + 1) & z.mask
-		}
-		z.slots[s] = n.hash>>32<<32 | uint64(refs[i])
 	}
 }
 
+// relative returns the labels of a node before the zone's name.
+func (b *Builder) relative(n *buildNode) []byte { return b.names[n.name : n.name+uint32(n.length)] }
+
 // owner returns the full name of a node.
-func (b *Builder) owner(n *buildNode) []byte {
-	return append(bytes.Clone(b.names[n.name:n.name+uint32(n.length)]), b.origin...)
-}
+func (b *Builder) owner(n *buildNode) []byte { return append(bytes.Clone(b.relative(n)), b.origin...) }
 
 // finish reads the SOA.
 func (z *Zone) finish() error {

@@ -16,13 +16,13 @@ import (
 // intent is a document ready to be served: parsed, validated and compiled. It exists only when all of that succeeded, so
 // a document that is refused changes nothing.
 type intent struct {
-	source   config.Source
 	from     string // the file or directory it came from
 	id       string
 	document *config.Document
 	plan     *gslb.Plan
 	zones    *adns.Zones
 	since    time.Time
+	octets   int // of the text and the zone files it was made from, which are not kept
 }
 
 // compile makes an intent. The error lists every problem of the document.
@@ -45,7 +45,7 @@ func (n *Node) compile(src config.Source, from string) (*intent, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &intent{source: src, from: from, id: src.ID(), document: doc, plan: plan, zones: zones, since: time.Now()}, nil
+	return &intent{octets: src.Octets(), from: from, id: src.ID(), document: doc, plan: plan, zones: zones, since: time.Now()}, nil
 }
 
 // firstIntent finds the document to start with.
@@ -65,12 +65,12 @@ func (n *Node) firstIntent() (*intent, error) {
 }
 
 func (n *Node) storedOrFile() (*intent, error) {
+	if follow := n.opts.Config.Config.Follow; follow != "" {
+		return n.followed(follow)
+	}
 	head, found, err := n.store.Head()
 	if err != nil {
 		return nil, err
-	}
-	if follow := n.opts.Config.Config.Follow; follow != "" {
-		return n.followed(follow, head, found)
 	}
 	seed := n.opts.Config.Config.Seed
 	if !found {
@@ -108,12 +108,18 @@ func (n *Node) fromFile(path, reason string) (*intent, error) {
 
 // followed starts with the followed file. When that is wrong, the last revision that was right is served instead: a
 // restart must not turn a typing error into an outage.
-func (n *Node) followed(path string, head store.Revision, found bool) (*intent, error) {
+func (n *Node) followed(path string) (*intent, error) {
 	in, err := n.fromFile(path, "follow")
-	if err == nil || !found {
-		return in, err
+	if err == nil {
+		return in, nil
 	}
-	in, storedErr := n.stored(head)
+	head, found, storedErr := n.store.Head()
+	if storedErr == nil && !found {
+		return nil, err
+	}
+	if storedErr == nil {
+		in, storedErr = n.stored(head)
+	}
 	if storedErr != nil {
 		return nil, errors.Join(err, storedErr)
 	}

@@ -64,6 +64,7 @@ func (p *publisher) run(ctx context.Context) error {
 	defer close(p.ended)
 	timer := time.NewTimer(tick)
 	defer timer.Stop()
+	p.in.trim()
 	last, due := time.Now(), tick
 	for {
 		select {
@@ -92,6 +93,7 @@ func (p *publisher) take(event any, now time.Time) bool {
 		return true
 	case *intent:
 		p.adopt(e, now)
+		e.trim()
 		return false
 	case refresh:
 		return true

@@ -8,6 +8,8 @@ type bar struct {
 
 func bars() []bar {
 	return []bar{
+		{"rr4-scattered", "gdnsd weighted", 1.10}, {"rr4-scattered", "gdnsd static", 1.0}, {"rr4-scattered", "nsd", 1.25}, {"rr4-scattered", "knot", 1.35},
+		{"tcp-single", "gdnsd", 1.2}, {"tcp-single", "nsd", 2.2}, {"tcp-single", "knot", 2},
 		{"rr4", "gdnsd weighted", 1.10}, {"rr4", "gdnsd static", 1.0}, {"rr4", "nsd", 1.25}, {"rr4", "knot", 1.35},
 		{"ecs", "gdnsd geoip", 1.0}, {"ecs", "nsd", 1.25}, {"ecs", "knot", 1.4},
 		{"million", "gdnsd", 1.25}, {"million", "nsd", 2}, {"million", "knot", 1.8},

@@ -143,7 +143,7 @@ func (s *settings) window(w workload) int {
 func (s *settings) measure(ctx context.Context, w workload, q *bench.Queries, p *process) (sample, error) {
 	g, err := bench.New(bench.Options{
 		Target: netip.AddrPortFrom(netip.MustParseAddr("127.0.0.1"), uint16(p.site.port)), Transport: w.transport, Queries: q,
-		Rate: w.rate, Sockets: s.sockets, Outstanding: s.window(w), Batch: 32, Threads: 1,
+		Rate: w.rate, Sockets: s.sockets, Outstanding: s.window(w), Batch: w.batch, Threads: 1,
 		Warmup: s.warmup, Duration: s.seconds + 100*time.Millisecond, Timeout: queryTimeout, CPUs: []int{s.generatorCPU},
 	})
 	if err != nil {

@@ -140,7 +140,7 @@ func (o *outcome) judge() {
 			CPU: spreadOf(ratios(peer.values(cpuOf), ours.values(cpuOf))),
 			QPS: spreadOf(ratios(ours.values(qpsOf), peer.values(qpsOf))),
 		}
-		if r.Bar > 0 {
+		if r.Bar > 0 && r.CPU.Median > 0 {
 			met := r.CPU.Median >= r.Bar
 			r.Met = &met
 		}
@@ -182,6 +182,10 @@ func (o *outcome) write(w io.Writer) {
 	o.writeGrowth(w)
 	fmt.Fprintln(tw, "fairlead against\tCPU ratio\tbar\t\tanswers ratio")
 	for _, r := range o.Ratios {
+		if r.CPU.Median == 0 {
+			fmt.Fprintf(tw, "%s\tno pair of runs with answers\n", r.Peer)
+			continue
+		}
 		least, met := "-", ""
 		if r.Met != nil {
 			least, met = fmt.Sprintf("%.2f", r.Bar), words(*r.Met)

@@ -16,6 +16,9 @@ const (
 	recordTTL   = 60
 )
 
+// fullBatch is how many queries a socket sends at once where the workload does not say otherwise.
+const fullBatch = 32
+
 // workload is a load, and what the servers are to answer.
 type workload struct {
 	name       string
@@ -24,6 +27,7 @@ type workload struct {
 	geo        bool // queries carry OPT and a client subnet
 	transport  bench.Transport
 	rate       float64 // 0: closed loop
+	batch      int     // queries that one socket sends in a row
 	grows      bool    // start and memory are measured as well
 	contenders []contender
 }
@@ -36,7 +40,7 @@ type contender struct {
 }
 
 func workloadNames() []string {
-	return []string{"static", "rr4", "ecs", "million", "tcp", "latency"}
+	return []string{"static", "rr4", "rr4-scattered", "ecs", "million", "tcp", "tcp-single", "latency"}
 }
 
 // static are the contenders that answer from zone data.
@@ -61,7 +65,7 @@ func others(gdnsd string) []contender {
 
 func workloads(s *settings) map[string]workload {
 	of := func(names int, about string, contenders []contender) workload {
-		return workload{about: about, names: names, transport: bench.UDP, contenders: contenders}
+		return workload{about: about, names: names, transport: bench.UDP, batch: fullBatch, contenders: contenders}
 	}
 	all := map[string]workload{}
 	all["static"] = of(s.names, "one A record a name", static())
@@ -70,6 +74,10 @@ func workloads(s *settings) map[string]workload {
 		{"gdnsd weighted", "gdnsd", gdnsdWeighted},
 		{"knot geoip", "knot", knotWeighted},
 	}, others("gdnsd static")...))
+	scattered := all["rr4"]
+	scattered.batch = 1
+	scattered.about += "; no two queries in a row from one socket"
+	all["rr4-scattered"] = scattered
 	ecs := of(s.names, "queries with OPT and a random /24; Fairlead: static proximity; gdnsd: geoip; the others answer one A record", append([]contender{
 		{"fairlead", "fairlead", fairleadProximity},
 		{"gdnsd geoip", "gdnsd", gdnsdGeo},
@@ -82,6 +90,9 @@ func workloads(s *settings) map[string]workload {
 	tcp := of(s.names, "one A record a name, pipelined over TCP", static())
 	tcp.transport = bench.TCP
 	all["tcp"] = tcp
+	tcp.batch = 1
+	tcp.about += ", each query in a segment of its own"
+	all["tcp-single"] = tcp
 	latency := of(s.names, fmt.Sprintf("one A record a name, %.0f queries a second", s.rate), static())
 	latency.rate = s.rate
 	all["latency"] = latency

@@ -408,8 +408,7 @@ func (r *responder) finishFast(b []byte, at int, q *fastQuery, c *client) int {
 	rcode, truncated := q.rcode, false
 	account := accountOf(q.rcode, q.answers > 0, q.aa, q.from)
 	if action := r.server.policy.limit(c, q.standing, account, r.nanos); action != rrl.Send {
-		if action == rrl.Drop {
-			r.counted.dropped()
+		if action == rrl.Drop { // counted by limit
 			return 0
 		}
 		rcode, truncated = slipRcode(q.standing, rcode)

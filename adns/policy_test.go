@@ -548,3 +548,23 @@ func FuzzPolicyPaths(f *testing.F) {
 		}
 	})
 }
+
+// TestSignaturesAlone is row 22: the question for RRSIG is as large as ANY would be, so one type's are the answer.
+func TestSignaturesAlone(t *testing.T) {
+	var set []dns.RR
+	for _, covered := range []string{"MX", "MX", "A", "NSEC"} {
+		rr, err := dns.NewRR("x.example.com. 60 RRSIG " + covered + " 13 3 60 20300101000000 20200101000000 1 example.com. AAAA")
+		if err != nil {
+			t.Fatal(err)
+		}
+		set = append(set, rr)
+	}
+	got := firstSigned(set)
+	if len(got) != 2 || got[0].(*dns.RRSIG).TypeCovered != dns.TypeMX || got[1].(*dns.RRSIG).TypeCovered != dns.TypeMX {
+		t.Errorf("got %v, want the two of MX", got)
+	}
+	s := newServer(t)
+	if m, _ := askFrom(t, s, asker, UDP, question("mail.example.com.", dns.TypeRRSIG, dns.ClassINET)); m.Rcode != 0 || len(m.Answer) != 0 || len(m.Ns) != 1 {
+		t.Errorf("without signatures: got %s, want no data", m)
+	}
+}

@@ -233,10 +233,20 @@ func (r *resolution) static(m match) (target string) {
 			r.noData(m)
 			return ""
 		}
+		if r.q.Type == dns.TypeRRSIG {
+			records = firstSigned(records)
+		}
 		r.noteAt(gslb.ReasonStatic, m)
 		r.ans.Answer = append(r.ans.Answer, records...)
 	}
 	return ""
+}
+
+// firstSigned returns the signatures of one of the types that signatures are of: those of all types are as much as ANY, and
+// for nobody but attackers (RFC 8482 section 7).
+func firstSigned(signatures []dns.RR) []dns.RR {
+	first := signatures[0].(*dns.RRSIG).TypeCovered
+	return slices.DeleteFunc(signatures, func(rr dns.RR) bool { return rr.(*dns.RRSIG).TypeCovered != first })
 }
 
 // redirect answers from a DNAME above the name: the DNAME and the CNAME made from it (RFC 6672 section 3.1).

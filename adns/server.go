@@ -35,8 +35,8 @@ type Options struct {
 	Listen []string
 	// Workers is the number of readers per UDP address. 0: one per CPU.
 	Workers int
-	// IO is how they wait for datagrams.
-	IO udp.IO
+	// IO is how they wait for datagrams: auto, raw, netpoll or portable. Empty: auto.
+	IO config.DatagramIO
 	// NSID identifies this server to who asks (RFC 5001); at most 128 octets. Empty: it is not told.
 	NSID string
 	// TCP is the limits of connections.
@@ -136,7 +136,7 @@ func New(o Options) (*Server, error) {
 	}
 	s := &Server{
 		policy: policy, notify: o.Notify, transfers: o.Transfers, keys: o.Keys,
-		listen: o.Listen, workers: o.Workers, io: o.IO, nsid: hexNSID(o.NSID), snapshot: o.Snapshot, now: o.Now, log: o.Logger,
+		listen: o.Listen, workers: o.Workers, io: datagramIO(o.IO), nsid: hexNSID(o.NSID), snapshot: o.Snapshot, now: o.Now, log: o.Logger,
 		listenPacket: o.ListenPacket, listenStream: o.ListenStream, observers: o.Observers, admitted: newAdmission(o.TCP),
 		secure: secure, handshakes: make(chan struct{}, maxHandshakes()),
 	}

@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 
 	"fairlead/adns/udp"
+	"fairlead/config"
 
 	"github.com/miekg/dns"
 	"go.uber.org/zap"
@@ -12,6 +13,16 @@ import (
 // touchOctets is how much zone data there must be before a batch's names are touched ahead: less stays in the processor's
 // caches by itself.
 const touchOctets = 1 << 20
+
+// datagramIO is a way of the node file as the engine names it.
+func datagramIO(io config.DatagramIO) udp.IO {
+	for _, known := range []udp.IO{udp.Raw, udp.Netpoll, udp.Portable} {
+		if string(io) == known.String() {
+			return known
+		}
+	}
+	return udp.Auto
+}
 
 // datagrams answers the batches of one worker.
 type datagrams struct {
@@ -36,7 +47,11 @@ func (d *datagrams) Serve(batch []udp.Packet) {
 		p := &batch[i]
 		c := &d.client
 		c.addr, c.port, c.local = p.From.Addr().WithZone(""), p.From.Port(), p.Local
-		wire := d.r.answer(p.Buf, p.N, c)
+		n := p.N
+		if p.Cut {
+			n = min(n, headerOctets) // no query is that long: the header is enough for FORMERR
+		}
+		wire := d.r.answer(p.Buf, n, c)
 		switch {
 		case len(wire) == 0:
 			p.N = 0

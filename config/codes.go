@@ -59,6 +59,7 @@ const (
 	codeLogLevel        Code = "FL1209"
 	codeLogFormat       Code = "FL1210"
 	codeProbeKind       Code = "FL1211"
+	codeDatagramIO      Code = "FL1219"
 	codeNotAvailable    Code = "FL1290"
 )
 
@@ -221,6 +222,7 @@ func shapeCodes() []CodeText {
 		{codeLogLevel, "Unknown log level."},
 		{codeLogFormat, "Unknown log format."},
 		{codeProbeKind, "Unknown kind of resolver probe."},
+		{codeDatagramIO, "Unknown way to wait for UDP."},
 		{codeNotAvailable, "The document asks for a feature that this release does not have."},
 		{codeUnknownService, "A member names a service that does not exist."},
 		{codeUnknownSite, "A service names a site that does not exist."},

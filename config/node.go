@@ -28,6 +28,7 @@ type NodeDNS struct {
 	HTTPS     *NodeDNSHTTPS `json:"https,omitempty" doc:"DNS over HTTPS (RFC 8484)."`
 	TCP       NodeDNSTCP    `json:"tcp,omitempty" doc:"Limits of connections, over TCP, TLS and HTTPS together."`
 	Workers   int           `json:"workers,omitempty" default:"0" range:"0..256" doc:"Readers per UDP address. 0: one per CPU."`
+	IO        DatagramIO    `json:"io,omitempty" default:"auto" doc:"How they wait: raw is the fastest and keeps a thread each, netpoll and portable are for other systems. auto takes the fastest that works and says so at start."`
 	NSID      string        `json:"nsid,omitempty" doc:"Name server identifier (RFC 5001), sent when asked for."`
 	TSIGKeys  []NodeTSIGKey `json:"tsig_keys,omitempty" doc:"Secrets shared with other DNS servers (RFC 8945)."`
 	Cookies   bool          `json:"cookies,omitempty" default:"true" doc:"DNS cookies (RFC 7873)."`

@@ -49,6 +49,8 @@ type (
 	LogLevel string
 	// LogFormat is a log format.
 	LogFormat string
+	// DatagramIO is a way to wait for UDP.
+	DatagramIO string
 	// TLSVersion is a version of TLS.
 	TLSVersion string
 	// TSIGAlgorithm is an algorithm of transaction signatures (RFC 8945 section 6). Those with MD5 and SHA-1 are left out.
@@ -172,6 +174,9 @@ func (LogLevel) Enum() []string { return []string{"debug", "info", "warn", "erro
 
 // Enum lists the formats.
 func (LogFormat) Enum() []string { return []string{"json", "console"} }
+
+// Enum implements the schema's closed set.
+func (DatagramIO) Enum() []string { return []string{"auto", "raw", "netpoll", "portable"} }
 
 // Enum lists the words.
 func (TSIGAlgorithm) Enum() []string {

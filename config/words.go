@@ -32,6 +32,8 @@ func wordNoun(t reflect.Type) (noun string, code Code) {
 		return "version of TLS", codeNodeTLSVersion
 	case reflect.TypeFor[LogFormat]():
 		return "log format", codeLogFormat
+	case reflect.TypeFor[DatagramIO]():
+		return "way to wait for UDP", codeDatagramIO
 	case reflect.TypeFor[DnstapMessage]():
 		return "kind of dnstap message", codeNodeDnstapMessage
 	}

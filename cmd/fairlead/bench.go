@@ -66,7 +66,7 @@ counts from the time at which a query was due. Ctrl-C ends the run early and pri
 	flags.Float64Var(&f.o.Rate, "rate", 0, "queries per second in mode rate")
 	flags.IntVar(&f.o.Sockets, "sockets", 32, fmt.Sprintf("sockets or connections (1 to %d)", bench.MaxSockets))
 	flags.IntVar(&f.o.Outstanding, "outstanding", 32, fmt.Sprintf("queries in flight per socket (1 to %d)", bench.MaxOutstanding))
-	flags.IntVar(&f.o.Batch, "batch", 32, fmt.Sprintf("messages per system call (1 to %d)", bench.MaxBatch))
+	flags.IntVar(&f.o.Batch, "batch", 32, fmt.Sprintf("queries that a socket sends in a row (1 to %d)", bench.MaxBatch))
 	flags.IntVar(&f.o.Threads, "threads", 1, fmt.Sprintf("sending threads (1 to %d)", bench.MaxThreads))
 	flags.DurationVar(&f.o.Duration, "duration", 10*time.Second, "length of the measurement")
 	flags.DurationVar(&f.o.Warmup, "warmup", time.Second, "time before it that is not counted")

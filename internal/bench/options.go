@@ -40,7 +40,7 @@ type Options struct {
 	Rate        float64       // queries per second; 0: as many as the outstanding queries allow
 	Sockets     int           // sockets or connections, spread over the threads
 	Outstanding int           // queries without an answer per socket
-	Batch       int           // messages per system call; UDP
+	Batch       int           // queries that a socket sends in a row, in one system call
 	Threads     int           // sending threads; the portable engine has a goroutine per socket instead
 	Warmup      time.Duration // sent, but not counted
 	Duration    time.Duration // of the measurement

@@ -1,6 +1,7 @@
 package bench
 
 import (
+	"bytes"
 	"context"
 	"crypto/rand"
 	"errors"
@@ -13,6 +14,9 @@ import (
 
 // ErrSilent is the error of a server that gives no answer at all.
 var ErrSilent = errors.New("no answer")
+
+// probeAttempts is how often Probe asks.
+const probeAttempts = 3
 
 // Probe asks a server one question before a run, so that a server that is not there is told from a slow one. With cookies
 // it sends a new client cookie and returns what the option of later queries should hold: the client cookie, and the
@@ -31,8 +35,14 @@ func Probe(ctx context.Context, o *Options, name string, qtype uint16, cookies b
 	if o.Transport == TLS {
 		client.Net, client.TLSConfig = "tcp-tls", o.tlsConfig()
 	}
-	answer, _, err := client.ExchangeContext(ctx, query, o.Target.String())
+	var answer *dns.Msg
 	var timeout net.Error
+	for range probeAttempts { // one packet may be lost
+		answer, _, err = client.ExchangeContext(ctx, query, o.Target.String())
+		if !errors.As(err, &timeout) || !timeout.Timeout() {
+			break
+		}
+	}
 	switch {
 	case errors.As(err, &timeout) && timeout.Timeout():
 		return nil, fmt.Errorf("%w from %s over %s within %v", ErrSilent, o.Target, o.Transport, o.Timeout.Round(time.Millisecond))
@@ -45,7 +55,7 @@ func Probe(ctx context.Context, o *Options, name string, qtype uint16, cookies b
 		for _, option := range opt.Option {
 			if c, ok := option.(*dns.EDNS0_COOKIE); ok && len(c.Cookie)/2 > len(sent) && len(c.Cookie)/2 <= maxCookie {
 				var whole []byte
-				if _, err := fmt.Sscanf(c.Cookie, "%x", &whole); err == nil {
+				if _, err := fmt.Sscanf(c.Cookie, "%x", &whole); err == nil && bytes.HasPrefix(whole, sent) {
 					return whole, nil
 				}
 			}

@@ -2,6 +2,7 @@ package bench
 
 import (
 	"encoding/binary"
+	"errors"
 	"io"
 	"net"
 	"net/netip"
@@ -42,16 +43,22 @@ func (s *standIn) respond(query []byte) []byte {
 // startStandIn serves UDP and TCP on one port until the test ends.
 func startStandIn(t *testing.T, answer func(uint64, []byte) []byte) *standIn {
 	t.Helper()
-	u, err := net.ListenUDP("udp", &net.UDPAddr{IP: net.IPv4(127, 0, 0, 1)})
+	var u *net.UDPConn
+	var l net.Listener
+	err := errors.New("not tried")
+	for try := 0; err != nil && try < 10; try++ { // a port that is free for UDP may be taken for TCP
+		if u, err = net.ListenUDP("udp", &net.UDPAddr{IP: net.IPv4(127, 0, 0, 1)}); err != nil {
+			continue
+		}
+		if l, err = net.Listen("tcp", u.LocalAddr().String()); err != nil {
+			_ = u.Close()
+		}
+	}
 	if err != nil {
 		t.Fatal(err)
 	}
 	_ = u.SetReadBuffer(4 << 20)
 	s := &standIn{address: u.LocalAddr().(*net.UDPAddr).AddrPort(), answer: answer}
-	l, err := net.Listen("tcp", s.address.String())
-	if err != nil {
-		t.Fatal(err)
-	}
 	t.Cleanup(func() { _ = u.Close(); _ = l.Close() })
 	go func() {
 		var buf [2048]byte

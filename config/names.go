@@ -52,9 +52,10 @@ func CanonicalName(s string) (string, error) {
 	case len(name)+1 > maxDomainLength:
 		return "", fmt.Errorf("a domain name has at most %d characters, this one %d", maxDomainLength-1, len(name))
 	}
-	for i, label := range strings.Split(name, ".") {
-		if label == "*" && i == 0 {
-			continue
+	for rest, more := name, true; more; {
+		var label string
+		if label, rest, more = strings.Cut(rest, "."); label == "*" && len(label)+len(rest)+1 >= len(name) {
+			continue // the first
 		}
 		if err := checkLabel(s, label); err != nil {
 			return "", err

@@ -1,6 +1,10 @@
 package config
 
-import "fmt"
+import (
+	"fmt"
+
+	"fairlead/config/zonetext"
+)
 
 // Limits of a document.
 const (
@@ -35,6 +39,7 @@ type checker struct {
 	servers  map[string]int
 	zones    map[string]*zoneFacts // by canonical name
 	domains  map[string]bool       // canonical; made when first asked for
+	reader   zonetext.Reader       // of one zone's text after the other
 }
 
 // validateDocument reports everything that is wrong with a decoded document, or suspicious.

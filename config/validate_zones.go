@@ -135,7 +135,7 @@ func (c *checker) checkZoneData(z *Zone, path string, facts *zoneFacts) {
 		}
 		key = path + "/file"
 	}
-	reading, err := newZoneReading(z, facts.name, func(e *zoneTextError) { c.zoneProblem(key, e) })
+	reading, err := newZoneReading(z, facts.name, &c.reader, func(e *zoneTextError) { c.zoneProblem(key, e) })
 	if err != nil {
 		c.problem(path+"/name", codeDomainName, "", "%v", err)
 		return

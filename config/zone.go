@@ -8,6 +8,7 @@ import (
 	"github.com/miekg/dns"
 
 	"fairlead/config/zonedata"
+	"fairlead/config/zonetext"
 )
 
 // The SOA and NS records that are made from a zone's keys, in seconds.
@@ -36,7 +37,7 @@ func ZoneData(z *Zone) (*zonedata.Zone, error) {
 		return nil, fmt.Errorf("read records of zone %q: %w", z.Name, err)
 	}
 	var first error
-	reading, err := newZoneReading(z, name, func(e *zoneTextError) {
+	reading, err := newZoneReading(z, name, new(zonetext.Reader), func(e *zoneTextError) {
 		if first == nil {
 			first = e
 		}

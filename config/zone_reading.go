@@ -44,9 +44,9 @@ type zoneReading struct {
 	whole     []zonedata.Problem
 }
 
-// newZoneReading starts the reading of a zone of a canonical name. found is called for whatever is wrong.
-func newZoneReading(z *Zone, name string, found func(*zoneTextError)) (*zoneReading, error) {
-	g := &zoneReading{zone: z, name: name, origin: wireName(name), found: found}
+// newZoneReading starts the reading of a zone of a canonical name by a Reader. found is called for whatever is wrong.
+func newZoneReading(z *Zone, name string, reader *zonetext.Reader, found func(*zoneTextError)) (*zoneReading, error) {
+	g := &zoneReading{zone: z, name: name, origin: wireName(name), reader: reader, found: found}
 	var err error
 	if g.builder, err = zonedata.NewBuilder(g.origin); err != nil {
 		return nil, err
@@ -67,7 +67,7 @@ func (g *zoneReading) text(text []byte, files *Source) {
 		o.Include = files.included
 	}
 	g.builder.Grow(bytes.Count(text, []byte{'\n'}), len(text))
-	g.reader = zonetext.New(o)
+	g.reader.Reset(o)
 	problems := g.reader.Read(g.add)
 	for i := range problems {
 		p := &problems[i]

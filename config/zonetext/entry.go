@@ -145,6 +145,9 @@ func (r *Reader) rareRecord(text []byte, e *extent) {
 		return
 	case rr == nil:
 		return
+	case rr.Header().Name == "": // a lone word that is a type
+		r.fail(Problem{Kind: Malformed, Message: "the record has no owner", Hint: "a record is: owner, TTL, class, type, data"})
+		return
 	case !r.hasTTL && rr.Header().Ttl == noTTL:
 		r.fail(Problem{Kind: Malformed, Message: "the record has no TTL", Hint: "give it one, or start the text with a $TTL line"})
 		return

@@ -1,8 +1,8 @@
 package zonetext
 
 import (
-	"bytes"
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"strings"
 	"testing"
@@ -22,7 +22,7 @@ func FuzzZoneText(f *testing.F) {
 		"a 60 TYPE65534 \\# 2 abcd\nb 60 HTTPS 1 . alpn=h2 ipv4hint=192.0.2.1\nc 60 A \\# 4 c0000201\n",
 		"a 60 TXT ( \"x\ny\" ; z\n ) \r\nb 60 A 192.0.2.1\r\n", "( a 1 A 192.0.2.1 )\n(a 1 A 192.0.2.1 )\n (\n\tA 192.0.2.2 )\n ( )\n",
 		"$GENERATE 1-3 a$ A 192.0.2.$\n", "a 60 TXT \"a\"\"b\"\n", "a 60 AAAA ::ffff:1.2.3.4\nb 60 AAAA fe80::1%e\nc 60 A 010.1.1.1\n", "a 60 TXT a\\\nb 60 A 1.2.3.4\n",
-		"\"a\" 60 A 192.0.2.1\n", "a 60 A 192.0.2.1 )\n", "a;b\n", "$TTL 5;x\na IN A 192.0.2.1;x\n", "a 4294967295 A 192.0.2.1\na w A 192.0.2.1\na 99999999999w A 192.0.2.1\n",
+		"A", "a 1 A 192.0.2.1\nNULL\n", "\"a\" 60 A 192.0.2.1\n", "a 60 A 192.0.2.1 )\n", "a;b\n", "$TTL 5;x\na IN A 192.0.2.1;x\n", "a 4294967295 A 192.0.2.1\na w A 192.0.2.1\na 99999999999w A 192.0.2.1\n",
 	} {
 		f.Add(seed, true)
 		f.Add(seed, false)
@@ -91,12 +91,15 @@ func oracle(text string, ttl *uint32) (out []string, err error) {
 	}
 	buf := make([]byte, packedOctets)
 	for rr, ok := parser.Next(); ok; rr, ok = parser.Next() {
+		if rr.Header().Name == "" {
+			return nil, errors.New("no owner")
+		}
 		end, err := dns.PackRR(rr, buf, 0, nil, false)
 		if err != nil {
 			return nil, err
 		}
-		n := bytes.IndexByte(buf, 0)
-		for n = 0; buf[n] != 0; n += 1 + int(buf[n]) {
+		n := 0
+		for ; buf[n] != 0; n += 1 + int(buf[n]) {
 		}
 		n++
 		lower(buf[:n])

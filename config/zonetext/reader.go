@@ -39,7 +39,7 @@ type Record struct {
 	Class uint16
 }
 
-// Reader reads one text. It is not safe for concurrent use.
+// Reader reads one text after the other. Reset before each. It is not safe for concurrent use.
 type Reader struct {
 	options  Options
 	emit     func(*Record)
@@ -78,14 +78,23 @@ type segment struct {
 	line    int
 }
 
-// New returns a Reader.
+// New returns a Reader of a text.
 func New(o Options) *Reader {
-	r := &Reader{options: o, virtual: 1}
+	r := new(Reader)
+	r.Reset(o)
+	return r
+}
+
+// Reset makes the Reader one of another text. It keeps its memory, so that many small texts can be read without new.
+func (r *Reader) Reset(o Options) {
+	r.options, r.virtual, r.octets = o, 1, 0
+	r.names[0].n, r.names[1].n = 0, 0
 	r.setOrigin(o.Origin)
+	r.ttl, r.hasTTL, r.fixedTTL = 0, false, false
 	if o.TTL != nil {
 		r.ttl, r.hasTTL = *o.TTL, true
 	}
-	return r
+	r.segments, r.open, r.problems, r.stopped = r.segments[:0], r.open[:0], nil, false
 }
 
 // Read reads the text and calls record for each record. It returns what is wrong with the text, in the order of reading.

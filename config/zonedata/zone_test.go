@@ -192,3 +192,76 @@ func BenchmarkFind(b *testing.B) {
 		i++
 	}
 }
+
+// What a zone with problems has can be looked up, for checks; it is no zone to serve.
+func TestInspect(t *testing.T) {
+	records := []Record{a("www.example.com", 1), {Owner: wire("www.example.com"), Type: typeCNAME, Data: wire("a.b")}, a("*.w.example.com", 2)}
+	z, problems, err := builder(t, records...).Inspect()
+	if err != nil || len(problems) != 1 || problems[0].Kind != CNAMEAndOther {
+		t.Fatalf("problems %+v, %v", problems, err)
+	}
+	if set, count := z.Set(find(z, "www.example.com"), 1); count != 1 || set == nil {
+		t.Errorf("www has %d addresses, want 1", count)
+	}
+	if z.Wildcard(find(z, "w.example.com")) == 0 {
+		t.Error("the wildcard is missing")
+	}
+	if z, _, _ := builder(t, records...).Build(); z != nil {
+		t.Error("Build returns a zone with problems")
+	}
+}
+
+// A hint of the size, right or wrong, changes nothing but the time.
+func TestGrow(t *testing.T) {
+	for _, names := range []int{-1, 0, 3, 1000, 100_000} {
+		b := builder(t)
+		b.Grow(names, 10*names)
+		for i := range 500 {
+			b.Add(&Record{Owner: wire(fmt.Sprintf("h%d.example.com", i)), Type: 1, Data: []byte{192, 0, byte(i >> 8), byte(i)}})
+		}
+		z, problems, err := b.Build()
+		if err != nil || len(problems) > 0 {
+			t.Fatal(problems, err)
+		}
+		for i := range 500 {
+			set, _ := z.Set(find(z, fmt.Sprintf("h%d.example.com", i)), 1)
+			if len(set) != 16 || set[14] != byte(i>>8) || set[15] != byte(i) {
+				t.Fatalf("hint %d: h%d has %x", names, i, set)
+			}
+		}
+		if r := find(z, "h500.example.com"); r != 0 {
+			t.Errorf("hint %d: h500 is found", names)
+		}
+		if len(z.slots) != 1024 {
+			t.Errorf("hint %d: %d slots for %d names", names, len(z.slots), z.Nodes())
+		}
+	}
+}
+
+// Too many records are one problem, and not silently left out.
+func TestTooManyRecords(t *testing.T) {
+	b := builder(t)
+	b.records = MaxRecords - 1
+	for i := range 5 {
+		b.Add(&Record{Owner: wire("a.example.com"), Type: 1, Data: []byte{192, 0, 2, byte(i)}, Line: uint32(i)})
+	}
+	if _, problems, _ := b.Build(); len(problems) != 1 || problems[0].Kind != TooManyRecords || problems[0].Line != 1 {
+		t.Errorf("problems %+v, want too many records from line 1", problems)
+	}
+}
+
+// A plain name with one address takes less than 64 octets.
+func TestOctetsOfAName(t *testing.T) {
+	b := builder(t)
+	const names = 100_000
+	for i := range names {
+		b.Add(&Record{Owner: wire(fmt.Sprintf("h%06d.example.com", i)), Type: 1, Data: []byte{10, byte(i >> 16), byte(i >> 8), byte(i)}})
+	}
+	z, _, err := b.Build()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if per := z.Octets() / names; per >= 64 {
+		t.Errorf("%d octets for each of %d names, want less than 64", per, names)
+	}
+}

@@ -73,9 +73,10 @@ func (g *Generator) Run(ctx context.Context) (*Result, error) {
 	}
 	r := g.result()
 	r.Interrupted = ctx.Err() != nil
-	r.Generator.CPUSeconds = (processTime() - used).Seconds()
+	r.Generator.CPUSeconds = round((processTime() - used).Seconds(), 6)
 	if all := g.Counts().Sent; all > 0 {
-		r.Generator.MicrosecondsPerQuery = round(r.Generator.CPUSeconds*1e6/float64(all), 3)
+		busy := max(r.Generator.CPUSeconds-r.Generator.IdleSeconds, 0)
+		r.Generator.MicrosecondsPerQuery = round(busy*1e6/float64(all), 3)
 	}
 	return r, nil
 }

@@ -24,6 +24,7 @@ const (
 	spins       = 200
 	longestNap  = time.Millisecond
 	shortestNap = 100 * time.Microsecond // what is due sooner is waited for by looking
+	longestLook = 20 * time.Microsecond  // at all sockets once; more means that the thread did not run
 )
 
 // rawLane moves the messages of one lane over one raw socket.
@@ -70,7 +71,7 @@ func spin(ctx context.Context, w *worker, sockets []rawLane) error {
 		now := w.now()
 		sending := w.sending(now)
 		w.sweep(now)
-		busy, usable := false, 0
+		busy, usable, before := false, 0, w.tally.allSent
 		for i := range w.lanes {
 			i = (i + first) % len(w.lanes)
 			l, s := w.lanes[i], sockets[i]
@@ -78,6 +79,9 @@ func spin(ctx context.Context, w *worker, sockets []rawLane) error {
 				busy = true
 			}
 			if !sending {
+				if s.descriptor() >= 0 {
+					s.send(w, l, 0, now) // what a connection has not taken yet
+				}
 				continue
 			}
 			if !s.reopen(ctx, w, l) {
@@ -94,7 +98,8 @@ func spin(ctx context.Context, w *worker, sockets []rawLane) error {
 			return nil
 		case busy:
 			idle = 0
-		default:
+		case w.tally.allSent == before:
+			w.tally.idle += min(w.now()-now, longestLook)
 			if idle++; idle > spins {
 				nap(w, sockets, sending)
 			}

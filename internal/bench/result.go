@@ -51,7 +51,8 @@ type Effort struct {
 	Engine               string  `json:"engine"`
 	Threads              int     `json:"threads"`
 	CPUSeconds           float64 `json:"cpu_seconds"`
-	MicrosecondsPerQuery float64 `json:"us_per_query"`
+	IdleSeconds          float64 `json:"idle_seconds"` // of them, about: spent on looking for answers that were not there yet
+	MicrosecondsPerQuery float64 `json:"us_per_query"` // without that
 }
 
 // result adds up the workers' counters after they have ended.
@@ -99,7 +100,7 @@ func (g *Generator) result() *Result {
 		Mean: microseconds(h.mean()), P50: microseconds(h.quantile(.5)), P90: microseconds(h.quantile(.9)),
 		P99: microseconds(h.quantile(.99)), P999: microseconds(h.quantile(.999)), Max: microseconds(h.max),
 	}
-	r.Generator = Effort{Engine: g.engine, Threads: g.o.Threads}
+	r.Generator = Effort{Engine: g.engine, Threads: g.o.Threads, IdleSeconds: round(sum.idle.Seconds(), 6)}
 	if g.engine == enginePortable {
 		r.Generator.Threads = len(g.workers)
 	}

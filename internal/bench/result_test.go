@@ -16,7 +16,7 @@ func TestResultShape(t *testing.T) {
 	r := Result{Target: "127.0.0.1:53", Transport: UDP, Mode: "rate", Rate: 1000, Sockets: 32, Outstanding: 32, Seconds: 2,
 		Sent: 2000, Answered: 1990, Lost: 6, Wrong: 4, WrongBy: map[string]uint64{"rcode": 4}, Rcodes: map[string]uint64{"NOERROR": 1990, "SERVFAIL": 4},
 		Unexpected: 1, Unsent: 2, SendErrors: 3, Reconnects: 4, QPS: 995, Latency: Latency{30, 25, 50, 100, 200, 300.5},
-		Generator: Effort{engineRaw, 1, 0.5, 0.25}}
+		Generator: Effort{engineRaw, 1, 0.5, 0.1, 0.25}}
 	got, err := json.MarshalIndent(r, "", "  ")
 	if err != nil {
 		t.Fatal(err)

@@ -1,6 +1,9 @@
 package bench
 
-import "sync/atomic"
+import (
+	"sync/atomic"
+	"time"
+)
 
 // tally is what one worker counts. Only published may be read by others while it runs.
 type tally struct {
@@ -12,6 +15,7 @@ type tally struct {
 	unsent               uint64 // due, but not sent before the end
 	reconnects           uint64
 	latency              *histogram
+	idle                 time.Duration // spent on looking in vain
 
 	allSent, allRight uint64 // the warm-up included
 
@@ -56,4 +60,5 @@ func (t *tally) add(other *tally) {
 	t.unsent += other.unsent
 	t.reconnects += other.reconnects
 	t.latency.add(other.latency)
+	t.idle += other.idle
 }

@@ -51,7 +51,7 @@ func (r *responder) fast(b []byte, n int, c *client) (size int, ok bool) {
 		return 0, false
 	}
 	snapshot := s.snapshot()
-	if snapshot == nil || !s.policy.judgeClient(c).accepted() {
+	if snapshot == nil || !s.policy.allow.contains(c.addr) {
 		return 0, false
 	}
 	zones := snapshot.Zones
@@ -81,7 +81,9 @@ func (r *responder) fast(b []byte, n int, c *client) (size int, ok bool) {
 		return 0, false
 	}
 	r.counted.asked(q.qtype)
-	r.counted.cookie(q.standing)
+	if q.spoken != 0 {
+		r.counted.cookie(q.standing)
+	}
 	return r.finishFast(b, at, q, c), true
 }
 
@@ -406,8 +408,11 @@ const serverCookieOctets = 24
 // length, 0 for silence.
 func (r *responder) finishFast(b []byte, at int, q *fastQuery, c *client) int {
 	rcode, truncated := q.rcode, false
-	account := accountOf(q.rcode, q.answers > 0, q.aa, q.from)
-	if action := r.server.policy.limit(c, q.standing, account, r.nanos); action != rrl.Send {
+	action := rrl.Send
+	if p := r.server.policy; p.limiter != nil && c.transport == UDP {
+		action = p.limit(c, q.standing, accountOf(q.rcode, q.answers > 0, q.aa, q.from), r.nanos)
+	}
+	if action != rrl.Send {
 		if action == rrl.Drop { // counted by limit
 			return 0
 		}

@@ -38,8 +38,8 @@ func (l *labels) parse(wire []byte) bool {
 	}
 	l.size, l.count = at+1, count
 	if spare := wire[:cap(wire)]; len(spare) >= l.size+7 {
-		for i := 0; i < l.size; i += 8 {
-			binary.LittleEndian.PutUint64(l.name[i:], zonedata.Lower8(binary.LittleEndian.Uint64(spare[i:])))
+		for i := 0; i < at+1; i += 8 {
+			*(*[8]byte)(l.name[i:]) = lower8(*(*[8]byte)(spare[i:]))
 		}
 	} else {
 		for i, c := range wire[:l.size] {
@@ -58,6 +58,11 @@ func (l *labels) parse(wire []byte) bool {
 		l.hashes[i&maxLabels] = hash
 	}
 	return true
+}
+
+func lower8(octets [8]byte) (lower [8]byte) {
+	binary.LittleEndian.PutUint64(lower[:], zonedata.Lower8(binary.LittleEndian.Uint64(octets[:])))
+	return lower
 }
 
 // suffix returns the name without its first i labels.

@@ -108,20 +108,20 @@ func (s *Server) bindOnce(ctx context.Context, addr netip.AddrPort, sockets int)
 	packet, err := udp.Listen(ctx, udp.Options{Addr: addr, Workers: s.workers, IO: s.io, Sockets: sockets,
 		NewHandler: s.newDatagrams, Logger: s.log, ListenPacket: s.listenPacket})
 	if err != nil {
-		return endpoint{}, bindError("UDP", addr, err)
+		return endpoint{}, bindError("UDP", "dns.listen", addr, err)
 	}
 	if addr.Port() == 0 {
 		addr = netip.AddrPortFrom(addr.Addr(), packet.Addr().Port())
 	}
 	stream, err := s.listenStream(ctx, "tcp"+family, addr.String())
 	if err != nil {
-		return endpoint{}, errors.Join(bindError("TCP", addr, err), packet.Close())
+		return endpoint{}, errors.Join(bindError("TCP", "dns.listen", addr, err), packet.Close())
 	}
 	return endpoint{addr: addr, packet: packet, stream: stream}, nil
 }
 
-// bindError says which socket could not be had, why, and what to do.
-func bindError(protocol string, addr netip.AddrPort, err error) error {
+// bindError says which socket could not be had, why, and what to do about it at a key of the node file.
+func bindError(protocol, key string, addr netip.AddrPort, err error) error {
 	advice := ""
 	switch {
 	case errors.Is(err, syscall.EADDRINUSE):
@@ -130,11 +130,11 @@ func bindError(protocol string, addr netip.AddrPort, err error) error {
 	case errors.Is(err, fs.ErrPermission):
 		advice = "; ports below 1024 need a privilege: run as root, or give the binary CAP_NET_BIND_SERVICE"
 	case errors.Is(err, syscall.EADDRNOTAVAIL):
-		advice = "; this machine does not have the address: correct dns.listen, or add the address to an interface"
+		advice = "; this machine does not have the address: correct " + key + ", or add the address to an interface"
 	case errors.Is(err, syscall.EINVAL) && addr.Addr().IsLinkLocalUnicast() && addr.Addr().Zone() == "":
 		advice = fmt.Sprintf("; a link-local address needs its interface: write [%s%%eth0]:%d", addr.Addr(), addr.Port())
 	case errors.Is(err, syscall.EAFNOSUPPORT):
-		advice = "; this machine does not speak this address family: take the address out of dns.listen"
+		advice = "; this machine does not speak this address family: take the address out of " + key
 	}
 	return fmt.Errorf("listen for DNS on %s %s: %w%s", protocol, addr, err, advice)
 }

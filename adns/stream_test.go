@@ -430,3 +430,42 @@ func BenchmarkStream(b *testing.B) {
 	}
 	near.Close()
 }
+
+// The messages that come out of an inbox are those of the octets that went in, however they were cut.
+func FuzzInbox(f *testing.F) {
+	f.Add(append(framedQuery(), framedQuery()...), uint16(1))
+	f.Add([]byte{0, 0}, uint16(3))
+	f.Add(append([]byte{0x20, 0}, make([]byte, 9000)...), uint16(700))
+	f.Fuzz(func(t *testing.T, sent []byte, piece uint16) {
+		s := new(Server)
+		var in inbox
+		defer in.giveBack(s)
+		want := sent
+		for rest := sent; len(rest) > 0; {
+			room, err := in.room(s)
+			if err != nil || len(room) == 0 {
+				t.Fatalf("no room with %d octets held: %v", in.have, err)
+			}
+			n := copy(room, rest[:min(len(rest), int(piece)+1)])
+			rest = rest[n:]
+			in.read(n)
+			for {
+				got, err := in.next()
+				if err != nil {
+					return
+				}
+				if got == nil {
+					break
+				}
+				if framed := appendFramed(nil, got); !bytes.HasPrefix(want, framed) {
+					t.Fatalf("got %x, want what %x begins with", framed, want)
+				}
+				want = want[lengthOctets+len(got):]
+			}
+			in.compact()
+		}
+		if in.have != len(want) {
+			t.Fatalf("%d octets are held, want %d", in.have, len(want))
+		}
+	})
+}

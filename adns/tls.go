@@ -9,6 +9,7 @@ import (
 	"net/netip"
 	"runtime"
 	"slices"
+	"strings"
 	"time"
 
 	"go.uber.org/zap"
@@ -80,7 +81,7 @@ func (s *Server) listenSecure(ctx context.Context) error {
 			}
 			listener, err := s.listenStream(ctx, network, addr.String())
 			if err != nil {
-				return errors.Join(bindError(sec.transport.String(), addr, err), s.closeSecure())
+				return errors.Join(bindError(strings.ToUpper(sec.transport.String()), "dns."+sec.transport.String()+".listen", addr, err), s.closeSecure())
 			}
 			sec.listeners = append(sec.listeners, listener)
 		}

@@ -392,7 +392,7 @@ func TestListenSecureFails(t *testing.T) {
 		o.TLS = &TLSOptions{Listen: []string{"127.0.0.1:0", taken.Addr().String()}, Certificates: certificates}
 	})
 	err = s.Listen(t.Context())
-	if want := fmt.Sprintf("listen for DNS on tls %s", taken.Addr()); err == nil || !strings.Contains(err.Error(), want) {
+	if want := fmt.Sprintf("listen for DNS on TLS %s", taken.Addr()); err == nil || !strings.Contains(err.Error(), want) {
 		t.Errorf("got %v, want %q", err, want)
 	}
 	if len(s.Addrs()) != 0 || len(s.SecureAddrs(TLS)) != 0 {

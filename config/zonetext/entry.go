@@ -25,6 +25,7 @@ type extent struct {
 	lines    int
 	brackets bool
 	unclosed string // "bracket" or "quote" when the text ends in one
+	unopened bool   // a bracket is closed that was not opened
 	empty    bool   // blanks, brackets and comments only
 	indented bool   // the owner is the one before
 	word     []byte // the first word as miekg/dns would read it, if it starts with $ and a blank follows
@@ -46,6 +47,8 @@ func (r *Reader) entry() {
 	case e.unclosed != "":
 		r.fail(Problem{Kind: Malformed, Message: "a " + e.unclosed + " is opened here and not closed"})
 		r.stopped = true
+	case e.unopened:
+		r.fail(Problem{Kind: Malformed, Token: ")", Message: "a bracket is closed that was not opened"})
 	case !e.empty:
 		r.rareRecord(text[start:e.end], &e)
 	}
@@ -96,7 +99,9 @@ func measure(text []byte, start int) extent {
 			e.brackets = true
 			e.odd = e.odd || first && len(word) > 0
 			depth += 1 - 2*int(c-'(')
-			e.empty = e.empty && depth >= 0 // one that closes nothing is for the parser to refuse
+			if depth < 0 {
+				e.unopened = true
+			}
 		case c == '\r':
 			e.odd = e.odd || first && len(word) > 0
 		case c == ' ' || c == '\t':
@@ -131,9 +136,7 @@ func (r *Reader) rareRecord(text []byte, e *extent) {
 		}
 		entry = r.owner().text() + " " + entry
 	}
-	if !strings.HasSuffix(entry, "\n") {
-		entry += "\n"
-	}
+	entry += "\n\n" // an entry that stops short at the end of a text would be taken for one that deletes records
 	ttl := uint32(noTTL)
 	if r.hasTTL {
 		ttl = r.ttl
@@ -141,7 +144,9 @@ func (r *Reader) rareRecord(text []byte, e *extent) {
 	rr, err := parseEntry(entry, r.originText(), ttl)
 	switch {
 	case err != nil:
-		r.fail(explain(err))
+		p := explain(err)
+		p.Line = min(p.Line, e.lines-1)
+		r.fail(p)
 		return
 	case rr == nil:
 		return

@@ -214,8 +214,8 @@ func lower(b []byte) {
 
 // parseTTL reads seconds, or a duration such as 1h30m.
 func parseTTL(word []byte) (uint32, bool) {
-	const longest = 12 // so that the sum cannot overflow
-	if len(word) == 0 || len(word) > longest {
+	const most = 1 << 40 // more than any TTL; nothing below it can overflow
+	if len(word) == 0 {
 		return 0, false
 	}
 	var sum, n uint64
@@ -239,6 +239,9 @@ func parseTTL(word []byte) (uint32, bool) {
 		case c >= '0' && c <= '9':
 			n = 10*n + uint64(c-'0')
 		default:
+			return 0, false
+		}
+		if n > most || sum > most {
 			return 0, false
 		}
 	}

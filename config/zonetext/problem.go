@@ -42,7 +42,7 @@ func quote(s string) string {
 var parserMessage = regexp.MustCompile(`(?s)^dns: (.*): ("(?:[^"\\]|\\.)*") at line: (\d+):\d+$`)
 
 // malformedRecord is how miekg/dns names the type and field of bad record data.
-var malformedRecord = regexp.MustCompile(`^bad ([A-Z][A-Z0-9]*) \w+$`)
+var malformedRecord = regexp.MustCompile(`^bad ([A-Z][A-Z0-9]*) [\w ]+$`)
 
 // explain takes a message of miekg/dns apart: what, which token, which line. Line counts from the entry's start.
 func explain(err error) Problem {
@@ -60,6 +60,9 @@ func explain(err error) Problem {
 	what := m[1]
 	if strings.HasPrefix(what, "expecting RR type") || what == "not a TTL" {
 		what, p.Hint = "not a record type, TTL or class", "a record is: owner, TTL, class, type, data"
+	}
+	if what == "unexpected newline" {
+		what = "the record has no data"
 	}
 	if kind := malformedRecord.FindStringSubmatch(what); kind != nil {
 		what = "malformed data of type " + kind[1]

@@ -19,16 +19,33 @@ func family(qtype uint16) gslb.Family {
 	return gslb.FamilyNone
 }
 
-// decides reports whether the question at a balanced name is gslb's to answer. Addresses always are; other types only
-// if the answer may be a CNAME, which stands for all types.
+// asked returns what a question of a type wants of a balanced name's services.
+func asked(d *gslb.Domain, qtype uint16) gslb.Family {
+	if f := family(qtype); f != gslb.FamilyNone || d.Types == nil {
+		return f
+	}
+	switch {
+	case qtype == dns.TypeHTTPS && d.Types.HTTPS != nil:
+		return gslb.AnyFamily
+	case qtype == dns.TypeSRV && d.Types.SRV != nil, qtype == dns.TypeMX && d.Types.MX != nil:
+		return gslb.ByHost
+	}
+	return gslb.FamilyNone
+}
+
+// decides reports whether the question at a balanced name is gslb's to answer. Addresses always are, and the types that the
+// document says; others only if the answer may be a CNAME, which stands for all types.
 func (r *resolution) decides(domain gslb.DomainIndex) bool {
-	return family(r.q.Type) != gslb.FamilyNone || r.snapshot.GSLB.Plan.Domain(domain).HasCNAME
+	d := r.snapshot.GSLB.Plan.Domain(domain)
+	return d.HasCNAME || asked(d, r.q.Type) != gslb.FamilyNone
 }
 
 // decide answers from gslb's decision. It returns the target of a CNAME that is to be followed, or "".
 func (r *resolution) decide(m match) (target string) {
 	plan := r.snapshot.GSLB.Plan
-	d := gslb.Decide(r.snapshot.GSLB, gslb.Query{Domain: m.extra.domain, Family: family(r.q.Type), LDNS: r.q.LDNS,
+	domain := plan.Domain(m.extra.domain)
+	f := asked(domain, r.q.Type)
+	d := gslb.Decide(r.snapshot.GSLB, gslb.Query{Domain: m.extra.domain, Family: f, LDNS: r.q.LDNS,
 		Subnet: r.q.Subnet}, r.snapshot.Learned, r.now, r.trace)
 	if d.SubnetUsed {
 		// In a chain of several decisions the answer depends on the most specific one.
@@ -46,12 +63,23 @@ func (r *resolution) decide(m match) (target string) {
 				return r.answerName(first.CNAME, d.TTL)
 			}
 		}
-		for _, i := range chosen {
-			s := plan.Service(i)
-			r.answerAddress(before, s.Addr4, s.Addr6, d.TTL)
+		switch f {
+		case gslb.AnyFamily:
+			v4, v6 := r.hints(&d)
+			r.answerHTTPS(domain.Types.HTTPS, v4, v6, d.TTL)
+		case gslb.ByHost:
+			r.answerHosts(domain.Types, &d)
+		default:
+			for _, i := range chosen {
+				s := plan.Service(i)
+				r.answerAddress(before, s.Addr4, s.Addr6, d.TTL)
+			}
 		}
 	case gslb.OutcomeBackupAddresses:
-		domain := plan.Domain(m.extra.domain)
+		if f == gslb.AnyFamily {
+			r.answerHTTPS(domain.Types.HTTPS, domain.Backup4, domain.Backup6, d.TTL)
+			break
+		}
 		for _, a := range domain.Backup4 {
 			r.answerAddress(before, a, netip.Addr{}, d.TTL)
 		}

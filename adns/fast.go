@@ -111,7 +111,6 @@ func (r *responder) readFast(q *fastQuery, b []byte, n int, c *client) bool {
 	}
 	q.limit = maxWireOctets
 	q.opt, q.do, q.nsid, q.ecsSize, q.spoken = false, false, false, 0, 0
-	q.subnet.prefix = netip.Prefix{}
 	q.standing = standing{}
 	if counts&1 == 0 {
 		if c.transport == UDP {
@@ -168,7 +167,7 @@ func (r *responder) readFastOPT(q *fastQuery, b []byte, c *client) bool {
 func (r *responder) readFastOption(q *fastQuery, code uint16, data []byte, c *client) bool {
 	switch code {
 	case dns.EDNS0SUBNET:
-		if q.ecsSize != 0 || !q.subnet.parse(data) {
+		if q.ecsSize != 0 || !validSubnet(data) {
 			return false
 		}
 		q.ecsSize = copy(q.ecs[:], data)
@@ -203,14 +202,18 @@ func (r *responder) fastBalanced(b []byte, q *fastQuery, snapshot *Snapshot, x *
 	switch {
 	case domain.HasCNAME:
 		return 0
+	case f == gslb.FamilyNone && domain.Types != nil:
+		return 0
 	case f == gslb.FamilyNone:
 		return r.fastZoneName(b, q, zones, x.zone)
 	}
 	d := &r.decider
-	d.Query.Domain, d.Query.Family, d.Query.LDNS = x.domain, f, c.addr
-	d.Query.Subnet = netip.Prefix{}
-	if q.ecsSize != 0 && r.server.policy.believes(c.addr) {
-		d.Query.Subnet = q.subnet.prefix
+	d.Query.Domain, d.Query.Family = x.domain, f
+	if snapshot.GSLB.Plan.NeedsClient(x.domain) { // else what there is of an earlier query means as little
+		d.Query.LDNS, d.Query.Subnet = c.addr, netip.Prefix{}
+		if q.ecsSize != 0 && r.server.policy.believes(c.addr) && q.subnet.parse(q.ecs[:q.ecsSize]) {
+			d.Query.Subnet = q.subnet.prefix
+		}
 	}
 	d.Decide(snapshot.GSLB, snapshot.Learned, time.Time{}, nil)
 	out := &d.Decision

@@ -70,6 +70,11 @@ func (s *Server) encode(request []byte, q *query, r *response, transport Transpo
 	limit -= r.reserve
 	m := s.message(request, q, r)
 	wire, err := m.PackBuffer(out[:cap(out)])
+	if err == nil && len(wire) > limit && r.answer.courtesy {
+		r.answer.Additional = nil
+		m = s.message(request, q, r)
+		wire, err = m.PackBuffer(out[:cap(out)])
+	}
 	if err == nil && len(wire) <= limit {
 		if r.opt.pad {
 			wire = pad(wire, m.Extra[len(m.Extra)-1].(*dns.OPT))

@@ -62,6 +62,8 @@ type Answer struct {
 	// EDE explains a refusal (RFC 8914). The zero value explains nothing.
 	EDE ExtendedError
 
+	courtesy bool // Additional is left out where it does not fit
+
 	account account // that the response is counted under
 }
 

@@ -2,7 +2,6 @@ package adns
 
 import (
 	"iter"
-	"net/netip"
 	"slices"
 	"strings"
 
@@ -16,7 +15,7 @@ import (
 // TransferSource is the zones as they are transferred to other servers: their static records, and each balanced name with
 // all members that are enabled, whatever their state. zones was compiled from doc.
 func TransferSource(zones *Zones, doc *config.Document) transfer.Source {
-	s := &transferSource{zones: zones, balanced: map[string][]dns.RR{}, names: map[string]bool{}}
+	s := &transferSource{zones: zones, balanced: map[string][]dns.RR{}, names: map[string]*config.Domain{}}
 	zoneByName := make(map[string]*config.Zone, len(doc.Zones))
 	wanted := false
 	for i := range doc.Zones {
@@ -42,8 +41,8 @@ func TransferSource(zones *Zones, doc *config.Document) transfer.Source {
 // transferSource implements transfer.Source.
 type transferSource struct {
 	zones    *Zones
-	balanced map[string][]dns.RR // by zone's name
-	names    map[string]bool     // balanced, canonical
+	balanced map[string][]dns.RR       // by zone's name
+	names    map[string]*config.Domain // balanced, canonical
 }
 
 // add files the records of one balanced name.
@@ -59,34 +58,10 @@ func (s *transferSource) add(zones map[string]*config.Zone, v *config.VirtualSer
 	if zone == nil || len(zone.Transfer.Allow)+len(zone.Transfer.Notify) == 0 {
 		return
 	}
-	s.names[name] = true
+	s.names[name] = d
 	header := dns.RR_Header{Name: name, Class: dns.ClassINET, Ttl: uint32(d.AnswerTTL(zone).Seconds())}
-	var addresses []netip.Addr
-	cname := ""
-	for _, m := range v.Members {
-		service := services[m.Service]
-		if service == nil || service.State == config.ServiceDisabled {
-			continue
-		}
-		addresses = append(addresses, service.Addresses...)
-		if cname == "" {
-			cname = service.CNAME
-		}
-	}
 	home := dns.CanonicalName(zone.Name)
-	if len(addresses) == 0 && cname != "" {
-		header.Rrtype = dns.TypeCNAME
-		s.balanced[home] = append(s.balanced[home], &dns.CNAME{Hdr: header, Target: dns.Fqdn(cname)})
-	}
-	slices.SortFunc(addresses, netip.Addr.Compare)
-	for _, a := range slices.Compact(addresses) {
-		if header.Rrtype = dns.TypeAAAA; a.Is4() {
-			header.Rrtype = dns.TypeA
-			s.balanced[home] = append(s.balanced[home], &dns.A{Hdr: header, A: a.AsSlice()})
-			continue
-		}
-		s.balanced[home] = append(s.balanced[home], &dns.AAAA{Hdr: header, AAAA: a.AsSlice()})
-	}
+	s.balanced[home] = append(s.balanced[home], balancedRecords(header, v, d, services)...)
 }
 
 // Zone implements transfer.Source.
@@ -119,8 +94,8 @@ func (z *transferZone) Name() string   { return z.name }
 func (z *transferZone) Serial() uint32 { return z.soa.Serial }
 func (z *transferZone) SOA() *dns.SOA  { return z.soa }
 
-// Records yields the static records, then those of balanced names. A balanced name's static addresses are hidden, as they
-// are in answers, and everything else of one that is an alias.
+// Records yields the static records, then those of balanced names. What is balanced of a balanced name is hidden, as it
+// is in answers, and everything else of one that is an alias.
 func (z *transferZone) Records() iter.Seq[dns.RR] {
 	return func(yield func(dns.RR) bool) {
 		balanced := z.source.balanced[z.name]
@@ -133,7 +108,7 @@ func (z *transferZone) Records() iter.Seq[dns.RR] {
 			owner := key(slices.Concat(z.data.Name(node), z.data.Origin())).String()
 			hidden := z.source.names[owner]
 			z.data.Sets(node)(func(rrtype uint16, count int, set []byte) bool {
-				if rrtype == dns.TypeSOA || hidden && (rrtype == dns.TypeA || rrtype == dns.TypeAAAA || aliases[owner]) {
+				if rrtype == dns.TypeSOA || hidden != nil && (hidden.Balances(rrtype) || aliases[owner]) {
 					return true
 				}
 				more = yieldSet(owner, set, count, yield)

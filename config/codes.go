@@ -136,6 +136,11 @@ const (
 	codeIncludePath       Code = "FL1530"
 	codeIncludeFile       Code = "FL1531"
 	codeIncludeDepth      Code = "FL1532"
+	codeServiceHost       Code = "FL1540"
+	codeMemberHost        Code = "FL1541"
+	codeMemberPort        Code = "FL1542"
+	codeHTTPSAnswer       Code = "FL1543"
+	codeSRVName           Code = "FL1544"
 )
 
 // FL2xxx: the node file.
@@ -250,11 +255,11 @@ func valueCodes() []CodeText {
 		{codeAddress, "The value is not an IP address."},
 		{codePrefix, "The value is not an IP prefix."},
 		{codeHostBits, "The prefix has bits set after its length."},
-		{codeAddressOrCNAME, "A service needs either addresses or a cname."},
+		{codeAddressOrCNAME, "A service needs either addresses or a cname, or at least a host."},
 		{codeTwoOfFamily, "A service has two addresses of one family."},
 		{codeUnusableAddress, "The address cannot be answered with."},
 		{codePortMissing, "A service has monitors but no port."},
-		{codeMonitorOnCNAME, "A service with a cname cannot be monitored."},
+		{codeMonitorOnCNAME, "A service without addresses cannot be monitored."},
 		{codeTimeout, "The timeout is above the interval."},
 		{codeCoordinates, "Latitude and longitude do not come together."},
 		{codePlace, "The place is malformed, or a location has neither place nor coordinates."},
@@ -292,6 +297,11 @@ func valueCodes() []CodeText {
 		{codeIncludePath, "The path of an $INCLUDE leads out of the directory of its zone file."},
 		{codeIncludeFile, "A file named by an $INCLUDE could not be read."},
 		{codeIncludeDepth, "Zone files include each other in a circle or more than 8 deep, or are too large together."},
+		{codeServiceHost, "The host of a service is not the name of a host, or is an alias."},
+		{codeMemberHost, "A service that SRV or MX answers would name has no host."},
+		{codeMemberPort, "A service that SRV answers would name has no port."},
+		{codeHTTPSAnswer, "The protocols of an HTTPS answer are malformed, or are missing."},
+		{codeSRVName, "A domain with srv does not begin with _service._protocol."},
 	}
 }
 

@@ -91,13 +91,15 @@ type TLSProbe struct {
 	CAFile     string `json:"ca_file,omitempty" doc:"PEM file with the authorities to trust instead of the system's; same path at every site."`
 }
 
-// Service is an application at one site: one object for both address families, or a name to answer with.
+// Service is an application at one site: one object for both address families, or a name to answer with. A service that only
+// SRV and MX answers name needs nothing but a host.
 type Service struct {
 	Name           string       `json:"name" doc:"Name that members refer to."`
 	Site           string       `json:"site" doc:"Site that owns the service."`
 	Addresses      []netip.Addr `json:"addresses,omitempty" doc:"At most one IPv4 and one IPv6 address."`
 	CNAME          string       `json:"cname,omitempty" doc:"Answer with this name instead of addresses."`
-	Port           int          `json:"port,omitempty" range:"1..65535" doc:"Port that monitors probe (1 to 65535)."`
+	Host           string       `json:"host,omitempty" doc:"DNS name of this service alone, which SRV and MX answers give; not an alias."`
+	Port           int          `json:"port,omitempty" range:"1..65535" doc:"Port that monitors probe and SRV answers give (1 to 65535)."`
 	Monitors       []string     `json:"monitors,omitempty" doc:"Monitors; all must pass."`
 	MaxConnections uint64       `json:"max_connections,omitempty" default:"0" doc:"Leave the service out while it has this many active connections. 0: no limit."`
 	State          ServiceState `json:"state,omitempty" default:"enabled" doc:"What the operator wants."`
@@ -125,18 +127,41 @@ type VirtualServer struct {
 	Persistence  Persistence  `json:"persistence,omitempty" doc:"Whether a client keeps its service."`
 	SourceIPHash SourceIPHash `json:"source_ip_hash,omitempty" doc:"How much of the client's address source-ip-hash uses."`
 	ClientSubnet bool         `json:"client_subnet,omitempty" default:"true" doc:"Use EDNS Client Subnet when the query carries one."`
-	MaxAnswers   int          `json:"max_answers,omitempty" default:"1" range:"1..16" doc:"Addresses in one answer: the chosen one first, then other usable ones (1 to 16)."`
+	MaxAnswers   int          `json:"max_answers,omitempty" default:"1" range:"1..16" doc:"Services in one answer: the chosen one first, then other usable ones (1 to 16)."`
 	WhenAllDown  WhenAllDown  `json:"when_all_down,omitempty" default:"all" doc:"Answer when neither this virtual server nor its backups have a usable member."`
 	Backup       string       `json:"backup,omitempty" doc:"Another virtual server that answers while this one is DOWN; chains up to 10."`
 	BackupHold   bool         `json:"backup_hold,omitempty" default:"false" doc:"Stay on the backup until an operator returns it."`
 	Spillover    Spillover    `json:"spillover,omitempty" doc:"When to send new clients to the backup although members are UP."`
 }
 
-// Domain is one balanced name.
+// Domain is one balanced name. A and AAAA are always balanced; HTTPS, SRV and MX make more types so.
 type Domain struct {
 	Name            string       `json:"name" doc:"Full name inside one of the zones; a first label * makes it a wildcard (RFC 4592)."`
 	TTL             *Duration    `json:"ttl,omitempty" range:"0s..24h" step:"1s" doc:"TTL of its answers (0s to 24h). Default: the zone's."`
 	BackupAddresses []netip.Addr `json:"backup_addresses,omitempty" doc:"The answer for when_all_down: backup-address."`
+	HTTPS           *HTTPSAnswer `json:"https,omitempty" doc:"Answer type HTTPS (RFC 9460) too, with the addresses as hints."`
+	SRV             *SRVAnswer   `json:"srv,omitempty" doc:"Answer type SRV (RFC 2782) too, with the services' hosts and ports. The name begins with _service._protocol."`
+	MX              *MXAnswer    `json:"mx,omitempty" doc:"Answer type MX too, with the services' hosts."`
+}
+
+// HTTPSAnswer is the HTTPS record of a balanced name (RFC 9460): in ServiceMode, for the name itself, with the addresses of
+// the decision as hints.
+type HTTPSAnswer struct {
+	ALPN          []string `json:"alpn,omitempty" doc:"Protocols besides http/1.1, for example [h2, h3]; at most 16."`
+	NoDefaultALPN bool     `json:"no_default_alpn,omitempty" default:"false" doc:"The services do not speak http/1.1. Needs alpn."`
+	Port          int      `json:"port,omitempty" default:"0" range:"0..65535" doc:"Port that clients connect to (0 to 65535). 0: 443."`
+}
+
+// SRVAnswer is the SRV records of a balanced name (RFC 2782): one for each service of the decision.
+type SRVAnswer struct {
+	Priority int `json:"priority,omitempty" default:"10" range:"0..65000" doc:"A record's priority is this plus the member's order (0 to 65000)."`
+	Weight   int `json:"weight,omitempty" default:"0" range:"0..65535" doc:"Weight of each record (0 to 65535). 0: the member's."`
+	Port     int `json:"port,omitempty" default:"0" range:"0..65535" doc:"Port of each record (0 to 65535). 0: the service's."`
+}
+
+// MXAnswer is the MX records of a balanced name: one for each service of the decision.
+type MXAnswer struct {
+	Preference int `json:"preference,omitempty" default:"10" range:"0..65000" doc:"Preference of the chosen service; each further one of the answer has one more (0 to 65000)."`
 }
 
 // Member is a service in a virtual server.

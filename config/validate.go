@@ -21,6 +21,8 @@ const (
 	MaxServiceMonitors = 64
 	// MaxBackupAddresses is how many backup addresses one domain can have.
 	MaxBackupAddresses = 16
+	// MaxALPN is how many protocols an HTTPS answer can have.
+	MaxALPN = 16
 	// MaxNameservers is how many nameservers one zone can have.
 	MaxNameservers = 32
 	// MaxBackupDepth is how many backups can follow each other.
@@ -56,6 +58,7 @@ func validateDocument(p *page, doc *Document, src Source) {
 	c.checkVirtualServers()
 	c.checkBackups()
 	c.checkDomains()
+	c.checkAnswerTypes()
 	c.checkLocations()
 	c.checkSettings()
 	c.checkRelease()

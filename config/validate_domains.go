@@ -34,7 +34,7 @@ func (c *checker) checkDomains() {
 				continue
 			}
 			seen[name] = path
-			c.checkDomainInZone(i, name, path+"/name")
+			c.checkDomainInZone(i, &v.Domains[j], name, path+"/name")
 		}
 	}
 	c.limit(at("virtual_servers"), "domains", total, MaxDomains)
@@ -66,7 +66,7 @@ func (c *checker) checkBackupAddresses(v *VirtualServer, d *Domain, path string)
 }
 
 // checkDomainInZone checks one balanced name against the records of its zone.
-func (c *checker) checkDomainInZone(server int, name, path string) {
+func (c *checker) checkDomainInZone(server int, d *Domain, name, path string) {
 	z := c.zoneOf(name)
 	if z == nil {
 		c.problem(path, codeOutsideZones, c.zoneHint(), "domain %s is in none of the zones", show(name))
@@ -88,7 +88,7 @@ func (c *checker) checkDomainInZone(server int, name, path string) {
 	}
 	var hidden []string
 	for _, t := range z.types(name) {
-		if cname || t == dns.TypeA || t == dns.TypeAAAA {
+		if cname || d.Balances(t) {
 			hidden = append(hidden, dns.TypeToString[t])
 		}
 	}

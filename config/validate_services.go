@@ -15,6 +15,7 @@ func (c *checker) checkServices() {
 			c.problem(path+"/site", codeUnknownSite, hint, "site %s does not exist", quote(s.Site))
 		}
 		c.checkServiceAddresses(s, path)
+		c.checkServiceHost(s, path+"/host")
 		c.checkServiceMonitors(s, path)
 		if s.Load != nil {
 			c.checkLoad(s.Load, path+"/load")
@@ -31,8 +32,8 @@ func (c *checker) checkServiceAddresses(s *Service, path string) {
 	switch {
 	case s.CNAME != "" && len(s.Addresses) > 0:
 		c.problem(path+"/cname", codeAddressOrCNAME, "remove one of them", "service %s has both addresses and a cname", quote(s.Name))
-	case s.CNAME == "" && len(s.Addresses) == 0 && !c.page.failed[path+"/addresses"] && !c.page.failed[path+"/cname"]:
-		c.problem(path, codeAddressOrCNAME, "add addresses: [192.0.2.1] or cname:", "service %s has neither addresses nor a cname", quote(s.Name))
+	case s.CNAME == "" && len(s.Addresses) == 0 && s.Host == "" && !c.page.failed[path+"/host"] && !c.page.failed[path+"/addresses"] && !c.page.failed[path+"/cname"]:
+		c.problem(path, codeAddressOrCNAME, "add addresses: [192.0.2.1], cname: or host:", "service %s has neither addresses nor a cname nor a host", quote(s.Name))
 	}
 	four, six := 0, 0
 	for i, a := range s.Addresses {
@@ -67,7 +68,9 @@ func (c *checker) checkServiceMonitors(s *Service, path string) {
 	if len(s.Monitors) == 0 {
 		return
 	}
-	if s.CNAME != "" {
+	if len(s.Addresses) == 0 && s.CNAME == "" && !c.page.failed[path+"/addresses"] && s.Host != "" {
+		c.problem(path+"/monitors", codeMonitorOnCNAME, "add addresses, or remove the monitors", "service %s has no addresses to monitor", quote(s.Name))
+	} else if s.CNAME != "" {
 		c.problem(path+"/monitors", codeMonitorOnCNAME, "use addresses, or remove the monitors", "service %s answers with a name, which cannot be monitored", quote(s.Name))
 	} else if s.Port == 0 && !c.page.failed[path+"/port"] {
 		c.problem(path+"/monitors", codePortMissing, "add port:", "service %s has monitors but no port", quote(s.Name))

@@ -17,7 +17,7 @@ import (
 // references it resolves were checked there.
 func Compile(doc *config.Document) (*Plan, error) {
 	c := compiler{doc: doc, plan: &Plan{}, sites: map[string]uint32{}, virtualServers: map[string]int{}}
-	steps := []func() error{c.compileSites, c.compileServices, c.compileVirtualServers, c.compileDomains, c.compileNeeds}
+	steps := []func() error{c.compileSites, c.compileServices, c.compileVirtualServers, c.compileDomains, c.compileNeeds, c.compileOthers}
 	for _, step := range steps {
 		if err := step(); err != nil {
 			return nil, err
@@ -60,6 +60,14 @@ func (c *compiler) compileServices() error {
 			maxConnections: s.MaxConnections,
 			loadFresh:      loadFresh(s.Load, c.doc.Settings.MEP.MetricsInterval.Std()),
 			counted:        s.Load != nil,
+			Port:           uint16(s.Port),
+		}
+		if s.Host != "" {
+			name, err := config.CanonicalName(s.Host)
+			if err != nil {
+				return fmt.Errorf("compile service %q: host: %w", s.Name, err)
+			}
+			out.Host = name
 		}
 		if s.CNAME != "" {
 			name, err := config.CanonicalName(s.CNAME)
@@ -137,6 +145,9 @@ func (c *compiler) compileDomains() error {
 			}
 			out := Domain{Name: name, TTL: ttlOf(d.TTL, name, ttls), virtualServer: VirtualServerIndex(i), HasCNAME: c.hasCNAME(i)}
 			out.Backup4, out.Backup6 = byFamily(d.BackupAddresses)
+			if d.HTTPS != nil || d.SRV != nil || d.MX != nil {
+				out.Types = &Types{HTTPS: d.HTTPS, SRV: d.SRV, MX: d.MX}
+			}
 			c.plan.domains = append(c.plan.domains, out)
 		}
 	}
@@ -157,6 +168,28 @@ func (c *compiler) compileNeeds() error {
 			w := &c.plan.virtualServers[b]
 			v.looksAtClient = v.looksAtClient || looksAtClient(w.method) || looksAtClient(w.backupMethod)
 			b = w.backup
+		}
+	}
+	return nil
+}
+
+// compileOthers finds the virtual servers that are asked for the other families: those of domains with more types, and their
+// backups.
+func (c *compiler) compileOthers() error {
+	p := c.plan
+	for i := range p.domains {
+		if p.domains[i].Types == nil {
+			continue
+		}
+		if p.others == nil {
+			p.others = slices.Repeat([]int32{none}, len(p.virtualServers))
+		}
+		for v, depth := int(p.domains[i].virtualServer), 0; v != none && depth <= MaxBackupDepth; depth++ {
+			if p.others[v] == none {
+				p.others[v] = int32(p.otherCount)
+				p.otherCount++
+			}
+			v = p.virtualServers[v].backup
 		}
 	}
 	return nil

@@ -43,7 +43,7 @@ func (d *Decider) Decide(s *Snapshot, learned *Learned, now time.Time, trace *Tr
 
 	vs := int(domain.virtualServer)
 	for depth := 0; vs != none && depth <= MaxBackupDepth; depth++ {
-		v, f := &s.Plan.virtualServers[vs], &s.standings[vs].fields[d.Query.Family]
+		v, f := &s.Plan.virtualServers[vs], s.standings[vs].field(d.Query.Family)
 		if trace != nil {
 			d.traceVirtualServer(v, f)
 		}
@@ -139,6 +139,10 @@ func (d *Decider) lastResort(domain *Domain, v *virtualServer, st *standing) {
 	case config.AnswerEmpty:
 		d.Decision.Outcome, d.Decision.Reason = OutcomeEmpty, ReasonAllEmpty
 	case config.AnswerBackupAddress:
+		if d.Query.Family == ByHost { // an address is no name of a host
+			d.Decision.Outcome, d.Decision.Reason = OutcomeEmpty, ReasonAllEmpty
+			break
+		}
 		d.Decision.Outcome, d.Decision.Reason = OutcomeBackupAddresses, ReasonAllBackup
 	default:
 		d.everybody(st)
@@ -151,7 +155,7 @@ func (d *Decider) lastResort(domain *Domain, v *virtualServer, st *standing) {
 // everybody names all members that an operator did not disable, rotated so that clients spread over them. Of more than
 // MaxAnswers each answer names as many as it can, beginning with the next one.
 func (d *Decider) everybody(st *standing) {
-	all := st.resort[d.Query.Family]
+	all := st.lastResort(d.Query.Family)
 	if len(all) == 0 {
 		d.Decision.Outcome, d.Decision.Reason = OutcomeEmpty, ReasonAllEmpty
 		return

@@ -23,6 +23,17 @@ const (
 	FamilyNone Family = iota // neither A nor AAAA: only a member with a CNAME can answer
 	IPv4
 	IPv6
+	// AnyFamily is for answers that carry the addresses of both families at once (HTTPS): a member with a usable address of
+	// either can answer. It is decided for domains whose Types have HTTPS.
+	AnyFamily
+	// ByHost is for answers that carry names of hosts (SRV, MX): a member with a host can answer. It is decided for domains
+	// whose Types have SRV or MX.
+	ByHost
+)
+
+const (
+	families      = 3 // FamilyNone, IPv4, IPv6: what every virtual server is asked for
+	otherFamilies = 2 // AnyFamily, ByHost: only virtual servers of domains with more types, and their backups
 )
 
 // Query is what a decision depends on besides the snapshot and what was learned.

@@ -9,6 +9,8 @@ const cacheLine = 64
 // belongs to one Plan and is bounded by it. Safe for concurrent use.
 type Learned struct {
 	cursors []counter // by virtual server and family
+	others  []int32   // the Plan's
+	other   []counter // by number in others and other family
 	handed  []counter // by service
 }
 
@@ -17,12 +19,12 @@ type counter struct {
 	_ [cacheLine - 8]byte
 }
 
-const families = 3 // FamilyNone, IPv4, IPv6
-
 // NewLearned returns an empty Learned for plan.
 func NewLearned(plan *Plan) *Learned {
 	return &Learned{
 		cursors: make([]counter, len(plan.virtualServers)*families),
+		others:  plan.others,
+		other:   make([]counter, plan.otherCount*otherFamilies),
 		handed:  make([]counter, len(plan.services)),
 	}
 }
@@ -37,8 +39,10 @@ func (l *Learned) Carry(plan, next *Plan) *Learned {
 	}
 	for i := range next.virtualServers {
 		if j, ok := old[next.virtualServers[i].name]; ok {
-			for f := range families {
-				out.cursors[i*families+f].n.Store(l.cursors[j*families+f].n.Load())
+			for f := range Family(families + otherFamilies) {
+				if to, from := out.cursor(VirtualServerIndex(i), f), l.cursor(VirtualServerIndex(j), f); to != nil && from != nil {
+					to.n.Store(from.n.Load())
+				}
 			}
 		}
 	}
@@ -53,14 +57,15 @@ func (l *Learned) Carry(plan, next *Plan) *Learned {
 // Copy returns a Learned with the same content that shares nothing with this one: an explanation decides on a copy and
 // leaves no mark.
 func (l *Learned) Copy() *Learned {
-	out := &Learned{cursors: make([]counter, len(l.cursors)), handed: make([]counter, len(l.handed))}
-	for i := range l.cursors {
-		out.cursors[i].n.Store(l.cursors[i].n.Load())
+	return &Learned{cursors: copyCounters(l.cursors), others: l.others, other: copyCounters(l.other), handed: copyCounters(l.handed)}
+}
+
+func copyCounters(from []counter) []counter {
+	to := make([]counter, len(from))
+	for i := range from {
+		to[i].n.Store(from[i].n.Load())
 	}
-	for i := range l.handed {
-		out.handed[i].n.Store(l.handed[i].n.Load())
-	}
-	return out
+	return to
 }
 
 // Handed returns how many answers had the service first. It only grows.
@@ -68,5 +73,22 @@ func (l *Learned) Handed(s ServiceIndex) uint64 { return l.handed[s].n.Load() }
 
 // turn returns the next turn of a virtual server's rotation, from 0.
 func (l *Learned) turn(vs VirtualServerIndex, f Family) uint64 {
-	return l.cursors[int(vs)*families+int(f)].n.Add(1) - 1
+	if f < families {
+		return l.cursors[int(vs)*families+int(f)].n.Add(1) - 1
+	}
+	if c := l.cursor(vs, f); c != nil {
+		return c.n.Add(1) - 1
+	}
+	return 0
+}
+
+// cursor returns a rotation's position; nil when the virtual server is not asked for the family.
+func (l *Learned) cursor(vs VirtualServerIndex, f Family) *counter {
+	switch {
+	case f < families:
+		return &l.cursors[int(vs)*families+int(f)]
+	case l.others == nil || l.others[vs] == none:
+		return nil
+	}
+	return &l.other[int(l.others[vs])*otherFamilies+int(f-families)]
 }

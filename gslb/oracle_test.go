@@ -38,12 +38,15 @@ func (o *oracle) decide(q Query) string {
 			}
 		}
 	}
-	for f := range Family(families) {
+	for _, f := range o.families() {
 		for order := 1; order <= 2; order++ {
 			if of, _ := o.family(o.usable(v, order), f); len(of) > 0 {
 				return "empty" // it is up for the other family
 			}
 		}
+	}
+	if v.WhenAllDown == config.AnswerBackupAddress && q.Family == ByHost {
+		return "empty"
 	}
 	if v.WhenAllDown != config.AnswerAll {
 		return map[config.WhenAllDown]string{config.AnswerEmpty: "empty", config.AnswerServFail: "servfail", config.AnswerBackupAddress: "backup-address"}[v.WhenAllDown]
@@ -79,7 +82,21 @@ func (o *oracle) service(name string) *config.Service {
 	return nil
 }
 
+// families lists what the domain's virtual server is asked for.
+func (o *oracle) families() []Family {
+	if d := o.w.doc.VirtualServers[0].Domains[0]; d.HTTPS == nil && d.SRV == nil && d.MX == nil {
+		return []Family{FamilyNone, IPv4, IPv6}
+	}
+	return []Family{FamilyNone, IPv4, IPv6, AnyFamily, ByHost}
+}
+
 func (o *oracle) has(name string, f Family) bool {
+	switch f {
+	case AnyFamily:
+		return o.has(name, IPv4) || o.has(name, IPv6)
+	case ByHost:
+		return o.service(name).Host != ""
+	}
 	for _, a := range o.service(name).Addresses {
 		if a.Is4() == (f == IPv4) && f != FamilyNone {
 			return true
@@ -118,7 +135,12 @@ func (o *oracle) usable(v *config.VirtualServer, order int) []config.Member {
 func (o *oracle) family(usable []config.Member, f Family) (of []config.Member, failing bool) {
 	for _, m := range usable {
 		st := o.w.status[m.Service]
-		switch down := f == IPv4 && st.Without4 || f == IPv6 && st.Without6; {
+		down := f == IPv4 && st.Without4 || f == IPv6 && st.Without6
+		if f == AnyFamily {
+			four, six := o.has(m.Service, IPv4) && !st.Without4, o.has(m.Service, IPv6) && !st.Without6
+			down = !four && !six
+		}
+		switch {
 		case !o.has(m.Service, f):
 		case down:
 			failing = true
@@ -301,6 +323,9 @@ func randomWorld(r *rand.Rand) *world {
 		if r.IntN(3) > 0 {
 			w.load(name, uint64(r.IntN(20)), time.Duration(r.IntN(12))*time.Second)
 		}
+		if r.IntN(3) > 0 {
+			w.doc.Services[i].Host = name + ".example.com"
+		}
 		w.doc.Services[i].MaxConnections = uint64(max(0, r.IntN(30)-15))
 		st := w.status[name]
 		st.Without4, st.Without6 = r.IntN(12) == 0, r.IntN(12) == 0
@@ -309,12 +334,15 @@ func randomWorld(r *rand.Rand) *world {
 	methods := []config.Method{config.RoundRobin, config.LeastConnection, config.SourceIPHashing, config.StaticProximity}
 	for i := range 3 {
 		v := config.VirtualServer{Name: fmt.Sprintf("vs%d", i), Method: methods[r.IntN(4)], BackupMethod: methods[r.IntN(4)], MaxAnswers: 1 + r.IntN(3),
-			ClientSubnet: r.IntN(2) == 0, WhenAllDown: []config.WhenAllDown{config.AnswerAll, config.AnswerAll, config.AnswerEmpty, config.AnswerServFail}[r.IntN(4)]}
+			ClientSubnet: r.IntN(2) == 0, WhenAllDown: []config.WhenAllDown{config.AnswerAll, config.AnswerAll, config.AnswerEmpty, config.AnswerServFail, config.AnswerBackupAddress}[r.IntN(5)]}
 		for _, s := range r.Perm(6)[:1+r.IntN(5)] {
 			v.Members = append(v.Members, config.Member{Service: fmt.Sprintf("svc%d", s), Weight: 1 + r.IntN(9), Order: 1 + r.IntN(2)})
 		}
 		if i == 0 {
 			v.Domains = domains("www.example.com")
+			if r.IntN(2) == 0 {
+				v.Domains[0].HTTPS = &config.HTTPSAnswer{}
+			}
 		}
 		if i < 2 && r.IntN(2) == 0 {
 			v.Backup = fmt.Sprintf("vs%d", i+1)
@@ -340,7 +368,8 @@ func TestDecideAgreesWithOracle(t *testing.T) {
 		s, l := w.snapshot(t)
 		o := &oracle{w: w, turns: map[string]int{}, sent: map[string]int{}}
 		for n := range queries {
-			q := Query{Family: []Family{IPv4, IPv4, IPv6, FamilyNone}[r.IntN(4)], LDNS: netip.AddrFrom4([4]byte{203, 0, byte(r.IntN(5)), byte(r.IntN(256))})}
+			f := o.families()
+			q := Query{Family: f[r.IntN(len(f))], LDNS: netip.AddrFrom4([4]byte{203, 0, byte(r.IntN(5)), byte(r.IntN(256))})}
 			if r.IntN(2) == 0 {
 				q.Subnet, _ = netip.AddrFrom4([4]byte{203, 0, byte(r.IntN(5)), 0}).Prefix(24)
 			}

@@ -22,6 +22,10 @@ type Plan struct {
 	virtualServers []virtualServer
 	sites          []site
 	locations      *locations
+	// others numbers the virtual servers that are asked for the other families, by virtual server; none for all else. Nil
+	// when there are none at all.
+	others     []int32
+	otherCount int
 }
 
 // Service is a service as decisions and encoders need it.
@@ -31,6 +35,8 @@ type Service struct {
 	Addr4 netip.Addr // invalid when there is none
 	Addr6 netip.Addr // invalid when there is none
 	CNAME string     // lower case, fully qualified; empty when the service has addresses
+	Host  string     // lower case, fully qualified; what SRV and MX name it by; may be empty
+	Port  uint16     // 0 when it has none
 
 	site           uint32
 	seed           uint64 // of the rendezvous hash
@@ -51,6 +57,10 @@ func (s *Service) answers(f Family) bool {
 		return s.Addr4.IsValid()
 	case f == IPv6:
 		return s.Addr6.IsValid()
+	case f == AnyFamily:
+		return s.Addr4.IsValid() || s.Addr6.IsValid()
+	case f == ByHost:
+		return s.Host != ""
 	}
 	return false
 }
@@ -63,8 +73,17 @@ type Domain struct {
 	Backup6 []netip.Addr
 	// HasCNAME says that some member, also of a backup, answers with a name: queries of any type are then decided.
 	HasCNAME bool
+	// Types says which types besides A and AAAA are decided, and how their records are made; nil: none.
+	Types *Types
 
 	virtualServer VirtualServerIndex
+}
+
+// Types is the types of a balanced name that are decided besides A and AAAA. What is nil is not.
+type Types struct {
+	HTTPS *config.HTTPSAnswer
+	SRV   *config.SRVAnswer
+	MX    *config.MXAnswer
 }
 
 type virtualServer struct {
@@ -112,6 +131,16 @@ func (p *Plan) Domain(i DomainIndex) *Domain { return &p.domains[i] }
 
 // VirtualServers returns the number of virtual servers.
 func (p *Plan) VirtualServers() int { return len(p.virtualServers) }
+
+// Member returns a service's weight and order as a member of a virtual server; zeros when it is none.
+func (p *Plan) Member(v VirtualServerIndex, s ServiceIndex) (weight uint32, order int) {
+	for _, m := range p.virtualServers[v].members {
+		if m.service == s {
+			return m.weight, m.order
+		}
+	}
+	return 0, 0
+}
 
 // VirtualServerName returns the name of a virtual server.
 func (p *Plan) VirtualServerName(i VirtualServerIndex) string { return p.virtualServers[i].name }

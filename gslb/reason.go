@@ -44,6 +44,7 @@ const (
 	ReasonMaxConnections Reason = "max-connections"
 	ReasonOrder          Reason = "lower-order-first" // usable, but a lower order has usable members
 	ReasonNoAddress      Reason = "no-address"        // the service has none of the family asked for
+	ReasonNoHost         Reason = "no-host"           // the service has no host to name in SRV or MX
 	ReasonAddressDown    Reason = "address-down"      // its address of that family fails its monitors
 	ReasonNobody         Reason = "nobody-in-family"  // members are usable, none in the family asked for
 )

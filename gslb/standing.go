@@ -8,6 +8,35 @@ type standing struct {
 	usable bool                     // somebody may be picked, for some family
 	fields [families]field          // who may be picked, by the family asked for
 	resort [families][]ServiceIndex // who is named when nobody may be picked
+	other  *others                  // nil when the virtual server is not asked for the other families
+}
+
+// others is standing's fields and last resort for the other families.
+type others struct {
+	fields [otherFamilies]field
+	resort [otherFamilies][]ServiceIndex
+}
+
+// field returns who may be picked for a family: nobody for one that the virtual server is not asked for.
+func (st *standing) field(f Family) *field {
+	switch {
+	case f < families:
+		return &st.fields[f]
+	case st.other == nil:
+		return new(field)
+	}
+	return &st.other.fields[f-families]
+}
+
+// lastResort returns who is named for a family when nobody may be picked.
+func (st *standing) lastResort(f Family) []ServiceIndex {
+	switch {
+	case f < families:
+		return st.resort[f]
+	case st.other == nil:
+		return nil
+	}
+	return st.other.resort[f-families]
 }
 
 // field is the contenders of one virtual server for one family.
@@ -61,13 +90,17 @@ type Snapshot struct {
 func NewSnapshot(generation uint64, plan *Plan, status *Status, prev *Snapshot) *Snapshot {
 	s := &Snapshot{Generation: generation, Plan: plan, Status: status, standings: make([]standing, len(plan.virtualServers))}
 	for i := range s.standings {
-		s.standings[i] = s.stand(&plan.virtualServers[i])
-		for f := range families {
+		st := &s.standings[i]
+		*st = s.stand(i)
+		for f := range Family(families + otherFamilies) {
+			if f >= families && st.other == nil {
+				break
+			}
 			var old *field
 			if prev != nil && prev.Plan == plan {
-				old = &prev.standings[i].fields[f]
+				old = prev.standings[i].field(f)
 			}
-			s.standings[i].fields[f].finish(old)
+			st.field(f).finish(old)
 		}
 	}
 	return s
@@ -76,12 +109,22 @@ func NewSnapshot(generation uint64, plan *Plan, status *Status, prev *Snapshot) 
 // Usable reports whether a virtual server has a member that may be picked.
 func (s *Snapshot) Usable(v VirtualServerIndex) bool { return s.standings[v].usable }
 
-func (s *Snapshot) stand(v *virtualServer) standing {
+func (s *Snapshot) stand(vs int) standing {
 	var st standing
+	v := &s.Plan.virtualServers[vs]
 	for f := range Family(families) {
 		st.fields[f] = s.field(v, f)
 		st.usable = st.usable || len(st.fields[f].contenders) > 0
 		st.resort[f] = s.lastResort(v, f)
+	}
+	if s.Plan.others == nil || s.Plan.others[vs] == none {
+		return st
+	}
+	st.other = new(others)
+	for f := range st.other.fields {
+		st.other.fields[f] = s.field(v, families+Family(f))
+		st.usable = st.usable || len(st.other.fields[f].contenders) > 0
+		st.other.resort[f] = s.lastResort(v, families+Family(f))
 	}
 	return st
 }
@@ -140,11 +183,15 @@ func (s *Snapshot) memberReason(m *member) Reason {
 
 // familyReason says whether a member that may be picked can answer a query of the family.
 func (s *Snapshot) familyReason(m *member, f Family) Reason {
-	status := &s.Status.Services[m.service]
+	status, svc := &s.Status.Services[m.service], &s.Plan.services[m.service]
 	switch {
-	case !s.Plan.services[m.service].answers(f):
+	case !svc.answers(f) && f == ByHost:
+		return ReasonNoHost
+	case !svc.answers(f):
 		return ReasonNoAddress
 	case f == IPv4 && status.Without4, f == IPv6 && status.Without6:
+		return ReasonAddressDown
+	case f == AnyFamily && svc.CNAME == "" && (!svc.Addr4.IsValid() || status.Without4) && (!svc.Addr6.IsValid() || status.Without6):
 		return ReasonAddressDown
 	}
 	return ReasonUp

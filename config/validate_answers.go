@@ -1,0 +1,144 @@
+package config
+
+import (
+	"net/netip"
+	"slices"
+	"strings"
+
+	"github.com/miekg/dns"
+)
+
+// maxALPNLength is the longest name of a protocol (RFC 7301 section 3.1).
+const maxALPNLength = 255
+
+// Balances reports whether a type is answered from the services' addresses and hosts.
+func (d *Domain) Balances(rrtype uint16) bool {
+	switch rrtype {
+	case dns.TypeA, dns.TypeAAAA:
+		return true
+	case dns.TypeHTTPS:
+		return d.HTTPS != nil
+	case dns.TypeSRV:
+		return d.SRV != nil
+	case dns.TypeMX:
+		return d.MX != nil
+	}
+	return false
+}
+
+// checkServiceHost checks the name that SRV and MX give for a service. It must be a host's own name: what these point at
+// cannot be an alias (RFC 2181 section 10.3).
+func (c *checker) checkServiceHost(s *Service, path string) {
+	if s.Host == "" {
+		return
+	}
+	if s.CNAME != "" {
+		c.problem(path, codeServiceHost, "remove one of them", "service %s has both a host and a cname", quote(s.Name))
+		return
+	}
+	if _, err := netip.ParseAddr(s.Host); err == nil {
+		c.problem(path, codeServiceHost, "write the DNS name of the address", "%s is an address, not the name of a host", quote(s.Host))
+		return
+	}
+	name, err := canonicalHost(s.Host)
+	if err != nil {
+		c.problem(path, codeServiceHost, "", "%v", err)
+		return
+	}
+	if z := c.zoneOf(name); z != nil && z.has(name, dns.TypeCNAME) {
+		c.problem(path, codeServiceHost, "give the name that it is an alias of", "host %s is an alias in zone %s", show(name), show(z.name))
+	}
+}
+
+// needs is what a virtual server's members must have for SRV and MX, and the first domain that says so.
+type needs struct {
+	host, port string
+}
+
+// checkAnswerTypes checks what HTTPS, SRV and MX answers need.
+func (c *checker) checkAnswerTypes() {
+	need := make([]needs, len(c.doc.VirtualServers))
+	for i := range c.doc.VirtualServers {
+		for j := range c.doc.VirtualServers[i].Domains {
+			d, path := &c.doc.VirtualServers[i].Domains[j], at("virtual_servers", i, "domains", j)
+			if d.HTTPS != nil {
+				c.checkHTTPSAnswer(d.HTTPS, path+"/https")
+			}
+			if d.SRV != nil && !isServiceName(d.Name) {
+				c.problem(path+"/name", codeSRVName, "write _ldap._tcp.example.com, or remove srv", "SRV is asked for as _service._protocol.name, not as %s", quote(d.Name))
+			}
+			if d.SRV != nil || d.MX != nil {
+				c.need(need, i, d)
+			}
+		}
+	}
+	for i := range need {
+		c.checkNeeds(&need[i], i)
+	}
+}
+
+// isServiceName reports whether a name begins with two labels that begin with an underscore (RFC 2782).
+func isServiceName(name string) bool {
+	labels := strings.Split(strings.TrimSuffix(name, "."), ".")
+	return len(labels) > 2 && len(labels[0]) > 1 && labels[0][0] == '_' && len(labels[1]) > 1 && labels[1][0] == '_'
+}
+
+// need notes what a domain needs of a virtual server and its backups.
+func (c *checker) need(need []needs, server int, d *Domain) {
+	for range MaxBackupDepth + 1 {
+		n := &need[server]
+		if n.host == "" {
+			n.host = d.Name
+		}
+		if d.SRV != nil && d.SRV.Port == 0 && n.port == "" {
+			n.port = d.Name
+		}
+		next, ok := c.servers[c.doc.VirtualServers[server].Backup]
+		if !ok {
+			return
+		}
+		server = next
+	}
+}
+
+// checkNeeds checks the members of one virtual server.
+func (c *checker) checkNeeds(n *needs, server int) {
+	v := &c.doc.VirtualServers[server]
+	for j := range v.Members {
+		i, ok := c.services[v.Members[j].Service]
+		if !ok {
+			continue
+		}
+		s, path := &c.doc.Services[i], at("virtual_servers", server, "members", j, "service")
+		switch {
+		case n.host == "" && s.Host != "" && len(s.Addresses) == 0 && !c.page.failed[at("services", i, "addresses")]:
+			c.problem(path, codeWarnNoEffect, "add addresses to the service, or srv or mx to a domain", "service %s has only a host, which no domain here is answered with", quote(s.Name))
+		case n.host == "":
+		case s.CNAME != "":
+			c.problem(path, codeMemberHost, "give it addresses and a host instead", "domain %s is answered with hosts, and service %s has a cname", quote(n.host), quote(s.Name))
+		case s.Host == "" && !c.page.failed[at("services", i, "host")]:
+			c.problem(path, codeMemberHost, "add host: to the service", "domain %s is answered with hosts, and service %s has none", quote(n.host), quote(s.Name))
+		case n.port != "" && s.Port == 0 && !c.page.failed[at("services", i, "port")]:
+			c.problem(path, codeMemberPort, "add port: to the service, or to srv", "domain %s is answered with ports, and service %s has none", quote(n.port), quote(s.Name))
+		}
+	}
+}
+
+// checkHTTPSAnswer checks the protocols. They come back as they are written, so nothing is allowed in them that a zone file
+// would have to escape.
+func (c *checker) checkHTTPSAnswer(h *HTTPSAnswer, path string) {
+	c.limit(path+"/alpn", "protocols", len(h.ALPN), MaxALPN)
+	for i, id := range h.ALPN[:min(len(h.ALPN), MaxALPN)] {
+		at := path + at("alpn", i)
+		bad := func(r rune) bool { return r <= ' ' || r > '~' || strings.ContainsRune("\",;()\\", r) }
+		switch {
+		case id == "" || len(id) > maxALPNLength || strings.ContainsFunc(id, bad):
+			c.problem(at, codeHTTPSAnswer, "write h2 or h3", "%s is not the name of a protocol", quote(id))
+		case slices.Index(h.ALPN, id) < i:
+			c.problem(at, codeHTTPSAnswer, "remove one of them", "protocol %s stands twice", quote(id))
+		}
+	}
+	if h.NoDefaultALPN && len(h.ALPN) == 0 {
+		c.problem(path+"/no_default_alpn", codeHTTPSAnswer, "add alpn: [h2]", "without http/1.1 there is no protocol left")
+	}
+}

@@ -3,7 +3,6 @@ package adns
 import (
 	"encoding/binary"
 	"encoding/hex"
-	"math"
 	"net/netip"
 
 	"github.com/miekg/dns"
@@ -97,43 +96,49 @@ func (o *opt) parse(class uint16, ttl uint32, data []byte) {
 // malformed also when SOURCE is 0: RFC 7871 wants the family of the transport then, dig sends it so, and Knot DNS judges
 // alike (BIND echoes family 0, NSD does not speak the option).
 func (s *subnet) parse(data []byte) bool {
-	if len(data) < 4 {
+	if !validSubnet(data) {
 		return false
 	}
-	family, source, scope, address := binary.BigEndian.Uint16(data), int(data[2]), data[3], data[4:]
-	if scope != 0 || len(address) != (source+7)/8 {
-		return false
-	}
-	var ip netip.Addr
-	switch family {
-	case 1:
-		var a uint32
-		for i, octet := range address {
-			a |= uint32(octet) << (24 - 8*i&31)
-		}
-		if source > 32 || uint64(a)<<source&math.MaxUint32 != 0 {
-			return false
-		}
-		s.present, s.data = true, data
-		s.prefix = netip.PrefixFrom(netip.AddrFrom4([4]byte{byte(a >> 24), byte(a >> 16), byte(a >> 8), byte(a)}), source)
-		return true
-	case 2:
-		var a [16]byte
+	source, address := int(data[2]), data[subnetHeaderOctets:]
+	s.present, s.data = true, data
+	if data[1] == familyIPv4 {
+		var a [4]byte
 		copy(a[:], address)
-		ip = netip.AddrFrom16(a)
+		s.prefix = netip.PrefixFrom(netip.AddrFrom4(a), source)
+		return true
+	}
+	var a [16]byte
+	copy(a[:], address)
+	s.prefix = netip.PrefixFrom(netip.AddrFrom16(a), source)
+	return true
+}
+
+// validSubnet reports whether option data is well formed.
+func validSubnet(data []byte) bool {
+	if len(data) < subnetHeaderOctets {
+		return false
+	}
+	source, scope, address := int(data[2]), data[3], data[subnetHeaderOctets:]
+	most := 32
+	switch binary.BigEndian.Uint16(data) {
+	case familyIPv4:
+	case familyIPv6:
+		most = 128
 	default:
 		return false
 	}
-	if source > ip.BitLen() {
+	if scope != 0 || source > most || len(address) != (source+7)/8 {
 		return false
 	}
-	prefix := netip.PrefixFrom(ip, source)
-	if prefix.Masked().Addr() != ip {
-		return false
-	}
-	s.present, s.prefix, s.data = true, prefix, data
-	return true
+	return source%8 == 0 || address[len(address)-1]<<(source%8) == 0
 }
+
+// Address families of a client subnet, and the octets before its address.
+const (
+	familyIPv4         = 1
+	familyIPv6         = 2
+	subnetHeaderOctets = 4
+)
 
 // limit is the most octets a response over UDP may have.
 func (o *opt) limit() int {

@@ -37,23 +37,23 @@ func (l *labels) parse(wire []byte) bool {
 		count++
 	}
 	l.size, l.count = at+1, count
-	if spare := wire[:cap(wire)]; len(spare) >= l.size+7 {
-		for i := 0; i < at+1; i += 8 {
-			*(*[8]byte)(l.name[i:]) = lower8(*(*[8]byte)(spare[i:]))
-		}
-	} else {
-		for i, c := range wire[:l.size] {
-			l.name[i] = byte(zonedata.Lower8(uint64(c)))
-		}
+	spare := wire[:cap(wire)]
+	if len(spare) < at+1+zonedata.NamePadding {
+		spare = append(make([]byte, 0, maxNameOctets+1+zonedata.NamePadding), wire[:at+1]...)
+		spare = spare[:cap(spare)]
 	}
+	for i := 0; i < at+1; i += 8 {
+		*(*[8]byte)(l.name[i:]) = lower8(*(*[8]byte)(spare[i:]))
+	}
+	// Hashes are of what was read, not of what was just written: that is not where it can be read from yet.
 	hash := zonedata.RootHash()
 	l.hashes[count&maxLabels] = hash
 	for i := count - 1; i >= 0; i-- {
 		at := int(l.starts[i&maxLabels])
-		if n := uint(l.name[at]); n <= 8 {
-			hash = zonedata.HashShort(hash, binary.LittleEndian.Uint64(l.name[at+1:]), n)
+		if n := uint(spare[at]); n <= 8 {
+			hash = zonedata.HashShort(hash, binary.LittleEndian.Uint64(spare[at+1:]), n)
 		} else {
-			hash = zonedata.HashLabel(hash, l.name[at+1:at+1+int(n)])
+			hash = zonedata.HashLabel(hash, spare[at+1:at+1+int(n)])
 		}
 		l.hashes[i&maxLabels] = hash
 	}

@@ -27,19 +27,19 @@ var rootHash = rand.Uint64()
 // RootHash returns the hash of the root name.
 func RootHash() uint64 { return rootHash }
 
-// HashLabel returns the hash of the name that has label before suffix, given the suffix's hash. label is in lower case,
-// without its length octet, and of at most 63 octets; at least NamePadding octets behind it can be read by way of
-// label[:cap(label)].
+// HashLabel returns the hash of the name that has label before suffix, given the suffix's hash. The case of letters does
+// not matter. label is without its length octet and of at most 63 octets; at least NamePadding octets behind it can be read
+// by way of label[:cap(label)].
 func HashLabel(suffix uint64, label []byte) uint64 {
 	n := len(label)
 	p := label[: n+NamePadding : n+NamePadding]
 	h := suffix ^ uint64(n)*mulLabel
 	for ; n > 8; n -= 8 {
-		hi, lo := bits.Mul64(binary.LittleEndian.Uint64(p)^mulLabel, h^mulName)
+		hi, lo := bits.Mul64(Lower8(binary.LittleEndian.Uint64(p))^mulLabel, h^mulName)
 		h = hi ^ lo
 		p = p[8:]
 	}
-	tail := binary.LittleEndian.Uint64(p) & (^uint64(0) >> (64 - 8*uint(n)))
+	tail := Lower8(binary.LittleEndian.Uint64(p)) & (^uint64(0) >> (64 - 8*uint(n)))
 	hi, lo := bits.Mul64(tail^mulLabel, h^mulName)
 	return hi ^ lo
 }
@@ -47,7 +47,7 @@ func HashLabel(suffix uint64, label []byte) uint64 {
 // HashShort is HashLabel for a label of n octets, 1 to 8, which are the first of the octets in tail.
 func HashShort(suffix, tail uint64, n uint) uint64 {
 	h := suffix ^ uint64(n)*mulLabel
-	hi, lo := bits.Mul64(tail&(^uint64(0)>>(64-8*n))^mulLabel, h^mulName)
+	hi, lo := bits.Mul64(Lower8(tail)&(^uint64(0)>>(64-8*n))^mulLabel, h^mulName)
 	return hi ^ lo
 }
 

@@ -96,7 +96,7 @@ func (r *responder) readFastOption(q *fastQuery, code uint16, data []byte, c *cl
 		if q.spoken != 0 || len(data) > len(q.cookie) {
 			return false
 		}
-		st, ok := r.server.policy.judgeCookie(data, c, r.unix)
+		st, ok := r.server.policy.judgeCookie(data, c, r.unix())
 		if !ok {
 			return false
 		}

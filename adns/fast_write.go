@@ -182,7 +182,7 @@ func (r *responder) writeFastOPT(b []byte, at int, q *fastQuery, c *client, rcod
 		b[at-q.ecsSize+3] = scope
 	}
 	if q.spoken != 0 {
-		full := r.server.policy.appendCookie(b[:at+optionHeaderOctets], q.cookie[:q.spoken], q.standing, c, r.unix)
+		full := r.server.policy.appendCookie(b[:at+optionHeaderOctets], q.cookie[:q.spoken], q.standing, c, r.unix())
 		binary.BigEndian.PutUint16(b[at:], dns.EDNS0COOKIE)
 		binary.BigEndian.PutUint16(b[at+2:], uint16(len(full)-at-optionHeaderOctets))
 		at = len(full)

@@ -27,7 +27,7 @@ func (r *responder) respondSlow(request []byte, v verdict, c *client) (out respo
 	if readable && q.opt.cookie != nil {
 		ok := !q.opt.cookieTwice || p.keys.Load() == nil
 		if ok {
-			st, ok = p.judgeCookie(q.opt.cookie, c, r.unix)
+			st, ok = p.judgeCookie(q.opt.cookie, c, r.unix())
 		}
 		if !ok {
 			readable = false
@@ -102,7 +102,7 @@ func (r *responder) fillOPT(request []byte, st standing, c *client, out *respons
 	q, s, o := &r.q, r.server, &out.opt
 	o.nsid = s.nsid
 	if st.spoke {
-		o.cookie = s.policy.appendCookie(nil, q.opt.cookie, st, c, r.unix)
+		o.cookie = s.policy.appendCookie(nil, q.opt.cookie, st, c, r.unix())
 	}
 	if q.opt.keepalive && (c.transport == TCP || c.transport == TLS) {
 		o.idle = uint16(min(s.admitted.idleTimeout()/keepaliveUnit, 1<<16-1))

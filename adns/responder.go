@@ -2,6 +2,7 @@ package adns
 
 import (
 	"net/netip"
+	"time"
 
 	"fairlead/config/zonedata"
 	"fairlead/gslb"
@@ -35,9 +36,9 @@ type responder struct {
 	decider   gslb.Decider
 	wildcard  [maxNameOctets + 2 + zonedata.NamePadding]byte
 	// The time of the batch: read once, when its first message is answered.
-	ticked bool
-	unix   uint32 // seconds
-	nanos  int64  // since the server was made
+	ticked  bool
+	seconds uint32 // of Unix time; 0: not read yet
+	nanos   int64  // since the server was made
 }
 
 // responder lends a responder to the calling goroutine, until it is released.
@@ -84,8 +85,22 @@ func (r *responder) answer(buf []byte, n int, c *client) []byte {
 
 // tick reads the clock.
 func (r *responder) tick() {
-	now := r.server.now()
-	r.ticked, r.unix, r.nanos = true, uint32(now.Unix()), int64(now.Sub(r.server.made))
+	s := r.server
+	if s.monotonic {
+		r.nanos = int64(time.Since(s.made))
+		r.counted.start(s.made, r.nanos)
+	} else {
+		r.nanos = int64(s.now().Sub(s.made))
+	}
+	r.ticked, r.seconds = true, 0
+}
+
+// unix returns the time of the batch in seconds. Few messages need it, so it is read when the first one does.
+func (r *responder) unix() uint32 {
+	if r.seconds == 0 {
+		r.seconds = uint32(r.server.now().Unix())
+	}
+	return r.seconds
 }
 
 // answerUnobserved is what answer does when nobody looks.

@@ -69,17 +69,18 @@ type Options struct {
 
 // Server is an authoritative DNS server over UDP and TCP. Listen, then Run, each once.
 type Server struct {
-	listen   []string
-	workers  int
-	io       udp.IO
-	nsid     string // hexadecimal
-	nsidWire []byte
-	made     time.Time // when New was called
-	policy   *policy
-	notify   NotifyHandler // nil: none
-	snapshot func() *Snapshot
-	now      func() time.Time
-	log      *zap.Logger
+	listen    []string
+	workers   int
+	io        udp.IO
+	nsid      string // hexadecimal
+	nsidWire  []byte
+	made      time.Time // when New was called
+	monotonic bool      // now is the system's clock: differences may be taken without its date
+	policy    *policy
+	notify    NotifyHandler // nil: none
+	snapshot  func() *Snapshot
+	now       func() time.Time
+	log       *zap.Logger
 
 	listenPacket func(ctx context.Context, network, address string) (net.PacketConn, error)
 	listenStream func(ctx context.Context, network, address string) (net.Listener, error)
@@ -144,7 +145,7 @@ func New(o Options) (*Server, error) {
 		s.workers = min(runtime.GOMAXPROCS(0), MaxWorkers)
 	}
 	if s.now == nil {
-		s.now = time.Now
+		s.now, s.monotonic = time.Now, true
 	}
 	s.nsidWire, s.made = []byte(o.NSID), s.now()
 	if s.log == nil {

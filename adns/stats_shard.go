@@ -121,6 +121,13 @@ func (l *shard) count(t tally) {
 	l.dirty |= 1 << t
 }
 
+// start starts the clock with a reading that was made anyway: nanoseconds after a time.
+func (l *shard) start(after time.Time, nanos int64) {
+	if l.began == 0 {
+		l.began = nanos - int64(l.epoch.Sub(after))
+	}
+}
+
 // query counts a request, answered or not, when it is taken up. The first one since the last flush starts the clock.
 func (l *shard) query(t Transport) {
 	if l.began == 0 {

@@ -3,8 +3,10 @@ package adns
 import (
 	"encoding/binary"
 
+	"fairlead/adns/rrl"
 	"fairlead/adns/udp"
 	"fairlead/config"
+	"fairlead/config/zonedata"
 
 	"github.com/miekg/dns"
 	"go.uber.org/zap"
@@ -28,10 +30,17 @@ func datagramIO(io config.DatagramIO) udp.IO {
 type datagrams struct {
 	r      *responder
 	client client
-	hashes [udp.BatchSize]uint64
-	slots  [udp.BatchSize]uint64
+	ahead  [udp.BatchSize]lookAhead
 	// touched keeps what touch read, so that the reads are not left out as useless.
 	touched uint64
+}
+
+// lookAhead is what touch finds out about a query.
+type lookAhead struct {
+	hash, slot uint64
+	zone       uint32
+	qtype      uint16
+	known      bool // the rest is valid
 }
 
 func (s *Server) newDatagrams(int) udp.Handler {
@@ -72,22 +81,38 @@ func (d *datagrams) touch(batch []udp.Packet) {
 		return
 	}
 	zones, l := snapshot.Zones, &d.r.labels
-	var zone [udp.BatchSize]uint32
 	for i := range batch {
-		p := &batch[i]
-		zone[i] = ^uint32(0)
+		p, a := &batch[i], &d.ahead[i]
+		a.known = false
 		if p.N < headerOctets || !l.parse(p.Buf[headerOctets:p.N:len(p.Buf)]) {
 			continue
 		}
-		if at, ok := zones.longest(l, 0); ok {
-			zone[i], d.hashes[i] = at, l.hashes[0]
-			d.touched += zones.zones[at].Slot(l.hashes[0])
+		if a.zone, a.known = zones.longest(l, 0); a.known {
+			a.hash, a.qtype = l.hashes[0], binary.BigEndian.Uint16(p.Buf[headerOctets+l.size:])
+			d.touched += zones.zones[a.zone].Slot(a.hash)
 		}
 	}
 	for i := range batch {
-		if zone[i] != ^uint32(0) {
-			data := zones.zones[zone[i]]
-			d.touched += data.Header(data.Slot(d.hashes[i]))
+		if a := &d.ahead[i]; a.known {
+			data := zones.zones[a.zone]
+			a.slot = data.Slot(a.hash)
+			d.touched += uint64(data.Touch(a.slot))
+		}
+	}
+	d.touchAccounts(batch)
+}
+
+// touchAccounts is touch for the rate limit: most answers come from the node in the slot.
+func (d *datagrams) touchAccounts(batch []udp.Packet) {
+	limiter := d.r.server.policy.limiter
+	if limiter == nil {
+		return
+	}
+	for i := range batch {
+		if a := &d.ahead[i]; a.known {
+			m := match{node: zonedata.Ref(a.slot)}
+			client := batch[i].From.Addr()
+			d.touched += limiter.Touch(limiter.Key(client, rrl.Answer, m.detail(a.zone, a.qtype)))
 		}
 	}
 }

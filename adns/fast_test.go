@@ -3,6 +3,7 @@ package adns
 import (
 	"bytes"
 	"encoding/binary"
+	"flag"
 	"fmt"
 	"math/rand/v2"
 	"net/netip"
@@ -192,14 +193,17 @@ func flipped(r *rand.Rand, query []byte) []byte {
 
 var fastClients = []netip.Addr{netip.MustParseAddr("203.0.113.5"), netip.MustParseAddr("198.51.100.77"), netip.MustParseAddr("2001:db8::53")}
 
+// How many queries TestFastIsSlow asks, and how they are drawn: go test ./adns -run TestFastIsSlow -rounds 10000000 -seed 2
+var (
+	fastRounds = flag.Int("rounds", 60_000, "queries that TestFastIsSlow asks")
+	fastSeed   = flag.Uint64("seed", 1, "seed of the queries that TestFastIsSlow asks")
+)
+
 // The fast path answers what the slow path would have, and there is much that it answers.
 func TestFastIsSlow(t *testing.T) {
 	w := newTwin(t)
-	r := rand.New(rand.NewPCG(4, 5))
-	answered, rounds := 0, 60_000
-	if testing.Short() {
-		rounds = 6_000
-	}
+	r := rand.New(rand.NewPCG(*fastSeed, 5))
+	answered, rounds := 0, *fastRounds
 	for range rounds {
 		request := randomQuery(r)
 		c := client{addr: fastClients[r.IntN(len(fastClients))], port: 53, transport: Transport(r.IntN(int(numTransports)))}

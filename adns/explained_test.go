@@ -16,7 +16,7 @@ import (
 )
 
 // Names that random documents use, below example.test.
-var randomLabels = []string{"a", "b", "c", "www", "*", "x.a", "*.b", "y.c", "deep.down.c", "zone"}
+var randomLabels = []string{"a", "b", "c", "www", "*", "x.a", "*.b", "y.c", "deep.down.c", "zone", "_x._tcp"}
 
 // randomDocument writes a document that is valid or not; the check decides.
 func randomDocument(r *rand.Rand) string {
@@ -34,11 +34,15 @@ func randomDocument(r *rand.Rand) string {
 		b.WriteString("  - {name: zone.example.test, nameservers: [ns1.example.test], records: \"back CNAME www.example.test.\"}\n")
 	}
 	b.WriteString("sites:\n  - {name: ams, address: 192.0.2.10, location: {place: EU.NL}}\n  - {name: nyc, address: 198.51.100.10, location: {place: NA.US}}\nservices:\n")
-	services := 2 + r.IntN(5)
+	services, hosted := 2+r.IntN(5), r.IntN(3) == 0
 	for i := range services {
-		fmt.Fprintf(&b, "  - {name: s%d, site: %s, %s}\n", i, pick("ams", "nyc"), pick(fmt.Sprintf("addresses: [10.0.0.%d]", i),
+		value := pick(fmt.Sprintf("addresses: [10.0.0.%d]", i),
 			fmt.Sprintf(`addresses: [10.0.0.%d, "2001:db8:1::%d"]`, i, i), fmt.Sprintf(`addresses: ["2001:db8:1::%d"]`, i),
-			"addresses: [10.0.0.200]", "cname: "+name()+".example.test", "cname: far.test"))
+			"addresses: [10.0.0.200]", "cname: "+name()+".example.test", "cname: far.test")
+		if hosted && !strings.HasPrefix(value, "cname") {
+			value += ", port: 25, host: " + pick("ns1.example.test", "a.example.test", "q.b.example.test", "back.zone.example.test", "far.test", fmt.Sprintf("h%d.far.test", i))
+		}
+		fmt.Fprintf(&b, "  - {name: s%d, site: %s, %s}\n", i, pick("ams", "nyc"), value)
 	}
 	b.WriteString("virtual_servers:\n")
 	balanced := r.Perm(len(randomLabels))
@@ -46,7 +50,14 @@ func randomDocument(r *rand.Rand) string {
 		fmt.Fprintf(&b, "  - name: v%d\n    method: %s\n    backup_method: %s\n    max_answers: %d\n    client_subnet: %v\n    when_all_down: %s\n",
 			i, pick("round-robin", "least-connection", "source-ip-hash", "static-proximity"), pick("round-robin", "source-ip-hash"), 1+r.IntN(3),
 			r.IntN(3) > 0, pick("all", "all", "empty", "backup-address", "servfail"))
-		fmt.Fprintf(&b, "    domains: [{name: %q, ttl: %ds, backup_addresses: [203.0.113.1, \"2001:db8:2::1\"]}]\n", randomLabels[balanced[i]]+".example.test", r.IntN(60))
+		more := pick("", ", https: {alpn: [h2]}", ", https: {port: 8443}")
+		if hosted {
+			more += pick("", ", mx: {preference: 1}")
+		}
+		if hosted && strings.HasPrefix(randomLabels[balanced[i]], "_") {
+			more += ", srv: {}"
+		}
+		fmt.Fprintf(&b, "    domains: [{name: %q, ttl: %ds, backup_addresses: [203.0.113.1, \"2001:db8:2::1\"]%s}]\n", randomLabels[balanced[i]]+".example.test", r.IntN(60), more)
 		if i > 0 && r.IntN(2) == 0 {
 			fmt.Fprintf(&b, "    backup: v%d\n", r.IntN(i))
 		}
@@ -78,7 +89,7 @@ func randomBelief(r *rand.Rand, plan *gslb.Plan) *gslb.Status {
 // randomQuestion asks for something in, beside or below what a document has.
 func randomQuestion(r *rand.Rand) Question {
 	types := []uint16{dns.TypeA, dns.TypeA, dns.TypeA, dns.TypeAAAA, dns.TypeAAAA, dns.TypeCNAME, dns.TypeANY, dns.TypeTXT, dns.TypeNS,
-		dns.TypeSOA, dns.TypeDS, dns.TypeMX, dns.TypeHTTPS, dns.TypeRRSIG, 65280, dns.TypeAXFR, typeNXNAME, dns.TypeOPT}
+		dns.TypeSOA, dns.TypeDS, dns.TypeMX, dns.TypeMX, dns.TypeHTTPS, dns.TypeHTTPS, dns.TypeSRV, dns.TypeSRV, dns.TypeRRSIG, 65280, dns.TypeAXFR, typeNXNAME, dns.TypeOPT}
 	name := randomLabels[r.IntN(len(randomLabels))] + ".example.test."
 	switch r.IntN(8) {
 	case 0:
@@ -189,6 +200,13 @@ func checkTrace(t *testing.T, s *Snapshot, a Answer, trace *gslb.Trace) {
 				return rr.AAAA.String() == svc.Addr6.String()
 			case *dns.CNAME:
 				return rr.Target == svc.CNAME
+			case *dns.HTTPS:
+				text := rr.String()
+				return strings.Contains(text, svc.Addr4.String()) || strings.Contains(text, svc.Addr6.String())
+			case *dns.SRV:
+				return rr.Target == svc.Host
+			case *dns.MX:
+				return rr.Mx == svc.Host
 			}
 			return false
 		}) {

@@ -116,7 +116,7 @@ func canonical(m *dns.Msg) string {
 
 // names that random queries ask for: of zones, balanced, missing, and foreign.
 var fastNames = []string{
-	"example.com.", "www.example.com.", "both.example.com.", "twins.example.com.", "hash.example.com.", "x.app.example.com.",
+	"example.com.", "www.example.com.", "_types._tcp.example.com.", "both.example.com.", "twins.example.com.", "hash.example.com.", "x.app.example.com.",
 	"y.x.app.example.com.", "app.example.com.", "deep.below.example.com.", "below.example.com.", "only4.example.com.", "cdn.example.com.",
 	"inner.example.com.", "lost.example.com.", "bal.child.example.com.", "child.example.com.", "nope.child.example.com.", "all.example.com.",
 	"empty.example.com.", "fail.example.com.", "spare.example.com.", "mail.example.com.", "txt.example.com.", "mixed.example.com.",

@@ -163,6 +163,10 @@ func document() *config.Document {
 			down(config.AnswerBackupAddress, virtualServer("spare.example.com", "off"), "203.0.113.9", "2001:db8:9::9"),
 		},
 	}
+	doc.Services[0].Host, doc.Services[0].Port = "mail.example.com", 443
+	types := virtualServer("_types._tcp.example.com", "ams")
+	types.Domains[0].HTTPS, types.Domains[0].SRV, types.Domains[0].MX = &config.HTTPSAnswer{}, &config.SRVAnswer{}, &config.MXAnswer{}
+	doc.VirtualServers = append(doc.VirtualServers, types)
 	doc.Settings.MEP.MetricsInterval = config.Duration(time.Second)
 	return doc
 }

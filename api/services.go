@@ -140,7 +140,7 @@ func (v *serviceView) describe(s *config.Service) resource.Service {
 	status := v.status(s)
 	out := resource.Service{
 		Name: s.Name, Site: s.Site, Local: s.Site == v.site,
-		Addresses: slices.Clone(s.Addresses), CNAME: s.CNAME, Port: s.Port,
+		Addresses: slices.Clone(s.Addresses), CNAME: s.CNAME, Host: s.Host, Port: s.Port,
 		State: status.State.String(), WithoutIPv4: status.Without4, WithoutIPv6: status.Without6,
 		Reason: status.Reason, Source: status.Source, Since: status.Since.UTC(),
 		EvidenceAgeSeconds: ageOf(v.now, status.Seen), Load: v.load(s.Name, &status.Load),

@@ -21,7 +21,8 @@ type Service struct {
 	Local     bool         `json:"local" doc:"It belongs to this node's site."`
 	Addresses []netip.Addr `json:"addresses,omitempty" doc:"At most one IPv4 and one IPv6 address."`
 	CNAME     string       `json:"cname,omitempty" doc:"Name that it answers with instead of addresses."`
-	Port      int          `json:"port,omitempty" doc:"Port that monitors probe."`
+	Host      string       `json:"host,omitempty" doc:"Name that SRV and MX answers give."`
+	Port      int          `json:"port,omitempty" doc:"Port that monitors probe and SRV answers give."`
 	State     string       `json:"state" enum:"UP,DOWN,UNKNOWN,DISABLED,DRAINING"`
 	// WithoutIPv4 and WithoutIPv6 say that the service is UP, but its address of that family fails its monitors and is
 	// left out of answers.

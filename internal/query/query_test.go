@@ -87,6 +87,9 @@ func TestDoSendsWhatWasAsked(t *testing.T) {
 	}{
 		{"defaults", Request{Name: "www.example.com"}, "www.example.com. IN A", true, false, ""},
 		{"type in any case", Request{Name: "Example.com.", Type: "aaaa"}, "Example.com. IN AAAA", true, false, ""},
+		{"type HTTPS", Request{Name: "www.example.com", Type: "https"}, "www.example.com. IN HTTPS", true, false, ""},
+		{"type SRV", Request{Name: "_ldap._tcp.example.com", Type: "SRV"}, "_ldap._tcp.example.com. IN SRV", true, false, ""},
+		{"type MX", Request{Name: "example.com", Type: "mx"}, "example.com. IN MX", true, false, ""},
 		{"type by number", Request{Name: "example.com", Type: "TYPE65"}, "example.com. IN HTTPS", true, false, ""},
 		{"root", Request{Name: ".", Type: "NS"}, ". IN NS", true, false, ""},
 		{"recursion", Request{Name: "example.com", Recurse: true}, "example.com. IN A", true, true, ""},

@@ -87,11 +87,11 @@ func (z *Zones) file(data []*zonedata.Zone) error {
 		z.octets += zone.Octets()
 		z.depths[l.count>>6] |= 1 << (l.count & 63)
 		z.maxLabels = max(z.maxLabels, l.count)
-		i := uint32(l.hashes[0]) & z.mask
+		i := uint32(l.hash) & z.mask
 		for z.slots[i] != 0 {
 			i = (i + 1) & z.mask
 		}
-		z.slots[i] = l.hashes[0]>>32<<32 | uint64(len(z.zones))
+		z.slots[i] = l.hash>>32<<32 | uint64(len(z.zones))
 	}
 	return errors.Join(problems...)
 }

@@ -101,12 +101,12 @@ func (z *Zones) addName(l *labels, zone uint32) *extraName {
 	data := z.zones[zone]
 	origin := len(data.Origin())
 	for i := 0; len(l.suffix(i)) > origin; i++ {
-		if i == 0 || data.Find(l.hashes[i], l.before(i, origin)) == 0 {
-			z.extra.ensure(l.hashes[i], l.suffix(i), zone)
+		if i == 0 || data.Find(l.hashOf(i), l.before(i, origin)) == 0 {
+			z.extra.ensure(l.hashOf(i), l.suffix(i), zone)
 		}
 		if l.isAsterisk(i) {
-			z.extra.ensure(l.hashes[i+1], l.suffix(i+1), zone).wildcard = true
+			z.extra.ensure(l.hashOf(i+1), l.suffix(i+1), zone).wildcard = true
 		}
 	}
-	return z.extra.ensure(l.hashes[0], l.suffix(0), zone)
+	return z.extra.ensure(l.hash, l.suffix(0), zone)
 }

@@ -56,7 +56,7 @@ func (r *responder) fast(b []byte, n int, c *client) (size int, ok bool) {
 	l := &r.labels
 	q.scope, q.ede, q.answers, q.rcode, q.aa = 0, 0, 0, dns.RcodeSuccess, true
 	var at int // end of the answer
-	if x := zones.extra.balanced(l.hashes[0], l.suffix(0)); x != nil {
+	if x := zones.extra.balanced(l.hash, l.suffix(0)); x != nil {
 		if !zones.admits(x.zone, c.addr) {
 			return 0, false
 		}
@@ -134,15 +134,15 @@ func (r *responder) fastZone(b []byte, q *fastQuery, snapshot *Snapshot, zone ui
 	data := zones.zones[zone]
 	origin := len(data.Origin())
 	q.from = answerFrom{zone: zone}
-	if node := data.Find(l.hashes[0], l.before(0, origin)); node != 0 {
+	if node := data.Find(l.hash, l.before(0, origin)); node != 0 {
 		return r.writeNode(b, q, data, zone, node)
 	}
-	if zones.extra.find(l.hashes[0], l.suffix(0), zone) != nil {
+	if zones.extra.find(l.hash, l.suffix(0), zone) != nil {
 		return r.writeNegative(b, q, data)
 	}
 	for i := 1; ; i++ { // the apex is there, so this ends
-		node := data.Find(l.hashes[i], l.before(i, origin))
-		x := zones.extra.find(l.hashes[i], l.suffix(i), zone)
+		node := data.Find(l.hashOf(i), l.before(i, origin))
+		x := zones.extra.find(l.hashOf(i), l.suffix(i), zone)
 		if node == 0 && x == nil {
 			continue
 		}
@@ -166,7 +166,7 @@ func (r *responder) fastZone(b []byte, q *fastQuery, snapshot *Snapshot, zone ui
 func (r *responder) fastWildcard(b []byte, q *fastQuery, snapshot *Snapshot, zone uint32, i int, c *client) int {
 	zones, l := snapshot.Zones, &r.labels
 	data := zones.zones[zone]
-	if node := data.Find(l.hashes[i], l.before(i, len(data.Origin()))); node != 0 &&
+	if node := data.Find(l.hashOf(i), l.before(i, len(data.Origin()))); node != 0 &&
 		data.Flags(node)&(zonedata.Cut|zonedata.Occluded|zonedata.DNAME) != 0 {
 		return 0
 	}
@@ -182,7 +182,7 @@ func (r *responder) fastWildcard(b []byte, q *fastQuery, snapshot *Snapshot, zon
 func (r *responder) fastZoneName(b []byte, q *fastQuery, zones *Zones, zone uint32) int {
 	l, data := &r.labels, zones.zones[zone]
 	q.from = answerFrom{zone: zone}
-	if node := data.Find(l.hashes[0], l.before(0, len(data.Origin()))); node != 0 {
+	if node := data.Find(l.hash, l.before(0, len(data.Origin()))); node != 0 {
 		return r.writeNode(b, q, data, zone, node)
 	}
 	return r.writeNegative(b, q, data)

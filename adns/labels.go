@@ -6,15 +6,15 @@ import (
 	"fairlead/config/zonedata"
 )
 
-// labels is a name as it is looked up: in lower case, with the start of every label and the hash of every suffix. It is
-// large and used again; only what name's length reaches is valid.
+// labels is a name as it is looked up: in lower case, with the start of every label and its hash. It is large and used
+// again; only what name's length reaches is valid.
 type labels struct {
 	// name is the uncompressed wire form in lower case. What is behind it may be read but means nothing.
-	name   [maxNameOctets + 1 + 2*zonedata.NamePadding]byte
-	size   int // octets, root label included
-	count  int // labels, without the root's
+	name   [maxNameOctets + 1 + zonedata.NamePadding]byte
+	size   int    // octets, root label included
+	count  int    // labels, without the root's
+	hash   uint64 // of the whole name
 	starts [maxLabels + 1]uint8
-	hashes [maxLabels + 1]uint64 // hashes[i] is of the name without its first i labels
 }
 
 // parse reads the uncompressed name at the start of wire, of at most maxNameOctets, and reports whether there is one.
@@ -38,26 +38,23 @@ func (l *labels) parse(wire []byte) bool {
 	}
 	l.size, l.count = at+1, count
 	spare := wire[:cap(wire)]
-	if len(spare) < at+1+zonedata.NamePadding {
-		spare = append(make([]byte, 0, maxNameOctets+1+zonedata.NamePadding), wire[:at+1]...)
+	if len(spare) < at+8 {
+		spare = append(make([]byte, 0, maxNameOctets+8), wire[:at+1]...)
 		spare = spare[:cap(spare)]
 	}
 	for i := 0; i < at+1; i += 8 {
 		*(*[8]byte)(l.name[i:]) = lower8(*(*[8]byte)(spare[i:]))
 	}
-	// Hashes are of what was read, not of what was just written: that is not where it can be read from yet.
-	hash := zonedata.RootHash()
-	l.hashes[count&maxLabels] = hash
-	for i := count - 1; i >= 0; i-- {
-		at := int(l.starts[i&maxLabels])
-		if n := uint(spare[at]); n <= 8 {
-			hash = zonedata.HashShort(hash, binary.LittleEndian.Uint64(spare[at+1:]), n)
-		} else {
-			hash = zonedata.HashLabel(hash, spare[at+1:at+1+int(n)])
-		}
-		l.hashes[i&maxLabels] = hash
-	}
+	l.hash = zonedata.Hash(l.name[:at+1])
 	return true
+}
+
+// hashOf returns the hash of the name without its first i labels.
+func (l *labels) hashOf(i int) uint64 {
+	if i == 0 {
+		return l.hash
+	}
+	return zonedata.Hash(l.suffix(i))
 }
 
 func lower8(octets [8]byte) (lower [8]byte) {
@@ -78,8 +75,8 @@ func (l *labels) isAsterisk(i int) bool {
 }
 
 // asteriskBelow writes the name "*" directly below suffix i into buf and returns its hash too. buf has room for
-// maxNameOctets and two more.
+// maxNameOctets, two more, and zonedata.NamePadding.
 func (l *labels) asteriskBelow(i int, buf []byte) (hash uint64, name []byte) {
 	name = append(append(buf[:0], 1, '*'), l.suffix(i)...)
-	return zonedata.HashLabel(l.hashes[i], buf[1:2]), name
+	return zonedata.Hash(name), name
 }

@@ -32,7 +32,7 @@ func (z *Zones) lookup(zone uint32, l *labels, qtype uint16) match {
 	data := z.zones[zone]
 	origin := len(data.Origin())
 	i := l.count - data.Labels()
-	m := match{node: data.Apex(), extra: z.extra.find(l.hashes[i], l.suffix(i), zone), suffix: i}
+	m := match{node: data.Apex(), extra: z.extra.find(l.hashOf(i), l.suffix(i), zone), suffix: i}
 	for ; ; i-- {
 		m.suffix = i
 		var flags zonedata.Flags
@@ -50,8 +50,8 @@ func (z *Zones) lookup(zone uint32, l *labels, qtype uint16) match {
 			return m
 		}
 		next := match{
-			node:  data.Find(l.hashes[i-1], l.before(i-1, origin)),
-			extra: z.extra.find(l.hashes[i-1], l.suffix(i-1), zone),
+			node:  data.Find(l.hashOf(i-1), l.before(i-1, origin)),
+			extra: z.extra.find(l.hashOf(i-1), l.suffix(i-1), zone),
 		}
 		if next.node == 0 && next.extra == nil {
 			return z.expand(zone, l, m)
@@ -104,7 +104,7 @@ func (z *Zones) longest(l *labels, skip int) (zone uint32, ok bool) {
 
 // named returns the zone whose name is suffix i.
 func (z *Zones) named(l *labels, i int) (zone uint32, ok bool) {
-	hash := l.hashes[i]
+	hash := l.hashOf(i)
 	for s := uint32(hash) & z.mask; ; s = (s + 1) & z.mask {
 		slot := z.slots[s]
 		if slot == 0 {

@@ -65,7 +65,7 @@ func (z *Zones) glue(zone uint32, servers []dns.RR) []dns.RR {
 		if err != nil || !k.within(key(data.Origin())) || !l.parse([]byte(k)) {
 			continue
 		}
-		if node := data.Find(l.hashes[0], l.before(0, len(data.Origin()))); node != 0 {
+		if node := data.Find(l.hash, l.before(0, len(data.Origin()))); node != 0 {
 			glue = append(glue, z.records(zone, node, dns.TypeA, name)...)
 			glue = append(glue, z.records(zone, node, dns.TypeAAAA, name)...)
 		}

@@ -88,7 +88,7 @@ func (d *datagrams) touch(batch []udp.Packet) {
 			continue
 		}
 		if a.zone, a.known = zones.longest(l, 0); a.known {
-			a.hash, a.qtype = l.hashes[0], binary.BigEndian.Uint16(p.Buf[headerOctets+l.size:])
+			a.hash, a.qtype = l.hash, binary.BigEndian.Uint16(p.Buf[headerOctets+l.size:])
 			d.touched += zones.zones[a.zone].Slot(a.hash)
 		}
 	}

@@ -84,7 +84,6 @@ type Builder struct {
 	records  int
 	latest   int32 // node of the record before
 	full     bool
-	labels   []byte // scratch: starts of the labels of a name
 	problems []Problem
 }
 
@@ -179,28 +178,21 @@ func (b *Builder) problem(p Problem) {
 // ensure returns the node of a name, given without the zone's own, and makes it and those above it if they are missing.
 func (b *Builder) ensure(relative []byte) int32 {
 	var padded [MaxNameOctets + 1 + NamePadding]byte
-	copy(padded[:MaxNameOctets], relative)
-	b.labels = b.labels[:0]
-	for i := 0; i < len(relative); i += 1 + int(relative[i]) {
-		b.labels = append(b.labels, uint8(i))
+	full := padded[:copy(padded[:], relative)+copy(padded[len(relative):], b.origin)]
+	hash := Hash(full)
+	if i := b.find(hash, relative); i >= 0 {
+		return i
 	}
-	parent, hash := int32(0), b.nodes[0].hash
-	for k := len(b.labels) - 1; k >= 0; k-- {
-		at := int(b.labels[k])
-		label := padded[at+1 : at+1+int(padded[at])]
-		hash = HashLabel(hash, label)
-		name := relative[at:]
-		i := b.find(hash, name)
-		if i < 0 {
-			i = b.create(hash, name, parent)
-			if len(label) == 1 && label[0] == '*' {
-				b.nodes[i].flags |= Asterisk
-				b.nodes[parent].wildcard = i
-			}
-		}
-		parent = i
+	if len(relative) == 0 {
+		return 0
 	}
-	return parent
+	parent := b.ensure(relative[1+int(relative[0]):])
+	i := b.create(hash, relative, parent)
+	if relative[0] == 1 && relative[1] == '*' {
+		b.nodes[i].flags |= Asterisk
+		b.nodes[parent].wildcard = i
+	}
+	return i
 }
 
 func (b *Builder) find(hash uint64, name []byte) int32 {

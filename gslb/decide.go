@@ -27,6 +27,7 @@ type Decider struct {
 	now     time.Time
 	trace   *Trace
 	client  netip.Addr
+	blocked bool // the query's Subnet is in a block that no client is in: Decision.Scope is that block's
 }
 
 // Decide makes Decision from Query as the function of the same name does. Services beyond Count then mean nothing.
@@ -36,7 +37,7 @@ func (d *Decider) Decide(s *Snapshot, learned *Learned, now time.Time, trace *Tr
 	own := &s.Plan.virtualServers[domain.virtualServer]
 	out := &d.Decision
 	out.Outcome, out.Count, out.Reason, out.TTL, out.Scope, out.SubnetUsed = 0, 0, "", domain.TTL, 0, false
-	d.client = netip.Addr{}
+	d.client, d.blocked = netip.Addr{}, false
 	if trace != nil || own.looksAtClient {
 		d.chooseClient(own)
 	}
@@ -68,8 +69,12 @@ func (d *Decider) chooseClient(v *virtualServer) {
 	reason := ReasonLDNS
 	if d.Query.Subnet.IsValid() {
 		reason = subnetReason(v, d.Query.Subnet)
-		if reason == ReasonSubnet {
+		switch {
+		case reason == ReasonSubnet:
 			d.client, d.Decision.SubnetUsed = d.Query.Subnet.Addr(), v.looksAtClient
+		case reason == ReasonSubnetUnusable && v.looksAtClient:
+			// The resolver's answer is for the block alone: with scope 0 it would be kept for all clients.
+			d.blocked, d.Decision.SubnetUsed, d.Decision.Scope = true, true, unusableBits(d.Query.Subnet.Addr())
 		}
 	}
 	if d.trace != nil {
@@ -88,6 +93,24 @@ func subnetReason(v *virtualServer, p netip.Prefix) Reason {
 		return ReasonSubnetUnusable
 	}
 	return ReasonSubnet
+}
+
+// unusableBits returns how long the prefix is of the block that an unspecified, loopback, link-local or multicast address
+// is in.
+func unusableBits(a netip.Addr) uint8 {
+	switch {
+	case a.Is4In6():
+		return 96 + unusableBits(a.Unmap())
+	case a.Is4() && a.IsLoopback(), a.Is6() && a.IsMulticast():
+		return 8
+	case a.IsMulticast():
+		return 4
+	case a.Is4() && a.IsLinkLocalUnicast():
+		return 16
+	case a.IsLinkLocalUnicast():
+		return 10
+	}
+	return uint8(a.BitLen()) // unspecified, and the loopback address of IPv6, stand alone
 }
 
 // answer picks among the usable members of v.

@@ -210,7 +210,13 @@ func TestStaticProximity(t *testing.T) {
 		{"not located falls back, and the scope says so", client, "204.0.2.0/24", "a", 6, ReasonRotation},
 		{"place of no site falls back", client, "198.18.5.0/24", "b", 15, ReasonRotation},
 		{"source prefix 0 means the resolver", "203.0.113.1", "0.0.0.0/0", "a", 25, ReasonProximity},
-		{"loopback subnet means the resolver", "203.0.113.1", "127.0.0.0/8", "a", 25, ReasonProximity},
+		{"loopback subnet means the resolver", "203.0.113.1", "127.0.0.0/8", "a", 8, ReasonProximity},
+		{"link-local subnet, resolver of IPv6", "2001:db8:1::53", "169.254.7.0/24", "b", 16, ReasonProximity},
+		{"multicast subnet", "203.0.113.200", "225.0.0.0/8", "b", 4, ReasonProximity},
+		{"unspecified address stands alone", "203.0.113.200", "0.0.0.0/1", "b", 32, ReasonProximity},
+		{"loopback of IPv6", "203.0.113.200", "::1/128", "b", 128, ReasonProximity},
+		{"mapped loopback", "203.0.113.200", "::ffff:127.0.0.0/104", "b", 104, ReasonProximity},
+		{"link-local of IPv6", "203.0.113.200", "fe80::/64", "b", 10, ReasonProximity},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {

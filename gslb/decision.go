@@ -71,6 +71,7 @@ type Decision struct {
 	// Scope is the prefix length of the client's address that the decision depended on: the SCOPE PREFIX-LENGTH of RFC
 	// 7871. 0 when any client would have been treated alike. Only meaningful when the query's Subnet was used.
 	Scope uint8
-	// SubnetUsed says that the decision looked at the client, and that this was the query's Subnet, not its LDNS.
+	// SubnetUsed says that the decision looked at the client, and that this was the query's Subnet, not its LDNS. It is set,
+	// too, when the Subnet is of a block that no client is in, which made the LDNS the client.
 	SubnetUsed bool
 }

@@ -45,7 +45,7 @@ func (d *Decider) pickBy(m config.Method, v *virtualServer, f *field) (int, Reas
 
 // needScope records that the decision depended on this many bits of the client's address.
 func (d *Decider) needScope(bits int) {
-	if bits > int(d.Decision.Scope) {
+	if bits > int(d.Decision.Scope) && !d.blocked {
 		d.Decision.Scope = uint8(bits)
 	}
 }

@@ -141,6 +141,7 @@ func (z *Zones) place(l *labels, index gslb.DomainIndex, d *gslb.Domain) error {
 	// leaves no type to the zone.
 	n := z.addName(l, home)
 	n.balanced, n.domain = true, index
+	n.aliased, n.typed, n.needsClient = d.HasCNAME, d.Types != nil, d.NeedsClient
 	return nil
 }
 

@@ -1,8 +1,6 @@
 package adns
 
 import (
-	"bytes"
-
 	"fairlead/gslb"
 )
 
@@ -15,20 +13,32 @@ type extraNames struct {
 	wire  []byte
 }
 
-// extraName is one of them, as a name of one zone.
+// extraName is one of them, as a name of one zone. It fills a cache line.
 type extraName struct {
 	hash     uint64
-	at       uint32 // of the name in wire
 	zone     uint32 // index into Zones.zones
 	domain   gslb.DomainIndex
+	at       uint32 // of a name that is longer than short, in wire
 	length   uint8
-	balanced bool // domain is valid
+	balanced bool // domain is valid, and so is what follows
+	// aliased says that the answer may be a CNAME, typed that it may be of other types than addresses.
+	aliased, typed bool
+	needsClient    bool // gslb.Plan.NeedsClient
 	// wildcard says that "*" directly below is an extra name of the same zone.
 	wildcard bool
+	short    [34]byte // the name in wire form and lower case, if it fits
 }
 
-// name returns a name in wire form and lower case.
-func (x *extraNames) name(n *extraName) []byte { return x.wire[n.at : n.at+uint32(n.length)] }
+// is reports whether a name, in wire form and lower case, is n's.
+func (x *extraNames) is(n *extraName, name []byte) bool {
+	if int(n.length) != len(name) {
+		return false
+	}
+	if len(name) <= len(n.short) {
+		return string(n.short[:len(name)]) == string(name)
+	}
+	return string(x.wire[n.at:n.at+uint32(n.length)]) == string(name)
+}
 
 // balanced returns the balanced name, nil if the name is not one.
 func (x *extraNames) balanced(hash uint64, name []byte) *extraName {
@@ -43,7 +53,7 @@ func (x *extraNames) balanced(hash uint64, name []byte) *extraName {
 		if slot>>32 != hash>>32 {
 			continue
 		}
-		if n := &x.names[uint32(slot)-1]; n.balanced && bytes.Equal(x.name(n), name) {
+		if n := &x.names[uint32(slot)-1]; n.balanced && x.is(n, name) {
 			return n
 		}
 	}
@@ -62,7 +72,7 @@ func (x *extraNames) find(hash uint64, name []byte, zone uint32) *extraName {
 		if slot>>32 != hash>>32 {
 			continue
 		}
-		if n := &x.names[uint32(slot)-1]; n.zone == zone && bytes.Equal(x.name(n), name) {
+		if n := &x.names[uint32(slot)-1]; n.zone == zone && x.is(n, name) {
 			return n
 		}
 	}
@@ -73,8 +83,11 @@ func (x *extraNames) ensure(hash uint64, name []byte, zone uint32) *extraName {
 	if n := x.find(hash, name, zone); n != nil {
 		return n
 	}
-	x.names = append(x.names, extraName{hash: hash, at: uint32(len(x.wire)), zone: zone, length: uint8(len(name))})
-	x.wire = append(x.wire, name...)
+	n := extraName{hash: hash, at: uint32(len(x.wire)), zone: zone, length: uint8(len(name))}
+	if copy(n.short[:], name) < len(name) {
+		x.wire = append(x.wire, name...)
+	}
+	x.names = append(x.names, n)
 	if 2*len(x.names) > len(x.slots) {
 		size := max(16, 2*len(x.slots))
 		x.slots, x.mask = make([]uint64, size), uint32(size-1)

@@ -88,19 +88,16 @@ func (r *responder) fast(b []byte, n int, c *client) (size int, ok bool) {
 // fastBalanced answers for a balanced name. It returns the end of the answer, or 0 for the slow path.
 func (r *responder) fastBalanced(b []byte, q *fastQuery, snapshot *Snapshot, x *extraName, c *client) int {
 	zones := snapshot.Zones
-	domain := snapshot.GSLB.Plan.Domain(x.domain)
 	f := family(q.qtype)
 	switch {
-	case domain.HasCNAME:
-		return 0
-	case f == gslb.FamilyNone && domain.Types != nil:
+	case x.aliased, x.typed && f == gslb.FamilyNone:
 		return 0
 	case f == gslb.FamilyNone:
 		return r.fastZoneName(b, q, zones, x.zone)
 	}
 	d := &r.decider
 	d.Query.Domain, d.Query.Family = x.domain, f
-	if snapshot.GSLB.Plan.NeedsClient(x.domain) { // else what there is of an earlier query means as little
+	if x.needsClient { // else what there is of an earlier query means as little
 		d.Query.LDNS, d.Query.Subnet = c.addr, netip.Prefix{}
 		if q.ecsSize != 0 && r.server.policy.believes(c.addr) && q.subnet.parse(q.ecs[:q.ecsSize]) {
 			d.Query.Subnet = q.subnet.prefix

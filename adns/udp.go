@@ -56,6 +56,12 @@ func (d *datagrams) Serve(batch []udp.Packet) {
 		p := &batch[i]
 		c := &d.client
 		c.addr, c.port, c.local = p.From.Addr().WithZone(""), p.From.Port(), p.Local
+		if c.port == 0 { // nobody can receive there
+			d.r.counted.query(UDP)
+			d.r.counted.dropped()
+			p.N = 0
+			continue
+		}
 		n := p.N
 		if p.Cut {
 			n = min(n, headerOctets) // no query is that long: the header is enough for FORMERR

@@ -170,6 +170,10 @@ func (c *compiler) compileNeeds() error {
 			b = w.backup
 		}
 	}
+	for i := range c.plan.domains {
+		d := &c.plan.domains[i]
+		d.NeedsClient = c.plan.virtualServers[d.virtualServer].looksAtClient
+	}
 	return nil
 }
 

@@ -73,6 +73,9 @@ type Domain struct {
 	Backup6 []netip.Addr
 	// HasCNAME says that some member, also of a backup, answers with a name: queries of any type are then decided.
 	HasCNAME bool
+	// NeedsClient says that some method, also of a backup, asks who the client is. Where none does, a Query's LDNS and
+	// Subnet change nothing.
+	NeedsClient bool
 	// Types says which types besides A and AAAA are decided, and how their records are made; nil: none.
 	Types *Types
 

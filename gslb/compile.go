@@ -108,6 +108,7 @@ func (c *compiler) compileVirtualServers() error {
 		v := &c.doc.VirtualServers[i]
 		out := virtualServer{
 			name: v.Name, method: v.Method, backupMethod: v.BackupMethod, backup: none,
+			picking: pickingOf(v.Method), backupPicking: pickingOf(v.BackupMethod),
 			maxAnswers: v.MaxAnswers, whenAllDown: v.WhenAllDown, clientSubnet: v.ClientSubnet,
 			hash4: v.SourceIPHash.Prefix4, hash6: v.SourceIPHash.Prefix6,
 		}

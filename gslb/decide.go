@@ -140,14 +140,15 @@ func (d *Decider) nobody(v *virtualServer) {
 // fill puts the chosen contender first and appends others as far as max_answers allows. A name cannot be answered beside
 // addresses, so a chosen CNAME stands alone and no other is appended.
 func (d *Decider) fill(v *virtualServer, f *field, first int) {
-	d.Decision.Services[0], d.Decision.Count = f.contenders[first].service, 1
-	if d.s.Plan.services[d.Decision.Services[0]].CNAME != "" {
+	chosen := &f.contenders[first]
+	d.Decision.Services[0], d.Decision.Count = chosen.service, 1
+	if chosen.aliased || v.maxAnswers == 1 {
 		return
 	}
 	want := min(v.maxAnswers, len(f.contenders))
 	for i := 1; i < len(f.contenders) && int(d.Decision.Count) < want; i++ {
 		c := &f.contenders[(first+i)%len(f.contenders)]
-		if d.s.Plan.services[c.service].CNAME == "" {
+		if !c.aliased {
 			d.Decision.Services[d.Decision.Count] = c.service
 			d.Decision.Count++
 		}

@@ -93,11 +93,13 @@ type virtualServer struct {
 	name         string
 	method       config.Method
 	backupMethod config.Method
-	members      []member // by order, then as written
-	backup       int      // VirtualServerIndex, or none
-	maxAnswers   int
-	whenAllDown  config.WhenAllDown
-	clientSubnet bool
+	// picking and backupPicking are the two methods for the serving path.
+	picking, backupPicking picking
+	members                []member // by order, then as written
+	backup                 int      // VirtualServerIndex, or none
+	maxAnswers             int
+	whenAllDown            config.WhenAllDown
+	clientSubnet           bool
 	// looksAtClient says that the method or the backup method, of it or of one of its backups, asks who the client is.
 	looksAtClient bool
 	hash4, hash6  int // bits of the client that source-ip-hash uses

@@ -57,6 +57,7 @@ type contender struct {
 	weight  uint32
 	seed    uint64
 	counted bool // Service.counted
+	aliased bool // the service answers with a CNAME
 	load    estimate
 }
 
@@ -199,7 +200,7 @@ func (s *Snapshot) familyReason(m *member, f Family) Reason {
 
 func (s *Snapshot) contender(m *member) contender {
 	svc, load := &s.Plan.services[m.service], &s.Status.Services[m.service].Load
-	c := contender{service: m.service, site: svc.site, weight: m.weight, seed: svc.seed, counted: svc.counted}
+	c := contender{service: m.service, site: svc.site, weight: m.weight, seed: svc.seed, counted: svc.counted, aliased: svc.CNAME != ""}
 	if load.At.IsZero() {
 		c.load.handed = load.Handed
 		return c

@@ -5,6 +5,8 @@ import (
 	"strings"
 	"testing"
 
+	"fairlead/config"
+
 	"github.com/miekg/dns"
 )
 
@@ -70,6 +72,36 @@ func TestAmplification(t *testing.T) {
 					t.Errorf("without EDNS, %d records: %d octets", n, len(bare))
 				}
 			}
+		}
+	}
+}
+
+// TestLimitsOfData is section 1.8: what would make a large answer or a slow one is refused before it is served.
+func TestLimitsOfData(t *testing.T) {
+	types := func(n int) string {
+		var b strings.Builder
+		for i := range n {
+			fmt.Fprintf(&b, "      many TYPE%d \\# 1 00\n", 1000+i)
+		}
+		return b.String()
+	}
+	set := func(n int) string {
+		var b strings.Builder
+		for i := range n {
+			fmt.Fprintf(&b, "      big A 10.0.%d.%d\n", i>>8, i&0xFF)
+		}
+		return b.String()
+	}
+	for _, tt := range []struct{ name, records, want string }{
+		{"100 types", types(100), ""},
+		{"101 types", types(101), "more than 100 types"},
+		{"a set of 1,000 addresses", set(1000), ""},
+		{"a set of 1,100 addresses", set(1100), "more than 16384 octets"},
+	} {
+		doc, report := config.Parse(config.Source{Name: "limits.yaml", Text: []byte("zones:\n  - name: x.test\n    nameservers: [ns.example.net]\n    records: |\n" + tt.records +
+			"sites: [{name: a, address: 192.0.2.1}]\n")})
+		if (doc != nil) != (tt.want == "") || tt.want != "" && !strings.Contains(report.Err().Error(), tt.want) {
+			t.Errorf("%s: got %v, want %q", tt.name, report.Err(), tt.want)
 		}
 	}
 }

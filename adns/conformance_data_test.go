@@ -7,6 +7,7 @@ import (
 	"net/netip"
 	"strings"
 	"testing"
+	"time"
 
 	"fairlead/config/zonedata"
 	"fairlead/gslb"
@@ -247,6 +248,31 @@ virtual_servers:
 			if a, aaaa := service(name, dns.TypeA, from), service(name, dns.TypeAAAA, from); a != aaaa {
 				t.Errorf("%s, client %s: A is of service %d, AAAA of %d", name, from, a, aaaa)
 			}
+		}
+	}
+}
+
+// TestTimeAndHealthChangeNoRecord is row 49 and 52: TTLs do not count down, and the serial is that of the data.
+func TestTimeAndHealthChangeNoRecord(t *testing.T) {
+	s := fixture(t)
+	plan := s.GSLB.Plan
+	ask := func(state gslb.State, after time.Duration, name string, qtype uint16) string {
+		status := &gslb.Status{At: epoch.Add(after), Services: make([]gslb.ServiceStatus, plan.Services())}
+		for i := range status.Services {
+			status.Services[i] = gslb.ServiceStatus{State: state, Since: epoch}
+		}
+		snapshot := &Snapshot{Zones: s.Zones, GSLB: gslb.NewSnapshot(1, plan, status, nil), Learned: gslb.NewLearned(plan)}
+		return render(snapshot.Resolve(Question{Name: name, Type: qtype, Class: dns.ClassINET, LDNS: asker.Addr()}, epoch.Add(after), nil))
+	}
+	for name, qtype := range map[string]uint16{"example.com.": dns.TypeSOA, "nope.example.com.": dns.TypeA, "www.example.com.": dns.TypeA, "both.example.com.": dns.TypeA} {
+		want := ask(gslb.Up, 0, name, qtype)
+		for _, after := range []time.Duration{time.Nanosecond, time.Second, 29 * time.Second, time.Hour, 400 * 24 * time.Hour} {
+			if got := ask(gslb.Up, after, name, qtype); got != want {
+				t.Errorf("%s after %v: got %swant %s", name, after, got, want)
+			}
+		}
+		if got := ask(gslb.Down, 0, name, qtype); name != "both.example.com." && got != want {
+			t.Errorf("%s with all down: got %swant %s", name, got, want)
 		}
 	}
 }

@@ -23,7 +23,7 @@ type fastQuery struct {
 	nsid     bool
 	limit    int // octets of the response
 	subnet   subnet
-	ecs      [optionHeaderOctets + 4 + 16]byte // the option's data, saved
+	ecs      [ecsOctets]byte // the option's data, saved
 	ecsSize  int
 	cookie   [maxCookieOctets]byte // the option's data, saved
 	spoken   int                   // octets of it
@@ -36,6 +36,9 @@ type fastQuery struct {
 	answers int
 	from    answerFrom
 }
+
+// ecsOctets is the longest client subnet: its header and an IPv6 address (RFC 7871 section 6).
+const ecsOctets = subnetHeaderOctets + 16
 
 // maxCookieOctets is the longest COOKIE option (RFC 7873 section 4).
 const maxCookieOctets = 40
@@ -78,7 +81,6 @@ func (r *responder) fast(b []byte, n int, c *client) (size int, ok bool) {
 	if at == 0 {
 		return 0, false
 	}
-	r.counted.asked(q.qtype)
 	if q.spoken != 0 {
 		r.counted.cookie(q.standing)
 	}

@@ -61,35 +61,37 @@ func (r *responder) readFastOPT(q *fastQuery, b []byte, c *client) bool {
 		q.limit = int(max(minUDPPayload, min(binary.BigEndian.Uint16(b[at+3:]), maxUDPPayload)))
 	}
 	q.opt, q.do = true, b[at+7]&0x80 != 0
-	length := int(binary.BigEndian.Uint16(b[at+9:]))
-	options := b[at+optOctets:]
-	if length != len(options) {
+	if int(binary.BigEndian.Uint16(b[at+9:])) != len(b)-at-optOctets {
 		return false
 	}
-	for len(options) > 0 {
-		if len(options) < optionHeaderOctets {
+	at += optOctets
+	for at+optionHeaderOctets <= len(b) {
+		code, size := binary.BigEndian.Uint16(b[at:]), int(binary.BigEndian.Uint16(b[at+2:]))
+		at += optionHeaderOctets
+		if size > len(b)-at {
 			return false
 		}
-		code, size := binary.BigEndian.Uint16(options), int(binary.BigEndian.Uint16(options[2:]))
-		if options = options[optionHeaderOctets:]; size > len(options) {
+		if code == dns.EDNS0SUBNET {
+			if q.ecsSize != 0 || !validSubnet(b[at:at+size]) {
+				return false
+			}
+			q.ecsSize = size
+			if spare := b[at:cap(b)]; len(spare) >= len(q.ecs) {
+				q.ecs = *(*[ecsOctets]byte)(spare)
+			} else {
+				copy(q.ecs[:], b[at:at+size])
+			}
+		} else if !r.readFastOption(q, code, b[at:at+size], c) {
 			return false
 		}
-		if !r.readFastOption(q, code, options[:size], c) {
-			return false
-		}
-		options = options[size:]
+		at += size
 	}
-	return true
+	return at == len(b)
 }
 
-// readFastOption reads one option.
+// readFastOption reads one option that is not a client subnet.
 func (r *responder) readFastOption(q *fastQuery, code uint16, data []byte, c *client) bool {
 	switch code {
-	case dns.EDNS0SUBNET:
-		if q.ecsSize != 0 || !validSubnet(data) {
-			return false
-		}
-		q.ecsSize = copy(q.ecs[:], data)
 	case dns.EDNS0NSID:
 		q.nsid = true
 	case dns.EDNS0COOKIE:

@@ -347,7 +347,7 @@ func BenchmarkAnswer(b *testing.B) {
 			i := 0
 			for b.Loop() {
 				q := queries[i%len(queries)]
-				if len(r.answer(buf, copy(buf, q), &c)) <= len(q) {
+				if len(r.answerBare(buf, copy(buf, q), &c)) <= len(q) {
 					b.Fatal("no answer")
 				}
 				if i++; i%32 == 0 {

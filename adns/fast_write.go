@@ -130,6 +130,7 @@ func (r *responder) finishFast(b []byte, at int, q *fastQuery, c *client) int {
 	}
 	if action != rrl.Send {
 		if action == rrl.Drop { // counted by limit
+			r.counted.asked(q.qtype)
 			return 0
 		}
 		rcode, truncated = slipRcode(q.standing, rcode)
@@ -159,7 +160,7 @@ func (r *responder) finishFast(b []byte, at int, q *fastQuery, c *client) int {
 	b[2], b[3] = flags, byte(rcode&0xF)
 	binary.BigEndian.PutUint16(b[6:], uint16(q.answers))
 	b[8], b[9], b[10], b[11] = 0, negative, 0, additional
-	r.counted.answered(rcode, Fast)
+	r.counted.fastAnswer(q.qtype, rcode)
 	return at
 }
 
@@ -178,8 +179,8 @@ func (r *responder) writeFastOPT(b []byte, at int, q *fastQuery, c *client, rcod
 		if q.ecs[2] == 0 {
 			scope = 0 // RFC 7871 section 7.2.1
 		}
+		q.ecs[3] = scope
 		at = putOption(b, at, dns.EDNS0SUBNET, q.ecs[:q.ecsSize])
-		b[at-q.ecsSize+3] = scope
 	}
 	if q.spoken != 0 {
 		full := r.server.policy.appendCookie(b[:at+optionHeaderOctets], q.cookie[:q.spoken], q.standing, c, r.unix())

@@ -69,7 +69,17 @@ func (r *responder) flush() {
 // answer answers the request buf[:n]: one message, without TCP's length. A nil result means silence. The response starts
 // where buf does if it fits there, else it is in memory of its own; buf is no request any more either way. A panic becomes
 // SERVFAIL.
-func (r *responder) answer(buf []byte, n int, c *client) []byte {
+func (r *responder) answer(buf []byte, n int, c *client) (wire []byte) {
+	defer func() {
+		if p := recover(); p != nil {
+			wire = r.server.panicked(buf[:n], p)
+		}
+	}()
+	return r.answerBare(buf, n, c)
+}
+
+// answerBare is answer for a caller that turns panics into SERVFAIL itself, once for a whole batch.
+func (r *responder) answerBare(buf []byte, n int, c *client) []byte {
 	if !r.ticked {
 		r.tick()
 	}
@@ -103,21 +113,15 @@ func (r *responder) unix() uint32 {
 	return r.seconds
 }
 
-// answerUnobserved is what answer does when nobody looks.
-func (r *responder) answerUnobserved(buf []byte, n int, c *client) (wire []byte) {
-	s := r.server
-	request := buf[:n]
-	defer func() {
-		if p := recover(); p != nil {
-			wire = s.panicked(request, p)
-		}
-	}()
+// answerUnobserved is what answerBare does when nobody looks.
+func (r *responder) answerUnobserved(buf []byte, n int, c *client) []byte {
 	if size, ok := r.fast(buf[:cap(buf)], n, c); ok {
 		if size == 0 {
 			return nil
 		}
 		return buf[:size]
 	}
+	request := buf[:n]
 	verdict := judgeHeader(request)
 	if verdict.silent {
 		r.counted.dropped()

@@ -80,13 +80,19 @@ func (p Path) String() string {
 // shardCells is how many places shards publish to, so that many workers do not wait for one cache line.
 const shardCells = 16
 
+// fastRcodes is how many rcodes have a place in shard.fast: those that the fast path sends without OPT's help.
+const fastRcodes = dns.RcodeRefused + 1
+
 // shard counts for one goroutine, in plain numbers. What it counted is seen by others after flush.
 type shard struct {
 	n     [numTallies]uint64
 	dirty uint64 // bit i: n[i] is not zero
-	began int64  // when the first request since the last flush came, in nanoseconds since epoch; 0: none did
-	epoch time.Time
-	cell  *shardCell
+	// fast is responses of the fast path, by class of types and rcode; fastDirty says that there are some.
+	fast      [numTypeClasses][fastRcodes]uint64
+	fastDirty bool
+	began     int64 // when the first request since the last flush came, in nanoseconds since epoch; 0: none did
+	epoch     time.Time
+	cell      *shardCell
 }
 
 // shardCell is where shards publish to: several of them, now and then, so additions are atomic.
@@ -144,6 +150,39 @@ func (l *shard) answered(rcode int, path Path) {
 	l.count(tallyPaths + tally(path))
 }
 
+// fastAnswer counts a response of the fast path: asked and answered in one. rcodes that need OPT's bits are seldom, and
+// counted the long way.
+func (l *shard) fastAnswer(qtype uint16, rcode int) {
+	if uint(rcode) >= fastRcodes {
+		l.asked(qtype)
+		l.answered(rcode, Fast)
+		return
+	}
+	l.fast[classOf(qtype)][rcode]++
+	l.fastDirty = true
+}
+
+// spread turns what fastAnswer counted into tallies.
+func (l *shard) spread() {
+	for class := range l.fast {
+		for rcode, n := range l.fast[class] {
+			if n == 0 {
+				continue
+			}
+			l.add(tallyTypes+tally(class), n)
+			l.add(tallyRcodes+tally(rcode), n)
+			l.add(tallyPaths+tally(Fast), n)
+			l.fast[class][rcode] = 0
+		}
+	}
+	l.fastDirty = false
+}
+
+func (l *shard) add(t tally, n uint64) {
+	l.n[t] += n
+	l.dirty |= 1 << t
+}
+
 // asked counts the type of a question that could be read.
 func (l *shard) asked(qtype uint16) { l.count(tallyTypes + tally(classOf(qtype))) }
 
@@ -162,6 +201,9 @@ func (l *shard) panicked() { l.count(tallyPanics) }
 // flush publishes what was counted since the last one. Call it once per batch: the time since the batch's first request is
 // the latency of all requests in it.
 func (l *shard) flush() {
+	if l.fastDirty {
+		l.spread()
+	}
 	if l.dirty == 0 {
 		return
 	}

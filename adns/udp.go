@@ -52,31 +52,52 @@ func (d *datagrams) Serve(batch []udp.Packet) {
 	if len(batch) > 1 {
 		d.touch(batch)
 	}
-	for i := range batch {
-		p := &batch[i]
-		c := &d.client
-		c.addr, c.port, c.local = p.From.Addr().WithZone(""), p.From.Port(), p.Local
-		if c.port == 0 { // nobody can receive there
-			d.r.counted.query(UDP)
-			d.r.counted.dropped()
-			p.N = 0
-			continue
-		}
-		n := p.N
-		if p.Cut {
-			n = min(n, headerOctets) // no query is that long: the header is enough for FORMERR
-		}
-		wire := d.r.answer(p.Buf, n, c)
-		switch {
-		case len(wire) == 0:
-			p.N = 0
-		case &wire[0] == &p.Buf[0]:
-			p.N = len(wire)
-		default:
-			p.Out = wire
-		}
+	for next := 0; next < len(batch); {
+		next = d.serveFrom(batch, next)
 	}
 	d.r.flush()
+}
+
+// serveFrom answers the datagrams of a batch from one on, and returns which one is next: all are answered, unless one made
+// the program panic. That one gets SERVFAIL.
+func (d *datagrams) serveFrom(batch []udp.Packet, first int) (next int) {
+	next = first
+	defer func() {
+		if p := recover(); p != nil {
+			packet := &batch[next]
+			packet.Out, packet.N = d.r.server.panicked(packet.Buf[:min(packet.N, len(packet.Buf))], p), 0
+			next++
+		}
+	}()
+	for ; next < len(batch); next++ {
+		d.serve(&batch[next])
+	}
+	return next
+}
+
+// serve answers one datagram.
+func (d *datagrams) serve(p *udp.Packet) {
+	c := &d.client
+	c.addr, c.port, c.local = p.From.Addr().WithZone(""), p.From.Port(), p.Local
+	if c.port == 0 { // nobody can receive there
+		d.r.counted.query(UDP)
+		d.r.counted.dropped()
+		p.N = 0
+		return
+	}
+	n := p.N
+	if p.Cut {
+		n = min(n, headerOctets) // no query is that long: the header is enough for FORMERR
+	}
+	wire := d.r.answerBare(p.Buf, n, c)
+	switch {
+	case len(wire) == 0:
+		p.N = 0
+	case &wire[0] == &p.Buf[0]:
+		p.N = len(wire)
+	default:
+		p.Out = wire
+	}
 }
 
 // touch reads the places in memory that a batch will need, all of a kind at once: the processor then waits for them

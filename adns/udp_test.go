@@ -104,3 +104,38 @@ func TestTooLarge(t *testing.T) {
 		}
 	}
 }
+
+// A datagram that makes the program panic is answered with SERVFAIL, and those behind it in the batch as ever.
+func TestDatagramPanic(t *testing.T) {
+	good := fixture(t)
+	asked := 0
+	s := newServer(t, func(o *Options) {
+		o.Snapshot = func() *Snapshot {
+			if asked++; asked == 2 {
+				panic("boom")
+			}
+			return good
+		}
+	})
+	d := s.newDatagrams(0).(*datagrams)
+	batch := make([]udp.Packet, 3)
+	for i := range batch {
+		batch[i] = udp.Packet{Buf: make([]byte, udp.BufferSize), From: asker}
+		batch[i].N = copy(batch[i].Buf, plainQuery(www()))
+	}
+	asked = -1 // the batch is looked at before it is answered
+	d.Serve(batch)
+	for i, want := range []int{dns.RcodeSuccess, dns.RcodeServerFailure, dns.RcodeSuccess} {
+		wire := batch[i].Buf[:batch[i].N]
+		if len(batch[i].Out) > 0 {
+			wire = batch[i].Out
+		}
+		var m dns.Msg
+		if err := m.Unpack(wire); err != nil || m.Rcode != want {
+			t.Errorf("datagram %d: got %v, %v, want %s", i, &m, err, dns.RcodeToString[want])
+		}
+	}
+	if got := s.Stats().Panics; got != 1 {
+		t.Errorf("%d panics counted, want 1", got)
+	}
+}

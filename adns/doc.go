@@ -1,16 +1,16 @@
 // Package adns answers DNS queries with authority: packets in, answers out.
 //
-// One path serves every transport. Server.Handle takes the bytes of a request and returns the bytes of the response:
+// Every transport hands its messages to a responder, one goroutine's state for answering:
 //
-//	bytes -> judgeHeader -> query.parse -> judgeMessage -> Snapshot.Resolve -> encode -> bytes
+//	bytes -> hot path: read in place -> look up -> gslb.Decider -> write in place -> bytes
+//	bytes -> judgeHeader -> query.parse -> judgeMessage -> Snapshot.Resolve -> encode (miekg/dns) -> bytes
 //
-// The first judge looks at the fixed header and the counts before anything is unpacked; the second applies policy. No
-// transport has a way around them. Snapshot.Resolve is pure but for what it learns, so explain asks the very function
-// that serves.
+// The hot path takes common queries and leaves all others, unchanged, to the slow path. Both apply the same policy, and
+// tests compare their answers. No transport has a way around the judges. Snapshot.Resolve is pure but for what it learns,
+// so explain asks the very function that serves.
 //
-// A Snapshot is immutable and loaded once per query. Zones is the compiled form of the document's zones, with balanced
-// names as nodes of the same tree as static records: the rules for wildcards, empty non-terminals and delegations are
-// the same for both. Which service a balanced name answers with is decided in package gslb.
+// A Snapshot is immutable and loaded once per query. Zones is the compiled form of the document's zones; balanced names
+// are names of their zones like any other: the rules for wildcards, empty non-terminals and delegations are the same. Which service a balanced name answers with is decided in package gslb.
 //
 // The package is not a resolver: it never asks anybody, and refuses what lies outside its zones.
 package adns

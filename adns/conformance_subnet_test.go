@@ -125,7 +125,7 @@ func near(r *rand.Rand, a netip.Addr, bits int) netip.Addr {
 // that prefix; so no two prefixes that come back overlap, but
 // for blocks that no client is in. It holds for any nesting of locations, any mask, and along aliases.
 func TestScopesAgree(t *testing.T) {
-	const worlds, pairs = 60, 150
+	const worlds, pairs = 25, 150
 	deeper := 0
 	for seed := range uint64(worlds) {
 		r := rand.New(rand.NewPCG(seed, 11))

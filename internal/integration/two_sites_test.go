@@ -5,6 +5,7 @@ package integration
 import (
 	"encoding/json"
 	"fmt"
+	"path/filepath"
 	"slices"
 	"strings"
 	"syscall"
@@ -25,10 +26,17 @@ const (
 	failover = 3*2*time.Second + 2*time.Second
 )
 
+// twoSites is where the example's two sites and their users are.
+var twoSites = []place{
+	{wan, []string{"203.0.113.53/24", "203.0.113.10/24", "203.0.113.200/24", "2001:db8:c::53/64"}},
+	{"ams", []string{"192.0.2.10/24", "192.0.2.53/24", "192.0.2.80/24", "2001:db8:a::80/64"}},
+	{"nyc", []string{"198.51.100.10/24", "198.51.100.53/24", "198.51.100.80/24", "198.51.100.99/24", "2001:db8:b::80/64"}},
+}
+
 // TestTwoSites runs the example's files as an operator would: two sites, a resolver with the subzone delegated to both,
 // nginx behind them. It takes a back-end away, then one site's process, and looks at what the resolver's users get.
 func TestTwoSites(t *testing.T) {
-	l := newLab(t)
+	l := newLab(t, filepath.Join("..", "..", "examples", "two-sites"), twoSites, "unbound", "nginx", "dig", "curl")
 	for _, args := range [][]string{{"pki", "init"}, {"pki", "issue", "ams"}, {"pki", "issue", "nyc"}, {"check", "node-ams.yaml", "node-nyc.yaml"}} {
 		t.Logf("fairlead %s\n%s", strings.Join(args, " "), l.run(l.binary, args...))
 	}

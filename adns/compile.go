@@ -104,9 +104,14 @@ func (z *Zones) nest() {
 		if l.parse(zone.Origin()); l.count == 0 {
 			continue
 		}
-		if above, ok := z.longest(&l, 1); ok {
-			z.addName(&l, above)
+		above, ok := z.longest(&l, 1)
+		if !ok {
+			continue
 		}
+		if m := z.lookup(above, &l, dns.TypeDS); m.kind == kindReferral || m.kind == kindRedirect {
+			continue // nothing below a delegation or a DNAME is a name of the zone that has it
+		}
+		z.addName(&l, above)
 	}
 }
 

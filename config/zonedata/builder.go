@@ -106,7 +106,7 @@ func NewBuilder(origin []byte) (*Builder, error) {
 	if len(origin) == 0 || len(origin) > MaxNameOctets {
 		return nil, errors.New("make zone: its name is not 1 to 255 octets long")
 	}
-	b := &Builder{origin: bytes.ToLower(origin), slots: make([]uint64, minSlots)}
+	b := &Builder{origin: lowerName(origin), slots: make([]uint64, minSlots)}
 	b.nodes = append(b.nodes, buildNode{hash: HashName(b.origin), parent: -1, wildcard: -1})
 	b.place(0)
 	return b, nil
@@ -499,7 +499,7 @@ func (z *Zone) finish() error {
 // appendCompressed appends a name of the SOA's data, with a pointer for the zone's own name at its end.
 func (z *Zone) appendCompressed(name []byte) {
 	n := &z.negative
-	lower := bytes.ToLower(name)
+	lower := lowerName(name)
 	rest := name
 	for at := 0; len(rest) > len(z.origin); {
 		at += 1 + int(name[at])

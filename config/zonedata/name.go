@@ -52,6 +52,15 @@ func HashName(name []byte) uint64 {
 	return Hash(padded[:copy(padded[:MaxNameOctets+1], name)])
 }
 
+// lowerName returns a copy of a name with its ASCII letters in lower case. Other octets are no text of any encoding (RFC 4343).
+func lowerName(name []byte) []byte {
+	lower := make([]byte, len(name))
+	for i, c := range name {
+		lower[i] = byte(Lower8(uint64(c)))
+	}
+	return lower
+}
+
 // Lower8 puts the ASCII letters among eight octets into lower case. Length octets of labels are below 'A' and stay.
 func Lower8(x uint64) uint64 {
 	const ones = 0x0101010101010101

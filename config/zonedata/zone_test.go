@@ -131,6 +131,31 @@ func TestNegative(t *testing.T) {
 	}
 }
 
+// Names are octets: what is a letter in some encoding is compared as it stands, and is as long in lower case.
+func TestNegativeOfAnyOctets(t *testing.T) {
+	const kelvin = "\xe2\x84\xaa" // a letter whose lower case is a shorter one in UTF-8
+	for _, label := range []string{strings.Repeat(kelvin, 20), "\xff\xfe\xc3", "\xc3\x89"} {
+		origin := wire("Z" + label + ".X")
+		b, err := NewBuilder(origin)
+		if err != nil {
+			t.Fatal(err)
+		}
+		mname := wire("NS." + label + ".z" + label + ".x")
+		b.Add(&Record{Owner: lowerName(origin), Type: typeSOA, Data: append(append(mname, wire(label+".test")...), make([]byte, 20)...)})
+		b.Add(&Record{Owner: lowerName(origin), Type: typeNS, Data: wire("a.b")})
+		z, problems, err := b.Build()
+		if err != nil || len(problems) > 0 {
+			t.Fatalf("%q: %v, %v", label, problems, err)
+		}
+		if want := wire("z" + label + ".x"); !bytes.Equal(z.Origin(), want) {
+			t.Errorf("origin %q, want %q", z.Origin(), want)
+		}
+		if n := z.Negative(); n.Patches != 2 || int(n.Patch[1]) != RecordHeaderOctets+len(mname)-len(origin) {
+			t.Errorf("%q: pointers at %v in %q, want two", label, n.Patch[:n.Patches], n.Wire)
+		}
+	}
+}
+
 func TestProblems(t *testing.T) {
 	long := make([]Record, 1200)
 	for i := range long {

@@ -189,7 +189,7 @@ type output interface {
 	gone() <-chan struct{}
 	// full reports whether the output should be ended for a new one.
 	full() bool
-	// finish gives what follows a time limit.
+	// finish gives what follows, and a write under way, a time limit. Safe for concurrent use.
 	finish()
 	// close ends the stream, with STOP where it can.
 	close() error
@@ -208,6 +208,8 @@ func (s *Sink) open(ctx context.Context) (output, error) {
 func (s *Sink) pump(ctx context.Context, out output) error {
 	ticker := time.NewTicker(writeInterval)
 	defer ticker.Stop()
+	// A slow collector must not hold up the end for the time of a whole queue.
+	defer context.AfterFunc(ctx, out.finish)()
 	for {
 		var end error
 		select {

@@ -29,6 +29,8 @@ type collector struct {
 	refuse func(n int) bool
 	// deaf makes it read nothing after the handshake.
 	deaf bool
+	// pace is the time before each read after the handshake.
+	pace time.Duration
 	// leave makes it close after so many messages of a connection; 0: never.
 	leave int
 	ends  []error
@@ -71,7 +73,7 @@ func (c *collector) collect(conn net.Conn) error {
 		return nil
 	}
 	n := 0
-	err := readFrames(conn, func(m tapped) {
+	err := readFrames(&paced{conn, c.pace}, func(m tapped) {
 		c.mu.Lock()
 		defer c.mu.Unlock()
 		c.got = append(c.got, m)
@@ -84,6 +86,17 @@ func (c *collector) collect(conn net.Conn) error {
 	}
 	_, err = conn.Write(appendControl(nil, controlFinish))
 	return err
+}
+
+// paced waits before each read.
+type paced struct {
+	net.Conn
+	pace time.Duration
+}
+
+func (p *paced) Read(b []byte) (int, error) {
+	time.Sleep(p.pace)
+	return p.Conn.Read(b)
 }
 
 // messages returns what has come in, as one word.
@@ -279,6 +292,27 @@ func TestSinkLeavesOneThatDoesNotRead(t *testing.T) {
 		}
 		stop()
 		time.Sleep(2 * time.Hour) // the collector's goroutines end
+	})
+}
+
+// TestSinkEndsWithASlowCollector has one that takes each chunk just in time: what is queued does not hold up the end.
+func TestSinkEndsWithASlowCollector(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		far := &collector{pace: (writeTimeout - time.Second) / 2}
+		s, stop := start(t, Options{TCP: "collector:6000", Dial: far.dial, Responses: true, Queue: MaxQueue})
+		synctest.Wait()
+		source := s.Source()
+		for range 100 {
+			source.Response(message(strings.Repeat("x", MaxWireOctets)))
+		}
+		source.Flush()
+		time.Sleep(3 * writeTimeout)
+		began := time.Now()
+		stop()
+		if took, st := time.Since(began), s.Stats(); took > 2*goodbyeTimeout || st.Sent == 0 || st.Sent+st.Dropped != 100 {
+			t.Errorf("ending took %v, %+v", took, st)
+		}
+		time.Sleep(time.Minute) // the collector's goroutine ends
 	})
 }
 

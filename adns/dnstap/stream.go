@@ -4,14 +4,17 @@ import (
 	"context"
 	"fmt"
 	"net"
+	"sync"
 	"time"
 )
 
 // stream is a connection to a collector.
 type stream struct {
-	conn      net.Conn
-	reader    chan struct{} // closed when the collector has said FINISH or is gone
-	finishing bool
+	conn   net.Conn
+	reader chan struct{} // closed when the collector has said FINISH or is gone
+
+	mu        sync.Mutex
+	finishing bool // the time limit of finish holds, and no later one
 }
 
 // connect dials the collector and agrees with it on dnstap.
@@ -22,8 +25,8 @@ func (s *Sink) connect(ctx context.Context) (output, error) {
 	if err != nil {
 		return nil, fmt.Errorf("connect to dnstap collector: %w", err)
 	}
-	stop := context.AfterFunc(ctx, func() { _ = conn.SetDeadline(time.Unix(1, 0)) })
 	_ = conn.SetDeadline(time.Now().Add(dialTimeout))
+	stop := context.AfterFunc(ctx, func() { _ = conn.SetDeadline(time.Unix(1, 0)) })
 	err = handshake(conn)
 	if !stop() && err == nil {
 		err = ctx.Err()
@@ -45,9 +48,11 @@ func (st *stream) listen() {
 }
 
 func (st *stream) write(frames []byte) error {
+	st.mu.Lock()
 	if !st.finishing {
 		_ = st.conn.SetWriteDeadline(time.Now().Add(writeTimeout))
 	}
+	st.mu.Unlock()
 	if _, err := st.conn.Write(frames); err != nil {
 		return fmt.Errorf("write to dnstap collector: %w", err)
 	}
@@ -59,15 +64,17 @@ func (st *stream) gone() <-chan struct{} { return st.reader }
 func (st *stream) full() bool { return false }
 
 func (st *stream) finish() {
-	st.finishing = true
-	_ = st.conn.SetDeadline(time.Now().Add(goodbyeTimeout))
+	st.mu.Lock()
+	defer st.mu.Unlock()
+	if !st.finishing {
+		st.finishing = true
+		_ = st.conn.SetDeadline(time.Now().Add(goodbyeTimeout))
+	}
 }
 
 // close says STOP, waits for FINISH, and returns when the reading goroutine has ended.
 func (st *stream) close() error {
-	if !st.finishing {
-		_ = st.conn.SetDeadline(time.Now().Add(goodbyeTimeout))
-	}
+	st.finish()
 	if _, err := st.conn.Write(appendControl(nil, controlStop)); err == nil {
 		<-st.reader
 	}

@@ -28,6 +28,9 @@ func randomName(r *rand.Rand, depth int, alphabet, below string) string {
 func randomZone(r *rand.Rand, origin string) string {
 	b := strings.Builder{}
 	b.WriteString("@ SOA ns h 1 2 3 4 60\n@ NS ns\n@ NS ns.far.test.\n")
+	if r.IntN(8) == 0 {
+		b.WriteString("@ DNAME " + randomName(r, 2, "abc", "z.") + "\n")
+	}
 	taken := map[string]bool{}
 	for range 1 + r.IntN(9) {
 		owner, target := randomName(r, 1+r.IntN(3), "abc*", origin), randomName(r, r.IntN(4), "abc", "z.")

@@ -297,6 +297,22 @@ func TestResolveBesideCNAME(t *testing.T) {
 	}
 }
 
+// The top of a zone can have a DNAME, which redirects all below it and nothing else (RFC 6672 section 2.3).
+func TestResolveDNAMEAtApex(t *testing.T) {
+	zones, err := compile([]*zonedata.Zone{zoneOf(t, "x.test", apex+"@ 60 DNAME y.test.\nwww 60 A 192.0.2.9\n"), zoneOf(t, "y.test", apex+"www 60 A 192.0.2.1\n")}, noDomains{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, want := range map[string]string{
+		"www.x.test.": "NOERROR aa\nan x.test. 60 DNAME y.test.\nan www.x.test. 60 CNAME www.y.test.\nan www.y.test. 60 A 192.0.2.1\n",
+		"x.test.":     "NOERROR aa\nns x.test. 60 SOA ns1.x.test. h.x.test. 1 1 1 1 60\n",
+	} {
+		if got := render((&Snapshot{Zones: zones}).Resolve(Question{Name: name, Type: dns.TypeA, Class: dns.ClassINET}, epoch, nil)); got != want {
+			t.Errorf("%s: got %swant %s", name, got, want)
+		}
+	}
+}
+
 // A chain that comes through one DNAME twice carries it once.
 func TestResolveDNAMETwice(t *testing.T) {
 	zones, err := compile([]*zonedata.Zone{zoneOf(t, "x.test", apex+"c 60 DNAME b\n*.b 60 CNAME d.c\nd.b 60 A 192.0.2.1\n")}, noDomains{})

@@ -274,7 +274,7 @@ func valueCodes() []CodeText {
 		{codeDomainName, "The value is not a domain name."},
 		{codeOutsideZones, "A balanced name is in none of the zones."},
 		{codeDuplicateZone, "A zone is listed twice."},
-		{codeApexCNAME, "A CNAME or DNAME at the top of a zone."},
+		{codeApexCNAME, "A CNAME at the top of a zone."},
 		{codeBalancedCNAME, "A balanced name also has a CNAME or DNAME record."},
 		{codeBelowDelegation, "A balanced name belongs to a delegated zone."},
 		{codeNameservers, "A zone without a file needs nameservers."},

@@ -69,15 +69,18 @@ func (c *checker) isDomain(name string) bool {
 	return c.domains[name]
 }
 
-// delegation returns the name at or above a canonical name, below the top of the zone, that has NS or DNAME records: what
+// delegation returns the name at or above a canonical name that has NS records, below the top of the zone, or a DNAME: what
 // is there belongs to other servers.
 func (z *zoneFacts) delegation(name string) (owner, kind string) {
-	for at := name; at != z.name && at != ""; at = parentName(at) {
-		if z.has(at, dns.TypeNS) {
+	for at := name; at != ""; at = parentName(at) {
+		if at != z.name && z.has(at, dns.TypeNS) {
 			return at, "delegated"
 		}
 		if at != name && z.has(at, dns.TypeDNAME) {
 			return at, "redirected by a DNAME"
+		}
+		if at == z.name {
+			break
 		}
 	}
 	return "", ""

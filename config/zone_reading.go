@@ -122,8 +122,8 @@ func (g *zoneReading) check(r *zonetext.Record) (finding, bool) {
 		return finding{codeRecordKind, fmt.Sprintf("a wildcard cannot have %s records (RFC 4592 section 4)", kind()), "write the names out"}, true
 	case r.TTL > maxRecordTTL:
 		return finding{codeRecordTTLTooLong, fmt.Sprintf("TTL %d is above %d", r.TTL, maxRecordTTL), ""}, true
-	case (r.Type == dns.TypeCNAME || r.Type == dns.TypeDNAME) && apex:
-		return finding{codeApexCNAME, fmt.Sprintf("the top of a zone cannot be a %s", kind()), "balance the name, or give it addresses"}, true
+	case r.Type == dns.TypeCNAME && apex:
+		return finding{codeApexCNAME, "the top of a zone cannot be a CNAME", "balance the name, or give it addresses"}, true
 	case !fromFile && r.Type == dns.TypeSOA:
 		return finding{codeRecordKind, "the SOA is made from the zone's keys", "remove it, or use file: for a complete zone file"}, true
 	case fromFile && r.Type == dns.TypeSOA && !apex:

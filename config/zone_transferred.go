@@ -76,7 +76,7 @@ func transferredProblem(p *zonedata.Problem) error {
 	}
 	what := map[zonedata.ProblemKind]string{
 		zonedata.OutOfZone: "is outside the zone", zonedata.MisplacedSOA: "has a SOA, and is not the top of the zone",
-		zonedata.ApexAlias: "is the top of the zone, which cannot be an alias", zonedata.WildcardCut: "is a wildcard that delegates or redirects (RFC 4592 section 4)",
+		zonedata.ApexAlias: "is the top of the zone, which cannot be a CNAME", zonedata.WildcardCut: "is a wildcard that delegates or redirects (RFC 4592 section 4)",
 		zonedata.CNAMEAndOther: "has a CNAME beside other records", zonedata.SeveralAliases: "has several CNAME or DNAME records",
 		zonedata.SetTooLarge: "has too many records of one type", zonedata.TooManyTypes: "has too many types",
 		zonedata.TooManyRecords: "has too many records", zonedata.WrongSOACount: "does not have one SOA", zonedata.NoNameservers: "has no NS record at its top",

@@ -51,7 +51,7 @@ type ProblemKind uint8
 const (
 	OutOfZone      ProblemKind = iota // the owner is not within the zone
 	MisplacedSOA                      // a SOA that is not at the apex
-	ApexAlias                         // a CNAME or DNAME at the apex
+	ApexAlias                         // a CNAME at the apex
 	WildcardCut                       // a wildcard with NS or DNAME (RFC 4592 section 4)
 	CNAMEAndOther                     // a CNAME beside other records (RFC 1034 section 3.6.2)
 	SeveralAliases                    // more than one CNAME or DNAME for a name
@@ -403,7 +403,7 @@ func (b *Builder) checkRecord(i int32, r *arenaRecord) {
 	switch {
 	case r.rrtype == typeSOA && !apex:
 		found(MisplacedSOA)
-	case apex && (r.rrtype == typeCNAME || r.rrtype == typeDNAME):
+	case apex && r.rrtype == typeCNAME: // a DNAME can be there (RFC 6672 section 2.3)
 		found(ApexAlias)
 	case n.flags&Asterisk != 0 && (r.rrtype == typeNS || r.rrtype == typeDNAME):
 		found(WildcardCut)

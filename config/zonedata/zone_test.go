@@ -170,7 +170,6 @@ func TestProblems(t *testing.T) {
 		{"outside, same end", []Record{a("wwwexample.com", 1)}, OutOfZone},
 		{"misplaced SOA", []Record{{Owner: wire("a.example.com"), Type: typeSOA, Data: soa(1, 1)}}, MisplacedSOA},
 		{"second SOA", []Record{{Owner: wire("example.com"), Type: typeSOA, Data: soa(8, 1)}}, WrongSOACount},
-		{"apex alias", []Record{{Owner: wire("example.com"), Type: typeDNAME, Data: wire("a.b")}}, ApexAlias},
 		{"wildcard cut", []Record{{Owner: wire("*.example.com"), Type: typeNS, Data: wire("a.b")}}, WildcardCut},
 		{"CNAME and other", []Record{a("w.example.com", 1), {Owner: wire("w.example.com"), Type: typeCNAME, Data: wire("a.b")}}, CNAMEAndOther},
 		{"two CNAMEs", []Record{{Owner: wire("w.example.com"), Type: typeCNAME, Data: wire("a.c")}, {Owner: wire("w.example.com"), Type: typeCNAME, Data: wire("a.b")}}, SeveralAliases},
@@ -182,6 +181,13 @@ func TestProblems(t *testing.T) {
 				t.Errorf("got %v, %+v, %v; want one problem of kind %d", z, problems, err, tt.want)
 			}
 		})
+	}
+	_, problems, _ := builder(t, Record{Owner: wire("example.com"), Type: typeCNAME, Data: wire("a.b")}).Build()
+	if len(problems) != 2 || problems[0].Kind != ApexAlias || problems[1].Kind != CNAMEAndOther {
+		t.Errorf("a CNAME at the apex: %+v", problems)
+	}
+	if _, problems, err := builder(t, Record{Owner: wire("example.com"), Type: typeDNAME, Data: wire("a.b")}).Build(); err != nil || len(problems) > 0 {
+		t.Errorf("a DNAME at the apex: %+v, %v", problems, err)
 	}
 	b, _ := NewBuilder(wire("example.com"))
 	if _, problems, _ := b.Build(); len(problems) != 2 {

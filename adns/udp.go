@@ -8,7 +8,6 @@ import (
 	"fairlead/config"
 	"fairlead/config/zonedata"
 
-	"github.com/miekg/dns"
 	"go.uber.org/zap"
 )
 
@@ -103,6 +102,8 @@ func (d *datagrams) serve(p *udp.Packet) {
 // touch reads the places in memory that a batch will need, all of a kind at once: the processor then waits for them
 // together and not one after the other.
 func (d *datagrams) touch(batch []udp.Packet) {
+	// What panics here will again when it is served, and is told of there.
+	defer func() { _ = recover() }()
 	snapshot := d.r.server.snapshot()
 	if snapshot == nil || snapshot.Zones.octets < touchOctets {
 		return
@@ -154,8 +155,8 @@ func (d *datagrams) TooLarge(p *udp.Packet) {
 	p.N, p.Out = len(short), nil
 }
 
-// shortened makes of a response the same with TC and no more than question and OPT. It is written to buf, which may be
-// where response is.
+// shortened makes of a response the same with TC and no more than question and OPT; a signature would not hold any more. It is
+// written to buf, which may be where response is.
 func shortened(buf, response []byte) []byte {
 	if len(response) < headerOctets {
 		return nil
@@ -169,13 +170,17 @@ func shortened(buf, response []byte) []byte {
 		end = name + 4
 	}
 	_, options, withOPT := findOPT(response, end)
-	record := append([]byte(nil), response[len(response)-len(options)-optOctets:]...) // OPT comes last
+	var record []byte
+	if withOPT { // it is owned by the root; a signature may come behind it
+		at := cap(response) - cap(options)
+		record = append(record, response[at-optOctets:at+len(options)]...)
+	}
 	short := append(buf[:0], response[:end]...)
 	short[2] |= flagTruncated >> 8
 	for i := 6; i < headerOctets; i++ {
 		short[i] = 0
 	}
-	if withOPT && len(record) > 2 && record[2] == byte(dns.TypeOPT) {
+	if withOPT {
 		short[11] = 1
 		short = append(short, record...)
 	}

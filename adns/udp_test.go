@@ -103,10 +103,25 @@ func TestTooLarge(t *testing.T) {
 			t.Errorf("%s: got %v", where, m)
 		}
 	}
+	// A signature behind OPT goes, and OPT stays.
+	wire := s.Handle(plainQuery(www(), optRecord(1232, 1<<15, option(dns.EDNS0NSID))), asker, UDP, nil)
+	wire[headerOctets-1]++
+	signature := append([]byte{0, 0, 250, 0, 255, 0, 0, 0, 0, 0, 3}, 1, 2, 3)
+	m := unpack(t, shortened(make([]byte, 0, 512), append(wire, signature...)))
+	if o := m.IsEdns0(); !m.Truncated || o == nil || !o.Do() || len(o.Option) != 1 || len(m.Extra) != 1 {
+		t.Errorf("signed: got %v", m)
+	}
 }
 
 // A datagram that makes the program panic is answered with SERVFAIL, and those behind it in the batch as ever.
 func TestDatagramPanic(t *testing.T) {
+	for _, atFirst := range []bool{false, true} {
+		testDatagramPanic(t, atFirst)
+	}
+}
+
+// testDatagramPanic panics at the second datagram, or already when the batch is looked at as a whole.
+func testDatagramPanic(t *testing.T, atFirst bool) {
 	good := fixture(t)
 	asked := 0
 	s := newServer(t, func(o *Options) {
@@ -124,8 +139,14 @@ func TestDatagramPanic(t *testing.T) {
 		batch[i].N = copy(batch[i].Buf, plainQuery(www()))
 	}
 	asked = -1 // the batch is looked at before it is answered
+	if atFirst {
+		asked = 1
+	}
 	d.Serve(batch)
 	for i, want := range []int{dns.RcodeSuccess, dns.RcodeServerFailure, dns.RcodeSuccess} {
+		if atFirst {
+			want = dns.RcodeSuccess
+		}
 		wire := batch[i].Buf[:batch[i].N]
 		if len(batch[i].Out) > 0 {
 			wire = batch[i].Out
@@ -135,7 +156,11 @@ func TestDatagramPanic(t *testing.T) {
 			t.Errorf("datagram %d: got %v, %v, want %s", i, &m, err, dns.RcodeToString[want])
 		}
 	}
-	if got := s.Stats().Panics; got != 1 {
-		t.Errorf("%d panics counted, want 1", got)
+	want := uint64(1)
+	if atFirst {
+		want = 0
+	}
+	if got := s.Stats().Panics; got != want {
+		t.Errorf("%d panics counted, want %d", got, want)
 	}
 }

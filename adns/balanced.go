@@ -60,6 +60,7 @@ func (r *resolution) decide(m match) (target string) {
 		chosen := d.Services[:d.Count]
 		if len(chosen) > 0 {
 			if first := plan.Service(chosen[0]); first.CNAME != "" {
+				r.countAs(m, dns.TypeCNAME)
 				return r.answerName(first.CNAME, d.TTL)
 			}
 		}

@@ -67,7 +67,7 @@ func (r *responder) fast(b []byte, n int, c *client) (size int, ok bool) {
 	} else {
 		zone, found := zones.longest(l, 0)
 		switch {
-		case !found && q.nsid:
+		case !found && (q.nsid || q.end+r.optSize(q) > len(b)):
 			return 0, false // an error must not be much longer than its query
 		case !found:
 			q.rcode, q.ede, q.aa = dns.RcodeRefused, edeNotAuthoritative, false
@@ -95,7 +95,10 @@ func (r *responder) fastBalanced(b []byte, q *fastQuery, snapshot *Snapshot, x *
 	case x.aliased, x.typed && f == gslb.FamilyNone:
 		return 0
 	case f == gslb.FamilyNone:
-		return r.fastZoneName(b, q, zones, x.zone)
+		at := r.fastZoneName(b, q, zones, x.zone)
+		m := match{extra: x} // as on the slow path
+		q.from.detail = m.detail(x.zone, q.qtype)
+		return at
 	}
 	d := &r.decider
 	d.Query.Domain, d.Query.Family = x.domain, f

@@ -134,7 +134,7 @@ func (r *responder) finishFast(b []byte, at int, q *fastQuery, c *client) int {
 			return 0
 		}
 		rcode, truncated = slipRcode(q.standing, rcode)
-		at, q.answers, q.scope, q.ede = q.end, 0, 0, 0
+		at, q.answers, q.scope, q.ede, q.nsid = q.end, 0, 0, 0, false
 		if truncated {
 			r.counted.truncated()
 		} else {

@@ -1,8 +1,10 @@
 package adns
 
 import (
+	"bytes"
 	"fmt"
 	"net/netip"
+	"strings"
 	"testing"
 	"time"
 
@@ -101,7 +103,10 @@ func TestRateLimit(t *testing.T) {
 // TestPathsShareAccounts: what the fast path sent counts for the slow one.
 func TestPathsShareAccounts(t *testing.T) {
 	for _, name := range []string{"www.example.com.", "mail.example.com.", "x.wild.example.com.", "nope.example.com.", "www.other.test.", "x.app.example.com.", "only4.example.com."} {
-		for _, qtype := range []uint16{dns.TypeA, dns.TypeAAAA} {
+		for _, qtype := range []uint16{dns.TypeA, dns.TypeAAAA, dns.TypeTXT} {
+			if qtype == dns.TypeTXT && name == "x.app.example.com." {
+				continue // always slow
+			}
 			s := newServer(t, withPolicy(func(o *PolicyOptions) { o.RateLimit.PerSecond = 5 }))
 			q := func(int) []byte { return question(name, qtype, dns.ClassINET) }
 			fast := flood(t, s, 4, asker, UDP, q)
@@ -113,6 +118,87 @@ func TestPathsShareAccounts(t *testing.T) {
 				t.Errorf("%s %s: %d and %d, want 4 and 1 of a limit of 5", name, dns.Type(qtype), fast.full, slow.full)
 			}
 		}
+	}
+}
+
+// TestOneAccountForAllTypes: an alias or a delegation answers every type, so the type asked for makes no account of its own.
+func TestOneAccountForAllTypes(t *testing.T) {
+	for _, name := range []string{"c1.example.com.", "x.alias.example.com.", "x.dn.example.com.", "x.sub.example.com.",
+		"cdn.example.com.", "inner.example.com."} {
+		s := newServer(t, withPolicy(func(o *PolicyOptions) { o.RateLimit = rrl.Options{PerSecond: 5, Slip: 2} }))
+		got := flood(t, s, 20, asker, UDP, func(i int) []byte { return question(name, uint16(1000+i), dns.ClassINET) })
+		if want := (outcomes{full: 5, truncated: 8, silent: 7}); got != want {
+			t.Errorf("%s: got %+v, want %+v", name, got, want)
+		}
+	}
+}
+
+// TestSlippedIsShort: what is sent of a limited response is little more than the question, whatever was asked for.
+func TestSlippedIsShort(t *testing.T) {
+	s := newServer(t, withPolicy(cookies), withPolicy(func(o *PolicyOptions) { o.RateLimit = rrl.Options{PerSecond: 1, Slip: 1} }),
+		func(o *Options) { o.NSID = strings.Repeat("n", maxNSID) })
+	client, nsid, version := option(dns.EDNS0COOKIE, []byte("clientck")...), option(dns.EDNS0NSID), option(optionZoneVersion)
+	s.Handle(plainQuery(www()), asker, UDP, nil) // all there is
+	for _, options := range [][][]byte{{nsid}, {nsid, client}, {nsid, version}, {nsid, version, client}} {
+		sent := plainQuery(www(), optRecord(1232, 0, options...))
+		wire := s.Handle(sent, asker, UDP, nil)
+		if m := unpack(t, wire); !m.Truncated && m.Rcode != dns.RcodeBadCookie {
+			t.Fatalf("not limited: %s", m)
+		}
+		if len(wire) > len(sent)+maxErrorGrowth {
+			t.Errorf("%d octets to a query of %d: %s", len(wire), len(sent), unpack(t, wire))
+		}
+	}
+}
+
+// TestNotifyIsLimited: refusals of whoever handles NOTIFY are errors like all others, and what it accepts has no limit.
+func TestNotifyIsLimited(t *testing.T) {
+	rcode := 0
+	s := newServer(t, withPolicy(func(o *PolicyOptions) { o.RateLimit = rrl.Options{PerSecond: 5, Slip: 2} }), func(o *Options) {
+		o.Notify = func(request []byte, _ netip.AddrPort, _ Transport) []byte { return headerOnly(request, rcode) }
+	})
+	notify := request{flags: 4 << opcodeShift, counts: [4]uint16{1}, body: question("example.com.", dns.TypeSOA, dns.ClassINET)}.bytes()
+	for _, tt := range []struct {
+		rcode, full, truncated int
+		transport              Transport
+	}{{dns.RcodeSuccess, 20, 0, UDP}, {dns.RcodeRefused, 5, 8, UDP}, {dns.RcodeRefused, 20, 0, TCP}} {
+		rcode = tt.rcode
+		full, truncated := 0, 0
+		before := s.Stats().Rcodes[rcode]
+		for range 20 {
+			wire := s.Handle(notify, asker, tt.transport, nil)
+			switch {
+			case wire == nil:
+			case wire[2]&(flagTruncated>>8) != 0:
+				truncated++
+			default:
+				full++
+			}
+		}
+		if full != tt.full || truncated != tt.truncated {
+			t.Errorf("%s over %s: %d whole and %d truncated, want %d and %d", rcodeName(rcode), tt.transport, full, truncated, tt.full, tt.truncated)
+		}
+		if got, want := s.Stats().Rcodes[rcode]-before, uint64(full+truncated); got != want {
+			t.Errorf("%s over %s: counted %d, want %d", rcodeName(rcode), tt.transport, got, want)
+		}
+	}
+}
+
+// TestHandleShortOut: an out that the request fits into, but not the response, is not used.
+func TestHandleShortOut(t *testing.T) {
+	s := newServer(t, withPolicy(cookies))
+	client := option(dns.EDNS0COOKIE, []byte("clientck")...)
+	for _, name := range []string{"x.", "nope.example.com.", "www.example.com."} {
+		q := queryFor(name, dns.TypeA, optRecord(1232, 0, client))
+		want := s.Handle(q, asker, UDP, make([]byte, 0, 512))
+		for n := range 100 {
+			if got := s.Handle(q, asker, UDP, make([]byte, 0, n)); name != "www.example.com." && !bytes.Equal(got, want) {
+				t.Fatalf("%s, %d octets: got %x, want %x", name, n, got, want)
+			}
+		}
+	}
+	if n := s.Stats().Panics; n != 0 {
+		t.Errorf("%d panics", n)
 	}
 }
 

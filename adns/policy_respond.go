@@ -53,8 +53,7 @@ func (r *responder) respondSlow(request []byte, v verdict, c *client) (out respo
 	case rrl.Slip:
 		out.rcode, out.truncated = slipRcode(st, out.rcode)
 		out.answer = Answer{Authoritative: out.answer.Authoritative && out.truncated}
-		out.opt.ede = ExtendedError{}
-		out.opt.scope = 0
+		out.opt, q.opt.nsid = optReply{}, false // nothing that makes it longer
 		if out.truncated {
 			r.counted.truncated()
 		}
@@ -95,6 +94,23 @@ func (r *responder) outcome(v verdict, c *client) response {
 // limit counts a response under its account.
 func (r *responder) limit(c *client, st standing, out *response) rrl.Action {
 	return r.server.policy.limit(c, st, out.answer.account, r.nanos)
+}
+
+// finished limits and counts a response that was made elsewhere: of a NOTIFY, or of a request for a transfer. Errors alone are
+// limited, because the others go to those who are listed.
+func (r *responder) finished(wire []byte, c *client) []byte {
+	rcode := int(wire[3] & rcodeMask)
+	if rcode != dns.RcodeSuccess {
+		switch r.server.policy.limit(c, standing{}, account{class: rrl.Error}, r.nanos) {
+		case rrl.Drop:
+			return nil
+		case rrl.Slip:
+			wire = shortened(wire, wire)
+			r.counted.truncated()
+		}
+	}
+	r.counted.answered(rcode, Slow)
+	return wire
 }
 
 // fillOPT decides which options the response carries.

@@ -184,6 +184,7 @@ func (r *resolution) step(links int) (target string) {
 	}
 	switch m.kind {
 	case kindReferral:
+		r.countAs(m, dns.TypeNS)
 		r.noteAt(gslb.ReasonDelegated, m)
 		r.ans.Authority = zones.records(r.zone, m.node, dns.TypeNS, key(r.labels.suffix(m.suffix)).String())
 		r.ans.Additional = zones.glue(r.zone, r.ans.Authority)
@@ -212,6 +213,7 @@ func (r *resolution) static(m match) (target string) {
 	}
 	switch {
 	case flags&zonedata.CNAME != 0 && (r.q.Type == dns.TypeCNAME || !besideCNAME(r.q.Type)):
+		r.countAs(m, dns.TypeCNAME)
 		r.noteAt(gslb.ReasonStatic, m)
 		alias := zones.records(r.zone, m.node, dns.TypeCNAME, r.owner)
 		r.ans.Answer = append(r.ans.Answer, alias...)
@@ -253,6 +255,7 @@ func firstSigned(signatures []dns.RR) []dns.RR {
 
 // redirect answers from a DNAME above the name: the DNAME and the CNAME made from it (RFC 6672 section 3.1).
 func (r *resolution) redirect(m match) (target string) {
+	r.countAs(m, dns.TypeDNAME)
 	r.noteAt(ReasonRedirected, m)
 	at := key(r.labels.suffix(m.suffix))
 	records := r.snapshot.Zones.records(r.zone, m.node, dns.TypeDNAME, at.String())
@@ -276,6 +279,14 @@ func (r *resolution) redirect(m match) (target string) {
 		return ""
 	}
 	return target
+}
+
+// countAs sets the type that an answer is counted under, when that is not the type of the question: an alias or a
+// delegation answers all types, and they share one account. Only the question's own name counts.
+func (r *resolution) countAs(m match, qtype uint16) {
+	if len(r.ans.Answer) == 0 {
+		r.from.detail = m.detail(r.zone, qtype)
+	}
 }
 
 // noData ends the answer at a name that has nothing of the type.

@@ -142,10 +142,10 @@ func (r *responder) answerSlow(buf, request []byte, verdict verdict, c *client) 
 		verdict = judgeMessage(q)
 	}
 	if wire := r.notified(request, c); wire != nil {
-		return wire
+		return r.finished(wire, c)
 	}
 	if wire := r.transferred(request, c); wire != nil {
-		return wire
+		return r.finished(wire, c)
 	}
 	signature := r.signature(request, &verdict)
 	out, send := r.respondSlow(request, verdict, c)

@@ -22,6 +22,9 @@ const (
 	httpsBody = 512
 )
 
+// errTooLong refuses a body that is no DNS message.
+var errTooLong = &httpError{http.StatusRequestEntityTooLarge, "a DNS message has at most 65535 octets"}
+
 // web answers HTTP requests. The client is the connection's peer; no header says who it is.
 type web struct {
 	server *Server
@@ -43,7 +46,9 @@ func (h *web) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		panic(http.ErrAbortHandler) // ConnContext puts it there
 	}
 	h.server.admitted.touch(conn.slot, time.Now())
-	request, err := h.request(w, r)
+	var body postBody
+	defer body.giveBack(h.server)
+	request, err := h.request(w, r, &body)
 	if err == nil {
 		err = h.answer(w, request, conn)
 	}
@@ -57,15 +62,15 @@ func (h *web) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// request returns the DNS message of a request.
-func (h *web) request(w http.ResponseWriter, r *http.Request) ([]byte, error) {
+// request returns the DNS message of a request. That of a POST lies in body.
+func (h *web) request(w http.ResponseWriter, r *http.Request, body *postBody) ([]byte, error) {
 	switch {
 	case r.URL.Path != h.path:
 		return nil, &httpError{http.StatusNotFound, "DNS is at " + h.path}
 	case r.Method == http.MethodGet || r.Method == http.MethodHead:
 		return queryOfGet(r.URL.RawQuery)
 	case r.Method == http.MethodPost:
-		return queryOfPost(w, r)
+		return h.queryOfPost(w, r, body)
 	}
 	return nil, &httpError{http.StatusMethodNotAllowed, "use GET or POST (RFC 8484)"}
 }
@@ -96,30 +101,64 @@ func queryOfGet(raw string) ([]byte, error) {
 }
 
 // queryOfPost reads the body. It allocates as the body comes, not as it is announced.
-func queryOfPost(w http.ResponseWriter, r *http.Request) ([]byte, error) {
+func (h *web) queryOfPost(w http.ResponseWriter, r *http.Request, into *postBody) ([]byte, error) {
 	if kind, _, err := mime.ParseMediaType(r.Header.Get("Content-Type")); err != nil || kind != dnsMessage {
 		return nil, &httpError{http.StatusUnsupportedMediaType, "the body must be " + dnsMessage}
 	}
 	if r.ContentLength > maxWireOctets {
-		return nil, &httpError{http.StatusRequestEntityTooLarge, "a DNS message has at most 65535 octets"}
+		return nil, errTooLong
 	}
 	body := http.MaxBytesReader(w, r.Body, maxWireOctets)
-	message := make([]byte, 0, httpsBody)
+	into.octets = make([]byte, 0, httpsBody)
 	for {
-		n, err := body.Read(message[len(message):cap(message)])
-		message = message[:len(message)+n]
+		octets := into.octets
+		n, err := body.Read(octets[len(octets):cap(octets)])
+		into.octets = octets[:len(octets)+n]
 		switch {
 		case err == io.EOF:
-			return message, nil
+			return into.octets, nil
 		case err != nil:
 			if _, ok := errors.AsType[*http.MaxBytesError](err); ok {
-				return nil, &httpError{http.StatusRequestEntityTooLarge, "a DNS message has at most 65535 octets"}
+				return nil, errTooLong
 			}
 			return nil, err
-		case len(message) == cap(message):
-			message = append(message, 0)[:len(message)]
+		case len(into.octets) < cap(into.octets):
+		case len(into.octets) >= inboxLent && !judgeHeader(into.octets).accepted():
+			return into.octets[:headerOctets], nil // it is refused whatever follows, as over TCP
+		default:
+			if err := into.grow(h.server); err != nil {
+				return nil, &httpError{http.StatusServiceUnavailable, err.Error()}
+			}
 		}
 	}
+}
+
+// postBody is what was read of a POST. A long one lies in a buffer that is lent, of which there are as many as for TCP and
+// TLS: a connection has a hundred requests under way.
+type postBody struct {
+	octets []byte
+	lent   *[]byte
+}
+
+// grow makes room for more.
+func (b *postBody) grow(s *Server) error {
+	if cap(b.octets) < inboxLent {
+		b.octets = append(make([]byte, 0, min(2*cap(b.octets), inboxLent)), b.octets...)
+		return nil
+	}
+	long, err := s.lender.borrow(inboxLent)
+	if err != nil {
+		return err
+	}
+	b.octets = append((*long)[:0], b.octets...)
+	b.lent = long
+	return nil
+}
+
+// giveBack gives back what was lent; the octets are no more.
+func (b *postBody) giveBack(s *Server) {
+	s.lender.giveBack(b.lent)
+	b.octets, b.lent = nil, nil
 }
 
 // answer answers a DNS message.

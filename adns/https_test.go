@@ -9,6 +9,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"net/http/httptest"
 	"runtime"
 	"strings"
 	"syscall"
@@ -52,6 +53,7 @@ func TestHTTPS(t *testing.T) {
 		{"post", "POST", "/dns-query", dnsMessage, query, 200, dns.RcodeSuccess, "max-age=30"},
 		{"post with parameters of the type", "POST", "/dns-query", dnsMessage + "; charset=x", query, 200, dns.RcodeSuccess, "max-age=30"},
 		{"long post", "POST", "/dns-query", dnsMessage, long, 200, dns.RcodeSuccess, "max-age=30"},
+		{"long post that its header refuses", "POST", "/dns-query", dnsMessage, append(request{counts: [4]uint16{9, 9, 9, 9}}.bytes(), make([]byte, 60_000)...), 200, dns.RcodeFormatError, "max-age=0"},
 		{"lowest ttl", "GET", get(mixed), "", nil, 200, dns.RcodeSuccess, "max-age=60"},
 		{"negative", "GET", get(negative), "", nil, 200, dns.RcodeNameError, "max-age=60"},
 		{"refused", "GET", get(foreign), "", nil, 200, dns.RcodeRefused, "max-age=0"},
@@ -121,7 +123,7 @@ func TestHTTPSBodyOfUnknownLength(t *testing.T) {
 	s, roots := startSecure(t)
 	for _, http2 := range []bool{true, false} {
 		r, err := http.NewRequestWithContext(t.Context(), "POST", "https://"+s.SecureAddrs(HTTPS)[0].String()+"/dns-query",
-			io.LimitReader(zeros{}, 10<<20))
+			io.MultiReader(bytes.NewReader(plainQuery(www())), io.LimitReader(zeros{}, 10<<20)))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -134,6 +136,52 @@ func TestHTTPSBodyOfUnknownLength(t *testing.T) {
 		if response.StatusCode != http.StatusRequestEntityTooLarge {
 			t.Errorf("http2 %v: got %s", http2, response.Status)
 		}
+	}
+}
+
+// Long bodies are as few at once as long messages over TCP, and are read only behind the header of a query.
+func TestHTTPSLongBodies(t *testing.T) {
+	long := plainQuery(www(), optRecord(1232, 0, option(dns.EDNS0PADDING, make([]byte, 60_000)...)))
+	bomb := append(request{counts: [4]uint16{65535, 65535, 65535, 65535}}.bytes(), make([]byte, 60_000)...)
+	tests := []struct {
+		name   string
+		body   []byte
+		others int64 // long messages that are received meanwhile
+		want   int   // octets of the request
+		read   int   // the most that is read of the body
+		status int   // of the refusal; 0: none
+	}{
+		{"a query", long, 0, len(long), len(long), 0},
+		{"the last that has room", long, maxInboxLong - 1, len(long), len(long), 0},
+		{"no room", long, maxInboxLong, 0, inboxLent, http.StatusServiceUnavailable},
+		{"no query, by its header", bomb, 0, headerOctets, inboxLent, 0},
+		{"no query, and no room", bomb, maxInboxLong, headerOctets, inboxLent, 0},
+		{"short, and no room", long[:inboxLent-1], maxInboxLong, inboxLent - 1, inboxLent, 0},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			s := newServer(t)
+			s.lender.longs.Store(tt.others)
+			rest := bytes.NewReader(tt.body)
+			r := httptest.NewRequestWithContext(t.Context(), http.MethodPost, DefaultHTTPSPath, io.NopCloser(rest))
+			r.Header.Set("Content-Type", dnsMessage)
+			var body postBody
+			got, err := (&web{server: s, path: DefaultHTTPSPath}).request(httptest.NewRecorder(), r, &body)
+			refusal, _ := errors.AsType[*httpError](err)
+			if (err != nil) != (tt.status != 0) || refusal != nil && refusal.status != tt.status {
+				t.Errorf("got %v, want status %d", err, tt.status)
+			}
+			if !bytes.Equal(got, tt.body[:tt.want]) {
+				t.Errorf("got %d octets, want %d", len(got), tt.want)
+			}
+			if read := len(tt.body) - rest.Len(); read > tt.read {
+				t.Errorf("%d octets were read, want at most %d", read, tt.read)
+			}
+			body.giveBack(s)
+			if got := s.lender.longs.Load(); got != tt.others {
+				t.Errorf("%d long buffers are lent afterwards, want %d", got, tt.others)
+			}
+		})
 	}
 }
 

@@ -17,7 +17,10 @@ import (
 	"time"
 
 	"github.com/miekg/dns"
+	"go.uber.org/zap"
+	"go.uber.org/zap/zapcore"
 	"go.uber.org/zap/zaptest"
+	"go.uber.org/zap/zaptest/observer"
 
 	"fairlead/config"
 	"fairlead/internal/node"
@@ -121,6 +124,9 @@ func (o *other) startKnot(sections string) {
   rundir: %q
 database:
   storage: %[2]q
+template:
+  - id: default
+    storage: %[2]q
 log:
   - target: stderr
     any: info
@@ -131,8 +137,37 @@ key:
 %s`, o.port, o.dir, fetchSecret, sections)))
 }
 
-// serving runs a node on a port with a followed document.
-func serving(t *testing.T, port int, document string) (reload func(document string)) {
+// startBIND runs BIND with one zone.
+func (o *other) startBIND(zone string) {
+	o.start("-g", "-c", o.write("named.conf", fmt.Sprintf(`options {
+	directory %[2]q; pid-file none; session-keyfile none;
+	listen-on port %[1]d { 127.0.0.1; }; listen-on-v6 { none; };
+	recursion no; dnssec-validation no; empty-zones-enable no; notify-delay 0; startup-notify-rate 100; serial-query-rate 100;
+};
+controls { };
+key fetch { algorithm hmac-sha256; secret %[3]q; };
+%[4]s`, o.port, o.dir, fetchSecret, zone)))
+}
+
+// served is a node with a followed document.
+type served struct {
+	reload func(document string)
+	log    *observer.ObservedLogs
+}
+
+// await waits until the node has logged an event with a form of transfer.
+func (s *served) await(t *testing.T, event, form string) {
+	t.Helper()
+	eventually(t, 10*time.Second, event+" "+form, func() error {
+		if n := s.log.FilterMessage(event).FilterField(zap.String("form", form)).Len(); n == 0 {
+			return fmt.Errorf("not logged in %d events", s.log.Len())
+		}
+		return nil
+	})
+}
+
+// serving runs a node on a port.
+func serving(t *testing.T, port int, document string) *served {
 	t.Helper()
 	dir := t.TempDir()
 	path := filepath.Join(dir, "gslb.yaml")
@@ -156,7 +191,9 @@ api: {listen: "127.0.0.1:0"}
 	if err != nil || c == nil {
 		t.Fatal(err, report.Err())
 	}
-	n, err := node.New(node.Options{Config: c, Logger: zaptest.NewLogger(t)})
+	observed, log := observer.New(zapcore.InfoLevel)
+	logger := zaptest.NewLogger(t, zaptest.WrapOptions(zap.WrapCore(func(core zapcore.Core) zapcore.Core { return zapcore.NewTee(core, observed) })))
+	n, err := node.New(node.Options{Config: c, Logger: logger})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -173,13 +210,13 @@ api: {listen: "127.0.0.1:0"}
 			t.Error(err)
 		}
 	})
-	return func(document string) {
+	return &served{log: log, reload: func(document string) {
 		t.Helper()
 		write(path, document)
 		if err := n.Reload(); err != nil {
 			t.Fatal(err)
 		}
-	}
+	}}
 }
 
 // address asks a server for the address of a name, until it is want.
@@ -224,7 +261,7 @@ virtual_servers: [{name: www, domains: [{name: www.out.test}], method: round-rob
 `, serial, notify, last)
 }
 
-// TestOthersAsSecondaries: NSD and Knot fetch a signed zone, and a NOTIFY makes them fetch the next version at once.
+// TestOthersAsSecondaries: NSD, Knot and BIND fetch a signed zone, and a NOTIFY makes them fetch the next version at once.
 func TestOthersAsSecondaries(t *testing.T) {
 	for program, start := range map[string]func(o *other, fairlead int){
 		"nsd": func(o *other, fairlead int) {
@@ -246,18 +283,28 @@ zone:
     acl: notified
 `, fairlead))
 		},
+		"named": func(o *other, fairlead int) {
+			o.startBIND(fmt.Sprintf(`zone "out.test" {
+	type secondary; file "out.test.zone"; notify no;
+	primaries { 127.0.0.1 port %d key fetch; }; allow-notify { key fetch; };
+};
+`, fairlead))
+		},
 	} {
 		t.Run(program, func(t *testing.T) {
 			o := newOther(t, program)
 			port := openPort(t)
-			reload := serving(t, port, outDocument(1, 1, o.port))
+			here := serving(t, port, outDocument(1, 1, o.port))
 			start(o, port)
 			address(t, o.port, "static.out.test.", "192.0.2.1")
 			address(t, o.port, "www.out.test.", "192.0.2.80")
-			reload(outDocument(2, 2, o.port))
+			here.await(t, "dns.transfer.sent", "axfr")
+			here.reload(outDocument(2, 2, o.port))
 			address(t, o.port, "static.out.test.", "192.0.2.2")
-			reload(outDocument(3, 3, o.port))
+			here.reload(outDocument(3, 3, o.port))
 			address(t, o.port, "static.out.test.", "192.0.2.3")
+			address(t, o.port, "www.out.test.", "192.0.2.80")
+			here.await(t, "dns.transfer.sent", "ixfr")
 		})
 	}
 }
@@ -267,7 +314,7 @@ func inZone(serial, last int) string {
 	return fmt.Sprintf("$TTL 60\n@ SOA ns host %d 3600 600 86400 60\n@ NS ns\nns A 192.0.2.53\nstatic A 192.0.2.%d\n", serial, last)
 }
 
-// TestOthersAsPrimaries: Fairlead fetches a signed zone from NSD and Knot, and the next version when they say so.
+// TestOthersAsPrimaries: Fairlead fetches a signed zone from NSD, Knot and BIND, and the next version when they say so.
 func TestOthersAsPrimaries(t *testing.T) {
 	for program, start := range map[string]func(o *other, fairlead int){
 		"nsd": func(o *other, fairlead int) {
@@ -285,11 +332,17 @@ acl:
     action: transfer
 zone:
   - domain: in.test
-    storage: %q
     notify: fairlead
     acl: fetching
     zonefile-load: difference
-`, fairlead, o.dir))
+`, fairlead))
+		},
+		"named": func(o *other, fairlead int) {
+			o.startBIND(fmt.Sprintf(`zone "in.test" {
+	type primary; file "in.test.zone"; ixfr-from-differences yes; max-ixfr-ratio unlimited;
+	allow-transfer { key fetch; }; notify explicit; also-notify { 127.0.0.1 port %d key fetch; };
+};
+`, fairlead))
 		},
 	} {
 		t.Run(program, func(t *testing.T) {
@@ -298,7 +351,7 @@ zone:
 			port := openPort(t)
 			start(o, port)
 			address(t, o.port, "static.in.test.", "192.0.2.1")
-			serving(t, port, fmt.Sprintf(`zones: [{name: in.test, primaries: [{address: "127.0.0.1:%d", key: fetch}]}]
+			here := serving(t, port, fmt.Sprintf(`zones: [{name: in.test, primaries: [{address: "127.0.0.1:%d", key: fetch}]}]
 sites: [{name: here, address: 127.0.0.1}]
 services: [{name: web, site: here, addresses: [192.0.2.80]}]
 virtual_servers: [{name: www, domains: [{name: www.in.test}], method: round-robin, members: [{service: web}]}]
@@ -310,6 +363,10 @@ virtual_servers: [{name: www, domains: [{name: www.in.test}], method: round-robi
 				t.Fatal(err)
 			}
 			address(t, port, "static.in.test.", "192.0.2.2")
+			address(t, port, "www.in.test.", "192.0.2.80")
+			if program != "nsd" { // it sends the whole zone when its file was read again
+				here.await(t, "dns.secondary.updated", "ixfr")
+			}
 		})
 	}
 }
@@ -320,8 +377,7 @@ func TestDig(t *testing.T) {
 		t.Skipf("needs dig: %v", err)
 	}
 	port := openPort(t)
-	reload := serving(t, port, outDocument(1, 1, openPort(t)))
-	reload(outDocument(2, 2, openPort(t)))
+	serving(t, port, outDocument(1, 1, openPort(t))).reload(outDocument(2, 2, openPort(t)))
 	address(t, port, "static.out.test.", "192.0.2.2")
 	dig := func(args ...string) string {
 		out, _ := exec.Command("dig", append([]string{"@127.0.0.1", "-p", fmt.Sprint(port), "+noall", "+answer", "+comments"}, args...)...).CombinedOutput()

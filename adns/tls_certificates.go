@@ -33,9 +33,11 @@ type Certificates struct {
 	now       func() time.Time
 	log       *zap.Logger
 	current   atomic.Pointer[tls.Certificate]
+	open      func(name string) (*os.File, error)
 
 	mu      sync.Mutex
-	seen    [2]fileStamp // the files as they were read last
+	seen    [2]fileStamp // the files as they were read last; zero after one could not be read
+	refused string       // why the pair that was read last is not used
 	expired bool         // that the certificate in use expired was told
 }
 
@@ -48,7 +50,7 @@ type fileStamp struct {
 // LoadCertificates reads a certificate and its key. One that has expired is taken, and the log says so: most clients of
 // encrypted DNS do not look, and the rest are no worse off than without an answer.
 func LoadCertificates(o CertificateOptions) (*Certificates, error) {
-	c := &Certificates{cert: o.Cert, key: o.Key, now: o.Now, log: o.Logger}
+	c := &Certificates{cert: o.Cert, key: o.Key, now: o.Now, log: o.Logger, open: os.Open}
 	if c.now == nil {
 		c.now = time.Now
 	}
@@ -79,17 +81,26 @@ func (c *Certificates) get(*tls.ClientHelloInfo) (*tls.Certificate, error) {
 func (c *Certificates) Reload() error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	c.refused = "" // who asks is told, also when it is what was told before
+	return c.reload()
+}
+
+// reload reads the files again. A refusal is logged, but not the same one every minute.
+func (c *Certificates) reload() error {
 	pair, err := c.read()
 	if err == nil && c.now().After(pair.Leaf.NotAfter) && c.now().Before(c.NotAfter()) {
 		err = fmt.Errorf("load certificate %q: it expired on %s; renew it", c.cert, pair.Leaf.NotAfter.UTC().Format(time.DateTime))
 	}
 	if err != nil {
-		c.log.Error("dns.tls.certificate_rejected", zap.Error(err), zap.String("then", "the certificate in use stays"),
-			zap.Time("not_after", c.NotAfter()))
+		if c.refused != err.Error() {
+			c.refused = err.Error()
+			c.log.Error("dns.tls.certificate_rejected", zap.Error(err), zap.String("then", "the certificate in use stays"),
+				zap.Time("not_after", c.NotAfter()))
+		}
 		return err
 	}
 	c.current.Store(pair)
-	c.expired = false
+	c.refused, c.expired = "", false
 	c.log.Info("dns.tls.certificate_reloaded", zap.String("file", c.cert), zap.Time("not_after", pair.Leaf.NotAfter))
 	c.noteExpiry()
 	return nil
@@ -105,20 +116,13 @@ func (c *Certificates) watch(ctx context.Context) error {
 			return nil
 		case <-tick.C:
 		}
-		if c.changed() {
-			_ = c.Reload() // it has been logged
-		}
 		c.mu.Lock()
+		if c.stamps() != c.seen {
+			_ = c.reload() // it has been logged
+		}
 		c.noteExpiry()
 		c.mu.Unlock()
 	}
-}
-
-// changed reports whether a file is not what was read last.
-func (c *Certificates) changed() bool {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return c.stamps() != c.seen
 }
 
 // noteExpiry tells once that the certificate in use has expired.
@@ -141,11 +145,11 @@ func (c *Certificates) stamps() (stamps [2]fileStamp) {
 // read reads both files.
 func (c *Certificates) read() (*tls.Certificate, error) {
 	c.seen = c.stamps() // before reading: what is written meanwhile is read at the next look
-	cert, err := readBounded(c.cert)
+	cert, err := c.readBounded(c.cert)
 	if err != nil {
 		return nil, fmt.Errorf("load certificate: %w", err)
 	}
-	key, err := readBounded(c.key)
+	key, err := c.readBounded(c.key)
 	if err != nil {
 		return nil, fmt.Errorf("load key of certificate %q: %w", c.cert, err)
 	}
@@ -157,13 +161,20 @@ func (c *Certificates) read() (*tls.Certificate, error) {
 	return &pair, nil
 }
 
-func readBounded(name string) ([]byte, error) {
-	f, err := os.Open(name)
+// readBounded reads a file. One that cannot be read counts as not seen: what helps it, as chown does, need not change what
+// stamps are made of.
+func (c *Certificates) readBounded(name string) (data []byte, err error) {
+	defer func() {
+		if err != nil {
+			c.seen = [2]fileStamp{}
+		}
+	}()
+	f, err := c.open(name)
 	if err != nil {
 		return nil, err
 	}
 	defer f.Close()
-	data, err := io.ReadAll(io.LimitReader(f, maxCertificateFile+1))
+	data, err = io.ReadAll(io.LimitReader(f, maxCertificateFile+1))
 	if err == nil && len(data) > maxCertificateFile {
 		err = errors.New("read " + name + ": larger than 1 MiB")
 	}

@@ -20,6 +20,7 @@ import (
 	"runtime"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -273,6 +274,47 @@ func TestLoadCertificatesRefuses(t *testing.T) {
 			t.Errorf("%s: got %v, want %q", name, err, tt.want)
 		}
 	}
+}
+
+// A renewed key that may not be read yet is read once it may, though nothing else about the file changes; that is told once.
+func TestCertificatesThatCannotBeReadYet(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		core, logs := logged.New(zap.InfoLevel)
+		dir := t.TempDir()
+		o := testCertificate(t, dir, 1, farFuture)
+		o.Logger = zap.New(core)
+		c, err := LoadCertificates(o)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var allowed atomic.Bool
+		c.open = func(name string) (*os.File, error) {
+			if name == o.Key && !allowed.Load() {
+				return nil, &os.PathError{Op: "open", Path: name, Err: os.ErrPermission}
+			}
+			return os.Open(name)
+		}
+		ctx, cancel := context.WithCancel(context.Background())
+		done := make(chan error)
+		go func() { done <- c.watch(ctx) }()
+		testCertificate(t, dir, 2, farFuture)
+		time.Sleep(3*certificatePoll + time.Second)
+		synctest.Wait()
+		if got := logs.FilterMessage("dns.tls.certificate_rejected").Len(); got != 1 {
+			t.Errorf("logged %d refusals, want 1", got)
+		}
+		if err := c.Reload(); err == nil || logs.FilterMessage("dns.tls.certificate_rejected").Len() != 2 {
+			t.Errorf("who reloads is not told: %v", err)
+		}
+		allowed.Store(true)
+		time.Sleep(certificatePoll)
+		synctest.Wait()
+		if got := c.current.Load().Leaf.SerialNumber.Int64(); got != 2 {
+			t.Errorf("certificate: got %d, want 2", got)
+		}
+		cancel()
+		<-done
+	})
 }
 
 // Handshakes end in time, whatever the client does, and slow ones keep nobody out.

@@ -31,11 +31,16 @@ type fetcher struct {
 type fetched struct {
 	serial uint32
 	zone   *image // nil: what is here is as new
-	form   string // axfr or ixfr
+	form   string // formAXFR or formIXFR
 }
 
+const (
+	formAXFR = "axfr"
+	formIXFR = "ixfr"
+)
+
 // fetch asks a primary for its SOA and, when that is newer than old, brings the zone: by differences if it can, else
-// whole. old is nil when there is nothing yet.
+// whole: also when the primary does not know IXFR, or its differences are wrong in any way. old is nil when there is nothing yet.
 func (f *fetcher) fetch(ctx context.Context, zone string, from target, old *image) (fetched, error) {
 	ctx, cancel := context.WithTimeout(ctx, fetchTime)
 	defer cancel()
@@ -48,10 +53,18 @@ func (f *fetcher) fetch(ctx context.Context, zone string, from target, old *imag
 			return fetched{serial: soa.Serial}, nil
 		}
 		got, err := f.transfer(ctx, zone, from, dns.TypeIXFR, old)
-		if err == nil || !errors.Is(err, errRefetch) && !errors.Is(err, errRcode) {
+		var broken net.Error // the network's, which another question does not mend
+		if err == nil || ctx.Err() != nil || errors.As(err, &broken) {
 			return got, err
 		}
 	}
+	return f.transfer(ctx, zone, from, dns.TypeAXFR, old)
+}
+
+// whole brings a zone without regard to what is here.
+func (f *fetcher) whole(ctx context.Context, zone string, from target, old *image) (fetched, error) {
+	ctx, cancel := context.WithTimeout(ctx, fetchTime)
+	defer cancel()
 	return f.transfer(ctx, zone, from, dns.TypeAXFR, old)
 }
 
@@ -96,9 +109,9 @@ func (f *fetcher) transfer(ctx context.Context, zone string, from target, form u
 	if err != nil {
 		return fetched{}, err
 	}
-	out := fetched{serial: r.soa.Serial, zone: r.result(), form: "axfr"}
+	out := fetched{serial: r.soa.Serial, zone: r.result(), form: formAXFR}
 	if r.edit != nil {
-		out.form = "ixfr"
+		out.form = formIXFR
 	}
 	return out, nil
 }

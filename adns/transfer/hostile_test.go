@@ -208,13 +208,16 @@ func TestEndlessPrimary(t *testing.T) {
 	})
 }
 
-// TestWrongDifferences: differences that do not fit make the whole zone be fetched.
+// TestWrongDifferences: differences that do not fit, or are wrong in another way, make the whole zone be fetched.
 func TestWrongDifferences(t *testing.T) {
 	soa := func(serial uint32) string { return newZone(t, serial).soa.String() }
 	for name, lines := range map[string][]string{
 		"deletes what is not there": {soa(3), soa(1), www(9), soa(3), www(3), soa(3)},
 		"adds what is there":        {soa(3), soa(1), soa(3), www(1), soa(3)},
 		"starts elsewhere":          {soa(3), soa(2), www(1), soa(3), www(3), soa(3)},
+		"has a foreign record":      {soa(3), soa(1), www(1), soa(3), "www.example.org. 30 IN A 192.0.2.3", soa(3)},
+		"goes on after its end":     {soa(3), soa(1), www(1), soa(3), www(3), soa(3), www(4)},
+		"is empty":                  nil,
 		"has a gap":                 {soa(3), soa(1), www(1), soa(2), www(2), soa(3), www(3), soa(3)},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -73,6 +73,7 @@ type held struct {
 	behind    bool   // all primaries have an older version
 	failure   string // of the last round
 	refused   int    // rounds in a row without anything to serve, or with a version that could not be
+	kept      *image // what the file in the directory holds; only its goroutine's
 }
 
 // SecondaryStatus is what is known of a zone.
@@ -159,7 +160,7 @@ func (s *Secondary) restore(name string) *held {
 	if now := s.now(); confirmed.After(now) {
 		confirmed = now
 	}
-	h.image, h.confirmed = kept, confirmed
+	h.image, h.kept, h.confirmed = kept, kept, confirmed
 	h.expired = s.now().Sub(confirmed) >= timersOf(kept.soa).expire
 	return h
 }
@@ -278,7 +279,8 @@ func (s *Secondary) firstWait(h *held) time.Duration {
 	return max(0, early(timersOf(h.image.soa).refresh)-s.now().Sub(h.confirmed))
 }
 
-// round asks the primaries in turn until one answers, and returns how long to wait for the next round.
+// round asks the primaries in turn until one has what is here or something newer, and returns how long to wait for the
+// next round. That all who answer are behind is an answer, too.
 func (s *Secondary) round(ctx context.Context, h *held) time.Duration {
 	select {
 	case s.slots <- struct{}{}:
@@ -290,22 +292,43 @@ func (s *Secondary) round(ctx context.Context, h *held) time.Duration {
 	old, primaries := h.image, h.inOrder()
 	h.mu.Unlock()
 	var problems []error
+	var behind []func() time.Duration
 	rejected := false
 	for _, p := range primaries {
-		got, err := s.fetcher.fetch(ctx, h.name, p, old)
-		if err == nil && got.zone != nil {
-			err = s.install(h, got, p)
-			rejected = rejected || err != nil
-		}
-		if ctx.Err() != nil {
+		got, refused, err := s.bring(ctx, h, p, old)
+		rejected = rejected || refused
+		switch {
+		case ctx.Err() != nil:
 			return 0
-		}
-		if err == nil {
+		case err != nil:
+			problems = append(problems, fmt.Errorf("%s: %w", p.address, err))
+		case old != nil && newer(old.soa.Serial, got.serial):
+			behind = append(behind, func() time.Duration { return s.confirmed(h, got, p) })
+		default:
 			return s.confirmed(h, got, p)
 		}
-		problems = append(problems, fmt.Errorf("%s: %w", p.address, err))
+	}
+	if len(behind) > 0 && !rejected {
+		return behind[0]()
 	}
 	return s.failed(h, errors.Join(problems...), rejected)
+}
+
+// bring asks one primary and installs what it has, if that is newer. refused says that it cannot be served.
+func (s *Secondary) bring(ctx context.Context, h *held, from target, old *image) (got fetched, refused bool, err error) {
+	if got, err = s.fetcher.fetch(ctx, h.name, from, old); err != nil || got.zone == nil {
+		return got, false, err
+	}
+	if err = s.install(h, got, from); err == nil || got.form != formIXFR {
+		return got, err != nil, err
+	}
+	// The differences may have been applied to something that the primary never had under this serial.
+	whole, wholeErr := s.fetcher.whole(ctx, h.name, from, old)
+	if wholeErr != nil {
+		return got, true, err
+	}
+	err = s.install(h, whole, from)
+	return whole, err != nil, err
 }
 
 // inOrder is the primaries, the one that sent a NOTIFY first.

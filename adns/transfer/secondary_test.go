@@ -29,6 +29,7 @@ type lab struct {
 	mu        sync.Mutex
 	published []string // what Records said when Publish was called
 	refuse    error
+	judge     func(served string) error // refuses what it returns an error for; nil: nothing
 }
 
 // newLab starts a secondary whose document names 192.0.2.1 as primary, with a key if keys are given.
@@ -52,6 +53,11 @@ func (l *lab) publish(zone string) error {
 	defer l.mu.Unlock()
 	if l.refuse != nil {
 		return l.refuse
+	}
+	if l.judge != nil {
+		if err := l.judge(l.served()); err != nil {
+			return err
+		}
 	}
 	l.published = append(l.published, l.served())
 	return nil
@@ -303,6 +309,94 @@ func TestSecondaryTriesAllPrimaries(t *testing.T) {
 		if dials["192.0.2.3:5300"] != before {
 			t.Error("the primary of a removed zone is still asked")
 		}
+	})
+}
+
+// TestSecondaryTwoPrimaries: one that is behind does not keep another from being asked.
+func TestSecondaryTwoPrimaries(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l, behind := newLab(t, "", nil, newZone(t, 5, www(5))), newPrimary(t, nil)
+		behind.publish(newZone(t, 4, www(4)))
+		l.secondary.fetcher.dial = func(ctx context.Context, network, address string) (net.Conn, error) {
+			if address == "192.0.2.9:53" {
+				return behind.dial(ctx, network, address)
+			}
+			return l.primary.dial(ctx, network, address)
+		}
+		defer l.run()()
+		l.want("at the start", "5 192.0.2.5")
+		l.secondary.Adopt(secondaryOf(t, "[192.0.2.9, 192.0.2.1]"))
+		l.primary.publish(newZone(t, 6, www(6)))
+		time.Sleep(110 * time.Second)
+		l.want("after the refresh", "6 192.0.2.6")
+		if n := l.logged("dns.secondary.behind"); n != 0 {
+			t.Errorf("it was logged %d times that primaries are behind, and one is not", n)
+		}
+		l.primary.set(func() { l.primary.down = true })
+		time.Sleep(2000 * time.Second)
+		l.want("while only the one behind answers", "6 192.0.2.6")
+		if n := l.logged("dns.secondary.behind"); n != 1 {
+			t.Errorf("it was logged %d times, want once", n)
+		}
+	})
+}
+
+// TestSecondaryMendsItself: the primary changed records without a new serial, so its next differences lead to a version
+// that cannot be served. The whole zone can.
+func TestSecondaryMendsItself(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l := newLab(t, "", nil, newZone(t, 1, www(1)))
+		l.judge = func(served string) error {
+			if strings.Count(served, "192.0.2.") > 1 {
+				return errors.New("www has two addresses")
+			}
+			return nil
+		}
+		defer l.run()()
+		l.want("at the start", "1 192.0.2.1")
+		l.primary.publish(newZone(t, 1))
+		l.primary.publish(newZone(t, 2, www(2)))
+		time.Sleep(110 * time.Second)
+		l.want("after the refresh", "2 192.0.2.2")
+		if n := l.primary.count(dns.TypeIXFR); n != 1 {
+			t.Errorf("%d IXFR, want 1", n)
+		}
+	})
+}
+
+// TestSecondaryKeepsWhatItServes: a version that could not be written is written when the primary is asked next, and the
+// file of the one before is not taken for it.
+func TestSecondaryKeepsWhatItServes(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		dir := filepath.Join(t.TempDir(), "kept")
+		l := newLab(t, dir, nil, newZone(t, 1, www(1)))
+		stop := l.run()
+		l.want("at the start", "1 192.0.2.1")
+		if err := errors.Join(os.Rename(dir, dir+".away"), os.WriteFile(dir, nil, 0o600)); err != nil {
+			t.Fatal(err)
+		}
+		l.primary.publish(newZone(t, 2, www(2)))
+		time.Sleep(110 * time.Second)
+		l.want("while nothing can be kept", "2 192.0.2.2")
+		if l.logged("dns.secondary.file_unusable") != 1 {
+			t.Error("that nothing can be kept was not logged")
+		}
+		if err := errors.Join(os.Remove(dir), os.Rename(dir+".away", dir)); err != nil {
+			t.Fatal(err)
+		}
+		kept := func(when string) {
+			t.Helper()
+			synctest.Wait()
+			newLab(t, dir, nil, nil).want(when, "2 192.0.2.2")
+		}
+		time.Sleep(110 * time.Second)
+		kept("when it can be kept again")
+		if err := os.Remove(filepath.Join(dir, "example.test.zone")); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(110 * time.Second)
+		kept("after the file was taken away")
+		stop()
 	})
 }
 

@@ -3,6 +3,7 @@ package transfer
 import (
 	"errors"
 	"fmt"
+	"io/fs"
 	"time"
 
 	"github.com/miekg/dns"
@@ -24,13 +25,28 @@ func (s *Secondary) install(h *held, got fetched, from target) error {
 		h.mu.Unlock()
 		return fmt.Errorf("serial %d cannot be served: %w", got.serial, err)
 	}
-	if err := s.keep.save(h.name, got.zone, s.now()); err != nil {
+	if err := s.store(h, got.zone, s.now()); err != nil {
 		s.log.Error("dns.secondary.file_unusable", zap.String("zone", h.name), zap.Error(err),
-			zap.String("then", "the zone is served, and brought again after a restart"))
+			zap.String("then", "the zone is served, and kept when its primary is asked next"))
 	}
 	s.log.Info("dns.secondary.updated", zap.String("zone", h.name), zap.Uint32("serial", got.serial), zap.String("form", got.form),
 		zap.String("primary", from.address), zap.Int("records", got.zone.records))
 	return nil
+}
+
+// store keeps a version and when it was confirmed. A file of another version is never confirmed: it could not be written
+// at the time, or somebody took it away.
+func (s *Secondary) store(h *held, i *image, at time.Time) error {
+	if h.kept == i {
+		if err := s.keep.confirm(h.name, at); !errors.Is(err, fs.ErrNotExist) {
+			return err
+		}
+	}
+	err := s.keep.save(h.name, i, at)
+	if err == nil {
+		h.kept = i
+	}
+	return err
 }
 
 // checkTop refuses a version that no server could answer from.
@@ -66,7 +82,8 @@ func (s *Secondary) confirmed(h *held, got fetched, from target) time.Duration {
 	failure, wasExpired := h.failure, h.expired
 	behind := newer(h.image.soa.Serial, got.serial)
 	say := behind && !h.behind
-	here := h.image.soa.Serial
+	current := h.image
+	here := current.soa.Serial
 	h.confirmed, h.failure, h.refused, h.expired, h.behind = now, "", 0, false, behind
 	wait := early(timersOf(h.image.soa).refresh)
 	h.mu.Unlock()
@@ -76,7 +93,7 @@ func (s *Secondary) confirmed(h *held, got fetched, from target) time.Duration {
 		}
 	}
 	if got.zone == nil {
-		if err := s.keep.confirm(h.name, now); err != nil {
+		if err := s.store(h, current, now); err != nil {
 			s.log.Warn("dns.secondary.file_unusable", zap.String("zone", h.name), zap.Error(err))
 		}
 	}

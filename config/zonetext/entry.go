@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"reflect"
 	"strings"
 
 	"github.com/miekg/dns"
@@ -17,7 +18,10 @@ const packedOctets = 255 + 10 + math.MaxUint16
 // noTTL marks a record without a TTL. As a TTL it is above what RFC 2181 section 8 allows.
 const noTTL = math.MaxUint32
 
-var errNoData = errors.New("no data")
+var (
+	errNoData = errors.New("no data")
+	errMisfit = errors.New("octets that are not of the type")
+)
 
 // extent is where an entry ends and what it starts with. An entry is a line, or several when brackets or quotes go on.
 type extent struct {
@@ -162,6 +166,9 @@ func (r *Reader) rareRecord(text []byte, e *extent) {
 	switch err := r.pack(rr); {
 	case errors.Is(err, errNoData):
 		r.fail(Problem{Kind: Malformed, Message: fmt.Sprintf("the %s record has no data", dns.Type(rr.Header().Rrtype))})
+	case errors.Is(err, errMisfit):
+		r.fail(Problem{Kind: Malformed, Token: `\#`, Message: fmt.Sprintf("these octets are not the data of a record of type %s", dns.Type(rr.Header().Rrtype)),
+			Hint: "a type that is known has its own data in the generic form too (RFC 3597 section 5)"})
 	case err != nil:
 		r.fail(Problem{Kind: Malformed, Token: strings.TrimSuffix(rr.Header().Name, "."),
 			Message: fmt.Sprintf("the data of this %s record cannot be put on the wire: %v", dns.Type(rr.Header().Rrtype), err)})
@@ -191,6 +198,7 @@ func (r *Reader) pack(rr dns.RR) error {
 	if r.packed == nil {
 		r.packed = make([]byte, packedOctets)
 	}
+	generic := int(rr.Header().Rdlength) // 0 when the data was not given in the generic form
 	end, err := dns.PackRR(rr, r.packed, 0, nil, false)
 	if err != nil {
 		return err
@@ -205,10 +213,34 @@ func (r *Reader) pack(rr dns.RR) error {
 	if _, known := dns.TypeToRR[rrtype]; known && len(data) == 0 && rrtype != dns.TypeNULL && rrtype != dns.TypeAPL {
 		return errNoData
 	}
+	// Of a known type in the generic form miekg/dns takes too few and too many octets.
+	_, read, err := dns.UnpackRR(r.packed[:end], 0)
+	if err != nil || read != end || generic != 0 && generic != len(data) || lacksName(rr) {
+		return errMisfit
+	}
 	owner := &r.names[1-r.current]
 	owner.set(r.packed[:n])
 	lower(owner.octets())
 	r.current = 1 - r.current
 	r.put(binary.BigEndian.Uint16(header[2:]), rrtype, binary.BigEndian.Uint32(header[4:]), data)
 	return nil
+}
+
+// lacksName reports whether a record has a name without even a root label, which on the wire is nothing.
+func lacksName(rr dns.RR) bool { return hasEmptyName(reflect.Indirect(reflect.ValueOf(rr))) }
+
+func hasEmptyName(v reflect.Value) bool {
+	for i := range v.NumField() {
+		switch field := v.Field(i); field.Kind() {
+		case reflect.Struct: // the header, or the type that this one is like
+			if hasEmptyName(field) {
+				return true
+			}
+		case reflect.String:
+			if field.Len() == 0 && strings.HasSuffix(v.Type().Field(i).Tag.Get("dns"), "domain-name") {
+				return true
+			}
+		}
+	}
+	return false
 }

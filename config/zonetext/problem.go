@@ -67,6 +67,9 @@ func explain(err error) Problem {
 	if kind := malformedRecord.FindStringSubmatch(what); kind != nil {
 		what = "malformed data of type " + kind[1]
 	}
+	if what == "" { // of some types the parser loses the reason
+		what = "malformed data"
+	}
 	p.Message = what
 	if p.Token != "" {
 		p.Message = what + ": " + quote(p.Token)

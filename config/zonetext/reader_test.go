@@ -115,6 +115,13 @@ func TestProblems(t *testing.T) {
 		{"no owner", " 1 A 192.0.2.1\n", nil, []string{"0 db:1 the record has no owner"}},
 		{"no data", "a 1 A\nb 1 TXT\nc 1 TXT", nil, []string{"0 db:1 the record has no data", "0 db:2 the record has no data", "0 db:3 the record has no data"}},
 		{"empty generic data", "a 1 A \\# 0\n", nil, []string{"0 db:1 the A record has no data"}},
+		{"generic data of another length than its type's", "a 1 A \\# 5 0102030405\na 1 DS \\# 3 010203\na 1 NS \\# 5 0161000000\na 1 SOA \\# 0\n", nil, []string{
+			"0 db:1 these octets are not the data of a record of type A", "0 db:2 these octets are not the data of a record of type DS",
+			"0 db:3 these octets are not the data of a record of type NS", "0 db:4 these octets are not the data of a record of type SOA"}},
+		{"generic data without its name, or that cannot be read again", "a 1 MX \\# 2 000a\na 1 HTTPS \\# 2 0001\na 1 NSEC3 \\# 5 0000f00029\nb 1 MX \\# 3 000a00\n", nil, []string{
+			"0 db:1 these octets are not the data of a record of type MX", "0 db:2 these octets are not the data of a record of type HTTPS",
+			"0 db:3 these octets are not the data of a record of type NSEC3"}},
+		{"reasons that the parser loses", "a 1 HTTPS 1 . port=70000\na 1 HTTPS 1 . ipv4hint=\n", nil, []string{`0 db:1 malformed data: "port=70000"`, "0 db:2 malformed data"}},
 		{"open bracket", "a 1 TXT ( x\nb 1 A y\n", nil, []string{"0 db:1 a bracket is opened here and not closed"}},
 		{"extra bracket", "a 1 HTTPS 0 . )\nb 1 A x\n", nil, []string{"0 db:1 a bracket is closed that was not opened"}},
 		{"open quote", "\na 1 TXT \"x\nb 1 A y\n", nil, []string{"0 db:2 a quote is opened here and not closed"}},

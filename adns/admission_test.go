@@ -5,9 +5,13 @@ import (
 	"math/rand/v2"
 	"net"
 	"net/netip"
+	"syscall"
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"go.uber.org/zap"
+	logged "go.uber.org/zap/zaptest/observer"
 )
 
 // closedConn notes that it was closed.
@@ -117,6 +121,44 @@ func TestAdmissionRefuses(t *testing.T) {
 	if enter(netip.Prefix{}) != nil {
 		t.Error("a server that ends takes connections")
 	}
+}
+
+// A quarter of the file descriptors is not for connections, and who asked for more is told.
+func TestConnectionsWithinDescriptors(t *testing.T) {
+	for _, tt := range []struct{ asked, descriptors, want int }{
+		{0, 0, MaxTCPConnections}, {0, 65536, MaxTCPConnections}, {0, 20_000, 15_000}, {0, 1024, 768}, {0, 1, 1},
+		{500, 1024, 500}, {768, 1024, 768}, {769, 1024, 768}, {1_000_000, 0, 1_000_000},
+	} {
+		core, logs := logged.New(zap.InfoLevel)
+		s := &Server{log: zap.New(core)}
+		s.limitConnections(TCPOptions{MaxConnections: tt.asked, MaxPerClient: 7}, tt.descriptors)
+		if got := s.admitted; got.maxTotal != tt.want || got.maxPerPrefix != 7 {
+			t.Errorf("%d asked, %d descriptors: got %d in all and %d of a client, want %d and 7", tt.asked, tt.descriptors,
+				got.maxTotal, got.maxPerPrefix, tt.want)
+		}
+		lowered := tt.want < tt.asked || tt.asked == 0 && tt.want < MaxTCPConnections
+		if got := logs.FilterMessage("dns.tcp.limit_lowered").Len() == 1; got != lowered {
+			t.Errorf("%d asked, %d descriptors: told %v, want %v", tt.asked, tt.descriptors, got, lowered)
+		}
+	}
+}
+
+// Accepts that fail and succeed by turns do not fill the log.
+func TestAcceptErrorsAreToldOnceAMinute(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		core, logs := logged.New(zap.InfoLevel)
+		retry := acceptRetry{server: newServer(t, func(o *Options) { o.Logger = zap.New(core) }), transport: TCP}
+		before := time.Now()
+		for time.Since(before) < acceptLogInterval+time.Second {
+			retry.failed(t.Context(), syscall.EMFILE)
+			retry.succeeded()
+		}
+		for _, event := range []string{"dns.tcp.accept_error", "dns.tcp.accept_recovered"} {
+			if got := logs.FilterMessage(event).Len(); got != 2 {
+				t.Errorf("%s: logged %d times, want 2", event, got)
+			}
+		}
+	})
 }
 
 func TestClientPrefix(t *testing.T) {

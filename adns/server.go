@@ -138,7 +138,7 @@ func New(o Options) (*Server, error) {
 	s := &Server{
 		policy: policy, notify: o.Notify, transfers: o.Transfers, keys: o.Keys,
 		listen: o.Listen, workers: o.Workers, io: datagramIO(o.IO), nsid: hexNSID(o.NSID), snapshot: o.Snapshot, now: o.Now, log: o.Logger,
-		listenPacket: o.ListenPacket, listenStream: o.ListenStream, observers: o.Observers, admitted: newAdmission(o.TCP),
+		listenPacket: o.ListenPacket, listenStream: o.ListenStream, observers: o.Observers,
 		secure: secure, handshakes: make(chan struct{}, maxHandshakes()),
 	}
 	if s.workers == 0 {
@@ -154,6 +154,7 @@ func New(o Options) (*Server, error) {
 	if s.listenStream == nil {
 		s.listenStream = systemListenStream
 	}
+	s.limitConnections(o.TCP, descriptors())
 	s.transfer = serveTransfers(s, o.Transfers)
 	s.responders.New = func() any { return s.newResponder() }
 	return s, nil

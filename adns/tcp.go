@@ -16,6 +16,9 @@ import (
 const (
 	acceptRetryMin = 5 * time.Millisecond
 	acceptRetryMax = time.Second
+	// acceptLogInterval is the least time between two tellings that accepts fail: a client may be able to have them fail
+	// and succeed by turns.
+	acceptLogInterval = time.Minute
 )
 
 // TCPOptions are the limits of connections, over TCP, TLS and HTTPS together. Zero values are the defaults.
@@ -30,6 +33,30 @@ func (o TCPOptions) check() error {
 		return errors.New("make DNS server: a limit of TCP is negative")
 	}
 	return nil
+}
+
+// within returns limits that leave a quarter of the process's file descriptors to the rest of it: monitors that cannot
+// open a connection find every service down. 0 descriptors: it is not known how many there are.
+func (o TCPOptions) within(descriptors int) TCPOptions {
+	if o.MaxConnections == 0 {
+		o.MaxConnections = MaxTCPConnections
+	}
+	if descriptors > 0 {
+		o.MaxConnections = min(o.MaxConnections, max(1, descriptors-descriptors/4))
+	}
+	return o
+}
+
+// limitConnections makes the table of connections, and says so if it is smaller than was asked for.
+func (s *Server) limitConnections(o TCPOptions, descriptors int) {
+	asked, given := o.within(0), o.within(descriptors)
+	s.admitted = newAdmission(given)
+	if given.MaxConnections < asked.MaxConnections {
+		s.log.Warn("dns.tcp.limit_lowered", zap.Int("from", asked.MaxConnections), zap.Int("to", given.MaxConnections),
+			zap.Int("descriptors", descriptors),
+			zap.String("why", "a quarter of the file descriptors is kept for monitors and the rest; raise their limit (LimitNOFILE, "+
+				"ulimit -n), or lower dns.tcp.max_connections"))
+	}
 }
 
 // serveTCP serves one listener until ctx ends, closes it, and returns when the last connection is done.
@@ -86,16 +113,19 @@ func (s *Server) accept(ctx context.Context, listener net.Listener, t Transport,
 	}
 }
 
-// acceptRetry waits after accepts that failed, longer each time, and tells the first and the end.
+// acceptRetry waits after accepts that failed, longer each time, and tells the first and the end, but not too often.
 type acceptRetry struct {
 	server    *Server
 	transport Transport
 	pause     time.Duration
+	last      time.Time // when it was told that accepts fail
+	told      bool      // and not yet that they do again
 }
 
 // failed waits. Most often file descriptors ran out: then an idle connection gives way. UDP goes on meanwhile.
 func (r *acceptRetry) failed(ctx context.Context, err error) {
-	if r.pause == 0 {
+	if r.pause == 0 && (r.last.IsZero() || time.Since(r.last) >= acceptLogInterval) {
+		r.last, r.told = time.Now(), true
 		r.server.log.Warn("dns.tcp.accept_error", zap.Stringer("transport", r.transport), zap.Error(err))
 	}
 	if (errors.Is(err, syscall.EMFILE) || errors.Is(err, syscall.ENFILE)) && r.server.admitted.evict() {
@@ -106,8 +136,9 @@ func (r *acceptRetry) failed(ctx context.Context, err error) {
 }
 
 func (r *acceptRetry) succeeded() {
-	if r.pause != 0 {
-		r.pause = 0
+	r.pause = 0
+	if r.told {
+		r.told = false
 		r.server.log.Info("dns.tcp.accept_recovered", zap.Stringer("transport", r.transport))
 	}
 }

@@ -15,7 +15,8 @@ import (
 	"strings"
 	"time"
 
-	"github.com/google/renameio/v2"
+	"fairlead/internal/wholefile"
+
 	"github.com/miekg/dns"
 )
 
@@ -56,15 +57,8 @@ func (k keeper) save(zone string, i *image, confirmed time.Time) error {
 	if err := os.MkdirAll(string(k), 0o700); err != nil {
 		return fmt.Errorf("keep zone %q: %w", zone, err)
 	}
-	f, err := renameio.NewPendingFile(k.path(zone), renameio.WithPermissions(0o600))
+	err := wholefile.Write(k.path(zone), 0o600, func(w io.Writer) error { return writeKept(w, zone, i) })
 	if err != nil {
-		return fmt.Errorf("keep zone %q: %w", zone, err)
-	}
-	defer f.Cleanup()
-	if err := writeKept(f, zone, i); err != nil {
-		return fmt.Errorf("keep zone %q: %w", zone, err)
-	}
-	if err := f.CloseAtomicallyReplace(); err != nil {
 		return fmt.Errorf("keep zone %q: %w", zone, err)
 	}
 	return k.confirm(zone, confirmed)

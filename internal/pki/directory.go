@@ -3,11 +3,12 @@ package pki
 import (
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
 
-	"github.com/google/renameio/v2"
+	"fairlead/internal/wholefile"
 )
 
 // Names of the authority's files in its directory.
@@ -113,11 +114,19 @@ func mustBeAbsent(name string) error {
 // writePair writes both files, each whole or not at all. The key comes first: a certificate is only there when its key
 // is.
 func writePair(p Pair, certPath, keyPath string) error {
-	if err := renameio.WriteFile(keyPath, p.Key, keyMode, renameio.WithStaticPermissions(keyMode)); err != nil {
-		return fmt.Errorf("write %q: %w", keyPath, err)
+	if err := writeFile(keyPath, p.Key, keyMode); err != nil {
+		return err
 	}
-	if err := renameio.WriteFile(certPath, p.Cert, certMode, renameio.WithStaticPermissions(certMode)); err != nil {
-		return fmt.Errorf("write %q: %w", certPath, err)
+	return writeFile(certPath, p.Cert, certMode)
+}
+
+func writeFile(name string, data []byte, perm fs.FileMode) error {
+	err := wholefile.Write(name, perm, func(w io.Writer) error {
+		_, err := w.Write(data)
+		return err
+	})
+	if err != nil {
+		return fmt.Errorf("write %q: %w", name, err)
 	}
 	return nil
 }

@@ -407,6 +407,26 @@ func TestStreamTransfer(t *testing.T) {
 	})
 }
 
+// A transfer that panics ends its connection, and nothing else.
+func TestStreamTransferPanics(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := newPiped(t)
+		p.transfer = func(context.Context, []byte, *client, func([]byte) error) (bool, error) { panic("oops") }
+		conn, other := p.dial("203.0.113.7:5353"), p.dial("203.0.113.8:5353")
+		go conn.Write(appendFramed(framedQuery(), plainQuery(question("example.com.", dns.TypeAXFR, dns.ClassINET))))
+		readMessage(t, conn) // what came before is answered
+		if _, err := conn.Read(make([]byte, 1)); err != io.EOF {
+			t.Errorf("got %v, want the end", err)
+		}
+		if got := p.Stats().Panics; got != 1 {
+			t.Errorf("panics: got %d, want 1", got)
+		}
+		if !ask(other) {
+			t.Error("another connection is not answered")
+		}
+	})
+}
+
 func BenchmarkStream(b *testing.B) {
 	s := newServer(b)
 	near, far := net.Pipe()

@@ -31,6 +31,9 @@ func asksForTransfer(request []byte) bool {
 // errTooLarge is for a message that no transport carries.
 var errTooLarge = errors.New("message has more than 65535 octets")
 
+// errPanicked ends a connection whose transfer panicked: part of it may have left.
+var errPanicked = errors.New("transfer panicked")
+
 // transfer answers a request for a zone transfer. The responses before it leave first. While it lasts the connection is
 // not evicted; each message must leave within streamWrite, or a little less.
 func (c *stream) transfer(ctx context.Context, b *batch, request []byte) (done bool, err error) {
@@ -39,6 +42,12 @@ func (c *stream) transfer(ctx context.Context, b *batch, request []byte) (done b
 	}
 	c.slot.busy.Store(true)
 	defer c.slot.busy.Store(false)
+	defer func() {
+		if p := recover(); p != nil {
+			c.server.panicked(request, p)
+			done, err = true, errPanicked
+		}
+	}()
 	return c.server.transfer(ctx, request, &c.client, func(message []byte) error {
 		if len(message) > maxWireOctets {
 			return errTooLarge

@@ -3,7 +3,6 @@ package adns
 import (
 	"errors"
 	"slices"
-	"strings"
 
 	"fairlead/config"
 	"fairlead/config/zonedata"
@@ -36,14 +35,18 @@ func CompileZonesFrom(doc *config.Document, plan *gslb.Plan, transferred Transfe
 	return compileAll(doc, plan, data, missing)
 }
 
-// Replace compiles the zones anew with other records of one zone that comes from primaries. doc and plan are those that z
-// was compiled from.
-func (z *Zones) Replace(doc *config.Document, plan *gslb.Plan, name string, transferred Transferred) (*Zones, error) {
+// Replace compiles the zones anew with other records of some that come from primaries. doc and plan are those that z was
+// compiled from.
+func (z *Zones) Replace(doc *config.Document, plan *gslb.Plan, names []string, transferred Transferred) (*Zones, error) {
 	data := slices.Clone(z.zones)
 	missing := make([]bool, len(data))
 	copy(missing, z.missing)
+	replaced := make(map[string]bool, len(names))
+	for _, name := range names {
+		replaced[dns.CanonicalName(name)] = true
+	}
 	for i := range doc.Zones {
-		if !doc.Zones[i].Secondary() || !strings.EqualFold(dns.Fqdn(doc.Zones[i].Name), dns.Fqdn(name)) {
+		if !doc.Zones[i].Secondary() || !replaced[dns.CanonicalName(doc.Zones[i].Name)] {
 			continue
 		}
 		var err error

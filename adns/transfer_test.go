@@ -157,7 +157,7 @@ func TestZoneWithoutData(t *testing.T) {
 	came := inZone(t, "in.test. 60 IN SOA ns.in.test. host.in.test. 3 1 1 1 60", "in.test. 60 IN NS ns.in.test.", "ns.in.test. 60 IN A 192.0.2.53", "static.in.test. 60 IN A 192.0.2.5")
 	next := func(from Transferred) {
 		t.Helper()
-		zones, err := snapshot.Zones.Replace(doc, plan, "IN.test.", from)
+		zones, err := snapshot.Zones.Replace(doc, plan, []string{"IN.test."}, from)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -169,7 +169,7 @@ func TestZoneWithoutData(t *testing.T) {
 	want("expired", "SERVFAIL 24", "SERVFAIL 24", "SERVFAIL 24", "NOERROR")
 	next(came)
 	bad := inZone(t, "in.test. 60 IN SOA ns.in.test. host.in.test. 4 1 1 1 60", "in.test. 60 IN NS ns.in.test.", "www.in.test. 60 IN CNAME a.test.", "www.in.test. 60 IN A 192.0.2.5")
-	if _, err := snapshot.Zones.Replace(doc, plan, "in.test.", bad); err == nil || !strings.Contains(err.Error(), "www.in.test. has a CNAME beside") {
+	if _, err := snapshot.Zones.Replace(doc, plan, []string{"in.test."}, bad); err == nil || !strings.Contains(err.Error(), "www.in.test. has a CNAME beside") {
 		t.Errorf("a zone that contradicts itself: %v", err)
 	}
 	want("after a version that was refused", "NOERROR", "NOERROR", "NXDOMAIN", "NOERROR")

@@ -153,7 +153,7 @@ func (f *fetcher) converse(conn net.Conn, request []byte, check *checker, take f
 	buf := make([]byte, maxMessage)
 	for received := 0; received < maxReceived; {
 		if err := conn.SetDeadline(time.Now().Add(idleTime)); err != nil {
-			return err
+			return fmt.Errorf("the answer ends too early: %w", err)
 		}
 		n, err := readMessage(conn, buf)
 		if err != nil {

@@ -29,7 +29,8 @@ const (
 type SecondaryOptions struct {
 	Keys *Keys
 	// Publish says that Records of a zone returns something else from now on: a new version, or nothing because the zone
-	// expired. An error refuses a new version, and the one before counts again. One call at a time.
+	// expired. An error refuses a new version, and the one before counts again. Several zones call it at once, so that it
+	// can wait for more of them.
 	Publish func(zone string) error
 	// Dir is where zones are kept for the next start; it is made when needed. Empty: nowhere.
 	Dir string
@@ -52,9 +53,8 @@ type Secondary struct {
 	slots   chan struct{}
 	changed chan struct{} // capacity 1: Adopt was called
 
-	publishing sync.Mutex
-	mu         sync.Mutex
-	zones      map[string]*held
+	mu    sync.Mutex
+	zones map[string]*held
 }
 
 // held is one zone. Its goroutine alone changes image, confirmed and expired.
@@ -282,12 +282,6 @@ func (s *Secondary) firstWait(h *held) time.Duration {
 // round asks the primaries in turn until one has what is here or something newer, and returns how long to wait for the
 // next round. That all who answer are behind is an answer, too.
 func (s *Secondary) round(ctx context.Context, h *held) time.Duration {
-	select {
-	case s.slots <- struct{}{}:
-	case <-ctx.Done():
-		return 0
-	}
-	defer func() { <-s.slots }()
 	h.mu.Lock()
 	old, primaries := h.image, h.inOrder()
 	h.mu.Unlock()
@@ -316,19 +310,30 @@ func (s *Secondary) round(ctx context.Context, h *held) time.Duration {
 
 // bring asks one primary and installs what it has, if that is newer. refused says that it cannot be served.
 func (s *Secondary) bring(ctx context.Context, h *held, from target, old *image) (got fetched, refused bool, err error) {
-	if got, err = s.fetcher.fetch(ctx, h.name, from, old); err != nil || got.zone == nil {
+	if got, err = s.inTurn(ctx, h.name, from, old, s.fetcher.fetch); err != nil || got.zone == nil {
 		return got, false, err
 	}
 	if err = s.install(h, got, from); err == nil || got.form != formIXFR {
 		return got, err != nil, err
 	}
 	// The differences may have been applied to something that the primary never had under this serial.
-	whole, wholeErr := s.fetcher.whole(ctx, h.name, from, old)
+	whole, wholeErr := s.inTurn(ctx, h.name, from, old, s.fetcher.whole)
 	if wholeErr != nil {
 		return got, true, err
 	}
 	err = s.install(h, whole, from)
 	return whole, err != nil, err
+}
+
+// inTurn asks a primary when it is this zone's turn. What came is installed outside of it, since that waits for others.
+func (s *Secondary) inTurn(ctx context.Context, zone string, from target, old *image, fetch func(context.Context, string, target, *image) (fetched, error)) (fetched, error) {
+	select {
+	case s.slots <- struct{}{}:
+	case <-ctx.Done():
+		return fetched{}, ctx.Err()
+	}
+	defer func() { <-s.slots }()
+	return fetch(ctx, zone, from, old)
 }
 
 // inOrder is the primaries, the one that sent a NOTIFY first.

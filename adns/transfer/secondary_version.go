@@ -19,7 +19,7 @@ func (s *Secondary) install(h *held, got fetched, from target) error {
 	old, expired := h.image, h.expired
 	h.image, h.expired = got.zone, false
 	h.mu.Unlock()
-	if err := s.published(h); err != nil {
+	if err := s.publish(h.name); err != nil {
 		h.mu.Lock()
 		h.image, h.expired = old, expired
 		h.mu.Unlock()
@@ -69,12 +69,6 @@ func checkTop(i *image) error {
 	return err
 }
 
-func (s *Secondary) published(h *held) error {
-	s.publishing.Lock()
-	defer s.publishing.Unlock()
-	return s.publish(h.name)
-}
-
 // confirmed notes that what is here is the newest version.
 func (s *Secondary) confirmed(h *held, got fetched, from target) time.Duration {
 	now := s.now()
@@ -88,7 +82,7 @@ func (s *Secondary) confirmed(h *held, got fetched, from target) time.Duration {
 	wait := early(timersOf(h.image.soa).refresh)
 	h.mu.Unlock()
 	if wasExpired {
-		if err := s.published(h); err != nil {
+		if err := s.publish(h.name); err != nil {
 			return s.failed(h, fmt.Errorf("serial %d cannot be served: %w", here, err), true)
 		}
 	}
@@ -119,7 +113,7 @@ func (s *Secondary) failed(h *held, err error, rejected bool) time.Duration {
 	}
 	if expires {
 		s.log.Error("dns.secondary.expired", zap.String("zone", h.name), zap.String("then", "SERVFAIL until a primary answers"))
-		if err := s.published(h); err != nil {
+		if err := s.publish(h.name); err != nil {
 			s.log.Error("dns.secondary.unusable", zap.String("zone", h.name), zap.Error(err))
 		}
 	}

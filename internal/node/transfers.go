@@ -2,7 +2,6 @@ package node
 
 import (
 	"context"
-	"fmt"
 	"path/filepath"
 	"sync"
 
@@ -24,6 +23,8 @@ type exchangers struct {
 	mu     sync.Mutex
 	newest *intent       // that is served and was not handed over yet; nil: none
 	wake   chan struct{} // capacity 1
+
+	arrivals arrivals
 }
 
 // newExchangers reads the keys and makes both directions. Nothing listens or runs yet.
@@ -43,21 +44,6 @@ func (n *Node) newExchangers() error {
 	return nil
 }
 
-// zoneArrived serves a zone that a primary sent, or that has expired. The document stays.
-func (n *Node) zoneArrived(zone string) error {
-	n.reloading.Lock()
-	defer n.reloading.Unlock()
-	in := *n.newest
-	zones, err := in.zones.Replace(in.document, in.plan, zone, n.zones.secondary.Records)
-	if err != nil {
-		return fmt.Errorf("compile zone %q: %w", zone, err)
-	}
-	in.zones = zones
-	n.newest = &in
-	n.publisher.adoptLater(&in)
-	return nil
-}
-
 // served tells that an intent is what answers are made from.
 func (e *exchangers) served(in *intent) {
 	e.mu.Lock()
@@ -73,6 +59,7 @@ func (e *exchangers) served(in *intent) {
 // done where intents are adopted.
 func (e *exchangers) run(ctx context.Context) error {
 	var group errgroup.Group
+	e.arrivals.ending = ctx.Done()
 	group.Go(func() error { return e.out.Run(ctx) })
 	group.Go(func() error { return e.secondary.Run(ctx) })
 	for {

@@ -16,7 +16,7 @@ import (
 // Limits of NOTIFY that is sent (RFC 1996).
 const (
 	// MaxNotices is how many NOTIFY can wait. Further ones are not sent: the secondary finds out by its refresh timer.
-	MaxNotices = 10_000
+	MaxNotices = 100_000
 	// maxNotifying is how many are under way at once.
 	maxNotifying = 128
 	notifyTries  = 5
@@ -37,12 +37,11 @@ type notices struct {
 	mu      sync.Mutex
 	pending map[notice]*dns.SOA // what to tell; replaced when the zone changes again
 	order   []notice            // not begun
-	dropped uint64
-	wake    chan struct{} // capacity 1
+	wake    chan struct{}       // capacity 1
 }
 
-// add queues what a new version of a zone must tell.
-func (n *notices) add(v *version) {
+// add queues what a new version of a zone must tell. What there is no room for is dropped.
+func (n *notices) add(v *version) (dropped int) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	if n.pending == nil {
@@ -52,7 +51,7 @@ func (n *notices) add(v *version) {
 		id := notice{v.rules.name, t}
 		if _, waits := n.pending[id]; !waits {
 			if len(n.pending) >= MaxNotices {
-				n.dropped++
+				dropped++
 				continue
 			}
 			n.order = append(n.order, id)
@@ -63,6 +62,7 @@ func (n *notices) add(v *version) {
 	case n.wake <- struct{}{}:
 	default:
 	}
+	return dropped
 }
 
 // next takes the oldest notice that was not begun.

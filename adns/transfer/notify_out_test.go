@@ -4,12 +4,15 @@ import (
 	"context"
 	"net"
 	"slices"
+	"strconv"
 	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
 
 	"github.com/miekg/dns"
+	"go.uber.org/zap"
+	"go.uber.org/zap/zaptest/observer"
 )
 
 // listener is a server that is told of new versions, in a bubble. Every dial is one try.
@@ -122,6 +125,22 @@ func TestNotifyOut(t *testing.T) {
 				}
 			})
 		})
+	}
+}
+
+// TestNotifyOutIsBounded: what has no room is not queued, and that is said.
+func TestNotifyOutIsBounded(t *testing.T) {
+	core, logs := observer.New(zap.WarnLevel)
+	tr := New(Options{Logger: zap.New(core)})
+	tr.notices.pending = map[notice]*dns.SOA{}
+	for i := range MaxNotices - 1 {
+		tr.notices.pending[notice{zone: strconv.Itoa(i)}] = nil
+	}
+	doc := document(t, "nameservers: [ns.example.net], transfer: {notify: [192.0.2.98, 192.0.2.99, 192.0.2.100]}")
+	tr.Published(doc, source{newZone(t, 1)})
+	said := logs.FilterMessage("dns.notify.dropped").All()
+	if len(tr.notices.pending) != MaxNotices || len(said) != 1 || said[0].ContextMap()["messages"] != int64(2) {
+		t.Errorf("%d wait, said %v; want %d, and that 2 were dropped", len(tr.notices.pending), said, MaxNotices)
 	}
 }
 

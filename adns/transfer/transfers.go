@@ -19,9 +19,10 @@ import (
 
 // Limits of transfers that are served.
 const (
-	// MaxServed is how many transfers are served at once, MaxServedPerClient how many of them to one address.
+	// MaxServed is how many transfers are served at once, MaxServedPerClient how many of them to one address: as many
+	// as another Fairlead asks for.
 	MaxServed          = 16
-	MaxServedPerClient = 4
+	MaxServedPerClient = MaxFetches
 	// maxServeTime is the longest a transfer can take. After slowGrace a reader must have taken slowOctets each second.
 	maxServeTime = 15 * time.Minute
 	slowGrace    = 10 * time.Second
@@ -119,10 +120,15 @@ func (t *Transfers) Published(doc *config.Document, source Source) {
 		next[r.name] = t.publish(r, source, before[r.name], &total)
 	}
 	t.zones.Store(&next)
+	dropped := 0
 	for name, v := range next {
 		if old := before[name]; v.zone != nil && (old == nil || old.zone == nil || newer(v.zone.Serial(), old.zone.Serial())) {
-			t.notices.add(v)
+			dropped += t.notices.add(v)
 		}
+	}
+	if dropped > 0 {
+		t.log.Warn("dns.notify.dropped", zap.Int("messages", dropped), zap.Int("waiting", MaxNotices),
+			zap.String("why", "too many wait to be sent; those servers find out by their refresh timers"))
 	}
 }
 

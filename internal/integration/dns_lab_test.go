@@ -62,6 +62,9 @@ func TestDNS(t *testing.T) {
 		eventually(t, 15*time.Second, name+" hears the other site", func() error { return l.peer(name, resource.PeerUp) })
 		eventually(t, 15*time.Second, name+" sees all services up", func() error { return l.services(name, "UP", "web-ams", "web-nyc") })
 	}
+	for _, server := range []string{amsDNS, nycDNS} { // or else nothing below is worth its time
+		l.in(wan, "dig", "@"+server, "text."+zoneName, "+tries=1", "+time=3")
+	}
 	t.Run("clients", func(t *testing.T) { l.with(t).clients() })
 	t.Run("load", func(t *testing.T) { l.with(t).load() })
 	t.Run("checkers", func(t *testing.T) { l.with(t).checkers() })

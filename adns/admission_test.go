@@ -195,7 +195,8 @@ func TestIdleShrinks(t *testing.T) {
 func TestIdleInACrowd(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		p := newPiped(t, func(o *Options) { o.TCP = TCPOptions{MaxConnections: 100, MaxPerClient: 100} })
-		for range 85 {
+		early := p.dial("203.0.113.7:5353")
+		for range 84 {
 			p.dial("203.0.113.7:5353")
 		}
 		if got := p.admitted.idleTimeout(); got != idleCrowded {
@@ -203,8 +204,13 @@ func TestIdleInACrowd(t *testing.T) {
 		}
 		begin := time.Now()
 		last := p.dial("203.0.113.7:5353")
-		if _, err := last.Read(make([]byte, 1)); err == nil || time.Since(begin) != idleCrowded {
-			t.Errorf("ended after %v (%v), want %v", time.Since(begin), err, idleCrowded)
+		if !ask(early) { // whose next deadline was set when it was alone
+			t.Error("not answered")
+		}
+		for _, conn := range []net.Conn{early, last} {
+			if _, err := conn.Read(make([]byte, 1)); err == nil || time.Since(begin) != idleCrowded {
+				t.Errorf("ended after %v (%v), want %v", time.Since(begin), err, idleCrowded)
+			}
 		}
 		time.Sleep(TCPIdle)
 		if got := p.admitted.idleTimeout(); got != TCPIdle {

@@ -114,6 +114,14 @@ func TestStreamTimes(t *testing.T) {
 				time.Sleep(time.Second)
 			}
 		}, streamWrite, 1},
+		{"each message has its own time", func(c net.Conn) {
+			c.Write(framedQuery()[:1])
+			for range 3 { // completes one and begins the next
+				time.Sleep(streamMessage - time.Second)
+				c.Write(append(framedQuery()[1:], 0))
+				c.Read(make([]byte, 512))
+			}
+		}, 3*(streamMessage-time.Second) + streamMessage, 1},
 		{"second message is never completed", func(c net.Conn) {
 			c.Write(append(framedQuery(), 0))
 			c.Read(make([]byte, 512))
@@ -314,6 +322,17 @@ func TestStreamLongMessages(t *testing.T) {
 		synctest.Wait()
 		if got := p.lender.longs.Load(); got != 0 {
 			t.Errorf("%d long buffers are held by an idle connection", got)
+		}
+		gone := p.dial("203.0.113.8:5353")
+		gone.Write(appendFramed(nil, q)[:inboxLent+1])
+		synctest.Wait()
+		if got := p.lender.longs.Load(); got != 1 {
+			t.Errorf("%d long buffers are held by half a message, want 1", got)
+		}
+		gone.Close()
+		synctest.Wait()
+		if got := p.lender.longs.Load(); got != 0 {
+			t.Errorf("%d long buffers are held by a connection that ended", got)
 		}
 		p.lender.longs.Store(maxInboxLong)
 		go conn.Write(appendFramed(nil, q))

@@ -98,22 +98,12 @@ virtual_servers: [{name: www, domains: [{name: www.example.test}], method: round
 			return err == nil && strings.Join(r.Short(), " ") == want
 		}
 	}
-	hangup := func() {
-		t.Helper()
-		self, err := os.FindProcess(os.Getpid())
-		if err != nil {
-			t.Fatal(err)
-		}
-		if err := self.Signal(syscall.SIGHUP); err != nil {
-			t.Fatal(err)
-		}
-	}
 	until("the first document answers", answers("192.0.2.1"))
 	write(t, doc, document("192.0.2.2"))
-	hangup()
+	hangup(t)
 	until("the second document answers", answers("192.0.2.2"))
 	write(t, doc, document("192.0.2.3")+"wrong: true\n")
-	hangup()
+	hangup(t)
 	until("the wrong document is refused", func() bool { return strings.Contains(log.String(), "config.refused") })
 	if !answers("192.0.2.2")() {
 		t.Error("after a refused document the one before does not answer")
@@ -131,5 +121,17 @@ virtual_servers: [{name: www, domains: [{name: www.example.test}], method: round
 		}
 	case <-time.After(10 * time.Second):
 		t.Fatal("serve did not end")
+	}
+}
+
+// hangup sends this process a HUP.
+func hangup(t *testing.T) {
+	t.Helper()
+	self, err := os.FindProcess(os.Getpid())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := self.Signal(syscall.SIGHUP); err != nil {
+		t.Fatal(err)
 	}
 }

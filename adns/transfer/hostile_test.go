@@ -12,6 +12,8 @@ import (
 	"testing/synctest"
 	"time"
 
+	"fairlead/config/zonedata"
+
 	"github.com/miekg/dns"
 )
 
@@ -165,6 +167,10 @@ func TestTransferCutAtEachMessage(t *testing.T) {
 					t.Errorf("the zone was taken without message %d, which a signature covers", keep)
 				}
 			}
+			p.set(func() { p.answer = changed(count-1, func(m *dns.Msg) { m.Extra = nil }) })
+			if _, err := f.fetch(t.Context(), "example.test.", from, nil); (keys == nil) != (err == nil) {
+				t.Errorf("the last message without a signature: %v", err)
+			}
 		})
 	}
 }
@@ -217,6 +223,7 @@ func TestWrongDifferences(t *testing.T) {
 		"starts elsewhere":          {soa(3), soa(2), www(1), soa(3), www(3), soa(3)},
 		"has a foreign record":      {soa(3), soa(1), www(1), soa(3), "www.example.org. 30 IN A 192.0.2.3", soa(3)},
 		"goes on after its end":     {soa(3), soa(1), www(1), soa(3), www(3), soa(3), www(4)},
+		"ends before the last":      {soa(3), soa(1), www(1), soa(2), www(2), soa(3)},
 		"is empty":                  nil,
 		"has a gap":                 {soa(3), soa(1), www(1), soa(2), www(2), soa(3), www(3), soa(3)},
 	} {
@@ -249,6 +256,21 @@ func TestWrongDifferences(t *testing.T) {
 				}
 			})
 		})
+	}
+}
+
+func TestZoneLimits(t *testing.T) {
+	for _, c := range []struct {
+		records, octets int
+		good            bool
+	}{
+		{zonedata.MaxRecords, maxZoneOctets, true},
+		{zonedata.MaxRecords + 1, 1, false},
+		{1, maxZoneOctets + 1, false},
+	} {
+		if err := withinLimits(c.records, c.octets); (err == nil) != c.good {
+			t.Errorf("%d records, %d octets: %v", c.records, c.octets, err)
+		}
 	}
 }
 

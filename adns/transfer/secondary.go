@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math/rand/v2"
 	"net"
 	"net/netip"
 	"slices"
@@ -269,14 +270,16 @@ func sleep(ctx context.Context, d time.Duration, wake <-chan struct{}) bool {
 	return ctx.Err() == nil
 }
 
-// firstWait is how long a kept zone can be served before its primary is asked.
+// firstWait is how long a kept zone is served before its primary is asked. NOTIFY that came while nobody was here are lost,
+// so the refresh time is not waited for: some part of the retry time is, so that not all zones are asked for at once.
 func (s *Secondary) firstWait(h *held) time.Duration {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	if h.image == nil || h.expired {
 		return 0
 	}
-	return max(0, early(timersOf(h.image.soa).refresh)-s.now().Sub(h.confirmed))
+	t := timersOf(h.image.soa)
+	return max(0, min(early(t.refresh)-s.now().Sub(h.confirmed), rand.N(t.retry)))
 }
 
 // round asks the primaries in turn until one has what is here or something newer, and returns how long to wait for the

@@ -185,11 +185,27 @@ func TestSecondaryRestarts(t *testing.T) {
 		next.want("after a restart, before anything ran", "1 192.0.2.1")
 		stop = next.run()
 		time.Sleep(80 * time.Second)
-		next.want("after a restart", "1 192.0.2.1")
-		if n := next.primary.count(dns.TypeSOA); n != 0 {
-			t.Errorf("the primary was asked %d times within the refresh time", n)
+		next.want("after a restart, while the primary is down", "1 192.0.2.1")
+		stop()
+		start = time.Now()
+		fixTime(0)
+		missed := newLab(t, dir, nil, newZone(t, 1, www(1)))
+		missed.want("after a restart, before the primary was asked", "1 192.0.2.1")
+		stop = missed.run()
+		time.Sleep(20 * time.Second)
+		synctest.Wait()
+		if n := missed.primary.count(dns.TypeSOA); n != 1 {
+			t.Errorf("the primary was asked %d times within the retry time after a restart, want once", n)
 		}
 		stop()
+		fixTime(-time.Hour)
+		early := newLab(t, dir, nil, newZone(t, 1, www(1)))
+		early.primary.down = true
+		stop = early.run()
+		time.Sleep(1050 * time.Second)
+		early.want("after a restart with a file from the future, when it has expired", "nothing")
+		stop()
+		start = time.Now()
 		fixTime(2000 * time.Second)
 		late := newLab(t, dir, nil, newZone(t, 1, www(1)))
 		late.want("after a restart when it had expired", "nothing")
@@ -199,6 +215,24 @@ func TestSecondaryRestarts(t *testing.T) {
 			t.Errorf("%d AXFR of a version that was here", n)
 		}
 	})
+}
+
+// TestTimersAreBounded: a SOA of zeros makes no loop, and one of the largest numbers does not stop updates.
+func TestTimersAreBounded(t *testing.T) {
+	const most = 1<<32 - 1
+	for _, c := range []struct {
+		soa  dns.SOA
+		want timers
+	}{
+		{dns.SOA{}, timers{minRefresh, minRetry, minRefresh + minRetry}},
+		{dns.SOA{Refresh: 100, Retry: 20, Expire: 1000}, timers{100 * time.Second, 20 * time.Second, 1000 * time.Second}},
+		{dns.SOA{Refresh: 100, Retry: 20, Expire: 60}, timers{100 * time.Second, 20 * time.Second, 120 * time.Second}},
+		{dns.SOA{Refresh: most, Retry: most, Expire: most}, timers{maxRefresh, maxRetry, maxExpire}},
+	} {
+		if got := timersOf(&c.soa); got != c.want {
+			t.Errorf("of %v: got %v, want %v", &c.soa, got, c.want)
+		}
+	}
 }
 
 // TestSecondaryDamagedFile: what is wrong with the kept file is never served; the zone is brought anew.
@@ -470,6 +504,24 @@ func (l *lab) notifyPacked(packed []byte, from string, want int) {
 	if answer.Rcode != want || answer.Opcode != dns.OpcodeNotify || !answer.Response || answer.Id != m.Id {
 		l.t.Fatalf("NOTIFY of %s from %s: answer %v, want rcode %s", m.Question[0].Name, from, answer, rcodeName(want))
 	}
+}
+
+// TestNotifyOfAnExpiredZone: the serial that is here is news when it is not served.
+func TestNotifyOfAnExpiredZone(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l := newLab(t, "", nil, newZone(t, 1, www(1)))
+		defer l.run()()
+		l.want("at the start", "1 192.0.2.1")
+		l.primary.set(func() { l.primary.down = true })
+		time.Sleep(1100 * time.Second)
+		l.want("expired", "nothing")
+		for l.primary.set(func() { l.primary.down = false }); l.served() == "nothing"; time.Sleep(100 * time.Millisecond) {
+			l.notify(1, "192.0.2.1", dns.RcodeSuccess)
+			if time.Since(l.secondary.Status()[0].Confirmed) > 1110*time.Second {
+				t.Fatal("a NOTIFY did not bring it back")
+			}
+		}
+	})
 }
 
 func TestWhoMayNotify(t *testing.T) {

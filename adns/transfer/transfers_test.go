@@ -112,6 +112,10 @@ func TestIncremental(t *testing.T) {
 	if got := records(t, served(t, tr, ixfr(1), Peer{Addr: client.Addr, Datagram: true})); !slices.Equal(got, []string{"SOA 4"}) {
 		t.Errorf("over UDP: %q, want the SOA alone", got)
 	}
+	publish(4, strings.Replace(www, "30", "31", 1)+"2", "new.example.test. 30 IN A 192.0.2.9")
+	if d := cmp.Diff(steps[2], records(t, served(t, tr, ixfr(2), client))); d != "" {
+		t.Errorf("after another document with the same zone (-want +got):\n%s", d)
+	}
 	publish(9, www+"7")
 	if got := records(t, served(t, tr, ixfr(4), client)); len(got) != 7 {
 		t.Errorf("after a jump: %q", got)
@@ -141,6 +145,46 @@ func TestIncrementalIsBounded(t *testing.T) {
 	tr.Published(everybody(t), source{newZone(t, 100, "www.example.test. 30 IN A 192.0.2.1")})
 	if got := records(t, served(t, tr, ixfr(18), client)); got[1] == "SOA 18" {
 		t.Error("a difference that is larger than the zone was sent")
+	}
+}
+
+// TestHistoryIsBounded: a large difference is not kept.
+func TestHistoryIsBounded(t *testing.T) {
+	tr := New(Options{})
+	for serial := range uint32(2) {
+		lines := make([]string, 60_000)
+		for i := range lines {
+			address := byte(0)
+			if i%3 == 0 {
+				address = byte(serial)
+			}
+			lines[i] = fmt.Sprintf("host-%d.example.test. 60 IN A 10.%d.%d.%d", i, i>>8, i&255, address)
+		}
+		tr.Published(everybody(t), source{newZone(t, serial, lines...)})
+	}
+	if v := (*tr.zones.Load())["example.test."]; v.historyOctets() > maxHistoryOctets || v.octets < 2*maxHistoryOctets {
+		t.Errorf("%d octets of history are kept of a zone of %d, want %d at most", v.historyOctets(), v.octets, maxHistoryOctets)
+	}
+}
+
+// TestSignedMessagesFit: a record that leaves hardly room for anything else is sent with its signature.
+func TestSignedMessagesFit(t *testing.T) {
+	for octets, want := range map[int]int{60_000: 2, 65_400: 3} {
+		long := &dns.RFC3597{Hdr: dns.RR_Header{Name: "long.example.test.", Rrtype: 65280, Class: dns.ClassINET, Ttl: 1}, Rdata: strings.Repeat("ab", octets)}
+		zone := newZone(t, 1)
+		zone.records = append(zone.records, long)
+		tr := New(Options{Keys: testKeys(t)})
+		tr.Published(everybody(t), source{zone})
+		q := axfr().SetEdns0(1232, false)
+		packed, _ := twin(t, q, "fetch.", dns.HmacSHA256, testSecret, "", false, nil)
+		count := 0
+		err := tr.Serve(t.Context(), packed, q, client, func(m []byte) error {
+			count++
+			return new(dns.Msg).Unpack(m)
+		})
+		if err != nil || count != want {
+			t.Errorf("a record of %d octets: %v, %d messages, want %d", octets, err, count, want)
+		}
 	}
 }
 

@@ -35,6 +35,36 @@ func TestSignerTwin(t *testing.T) {
 	}
 }
 
+// TestLongTransferIsSignedAnew: a transfer that takes longer than clocks may differ holds to its end.
+func TestLongTransferIsSignedAnew(t *testing.T) {
+	keys, now := testKeys(t), time.Now()
+	clock := func() time.Time { return now }
+	request, err := question().Pack()
+	if err != nil {
+		t.Fatal(err)
+	}
+	request, mac, err := keys.Find("fetch").signRequest(request, now)
+	if err != nil {
+		t.Fatal(err)
+	}
+	sig := keys.Verify(request, now)
+	s, check := signer{sig: &sig, now: clock}, checker{key: keys.Find("fetch"), prior: mac, now: clock}
+	for i := range 4 {
+		response, err := new(dns.Msg).SetReply(question()).Pack()
+		if err != nil {
+			t.Fatal(err)
+		}
+		signed, err := s.sign(response)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := check.check(signed); err != nil {
+			t.Fatalf("message %d: %v", i, err)
+		}
+		now = now.Add(fudgeSeconds * time.Second)
+	}
+}
+
 // stream is a signed answer made by the other implementation, one message each.
 func signedStream(t *testing.T, prior string, signed []bool) [][]byte {
 	t.Helper()

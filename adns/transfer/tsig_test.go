@@ -130,6 +130,7 @@ func TestVerifyRefuses(t *testing.T) {
 		"from the future": {sign(func(r *dns.TSIG) { r.TimeSigned += fudgeSeconds + 2 }), dns.RcodeNotAuth, dns.RcodeBadTime, true},
 		"last second":     {sign(func(r *dns.TSIG) { r.TimeSigned = 1<<48 - 1 }), dns.RcodeNotAuth, dns.RcodeBadTime, true},
 		"last, wide":      {sign(func(r *dns.TSIG) { r.TimeSigned, r.Fudge = 1<<48-1, 65535 }), dns.RcodeNotAuth, dns.RcodeBadTime, true},
+		"narrow":          {sign(func(r *dns.TSIG) { r.TimeSigned, r.Fudge = r.TimeSigned-20, 10 }), dns.RcodeNotAuth, dns.RcodeBadTime, true},
 		"second 1":        {sign(func(r *dns.TSIG) { r.TimeSigned = 1 }), dns.RcodeNotAuth, dns.RcodeBadTime, true},
 		"cut MAC":         {repacked(t, sign(nil), cut(32)), dns.RcodeNotAuth, dns.RcodeBadTrunc, true},
 		"cut too short":   {repacked(t, sign(nil), cut(30)), dns.RcodeFormatError, 0, false},

@@ -275,6 +275,7 @@ func TestTransferOverTransports(t *testing.T) {
 	transfers.Published(doc, TransferSource(zones, doc))
 	s := newServer(t, func(o *Options) {
 		o.Transfers = transfers
+		o.Policy.AllowQuery = []netip.Prefix{netip.MustParsePrefix("192.0.2.0/28"), netip.MustParsePrefix("203.0.113.0/28")}
 		o.Snapshot = func() *Snapshot { return &Snapshot{Zones: zones} }
 	})
 	pack := func(m *dns.Msg) []byte {
@@ -295,6 +296,7 @@ func TestTransferOverTransports(t *testing.T) {
 		"AXFR over HTTPS":   {axfr, "192.0.2.7:53", HTTPS, "NOTIMP 0"},
 		"IXFR over UDP":     {ixfr, "192.0.2.7:53", UDP, "NOERROR 1"},
 		"of a stranger":     {ixfr, "203.0.113.7:53", UDP, "REFUSED 0"},
+		"of no client":      {ixfr, "192.0.2.77:53", UDP, "REFUSED 0"},
 		"of a closed zone":  {pack(new(dns.Msg).SetAxfr("closed.test.")), "192.0.2.7:53", UDP, "REFUSED 0"},
 		"cut":               {ixfr[:len(ixfr)-1], "192.0.2.7:53", UDP, "FORMERR 0"},
 		"unknown EDNS":      {pack(&dns.Msg{Question: []dns.Question{{Name: "out.test.", Qtype: dns.TypeAXFR, Qclass: dns.ClassINET}}, Extra: []dns.RR{&dns.OPT{Hdr: dns.RR_Header{Name: ".", Rrtype: dns.TypeOPT, Class: 1232, Ttl: 1 << 16}}}}), "192.0.2.7:53", UDP, rcodeName(dns.RcodeBadVers) + " 0"},

@@ -54,6 +54,7 @@ func hasSOA(t *testing.T, m *dns.Msg, _ []byte) {
 // headerRows are about the header, opcodes and the question.
 func headerRows() []wireCase {
 	long, opt := question(name255(), dns.TypeA, dns.ClassINET), optRecord(1232, 0)
+	record := append(www(), 0, 0, 0, 0, 0, 4, 192, 0, 2, 1)
 	const formErr, refused, notImp = dns.RcodeFormatError, dns.RcodeRefused, dns.RcodeNotImplemented
 	class := func(name string, qtype, qclass uint16) []byte { return plainQuery(question(name, qtype, qclass), opt) }
 	return []wireCase{
@@ -76,6 +77,9 @@ func headerRows() []wireCase {
 		{name: "row 6 class is cut", request: plainQuery(www()[:len(www())-1]), rcode: formErr},
 		{name: "row 6 record is missing", request: request{counts: [4]uint16{1, 0, 0, 1}, body: www()}.bytes(), rcode: formErr, echo: true},
 		{name: "row 6 answer in a query", request: request{counts: [4]uint16{1, 1}, body: append(www(), opt...)}.bytes(), rcode: formErr, echo: true, opt: true},
+		{name: "row 6 two records in authority", request: request{counts: [4]uint16{1, 0, 2, 0}, body: bytes.Join([][]byte{www(), record, record}, nil)}.bytes(), rcode: formErr, echo: true},
+		{name: "row 6 three additional records", request: request{counts: [4]uint16{1, 0, 0, 3}, body: bytes.Join([][]byte{www(), record, record, record}, nil)}.bytes(), rcode: formErr, echo: true},
+		{name: "row 6 one record in authority", request: request{counts: [4]uint16{1, 0, 1, 0}, body: bytes.Join([][]byte{www(), record}, nil)}.bytes(), echo: true, aa: true, check: counts(1, 0)},
 		{name: "row 7 trailing octet", request: append(plainQuery(www()), 0), rcode: formErr, echo: true},
 		{name: "row 7 trailing octet behind opt", request: append(plainQuery(www(), opt), 0), rcode: formErr, echo: true, opt: true},
 		{name: "row 7 another message behind", request: append(plainQuery(www()), plainQuery(www())...), rcode: formErr, echo: true},

@@ -2,6 +2,7 @@ package adns
 
 import (
 	"context"
+	"encoding/hex"
 	"net"
 	"net/netip"
 	"os"
@@ -9,6 +10,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"fairlead/adns/rrl"
 	"fairlead/adns/udp"
 
 	"github.com/miekg/dns"
@@ -110,6 +112,64 @@ func TestTooLarge(t *testing.T) {
 	m := unpack(t, shortened(make([]byte, 0, 512), append(wire, signature...)))
 	if o := m.IsEdns0(); !m.Truncated || o == nil || !o.Do() || len(o.Option) != 1 || len(m.Extra) != 1 {
 		t.Errorf("signed: got %v", m)
+	}
+}
+
+// A datagram that was cut is no query, even if what is left of it is one.
+func TestCutDatagram(t *testing.T) {
+	d := newServer(t).newDatagrams(0).(*datagrams)
+	for _, cut := range []bool{false, true} {
+		p := udp.Packet{Buf: make([]byte, udp.BufferSize), From: asker, Cut: cut}
+		fill := udp.BufferSize - len(plainQuery(www(), optRecord(1232, 0, option(65001))))
+		p.N = copy(p.Buf, plainQuery(www(), optRecord(1232, 0, option(65001, make([]byte, fill)...))))
+		batch := []udp.Packet{p}
+		d.Serve(batch)
+		want := dns.RcodeSuccess
+		if cut {
+			want = dns.RcodeFormatError
+		}
+		if m := unpack(t, batch[0].Buf[:batch[0].N]); p.N != udp.BufferSize || m.Rcode != want {
+			t.Errorf("cut %v: got %s to %d octets, want %s", cut, rcodeName(m.Rcode), p.N, rcodeName(want))
+		}
+	}
+}
+
+// A worker's clock goes on: what was limited is answered a second later, and a cookie becomes too old.
+func TestDatagramClock(t *testing.T) {
+	now := epoch
+	s := newServer(t, withPolicy(cookies), withPolicy(func(o *PolicyOptions) { o.RateLimit = rrl.Options{PerSecond: 2} }),
+		func(o *Options) { o.Now = func() time.Time { return now } })
+	d := s.newDatagrams(0).(*datagrams)
+	serve := func(additional ...[]byte) (answered int, last *dns.Msg) {
+		batch := make([]udp.Packet, 5)
+		for i := range batch {
+			batch[i] = udp.Packet{Buf: make([]byte, udp.BufferSize), From: asker}
+			batch[i].N = copy(batch[i].Buf, plainQuery(www(), additional...))
+		}
+		d.Serve(batch)
+		for i := range batch {
+			if batch[i].N > 0 {
+				answered, last = answered+1, unpack(t, batch[i].Buf[:batch[i].N])
+			}
+		}
+		return answered, last
+	}
+	_, m := serve(optRecord(1232, 0, option(dns.EDNS0COOKIE, []byte("clientck")...)))
+	learned, err := hex.DecodeString(m.IsEdns0().Option[0].(*dns.EDNS0_COOKIE).Cookie)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, step := range []struct {
+		after              time.Duration
+		anonymous, cookied int
+	}{{0, 0, 5}, {1100 * time.Millisecond, 2, 5}, {600 * time.Millisecond, 1, 5}, {time.Hour, 2, 0}} {
+		now = now.Add(step.after)
+		if got, _ := serve(); got != step.anonymous {
+			t.Errorf("%s later: %d of 5 were answered, want %d", step.after, got, step.anonymous)
+		}
+		if got, _ := serve(optRecord(1232, 0, option(dns.EDNS0COOKIE, learned...))); got != step.cookied {
+			t.Errorf("%s later, with a cookie: %d of 5 were answered, want %d", step.after, got, step.cookied)
+		}
 	}
 }
 

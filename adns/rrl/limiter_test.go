@@ -251,6 +251,27 @@ func address(n uint32) netip.Addr {
 	return netip.AddrFrom4(a)
 }
 
+// TestOneBucket: accounts whose search begins at the same place are each limited exactly, as many as a bucket holds.
+func TestOneBucket(t *testing.T) {
+	const perSecond = 10
+	for n := 1; n <= bucketEntries; n++ {
+		l := limiter(t, Options{PerSecond: perSecond, Entries: MinEntries})
+		sent := make([]int, n)
+		for range 5 * perSecond {
+			for i := range sent {
+				if l.count(Key(uint64(i+1)<<(64-tagBits)), start) == Send { // a tag, and nothing of a place
+					sent[i]++
+				}
+			}
+		}
+		for i, got := range sent {
+			if got != perSecond {
+				t.Errorf("%d accounts: of the %dth %d were sent, want %d", n, i, got, perSecond)
+			}
+		}
+	}
+}
+
 // TestFloodOfNetworks: more networks than the table has entries do not free one that is limited, and do not cost others
 // their responses.
 func TestFloodOfNetworks(t *testing.T) {

@@ -178,6 +178,43 @@ func TestGSO(t *testing.T) {
 	}
 }
 
+// TestGSOKeepsSourcesApart: one client asks two addresses of a wildcard in one batch. The answers are of one length and go one
+// way, but come from two addresses, so they are not merged.
+func TestGSOKeepsSourcesApart(t *testing.T) {
+	for _, io := range batched(t) {
+		g := newGate(nil)
+		s := start(t, netip.IPv4Unspecified(), io, g)
+		asked := [2]netip.AddrPort{
+			netip.AddrPortFrom(netip.MustParseAddr("127.53.0.77"), s.Addr().Port()),
+			netip.AddrPortFrom(netip.MustParseAddr("127.53.0.78"), s.Addr().Port()),
+		}
+		client, err := net.ListenUDP("udp4", net.UDPAddrFromAddrPort(netip.AddrPortFrom(loopback4, 0)))
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer client.Close()
+		_ = client.SetReadDeadline(time.Now().Add(patience))
+		const each = 8
+		g.inOneBatch(t, dial(t, asked[0]), func() {
+			for i := range byte(2 * each) {
+				if _, err := client.WriteToUDPAddrPort([]byte{i % 2}, asked[i%2]); err != nil {
+					t.Fatal(err)
+				}
+			}
+		})
+		for range 2 * each {
+			var b [10]byte
+			n, from, err := client.ReadFromUDPAddrPort(b[:])
+			if err != nil {
+				t.Fatalf("%s: %v", io, err)
+			}
+			if n != 1 || from != asked[b[0]] {
+				t.Errorf("%s: got %x from %s, want it from the address that was asked", io, b[:n], from)
+			}
+		}
+	}
+}
+
 // TestGSORefused makes the kernel refuse merged sends the way interfaces without checksum offload do.
 func TestGSORefused(t *testing.T) {
 	for _, io := range batched(t) {

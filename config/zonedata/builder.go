@@ -25,11 +25,14 @@ const (
 	clipOctets = 1 << 20
 )
 
-// Types that the structure of a zone depends on.
+// Types that the structure of a zone depends on, or whose data is compared by names.
 const (
 	typeNS    = 2
 	typeCNAME = 5
 	typeSOA   = 6
+	typePTR   = 12
+	typeMX    = 15
+	typeSRV   = 33
 	typeRRSIG = 46
 	typeNSEC  = 47
 	typeDNAME = 39
@@ -335,7 +338,7 @@ func (b *Builder) writeSet(z *Zone, n *buildNode, first *arenaRecord) (count int
 	for r := *first; ; r = b.arenaAt(r.next) {
 		if r.rrtype == first.rrtype {
 			ttl = min(ttl, r.ttl)
-			if !containsData(z.slab[start+setHeaderOctets:], r.data) {
+			if !containsData(z.slab[start+setHeaderOctets:], r.rrtype, r.data) {
 				z.slab = appendRecord(z.slab, r.rrtype, r.data)
 				count++
 				line = r.line
@@ -362,16 +365,41 @@ func (b *Builder) writeSet(z *Zone, n *buildNode, first *arenaRecord) (count int
 	return count
 }
 
-// containsData reports whether a set holds a record with this data.
-func containsData(set, data []byte) bool {
+// containsData reports whether a set holds a record with this data. Case does not tell names apart, in data either (RFC 4343).
+func containsData(set []byte, rrtype uint16, data []byte) bool {
+	fixed := min(octetsBeforeName(rrtype), len(data))
 	for len(set) > 0 {
 		end := RecordHeaderOctets + int(binary.BigEndian.Uint16(set[10:]))
-		if bytes.Equal(set[RecordHeaderOctets:end], data) {
+		if have := set[RecordHeaderOctets:end]; len(have) == len(data) && bytes.Equal(have[:fixed], data[:fixed]) && sameName(have[fixed:], data[fixed:]) {
 			return true
 		}
 		set = set[end:]
 	}
 	return false
+}
+
+// octetsBeforeName returns how many octets of a type's data stand before the name that ends it. Of types whose data does not
+// end so it returns more than any data has.
+func octetsBeforeName(rrtype uint16) int {
+	switch rrtype {
+	case typeNS, typeCNAME, typePTR, typeDNAME:
+		return 0
+	case typeMX:
+		return 2
+	case typeSRV:
+		return 6
+	}
+	return math.MaxInt
+}
+
+// sameName reports whether two names in wire form, as long as each other, are one.
+func sameName(a, b []byte) bool {
+	for i := range a {
+		if a[i] != b[i] && Lower8(uint64(a[i])) != Lower8(uint64(b[i])) {
+			return false
+		}
+	}
+	return true
 }
 
 // appendRecord appends a record of class IN that is owned by the question's name; its TTL is 0.

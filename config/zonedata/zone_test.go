@@ -156,6 +156,36 @@ func TestNegativeOfAnyOctets(t *testing.T) {
 	}
 }
 
+// Names in data differ by more than case; what is no name differs by any bit.
+func TestSameRecord(t *testing.T) {
+	data := func(prefix, name string) []byte { return append([]byte(prefix), wire(name)...) }
+	for _, tt := range []struct {
+		name   string
+		rrtype uint16
+		a, b   []byte
+		want   int
+	}{
+		{"NS", typeNS, wire("ns.far"), wire("NS.Far"), 1},
+		{"CNAME", typeCNAME, wire("a.far"), wire("A.far"), 1},
+		{"MX", typeMX, data("\x00\x41", "m.far"), data("\x00\x41", "M.far"), 1},
+		{"MX of other preference", typeMX, data("\x00\x41", "m.far"), data("\x00\x61", "m.far"), 2},
+		{"SRV of other port", typeSRV, data("\x00\x01\x00\x01\x00\x41", "s.far"), data("\x00\x01\x00\x01\x00\x61", "s.far"), 2},
+		{"SRV", typeSRV, data("\x00\x01\x00\x01\x00\x41", "s.far"), data("\x00\x01\x00\x01\x00\x41", "S.far"), 1},
+		{"text", 16, []byte("\x01a"), []byte("\x01A"), 2},
+		{"address", 1, []byte("AAAA"), []byte("AAAa"), 2},
+		{"other names", typeNS, wire("ns[.far"), wire("ns{.far"), 2},
+	} {
+		b := builder(t, Record{Owner: wire("w.example.com"), Type: tt.rrtype, Data: tt.a}, Record{Owner: wire("w.example.com"), Type: tt.rrtype, Data: tt.b})
+		z, problems, err := b.Build()
+		if err != nil || len(problems) > 0 {
+			t.Fatalf("%s: %v, %v", tt.name, problems, err)
+		}
+		if set, count := z.Set(find(z, "w.example.com"), tt.rrtype); count != tt.want || !bytes.Equal(set[RecordHeaderOctets:RecordHeaderOctets+len(tt.a)], tt.a) {
+			t.Errorf("%s: %d records %q, want %d, the first as it was", tt.name, count, set, tt.want)
+		}
+	}
+}
+
 func TestProblems(t *testing.T) {
 	long := make([]Record, 1200)
 	for i := range long {

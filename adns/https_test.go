@@ -2,6 +2,7 @@ package adns
 
 import (
 	"bytes"
+	"context"
 	"crypto/tls"
 	"encoding/base64"
 	"errors"
@@ -14,6 +15,7 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/miekg/dns"
@@ -239,6 +241,66 @@ func TestHTTPSConnections(t *testing.T) {
 	_ = conn.SetDeadline(time.Now().Add(deadline))
 	if _, err := io.Copy(io.Discard, conn); err != nil && !strings.Contains(err.Error(), "EOF") && !errors.Is(err, syscall.ECONNRESET) {
 		t.Errorf("an evicted connection: %v", err)
+	}
+}
+
+// Connections end in time, whatever the client does.
+func TestHTTPSTimes(t *testing.T) {
+	query := plainQuery(www())
+	head := "POST /dns-query HTTP/1.1\r\nHost: x\r\nContent-Type: " + dnsMessage + "\r\n"
+	whole := fmt.Sprintf("%sContent-Length: %d\r\n\r\n%s", head, len(query), query)
+	tests := []struct {
+		name string
+		sent string
+		read bool
+		want time.Duration
+	}{
+		{"no request", "", true, httpsRequest},
+		{"half a header", head, true, httpsRequest},
+		{"half a body", head + "Content-Length: 100\r\n\r\nhalf", true, httpsRequest},
+		{"idle after an answer", whole, true, TCPIdle},
+		{"answer is never read", whole, false, 2 * httpsRequest}, // crypto/tls waits as long for its farewell to leave
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				certificates, err := LoadCertificates(testCertificate(t, t.TempDir(), 1, farFuture))
+				if err != nil {
+					t.Fatal(err)
+				}
+				s := newServer(t, func(o *Options) {
+					o.HTTPS = &HTTPSOptions{Listen: []string{"127.0.0.1:0"}, Certificates: certificates}
+				})
+				listener := &handedListener{conns: make(chan net.Conn), closed: make(chan struct{})}
+				ctx, cancel := context.WithCancel(context.Background())
+				done := make(chan error)
+				go func() { done <- s.serveHTTPS(ctx, s.secure[0], listener) }()
+				near, far := net.Pipe()
+				listener.take(fromConn{far, asker})
+				conn := tls.Client(near, &tls.Config{InsecureSkipVerify: true, NextProtos: []string{"http/1.1"}})
+				if err := conn.Handshake(); err != nil {
+					t.Fatal(err)
+				}
+				if tt.read {
+					go io.Copy(io.Discard, conn)
+				}
+				begin := time.Now()
+				if _, err := io.WriteString(conn, tt.sent); err != nil {
+					t.Error(err)
+				}
+				for synctest.Wait(); s.admitted.open() > 0 && time.Since(begin) < time.Minute; synctest.Wait() {
+					time.Sleep(time.Millisecond)
+				}
+				if got := time.Since(begin); got < tt.want || got > tt.want+time.Second {
+					t.Errorf("ended after %v, want %v", got, tt.want)
+				}
+				near.Close()
+				cancel()
+				if err := <-done; err != nil {
+					t.Error(err)
+				}
+			})
+		})
 	}
 }
 

@@ -396,6 +396,9 @@ func TestStreamTransfer(t *testing.T) {
 			if c.addr != netip.MustParseAddr("203.0.113.7") || c.transport != TCP {
 				t.Errorf("client: got %+v", c)
 			}
+			if p.admitted.evict() {
+				t.Error("a connection was evicted amid a transfer")
+			}
 			if err := send(make([]byte, maxWireOctets+1)); !errors.Is(err, errTooLarge) {
 				t.Errorf("too large: got %v", err)
 			}

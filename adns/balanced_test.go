@@ -26,6 +26,7 @@ const typesDocument = `zones:
       host-a   60 AAAA 2001:db8::1
       host-b   60 A    192.0.2.2
       www      60 TXT  "beside"
+      www      60 A    192.0.2.99
       www      60 HTTPS 1 . alpn=h2
       mail     60 MX   5 hidden
   - {name: closed.test, nameservers: [ns.example.net], allow_query: [198.51.100.0/24], records: "host 60 A 192.0.2.9"}

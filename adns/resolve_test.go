@@ -1,6 +1,7 @@
 package adns
 
 import (
+	"fmt"
 	"net/netip"
 	"strings"
 	"testing"
@@ -309,6 +310,38 @@ func TestResolveDNAMEAtApex(t *testing.T) {
 	} {
 		if got := render((&Snapshot{Zones: zones}).Resolve(Question{Name: name, Type: dns.TypeA, Class: dns.ClassINET}, epoch, nil)); got != want {
 			t.Errorf("%s: got %swant %s", name, got, want)
+		}
+	}
+}
+
+// A name made by a DNAME has at most 255 octets, and may have as many.
+func TestResolveDNAMEOfLongestName(t *testing.T) {
+	zones, err := compile([]*zonedata.Zone{zoneOf(t, "x.test", apex+"d 60 DNAME "+strings.Repeat("t", 55)+".y.test.\n")}, noDomains{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	long := strings.Repeat(strings.Repeat("a", 61)+".", 3) // 186 octets, to which the target adds 64
+	for first, want := range map[string]int{"four": dns.RcodeSuccess, "fives": dns.RcodeYXDomain} {
+		got := (&Snapshot{Zones: zones}).Resolve(Question{Name: first + "." + long + "d.x.test.", Type: dns.TypeA, Class: dns.ClassINET}, epoch, nil)
+		if got.Rcode != want {
+			t.Errorf("%s: rcode %s, want %s", first, rcodeName(got.Rcode), rcodeName(want))
+		}
+	}
+}
+
+// The SOA of a negative answer has the lesser of its own TTL and MINIMUM (RFC 2308 section 3), on both paths.
+func TestNegativeTTL(t *testing.T) {
+	for minimum, want := range map[int]uint32{5: 5, 40: 40, 90: 40} {
+		zones, err := compile([]*zonedata.Zone{zoneOf(t, "x.test", fmt.Sprintf("@ 40 SOA ns1 h 1 1 1 1 %d\n@ 60 NS ns1\n", minimum))}, noDomains{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		snapshot := &Snapshot{Zones: zones}
+		slow := snapshot.Resolve(Question{Name: "a.x.test.", Type: dns.TypeA, Class: dns.ClassINET}, epoch, nil).Authority
+		s := newServer(t, func(o *Options) { o.Snapshot = func() *Snapshot { return snapshot } })
+		fast := unpack(t, s.Handle(plainQuery(question("a.x.test.", dns.TypeA, dns.ClassINET)), asker, UDP, nil)).Ns
+		if slow[0].Header().Ttl != want || fast[0].Header().Ttl != want {
+			t.Errorf("minimum %d: %v and %v, want TTL %d", minimum, slow, fast, want)
 		}
 	}
 }

@@ -131,6 +131,29 @@ func TestNegative(t *testing.T) {
 	}
 }
 
+// A pointer that stands too far behind for its offset is not made.
+func TestNegativeOfLongNames(t *testing.T) {
+	label := strings.Repeat("a", 60)
+	for _, mname := range []string{"ns.example.com", label + "." + label + "." + label + "." + strings.Repeat("b", 50) + ".example.com", label + "." + label + "." + label + "." + strings.Repeat("b", 20) + ".example.com"} {
+		b, _ := NewBuilder(wire("example.com"))
+		b.Add(&Record{Owner: wire("example.com"), Type: typeSOA, Data: append(append(wire(mname), wire(label+"."+label+".example.com")...), make([]byte, 20)...)})
+		b.Add(&Record{Owner: wire("example.com"), Type: typeNS, Data: wire("a.b")})
+		z, problems, err := b.Build()
+		if err != nil || len(problems) > 0 {
+			t.Fatal(problems, err)
+		}
+		n := z.Negative()
+		for _, at := range n.Patch[:n.Patches] {
+			if n.Wire[at] != 0xC0 || n.Wire[at+1] != 0 {
+				t.Errorf("%s: %x at %d is no pointer", mname, n.Wire[at:at+2], at)
+			}
+		}
+		if got, want := len(n.Wire), RecordHeaderOctets+len(wire(mname))+len(wire(label+"."+label+".example.com"))+20-11*(int(n.Patches)-1); got != want {
+			t.Errorf("%s: %d octets, want %d", mname, got, want)
+		}
+	}
+}
+
 // Names are octets: what is a letter in some encoding is compared as it stands, and is as long in lower case.
 func TestNegativeOfAnyOctets(t *testing.T) {
 	const kelvin = "\xe2\x84\xaa" // a letter whose lower case is a shorter one in UTF-8

@@ -213,6 +213,32 @@ func TestIncludePath(t *testing.T) {
 	}
 }
 
+// A name has at most 255 octets, the origin's counted.
+func TestLongestName(t *testing.T) {
+	const room = 255 - 13 // beside example.com
+	for _, tt := range []struct {
+		octets int
+		fits   bool
+	}{{room - 1, true}, {room, true}, {room + 1, false}} {
+		var labels []string
+		for left := tt.octets; left > 0; {
+			n := min(left-1, 60)
+			if left-1-n == 1 {
+				n--
+			}
+			labels = append(labels, strings.Repeat("a", n))
+			left -= n + 1
+		}
+		name := strings.Join(labels, ".")
+		for _, text := range []string{name + " 1 A 192.0.2.1\n", "a 1 NS " + name + "\n", name + ".example.com. 1 A 192.0.2.1\n"} {
+			got, problems := read(t, text, nil, nil)
+			if (len(got) == 1) != tt.fits || (len(problems) == 0) != tt.fits {
+				t.Errorf("%d octets and the origin: %d records of %.10q, problems %v", tt.octets, len(got), text, problems)
+			}
+		}
+	}
+}
+
 // The common lines are read without an allocation.
 func TestReadAllocates(t *testing.T) {
 	var b strings.Builder

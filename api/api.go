@@ -12,6 +12,7 @@ import (
 	"go.uber.org/zap"
 
 	"fairlead/adns"
+	"fairlead/adns/transfer"
 	"fairlead/config"
 	"fairlead/mep"
 	"fairlead/monitors"
@@ -30,6 +31,10 @@ type Options struct {
 	MEPRejections func() map[mep.Rejection]uint64
 	DNSStats      func() adns.Stats
 	ProbeStats    func() monitors.Stats
+	// TransferStats counts zones that were sent and NOTIFY, for metrics. Nil: nothing was counted.
+	TransferStats func() transfer.Stats
+	// Secondaries lists the zones that come from primaries, by name. Nil: there are none.
+	Secondaries func() []transfer.SecondaryStatus
 	// PushLoad takes in a load report. Its errors wrap monitors.ErrNotPushed, ErrOutdated or ErrActiveRange. Nil: no
 	// service is pushed here.
 	PushLoad func(service string, active uint64, at time.Time) error
@@ -75,6 +80,12 @@ func New(o Options) (http.Handler, error) {
 	}
 	if o.ProbeStats == nil {
 		o.ProbeStats = func() monitors.Stats { return monitors.Stats{} }
+	}
+	if o.TransferStats == nil {
+		o.TransferStats = func() transfer.Stats { return transfer.Stats{} }
+	}
+	if o.Secondaries == nil {
+		o.Secondaries = func() []transfer.SecondaryStatus { return nil }
 	}
 	if o.PushLoad == nil {
 		o.PushLoad = func(string, uint64, time.Time) error { return monitors.ErrNotPushed }
@@ -123,6 +134,7 @@ func (r *resources) route() (*chi.Mux, error) {
 	r.registerServices(rest)
 	r.registerSites(rest)
 	r.registerDocument(rest)
+	r.registerSecondaries(rest)
 	r.registerExplain(rest)
 	r.registerPush(rest)
 	r.registerVersion(rest)

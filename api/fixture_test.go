@@ -17,6 +17,7 @@ import (
 	"go.uber.org/zap"
 
 	"fairlead/adns"
+	"fairlead/adns/transfer"
 	"fairlead/api/resource"
 	"fairlead/config"
 	"fairlead/gslb"
@@ -108,9 +109,13 @@ func newFixture(t testing.TB, change func(*Options)) *fixture {
 			l.Buckets[0], l.Buckets[1], l.Buckets[adns.LatencyBounds], l.Sum = 2, 3, 1, 2500*time.Millisecond
 			return s
 		},
-		ProbeStats: func() monitors.Stats { return monitors.Stats{Targets: 4, Done: 70, Late: 1} },
-		PushLoad:   f.push,
-		Ready:      func() []Check { return []Check{{Name: "dns", OK: true, Detail: "listening"}} },
+		TransferStats: func() transfer.Stats {
+			return transfer.Stats{Whole: 11, Incremental: 12, Current: 13, Refused: 14, Failed: 15, Notified: 16, Unanswered: 17}
+		},
+		Secondaries: testSecondaries,
+		ProbeStats:  func() monitors.Stats { return monitors.Stats{Targets: 4, Done: 70, Late: 1} },
+		PushLoad:    f.push,
+		Ready:       func() []Check { return []Check{{Name: "dns", OK: true, Detail: "listening"}} },
 	}
 	if change != nil {
 		change(&f.options)
@@ -181,6 +186,17 @@ func testStatus(plan *gslb.Plan, now time.Time) *gslb.Status {
 	set("old-nyc", gslb.ServiceStatus{State: gslb.Disabled, Reason: "disabled by the operator", Source: "operator", Seen: seen})
 	set("web-tyo", gslb.ServiceStatus{State: gslb.Down, Reason: "site tyo is not heard, and no monitor is bound", Source: "mep tyo"})
 	return status
+}
+
+// testSecondaries has a zone that is fine, one that was never had, one that fails and is served, and one that expired.
+func testSecondaries() []transfer.SecondaryStatus {
+	now := time.Now()
+	return []transfer.SecondaryStatus{
+		{Zone: "a.example.", Serial: 1<<32 - 1, Confirmed: now.Add(-time.Minute), Served: true},
+		{Zone: "b.example.", Failure: "192.0.2.1:53: connection refused"},
+		{Zone: "c.example.", Confirmed: now.Add(-time.Hour), Served: true, Failure: "192.0.2.1:53: rcode REFUSED"},
+		{Zone: "d.example.", Serial: 7, Confirmed: now.Add(-1000 * time.Hour), Failure: "192.0.2.2:53: timeout"},
+	}
 }
 
 func testPeers(st *State) []mep.PeerStatus {

@@ -104,6 +104,8 @@ func TestResponsesFitSchemas(t *testing.T) {
 		{"GET", "/v1/status/sites", "", "SiteList"},
 		{"GET", "/v1/status/sites/tyo", "", "Site"},
 		{"GET", "/v1/status/document", "", "Document"},
+		{"GET", "/v1/status/secondaries", "", "SecondaryList"},
+		{"GET", "/v1/status/secondaries?failing=true&limit=1", "", "SecondaryList"},
 		{"GET", "/v1/version", "", "Version"},
 		{"GET", "/v1/explain?name=api.gslb.example.com&subnet=203.0.113.0/24", "", "Explanation"},
 		{"GET", "/v1/explain?name=www.elsewhere.test", "", "Explanation"},

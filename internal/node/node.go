@@ -127,7 +127,8 @@ func (n *Node) build(in *intent) error {
 	n.latest, n.newest = in.id, in
 	n.handler, err = api.New(api.Options{
 		Site: c.Site, Version: n.opts.Version, State: n.State, Peers: n.peers, MEPRejections: n.rejections,
-		DNSStats: n.dns.Stats, ProbeStats: n.probes.Stats, PushLoad: n.loads.Push, Ready: n.ready, Logger: n.log,
+		DNSStats: n.dns.Stats, TransferStats: n.zones.out.Stats, Secondaries: n.zones.secondary.Status, ProbeStats: n.probes.Stats,
+		PushLoad: n.loads.Push, Ready: n.ready, Logger: n.log,
 	})
 	return err
 }

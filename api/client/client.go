@@ -123,6 +123,43 @@ func (c *Client) Document(ctx context.Context) (*resource.Document, error) {
 	return get[resource.Document](ctx, c, "/v1/status/document", nil)
 }
 
+// SecondaryFilter narrows a list of zones from primaries down. The zero SecondaryFilter lets all through.
+type SecondaryFilter struct {
+	Failing bool // only zones whose last refresh failed
+	Most    int  // at most so many, the first by name; 0: all
+}
+
+// Secondaries returns the zones from primaries that pass the filter, by name: all pages as one. NextCursor is empty
+// unless there are more than SecondaryFilter.Most. Counts and At are those of the first page. A node of a release
+// without this resource is *NotFound.
+func (c *Client) Secondaries(ctx context.Context, f SecondaryFilter) (*resource.SecondaryList, error) {
+	q := url.Values{}
+	if f.Failing {
+		q.Set("failing", "true")
+	}
+	all := &resource.SecondaryList{}
+	for n := range maxPages {
+		limit := pageSize
+		if f.Most > 0 {
+			limit = min(limit, f.Most-len(all.Secondaries))
+		}
+		q.Set("limit", fmt.Sprint(limit))
+		page, err := get[resource.SecondaryList](ctx, c, "/v1/status/secondaries", q)
+		if err != nil {
+			return nil, err
+		}
+		if n == 0 {
+			all.Counts, all.At = page.Counts, page.At
+		}
+		all.Secondaries, all.NextCursor = append(all.Secondaries, page.Secondaries...), page.NextCursor
+		if page.NextCursor == "" || f.Most > 0 && len(all.Secondaries) >= f.Most {
+			return all, nil
+		}
+		q.Set("cursor", page.NextCursor)
+	}
+	return nil, fmt.Errorf("list zones from primaries of %s: more than %d pages", c.base.Host, maxPages)
+}
+
 // Version says what runs at the address.
 func (c *Client) Version(ctx context.Context) (*resource.Version, error) {
 	return get[resource.Version](ctx, c, "/v1/version", nil)

@@ -58,6 +58,7 @@ func upperStates(states []string) error {
 func runStatus(cmd *cobra.Command, c *client.Client, what string, filter client.ServiceFilter, output string) error {
 	var sites *resource.SiteList
 	var services *resource.ServiceList
+	var secondaries *resource.SecondaryList
 	var err error
 	if what != "services" {
 		if sites, err = c.Sites(cmd.Context()); err != nil {
@@ -69,6 +70,11 @@ func runStatus(cmd *cobra.Command, c *client.Client, what string, filter client.
 			return apiError(err)
 		}
 	}
+	if what == "both" {
+		if secondaries, err = failingZones(cmd.Context(), c); err != nil {
+			return apiError(err)
+		}
+	}
 	out := cmd.OutOrStdout()
 	if output == "json" {
 		switch what {
@@ -77,7 +83,11 @@ func runStatus(cmd *cobra.Command, c *client.Client, what string, filter client.
 		case "services":
 			return printJSON(out, services)
 		}
-		return printJSON(out, map[string]any{"sites": sites.Sites, "services": services.Services})
+		all := map[string]any{"sites": sites.Sites, "services": services.Services}
+		if secondaries != nil {
+			all["secondaries"] = map[string]any{"counts": secondaries.Counts, "failing": secondaries.Secondaries}
+		}
+		return printJSON(out, all)
 	}
 	if sites != nil {
 		document, err := c.Document(cmd.Context())
@@ -93,7 +103,12 @@ func runStatus(cmd *cobra.Command, c *client.Client, what string, filter client.
 		if sites != nil {
 			fmt.Fprintln(out)
 		}
-		return printServices(out, services)
+		if err := printServices(out, services); err != nil {
+			return err
+		}
+	}
+	if secondaries != nil {
+		return printSecondaries(out, secondaries)
 	}
 	return nil
 }

@@ -94,7 +94,7 @@ func queryOfGet(raw string) ([]byte, error) {
 		return nil, &httpError{http.StatusBadRequest, "the query part has no dns="}
 	}
 	message, err := base64.RawURLEncoding.Strict().DecodeString(encoded)
-	if err != nil {
+	if err != nil || strings.ContainsAny(encoded, "\r\n") { // which the decoder passes over
 		return nil, &httpError{http.StatusBadRequest, "dns= is not base64url without padding"}
 	}
 	return message, nil

@@ -327,6 +327,7 @@ func TestHTTPSStop(t *testing.T) {
 func FuzzHTTPSQuery(f *testing.F) {
 	f.Add("dns=AAABAAABAAAAAAAAA3d3dwdleGFtcGxlA2NvbQAAAQAB")
 	f.Add("a=b&dns=&dns=x")
+	f.Add("dns=00\r0")
 	f.Fuzz(func(t *testing.T, raw string) {
 		message, err := queryOfGet(raw)
 		if err == nil && (len(message) > maxHTTPSQuery || !strings.Contains(raw, base64.RawURLEncoding.EncodeToString(message))) {

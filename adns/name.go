@@ -46,23 +46,11 @@ func wireKey(wire []byte) key {
 	return key(lower[:n])
 }
 
-// isRoot reports whether k is the root.
-func (k key) isRoot() bool { return len(k) <= 1 }
-
 // parent returns k without its first label. k must not be the root.
 func (k key) parent() key { return k[1+int(k[0]):] }
 
 // isWildcard reports whether the first label is a lone asterisk (RFC 4592 section 2.1.1).
 func (k key) isWildcard() bool { return len(k) > 2 && k[0] == 1 && k[1] == '*' }
-
-// labels counts the labels, without the root's.
-func (k key) labels() int {
-	n := 0
-	for ; !k.isRoot(); k = k.parent() {
-		n++
-	}
-	return n
-}
 
 // within reports whether k is zone or below it, on a label boundary.
 func (k key) within(zone key) bool {

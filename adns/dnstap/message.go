@@ -40,25 +40,25 @@ type Message struct {
 // MaxWireOctets bounds Message.Wire. It is the limit of DNS itself.
 const MaxWireOctets = 65535
 
-// Fields of the Protocol Buffers messages of dnstap.proto, as tag bytes: number << 3 | wire type.
+// Fields of the Protocol Buffers messages of dnstap.proto, as tag bytes: number << 3 | wire type, which is 0 for a varint.
 const (
 	dnstapIdentity = 1<<3 | 2  // bytes
 	dnstapVersion  = 2<<3 | 2  // bytes
 	dnstapMessage  = 14<<3 | 2 // Message
-	dnstapType     = 15<<3 | 0 // 1: MESSAGE
+	dnstapType     = 15 << 3   // 1: MESSAGE
 
-	messageKind            = 1<<3 | 0
-	messageFamily          = 2<<3 | 0 // 1: IPv4, 2: IPv6
-	messageProtocol        = 3<<3 | 0
+	messageKind            = 1 << 3
+	messageFamily          = 2 << 3 // 1: IPv4, 2: IPv6
+	messageProtocol        = 3 << 3
 	messageQueryAddress    = 4<<3 | 2
 	messageResponseAddress = 5<<3 | 2
-	messageQueryPort       = 6<<3 | 0
-	messageResponsePort    = 7<<3 | 0
-	messageQuerySec        = 8<<3 | 0
+	messageQueryPort       = 6 << 3
+	messageResponsePort    = 7 << 3
+	messageQuerySec        = 8 << 3
 	messageQueryNsec       = 9<<3 | 5 // fixed32
 	messageQueryMessage    = 10<<3 | 2
 	messageQueryZone       = 11<<3 | 2
-	messageResponseSec     = 12<<3 | 0
+	messageResponseSec     = 12 << 3
 	messageResponseNsec    = 13<<3 | 5
 	messageResponseMessage = 14<<3 | 2
 )

@@ -56,8 +56,6 @@ func (c *collector) serve(conn net.Conn) {
 	c.mu.Unlock()
 }
 
-var errLeft = errors.New("left as asked")
-
 func (c *collector) collect(conn net.Conn) error {
 	if ready, err := readControl(conn); err != nil || ready.kind != controlReady {
 		return errors.Join(errors.New("no READY"), err)

@@ -10,13 +10,12 @@ import (
 
 // site is where one contender lives while a workload runs.
 type site struct {
-	dir      string
-	binary   string
-	port     int
-	api      int // another free port
-	names    int
-	probed   int // port of the listener that monitors probe at the addresses of members
-	fairlead string
+	dir    string
+	binary string
+	port   int
+	api    int // another free port
+	names  int
+	probed int // port of the listener that monitors probe at the addresses of members
 }
 
 // launch is how to start a contender. It stays in the foreground.

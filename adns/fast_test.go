@@ -335,11 +335,17 @@ func benchServer(b testing.TB, method config.Method) (*Server, [][]byte) {
 }
 
 // BenchmarkAnswer is parse, decision and encoding of a balanced query with OPT and client subnet, with cookies, limits and
-// counters on.
-func BenchmarkAnswer(b *testing.B) {
+// counters on. BenchmarkAnswerUnlimited is the same without the rate limit.
+func BenchmarkAnswer(b *testing.B)          { benchmarkAnswer(b, true) }
+func BenchmarkAnswerUnlimited(b *testing.B) { benchmarkAnswer(b, false) }
+
+func benchmarkAnswer(b *testing.B, limited bool) {
 	for _, method := range []config.Method{config.RoundRobin, config.StaticProximity, config.SourceIPHashing} {
 		b.Run(string(method), func(b *testing.B) {
 			s, queries := benchServer(b, method)
+			if !limited {
+				s.policy.limiter = nil
+			}
 			r := s.newResponder()
 			c := client{addr: netip.MustParseAddr("203.0.113.5"), port: 53}
 			buf := make([]byte, 4096)

@@ -134,16 +134,3 @@ func TestNameKey(t *testing.T) {
 		}
 	}
 }
-
-// TestIsWildcard: only a lone asterisk is one (RFC 4592 section 2.1.1).
-func TestIsWildcard(t *testing.T) {
-	for name, want := range map[string]bool{"*.": true, "*.a.": true, ".": false, "a.": false, "a.*.": false, "*a.b.": false, "**.b.": false} {
-		k, err := nameKey(name)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if got := k.isWildcard(); got != want {
-			t.Errorf("%s: got %t, want %t", name, got, want)
-		}
-	}
-}

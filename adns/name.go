@@ -49,9 +49,6 @@ func wireKey(wire []byte) key {
 // parent returns k without its first label. k must not be the root.
 func (k key) parent() key { return k[1+int(k[0]):] }
 
-// isWildcard reports whether the first label is a lone asterisk (RFC 4592 section 2.1.1).
-func (k key) isWildcard() bool { return len(k) > 2 && k[0] == 1 && k[1] == '*' }
-
 // within reports whether k is zone or below it, on a label boundary.
 func (k key) within(zone key) bool {
 	for len(k) > len(zone) {

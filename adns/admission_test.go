@@ -208,8 +208,9 @@ func TestIdleInACrowd(t *testing.T) {
 			t.Error("not answered")
 		}
 		for _, conn := range []net.Conn{early, last} {
-			if _, err := conn.Read(make([]byte, 1)); err == nil || time.Since(begin) != idleCrowded {
-				t.Errorf("ended after %v (%v), want %v", time.Since(begin), err, idleCrowded)
+			// All of them are due at one moment. Those that end first make the time of the others longer again.
+			if _, err := conn.Read(make([]byte, 1)); err == nil || time.Since(begin) < idleCrowded || time.Since(begin) > 2*idleCrowded {
+				t.Errorf("ended after %v (%v), want %v or a little more", time.Since(begin), err, idleCrowded)
 			}
 		}
 		time.Sleep(TCPIdle)
@@ -234,8 +235,12 @@ func TestAcceptEvictsForDescriptors(t *testing.T) {
 		flaky.failures = 1
 		_, other := net.Pipe()
 		handed.take(fromConn{other, netip.MustParseAddrPort("203.0.113.8:53")})
-		if _, err := near.Read(make([]byte, 1)); err == nil || s.Stats().Streams[TCP].Evicted != 1 {
-			t.Errorf("the idle connection stays: %v", err)
+		if _, err := near.Read(make([]byte, 1)); err == nil {
+			t.Error("the idle connection stays")
+		}
+		synctest.Wait() // it is counted when it is closed already
+		if got := s.Stats().Streams[TCP].Evicted; got != 1 {
+			t.Errorf("%d evictions are counted, want 1", got)
 		}
 		cancel()
 		if err := <-done; err != nil {

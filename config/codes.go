@@ -59,6 +59,10 @@ const (
 	codeLogLevel        Code = "FL1209"
 	codeLogFormat       Code = "FL1210"
 	codeProbeKind       Code = "FL1211"
+	codeActiveOrder     Code = "FL1212"
+	codeDynamicWeight   Code = "FL1213"
+	codeWithoutBackup   Code = "FL1214"
+	codeWildcardMatch   Code = "FL1215"
 	codeDatagramIO      Code = "FL1219"
 	codeNotAvailable    Code = "FL1290"
 )
@@ -224,6 +228,10 @@ func shapeCodes() []CodeText {
 		{codeLoadKind, "Unknown load source."},
 		{codePersistenceType, "Unknown persistence type."},
 		{codeSpilloverMethod, "Unknown spillover method."},
+		{codeActiveOrder, "Unknown word for which orders are used first."},
+		{codeDynamicWeight, "Unknown kind of dynamic weight."},
+		{codeWithoutBackup, "Unknown word for spillover without a backup."},
+		{codeWildcardMatch, "Unknown word for how wildcards of places match."},
 		{codeLogLevel, "Unknown log level."},
 		{codeLogFormat, "Unknown log format."},
 		{codeProbeKind, "Unknown kind of resolver probe."},

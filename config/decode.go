@@ -71,6 +71,10 @@ func setDefault(v reflect.Value, f field) {
 		var n uint64
 		n, err = strconv.ParseUint(f.def, 10, 64)
 		v.SetUint(n)
+	case v.CanFloat():
+		var x float64
+		x, err = strconv.ParseFloat(f.def, 64)
+		v.SetFloat(x)
 	default:
 		err = fmt.Errorf("no defaults for %s", f.typ)
 	}

@@ -20,7 +20,9 @@ type Document struct {
 	Sites          []Site          `json:"sites" doc:"All sites, the local one included."`
 	Monitors       []Monitor       `json:"monitors,omitempty" doc:"Probes that services can be bound to."`
 	Services       []Service       `json:"services,omitempty" doc:"Applications as they exist at one site each."`
+	ServiceGroups  []ServiceGroup  `json:"service_groups,omitempty" doc:"Services of one site that share everything but their addresses."`
 	VirtualServers []VirtualServer `json:"virtual_servers,omitempty" doc:"Balanced names: domains, members and the method that picks among them."`
+	Views          []View          `json:"views,omitempty" doc:"Kinds of clients that get other addresses or zones; the first that matches counts."`
 	Locations      []Location      `json:"locations,omitempty" doc:"Custom prefixes with their place; the longest prefix wins."`
 	Settings       Settings        `json:"settings,omitempty" doc:"Intervals and limits shared by all sites."`
 }
@@ -41,6 +43,7 @@ type Zone struct {
 
 	Primaries []TransferPeer `json:"primaries,omitempty" doc:"Servers that the zone's records are transferred from: address, or {address: …, key: …}. Not with file, records, nameservers, contact or serial."`
 	Transfer  ZoneTransfer   `json:"transfer,omitempty" doc:"Transfers of this zone to other servers."`
+	Views     []string       `json:"views,omitempty" doc:"Views whose clients see this zone; a zone of the same name without views is for all others. Absent: all clients see it."`
 
 	// Data is the zone's static records, made by Parse, which leaves nothing in Records then; nil for a secondary zone. Read
 	// it with ZoneData.
@@ -94,16 +97,102 @@ type TLSProbe struct {
 // Service is an application at one site: one object for both address families, or a name to answer with. A service that only
 // SRV and MX answers name needs nothing but a host.
 type Service struct {
-	Name           string       `json:"name" doc:"Name that members refer to."`
-	Site           string       `json:"site" doc:"Site that owns the service."`
-	Addresses      []netip.Addr `json:"addresses,omitempty" doc:"At most one IPv4 and one IPv6 address."`
-	CNAME          string       `json:"cname,omitempty" doc:"Answer with this name instead of addresses."`
-	Host           string       `json:"host,omitempty" doc:"DNS name of this service alone, which SRV and MX answers give; not an alias."`
-	Port           int          `json:"port,omitempty" range:"1..65535" doc:"Port that monitors probe and SRV answers give (1 to 65535)."`
-	Monitors       []string     `json:"monitors,omitempty" doc:"Monitors; all must pass."`
-	MaxConnections uint64       `json:"max_connections,omitempty" default:"0" doc:"Leave the service out while it has this many active connections. 0: no limit."`
-	State          ServiceState `json:"state,omitempty" default:"enabled" doc:"What the operator wants."`
-	Load           *LoadSource  `json:"load,omitempty" doc:"Where the service's load is read."`
+	Name           string           `json:"name" doc:"Name that members refer to."`
+	Site           string           `json:"site" doc:"Site that owns the service."`
+	Addresses      []netip.Addr     `json:"addresses,omitempty" doc:"At most one IPv4 and one IPv6 address."`
+	CNAME          string           `json:"cname,omitempty" doc:"Answer with this name instead of addresses."`
+	Host           string           `json:"host,omitempty" doc:"DNS name of this service alone, which SRV and MX answers give; not an alias."`
+	Port           int              `json:"port,omitempty" range:"1..65535" doc:"Port that monitors probe and SRV answers give (1 to 65535)."`
+	Monitors       []MonitorBinding `json:"monitors,omitempty" doc:"Monitors: NAME, or {monitor: NAME, weight: N}."`
+	MaxConnections uint64           `json:"max_connections,omitempty" default:"0" doc:"Leave the service out while it has this many active connections. 0: no limit."`
+	State          ServiceState     `json:"state,omitempty" default:"enabled" doc:"What the operator wants."`
+	Load           *LoadSource      `json:"load,omitempty" doc:"Where the service's load is read."`
+
+	MonitorThreshold int           `json:"monitor_threshold,omitempty" default:"0" range:"0..65535" doc:"UP while the weights of the monitors that pass add up to this. 0: all must pass."`
+	MaxBandwidth     uint64        `json:"max_bandwidth,omitempty" default:"0" doc:"Leave the service out while it carries this many bit/s. 0: no limit."`
+	LoadThreshold    float64       `json:"load_threshold,omitempty" default:"0" range:"0..1e15" doc:"Leave the service out while its custom load is this or more. 0: no limit."`
+	Capacity         uint64        `json:"capacity,omitempty" default:"0" doc:"Connections that it can carry, for what-if, headroom and score. 0: max_connections."`
+	Cost             float64       `json:"cost,omitempty" default:"0" range:"0..1e9" doc:"What using it costs, in any unit, for method score."`
+	HashID           uint32        `json:"hash_id,omitempty" default:"0" doc:"Identity for source-ip-hash, so that a renamed service keeps its clients. 0: made from its name."`
+	SlowStart        Duration      `json:"slow_start,omitempty" default:"0s" range:"0s..1h" doc:"Time in which the share of a service that came UP grows to its full weight. 0s: at once."`
+	PublicAddresses  []netip.Addr  `json:"public_addresses,omitempty" doc:"Addresses that answers carry in place of addresses of the same family (NAT)."`
+	Views            []ServiceView `json:"views,omitempty" doc:"Other addresses for the clients of a view."`
+	BackupServices   []string      `json:"backup_services,omitempty" doc:"Services that stand in behind this one's address: with effective_state it counts as UP while one of them is."`
+	NAPTR            *NAPTRService `json:"naptr,omitempty" doc:"Its NAPTR record, for domains with naptr."`
+
+	// Group is the service group that the service was made from; empty for one that the document names itself.
+	Group string `json:"-"`
+}
+
+// MonitorBinding binds a monitor to a service. As plain text it is the monitor's name.
+type MonitorBinding struct {
+	Monitor string `json:"monitor" doc:"Name of the monitor."`
+	Weight  int    `json:"weight,omitempty" default:"1" range:"1..100" doc:"What its passing adds to monitor_threshold (1 to 100)."`
+}
+
+// ServiceView is a service's addresses for the clients of one view.
+type ServiceView struct {
+	View      string       `json:"view" doc:"Name of the view."`
+	Addresses []netip.Addr `json:"addresses" doc:"At most one of each family that the service has; the other family is as for everybody."`
+}
+
+// NAPTRService is the NAPTR record of a service (RFC 3403 section 4.1).
+type NAPTRService struct {
+	Order       int    `json:"order,omitempty" default:"1" range:"0..65535" doc:"Order."`
+	Preference  int    `json:"preference,omitempty" default:"1" range:"0..65535" doc:"Preference."`
+	Flags       string `json:"flags,omitempty" doc:"Flags, such as S, A, U or P."`
+	Services    string `json:"services,omitempty" doc:"Service field, such as E2U+sip."`
+	Regexp      string `json:"regexp,omitempty" doc:"Substitution expression; not with replacement."`
+	Replacement string `json:"replacement,omitempty" doc:"Next name to ask for; not with regexp."`
+}
+
+// ServiceGroup is services of one site that share everything but their addresses. Each becomes a service of its own, named
+// GROUP:MEMBER.
+type ServiceGroup struct {
+	Name      string        `json:"name" doc:"Name that members refer to."`
+	Site      string        `json:"site" doc:"Site that owns the services."`
+	Port      int           `json:"port,omitempty" range:"1..65535" doc:"Port of members without their own (1 to 65535)."`
+	Members   []GroupMember `json:"members,omitempty" doc:"The services. Not with autoscale."`
+	Autoscale *Autoscale    `json:"autoscale,omitempty" doc:"The services are the addresses of a DNS name, as they are now."`
+
+	Monitors         []MonitorBinding `json:"monitors,omitempty" doc:"Monitors of each: NAME, or {monitor: NAME, weight: N}."`
+	MonitorThreshold int              `json:"monitor_threshold,omitempty" default:"0" range:"0..65535" doc:"As of a service."`
+	MaxConnections   uint64           `json:"max_connections,omitempty" default:"0" doc:"As of a service, for each."`
+	MaxBandwidth     uint64           `json:"max_bandwidth,omitempty" default:"0" doc:"As of a service, for each."`
+	LoadThreshold    float64          `json:"load_threshold,omitempty" default:"0" range:"0..1e15" doc:"As of a service."`
+	Capacity         uint64           `json:"capacity,omitempty" default:"0" doc:"As of a service, for each."`
+	Cost             float64          `json:"cost,omitempty" default:"0" range:"0..1e9" doc:"As of a service."`
+	SlowStart        Duration         `json:"slow_start,omitempty" default:"0s" range:"0s..1h" doc:"As of a service."`
+	State            ServiceState     `json:"state,omitempty" default:"enabled" doc:"What the operator wants of all of them."`
+}
+
+// GroupMember is one service of a group.
+type GroupMember struct {
+	Name            string       `json:"name,omitempty" doc:"Second half of the service's name. Default: its first address, with - in place of each colon."`
+	Addresses       []netip.Addr `json:"addresses" doc:"At most one IPv4 and one IPv6 address."`
+	PublicAddresses []netip.Addr `json:"public_addresses,omitempty" doc:"As of a service."`
+	Port            int          `json:"port,omitempty" range:"1..65535" doc:"Port. Default: the group's."`
+	Weight          int          `json:"weight,omitempty" default:"1" range:"1..100" doc:"Share inside the group: multiplied with the weight of the group as a member (1 to 100)."`
+	Order           int          `json:"order,omitempty" default:"0" range:"0..255" doc:"Order in place of the group's. 0: the group's."`
+	HashID          uint32       `json:"hash_id,omitempty" default:"0" doc:"As of a service."`
+	State           ServiceState `json:"state,omitempty" default:"enabled" doc:"What the operator wants of this one."`
+}
+
+// Autoscale makes a group's services from the addresses of a DNS name. What was resolved last stays while the name cannot be
+// resolved.
+type Autoscale struct {
+	Name     string   `json:"name" doc:"DNS name whose A and AAAA records are the services."`
+	Resolver string   `json:"resolver,omitempty" doc:"Resolver that is asked, as host or host:port. Absent: the system's."`
+	Interval Duration `json:"interval,omitempty" default:"30s" range:"1s..24h" doc:"Time between two questions; never below the answer's TTL."`
+	Delay    Duration `json:"delay,omitempty" default:"0s" range:"0s..24h" doc:"How long an address that is gone from the answer is draining before it is removed."`
+	Max      int      `json:"max,omitempty" default:"64" range:"1..512" doc:"Most services; further addresses are left out, and that is reported."`
+}
+
+// View is a kind of clients. A client is in it that satisfies all of its conditions that are given.
+type View struct {
+	Name      string         `json:"name" doc:"Name that zones, services and policies refer to."`
+	Listeners []netip.Addr   `json:"listeners,omitempty" doc:"Addresses of this server that were asked."`
+	Clients   []netip.Prefix `json:"clients,omitempty" doc:"Prefixes that the query's source address is in; never the client subnet that it carries."`
 }
 
 // LoadSource says where the owner site reads how busy a service is. A source that fails ages; it never marks the
@@ -132,6 +221,35 @@ type VirtualServer struct {
 	Backup       string       `json:"backup,omitempty" doc:"Another virtual server that answers while this one is DOWN; chains up to 10."`
 	BackupHold   bool         `json:"backup_hold,omitempty" default:"false" doc:"Stay on the backup until an operator returns it."`
 	Spillover    Spillover    `json:"spillover,omitempty" doc:"When to send new clients to the backup although members are UP."`
+
+	OrderThreshold int           `json:"order_threshold,omitempty" default:"0" range:"0..100" doc:"Percentage of an order's members that must be usable for it to be used (0 to 100). 0: one of them. If no order has so many, the first with any is used."`
+	ActiveOrder    ActiveOrder   `json:"active_order,omitempty" default:"ascending" doc:"ascending: lower orders first. descending turns active and passive round."`
+	DynamicWeight  DynamicWeight `json:"dynamic_weight,omitempty" default:"none" doc:"What multiplies weights: members is the number of usable servers behind each service, member-weight the sum of their weights, as its load source tells."`
+	Tolerance      Duration      `json:"tolerance,omitempty" default:"0s" range:"0s..100ms" doc:"rtt: sites this close to the least take turns (0 to 100ms)."`
+	Score          Score         `json:"score,omitempty" doc:"What method score weighs."`
+	EffectiveState bool          `json:"effective_state,omitempty" default:"false" doc:"When no member is UP, members with an UP service among their backup_services are used."`
+	Policies       []Policy      `json:"policies,omitempty" doc:"Preferred locations or orders for some clients; the first that matches counts."`
+}
+
+// Score is how much each input of method score counts. Every input is brought to 0 (best of the candidates) to 1 (worst); the
+// candidate with the least weighted sum, divided by its weight, wins. All 0: load 1.
+type Score struct {
+	Load     float64 `json:"load,omitempty" default:"0" range:"0..1000" doc:"Connections, expected ones included, in proportion to capacity (or to weight)."`
+	RTT      float64 `json:"rtt,omitempty" default:"0" range:"0..1000" doc:"Round-trip time from the site to the resolver."`
+	Distance float64 `json:"distance,omitempty" default:"0" range:"0..1000" doc:"Great-circle distance from the site to the client."`
+	Cost     float64 `json:"cost,omitempty" default:"0" range:"0..1000" doc:"The service's cost."`
+}
+
+// Policy prefers locations or orders for the clients that it matches. Conditions that are given must all hold. Preferences
+// are tried one after the other; the first with a usable member is used. None has: the policy counts as not matching.
+type Policy struct {
+	Name      string         `json:"name" doc:"Name, shown in explanations."`
+	Clients   []netip.Prefix `json:"clients,omitempty" doc:"Prefixes that the client is in."`
+	Places    []string       `json:"places,omitempty" doc:"Places that the client is at: EU.NL.*; a pattern matches a place that goes on."`
+	Listeners []netip.Addr   `json:"listeners,omitempty" doc:"Addresses of this server that were asked."`
+	Names     []string       `json:"names,omitempty" doc:"Domains of this virtual server that were asked for, as they are written there."`
+	Prefer    []string       `json:"prefer,omitempty" doc:"Places of sites, best first, at most 8: members there are used. Not with orders."`
+	Orders    []int          `json:"orders,omitempty" doc:"Orders, best first, in place of active_order. Not with prefer."`
 }
 
 // Domain is one balanced name. A and AAAA are always balanced; HTTPS, SRV and MX make more types so.
@@ -142,6 +260,7 @@ type Domain struct {
 	HTTPS           *HTTPSAnswer `json:"https,omitempty" doc:"Answer type HTTPS (RFC 9460) too, with the addresses as hints."`
 	SRV             *SRVAnswer   `json:"srv,omitempty" doc:"Answer type SRV (RFC 2782) too, with the services' hosts and ports. The name begins with _service._protocol."`
 	MX              *MXAnswer    `json:"mx,omitempty" doc:"Answer type MX too, with the services' hosts."`
+	NAPTR           *NAPTRAnswer `json:"naptr,omitempty" doc:"Answer type NAPTR too, with the services' records."`
 }
 
 // HTTPSAnswer is the HTTPS record of a balanced name (RFC 9460): in ServiceMode, for the name itself, with the addresses of
@@ -164,9 +283,15 @@ type MXAnswer struct {
 	Preference int `json:"preference,omitempty" default:"10" range:"0..65000" doc:"Preference of the chosen service; each further one of the answer has one more (0 to 65000)."`
 }
 
-// Member is a service in a virtual server.
+// NAPTRAnswer is the NAPTR records of a balanced name (RFC 3403): those of all usable services.
+type NAPTRAnswer struct {
+	All bool `json:"all,omitempty" default:"true" doc:"All usable services, not only those of the decision."`
+}
+
+// Member is a service, or each service of a group, in a virtual server.
 type Member struct {
-	Service string `json:"service" doc:"Name of the service."`
+	Service string `json:"service,omitempty" doc:"Name of the service. Either service or group."`
+	Group   string `json:"group,omitempty" doc:"Name of the service group."`
 	Weight  int    `json:"weight,omitempty" default:"1" range:"1..100" doc:"Share relative to the other members (1 to 100)."`
 	Order   int    `json:"order,omitempty" default:"1" range:"1..255" doc:"Lower orders are used first (1 to 255)."`
 }
@@ -177,6 +302,9 @@ type Persistence struct {
 	Timeout Duration        `json:"timeout,omitempty" default:"2m" range:"1s..24h" doc:"How long a session lasts after its last query."`
 	Prefix4 int             `json:"prefix4,omitempty" default:"32" range:"1..32" doc:"Bits of an IPv4 client that identify it (1 to 32)."`
 	Prefix6 int             `json:"prefix6,omitempty" default:"56" range:"1..128" doc:"Bits of an IPv6 client that identify it (1 to 128)."`
+
+	ID           int  `json:"id,omitempty" default:"0" range:"0..65535" doc:"Virtual servers with the same id share sessions (1 to 65535). 0: made from the virtual server's name."`
+	YieldToOrder bool `json:"yield_to_order,omitempty" default:"false" doc:"A session ends when an order comes back that is better than its service's."`
 }
 
 // SourceIPHash masks the client before it is hashed. The masks are also the scope of the answer, so they are not longer
@@ -189,7 +317,11 @@ type SourceIPHash struct {
 // Spillover sends new clients to the backup when members are busy.
 type Spillover struct {
 	Method    SpilloverMethod `json:"method,omitempty" default:"none" doc:"What is measured."`
-	Threshold uint64          `json:"threshold,omitempty" default:"0" doc:"Value from which new clients go to the backup."`
+	Threshold uint64          `json:"threshold,omitempty" default:"0" doc:"Value from which new clients go to the backup: connections, bit/s, or with health the percentage of weights UP below which they do."`
+
+	Persistence   bool          `json:"persistence,omitempty" default:"false" doc:"A client that was sent to the backup stays there for timeout."`
+	Timeout       Duration      `json:"timeout,omitempty" default:"2m" range:"1s..24h" doc:"How long such a session lasts after its last query."`
+	WithoutBackup WithoutBackup `json:"without_backup,omitempty" default:"accept" doc:"What happens to new clients when no backup is usable: accept answers as if there were no spillover, empty gives no address."`
 }
 
 // Location gives the clients of a prefix a place.
@@ -202,8 +334,49 @@ type Location struct {
 
 // Settings are the intervals and limits that all sites share.
 type Settings struct {
-	MEP  MEPSettings  `json:"mep,omitempty" doc:"Metric exchange between sites."`
-	LDNS LDNSSettings `json:"ldns,omitempty" doc:"Resolvers measured for the rtt method."`
+	MEP       MEPSettings       `json:"mep,omitempty" doc:"Metric exchange between sites."`
+	LDNS      LDNSSettings      `json:"ldns,omitempty" doc:"Resolvers measured for the rtt method."`
+	Damping   DampingSettings   `json:"damping,omitempty" doc:"What keeps a flapping service out."`
+	Suspicion SuspicionSettings `json:"suspicion,omitempty" doc:"When a node that loses sight of many targets at once suspects itself."`
+	Answers   AnswerSettings    `json:"answers,omitempty" doc:"What holds for all answers."`
+	Locations LocationSettings  `json:"locations,omitempty" doc:"How places are matched."`
+	Sessions  SessionSettings   `json:"sessions,omitempty" doc:"Bounds of persistence."`
+}
+
+// DampingSettings bound how often belief about a service changes. Each change from UP adds 1000 to its penalty, which halves
+// every HalfLife; from Suppress on the service is kept DOWN until the penalty has fallen to Reuse.
+type DampingSettings struct {
+	MinHold     Duration `json:"min_hold,omitempty" default:"2s" range:"0s..10m" doc:"A service that went DOWN stays DOWN at least so long."`
+	HalfLife    Duration `json:"half_life,omitempty" default:"1m" range:"1s..1h" doc:"Time in which the penalty halves."`
+	Suppress    int      `json:"suppress,omitempty" default:"3000" range:"0..100000" doc:"Penalty from which the service is kept DOWN. 0: never."`
+	Reuse       int      `json:"reuse,omitempty" default:"1000" range:"1..100000" doc:"Penalty at which it may be UP again; below suppress."`
+	MaxSuppress Duration `json:"max_suppress,omitempty" default:"5m" range:"1s..24h" doc:"Longest time that it is kept DOWN at a stretch."`
+}
+
+// SuspicionSettings say when a node suspects itself: more than Share percent of at least Targets targets that were UP fail
+// within Window. The last good state is frozen then, until less than Share percent fail, at most for Longest.
+type SuspicionSettings struct {
+	Share   int      `json:"share,omitempty" default:"50" range:"0..100" doc:"Percentage of the targets (1 to 100). 0: never."`
+	Targets int      `json:"targets,omitempty" default:"3" range:"2..1000000" doc:"Fewest targets for which it makes sense."`
+	Window  Duration `json:"window,omitempty" default:"30s" range:"1s..1h" doc:"Losses within this time count as at once."`
+	Longest Duration `json:"longest,omitempty" default:"10m" range:"1s..24h" doc:"After this time what is seen is believed."`
+}
+
+// AnswerSettings hold for all answers.
+type AnswerSettings struct {
+	AdaptiveTTL bool     `json:"adaptive_ttl,omitempty" default:"true" doc:"Lower the TTL while a member's state is uncertain."`
+	LeastTTL    Duration `json:"least_ttl,omitempty" default:"5s" range:"1s..1h" step:"1s" doc:"TTL while a state is uncertain; never above the domain's."`
+	Coherent    bool     `json:"coherent,omitempty" default:"true" doc:"A, AAAA and HTTPS of one name and client name the same service while it has the families."`
+}
+
+// LocationSettings say how places are matched.
+type LocationSettings struct {
+	Wildcards WildcardMatch `json:"wildcards,omitempty" default:"any" doc:"any: a qualifier * matches every qualifier. literal: only another *."`
+}
+
+// SessionSettings bound persistence.
+type SessionSettings struct {
+	MaxEntries int `json:"max_entries,omitempty" default:"1000000" range:"1024..16000000" doc:"Sessions remembered; the ones nearest their end give way."`
 }
 
 // MEPSettings are the exchange's intervals.

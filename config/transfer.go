@@ -59,6 +59,8 @@ func (c *TransferClient) setBrief(text string) {
 
 func (p *TransferPeer) setBrief(text string) { p.Address = text }
 
+func (b *MonitorBinding) setBrief(text string) { b.Monitor, b.Weight = text, 1 }
+
 // Secondary reports whether the zone's records come from primaries.
 func (z *Zone) Secondary() bool { return len(z.Primaries) > 0 }
 

@@ -56,12 +56,12 @@ func (c *checker) checkServiceAddresses(s *Service, path string) {
 
 func (c *checker) checkServiceMonitors(s *Service, path string) {
 	c.limit(path+"/monitors", "monitors", len(s.Monitors), MaxServiceMonitors)
-	for i, name := range s.Monitors[:min(len(s.Monitors), MaxServiceMonitors)] {
-		at := path + at("monitors", i)
+	for i, bound := range s.Monitors[:min(len(s.Monitors), MaxServiceMonitors)] {
+		name, at := bound.Monitor, path+at("monitors", i)
 		if _, ok := c.monitors[name]; !ok {
 			hint := c.nearestName(name, len(c.doc.Monitors), func(i int) string { return c.doc.Monitors[i].Name })
 			c.problem(at, codeUnknownMonitor, hint, "monitor %s does not exist", quote(name))
-		} else if slices.Index(s.Monitors, name) < i {
+		} else if slices.IndexFunc(s.Monitors, func(b MonitorBinding) bool { return b.Monitor == name }) < i {
 			c.problem(at, codeDuplicateMonitor, "remove one of them", "monitor %s stands twice", quote(name))
 		}
 	}

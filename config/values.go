@@ -45,6 +45,14 @@ type (
 	PersistenceType string
 	// SpilloverMethod is what spillover measures.
 	SpilloverMethod string
+	// ActiveOrder says which orders are used first.
+	ActiveOrder string
+	// DynamicWeight says what multiplies weights.
+	DynamicWeight string
+	// WithoutBackup says what spillover does without a usable backup.
+	WithoutBackup string
+	// WildcardMatch says what a qualifier * of a place matches.
+	WildcardMatch string
 	// LogLevel is a log level.
 	LogLevel string
 	// LogFormat is a log format.
@@ -82,6 +90,33 @@ const (
 	StaticProximity   Method = "static-proximity"
 	RTT               Method = "rtt"
 	CustomLoad        Method = "custom-load"
+	Measured          Method = "api" // measurements that were pushed
+	Scored            Method = "score"
+)
+
+// Which orders are used first.
+const (
+	OrderAscending  ActiveOrder = "ascending"
+	OrderDescending ActiveOrder = "descending"
+)
+
+// What multiplies weights.
+const (
+	DynamicNone         DynamicWeight = "none"
+	DynamicMembers      DynamicWeight = "members"
+	DynamicMemberWeight DynamicWeight = "member-weight"
+)
+
+// What spillover does without a usable backup.
+const (
+	SpillAccept WithoutBackup = "accept"
+	SpillEmpty  WithoutBackup = "empty"
+)
+
+// What a qualifier * matches.
+const (
+	WildcardAny     WildcardMatch = "any"
+	WildcardLiteral WildcardMatch = "literal"
 )
 
 // Answers of a virtual server that has no usable member left.
@@ -138,8 +173,20 @@ const (
 // Enum lists the methods.
 func (Method) Enum() []string {
 	return []string{"round-robin", "least-connection", "least-response-time", "least-bandwidth", "least-packets",
-		"source-ip-hash", "static-proximity", "rtt", "custom-load"}
+		"source-ip-hash", "static-proximity", "rtt", "custom-load", "api", "score"}
 }
+
+// Enum lists the words.
+func (ActiveOrder) Enum() []string { return []string{"ascending", "descending"} }
+
+// Enum lists the words.
+func (DynamicWeight) Enum() []string { return []string{"none", "members", "member-weight"} }
+
+// Enum lists the words.
+func (WithoutBackup) Enum() []string { return []string{"accept", "empty"} }
+
+// Enum lists the words.
+func (WildcardMatch) Enum() []string { return []string{"any", "literal"} }
 
 // Enum lists the answers.
 func (WhenAllDown) Enum() []string { return []string{"all", "empty", "backup-address", "servfail"} }

@@ -24,6 +24,14 @@ func wordNoun(t reflect.Type) (noun string, code Code) {
 		return "persistence type", codePersistenceType
 	case reflect.TypeFor[SpilloverMethod]():
 		return "spillover method", codeSpilloverMethod
+	case reflect.TypeFor[ActiveOrder]():
+		return "order", codeActiveOrder
+	case reflect.TypeFor[DynamicWeight]():
+		return "dynamic weight", codeDynamicWeight
+	case reflect.TypeFor[WithoutBackup]():
+		return "answer", codeWithoutBackup
+	case reflect.TypeFor[WildcardMatch]():
+		return "match of wildcards", codeWildcardMatch
 	case reflect.TypeFor[TSIGAlgorithm]():
 		return "TSIG algorithm", codeNodeTSIGAlgorithm
 	case reflect.TypeFor[LogLevel]():

@@ -97,12 +97,16 @@ func (s *scene) do(word string) {
 func (s *scene) believed() gslb.ServiceStatus { return s.tr.Status(s.now, noneHanded).Services[0] }
 
 func monitored(names ...string) func(*config.Document) {
-	return func(d *config.Document) { d.Services[0].Monitors = names }
+	return func(d *config.Document) {
+		for _, name := range names {
+			d.Services[0].Monitors = append(d.Services[0].Monitors, config.MonitorBinding{Monitor: name, Weight: 1})
+		}
+	}
 }
 
 func trigger(tm config.TriggerMonitors) func(*config.Document) {
 	return func(d *config.Document) {
-		d.Services[0].Monitors = []string{"m"}
+		d.Services[0].Monitors = []config.MonitorBinding{{Monitor: "m", Weight: 1}}
 		d.Sites[1].TriggerMonitors = tm
 	}
 }
@@ -169,7 +173,7 @@ func TestBelief(t *testing.T) {
 		{"disabled", "ams", func(d *config.Document) { d.Services[0].State = config.ServiceDisabled }, "", "DISABLED", "operator"},
 		{"draining", "ams", func(d *config.Document) { d.Services[0].State = config.ServiceDraining }, "", "DRAINING", "operator"},
 		{"draining and down is down", "ams", func(d *config.Document) {
-			d.Services[0].State, d.Services[0].Monitors = config.ServiceDraining, []string{"m"}
+			d.Services[0].State, d.Services[0].Monitors = config.ServiceDraining, []config.MonitorBinding{{Monitor: "m", Weight: 1}}
 		}, "mon4=down mon6=down", "DOWN", "monitor m"},
 	}
 	for _, tt := range tests {

@@ -57,7 +57,8 @@ func better(b, than belief) bool {
 // addressBelief combines the monitors at one address: the first that does not pass speaks.
 func (e *evidence) addressBelief(a netip.AddrPort) belief {
 	out := belief{state: gslb.Up}
-	for _, m := range e.service.Monitors {
+	for _, bound := range e.service.Monitors {
+		m := bound.Monitor
 		key := verdictKey{m, a}
 		v, ok := e.verdicts[key]
 		b := belief{state: gslb.Up, source: "monitor " + m, seen: v.At, reason: fmt.Sprintf("monitor %s at %s: %s", m, a, v.Reason)}

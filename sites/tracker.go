@@ -119,7 +119,8 @@ func (e *evidence) inherit(old *evidence) {
 	if old.service.Site == e.service.Site {
 		e.report = old.report
 	}
-	for _, m := range e.service.Monitors {
+	for _, bound := range e.service.Monitors {
+		m := bound.Monitor
 		for _, a := range e.service.Addresses {
 			key := verdictKey{m, netip.AddrPortFrom(a, uint16(e.service.Port))}
 			if v, ok := old.verdicts[key]; ok {
@@ -173,7 +174,8 @@ func (t *Tracker) Verdict(v monitors.Verdict) bool {
 
 // bound reports whether the document still asks for this verdict: it may have been under way when that changed.
 func (e *evidence) bound(key verdictKey) bool {
-	for _, m := range e.service.Monitors {
+	for _, bound := range e.service.Monitors {
+		m := bound.Monitor
 		for _, a := range e.service.Addresses {
 			if key == (verdictKey{m, netip.AddrPortFrom(a, uint16(e.service.Port))}) {
 				return true

@@ -48,7 +48,7 @@ func TestSetDocumentKeepsEvidence(t *testing.T) {
 	s.do("mon6=up")
 	s.believed()
 	next := *s.doc
-	next.Services = append([]config.Service{{Name: "new", Site: "ams", Port: 1, Monitors: []string{"m"},
+	next.Services = append([]config.Service{{Name: "new", Site: "ams", Port: 1, Monitors: []config.MonitorBinding{{Monitor: "m", Weight: 1}},
 		Addresses: []netip.Addr{netip.MustParseAddr("192.0.2.9")}}}, s.doc.Services...)
 	s.set(&next)
 	st := s.tr.Status(s.now, noneHanded)
@@ -77,7 +77,7 @@ func TestANewMonitorDoesNotInterrupt(t *testing.T) {
 			next := *s.doc
 			next.Monitors = append([]config.Monitor{{Name: name, Type: config.MonitorTCP}}, next.Monitors...)
 			next.Services = []config.Service{s.doc.Services[0]}
-			next.Services[0].Monitors = []string{name}
+			next.Services[0].Monitors = []config.MonitorBinding{{Monitor: name, Weight: 1}}
 			s.set(&next)
 		}
 		want := func(when string, state gslb.State) {

@@ -20,7 +20,8 @@ func probeTargets(doc *config.Document) []monitors.Target {
 		if s.State == config.ServiceDisabled {
 			continue
 		}
-		for _, name := range s.Monitors {
+		for _, bound := range s.Monitors {
+			name := bound.Monitor
 			for _, a := range s.Addresses {
 				out = append(out, monitors.Target{Service: s.Name, Monitor: *byName[name], Address: netip.AddrPortFrom(a, uint16(s.Port))})
 			}

@@ -11,8 +11,8 @@ func TestProbeTargets(t *testing.T) {
 	doc := &config.Document{
 		Monitors: []config.Monitor{{Name: "m", Type: config.MonitorTCP}},
 		Services: []config.Service{
-			{Name: "a", Port: 80, Monitors: []string{"m"}, Addresses: []netip.Addr{netip.MustParseAddr("192.0.2.1"), netip.MustParseAddr("2001:db8::1")}},
-			{Name: "off", Port: 80, Monitors: []string{"m"}, State: config.ServiceDisabled, Addresses: []netip.Addr{netip.MustParseAddr("192.0.2.2")}},
+			{Name: "a", Port: 80, Monitors: []config.MonitorBinding{{Monitor: "m", Weight: 1}}, Addresses: []netip.Addr{netip.MustParseAddr("192.0.2.1"), netip.MustParseAddr("2001:db8::1")}},
+			{Name: "off", Port: 80, Monitors: []config.MonitorBinding{{Monitor: "m", Weight: 1}}, State: config.ServiceDisabled, Addresses: []netip.Addr{netip.MustParseAddr("192.0.2.2")}},
 			{Name: "plain", Addresses: []netip.Addr{netip.MustParseAddr("192.0.2.3")}},
 		},
 	}

@@ -99,7 +99,7 @@ func TestCompileZones(t *testing.T) {
 	doc.Zones[0].Records = "ns1 300 A 192.0.2.53\n"
 	doc.Zones[0].Serial = 3
 	doc.Zones[1].Nameservers = []string{"ns1.example.com"}
-	plan, err := gslb.Compile(doc)
+	plan, err := gslb.Compile(doc, gslb.CompileOptions{})
 	if err != nil {
 		t.Fatal(err)
 	}

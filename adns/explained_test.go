@@ -228,7 +228,7 @@ func TestExplainedIsServed(t *testing.T) {
 			continue
 		}
 		valid++
-		plan, err := gslb.Compile(doc)
+		plan, err := gslb.Compile(doc, gslb.CompileOptions{})
 		if err != nil {
 			t.Fatalf("seed %d: %v\n%s", seed, err, text)
 		}

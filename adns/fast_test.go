@@ -313,7 +313,7 @@ func benchServer(b testing.TB, method config.Method) (*Server, [][]byte) {
 			optRecord(1232, 0, option(dns.EDNS0SUBNET, 0, 1, 24, 0, 10, byte(i), 7))))
 	}
 	doc.VirtualServers = []config.VirtualServer{v}
-	plan, err := gslb.Compile(doc)
+	plan, err := gslb.Compile(doc, gslb.CompileOptions{})
 	if err != nil {
 		b.Fatal(err)
 	}

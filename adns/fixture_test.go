@@ -205,7 +205,7 @@ func zoneOf(t testing.TB, name, text string) *zonedata.Zone {
 // fixture compiles the zones and the document with every service UP but "off".
 func fixture(t testing.TB) *Snapshot {
 	t.Helper()
-	plan, err := gslb.Compile(document())
+	plan, err := gslb.Compile(document(), gslb.CompileOptions{})
 	if err != nil {
 		t.Fatalf("compile plan: %v", err)
 	}

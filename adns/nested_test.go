@@ -61,7 +61,7 @@ func randomTree(t *testing.T, r *rand.Rand) (s *Snapshot, text string) {
 		Services: []config.Service{service("v4", "ams", "", "192.0.2.80"), service("alias", "ams", "a.z")},
 	}
 	doc.Settings.MEP.MetricsInterval = config.Duration(1e9)
-	plan, err := gslb.Compile(doc)
+	plan, err := gslb.Compile(doc, gslb.CompileOptions{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -76,7 +76,7 @@ func randomTree(t *testing.T, r *rand.Rand) (s *Snapshot, text string) {
 		}
 		servers := doc.VirtualServers
 		doc.VirtualServers = append(servers[:len(servers):len(servers)], virtualServer(name, []string{"v4", "alias"}[r.IntN(2)]))
-		with, err := gslb.Compile(doc)
+		with, err := gslb.Compile(doc, gslb.CompileOptions{})
 		if err != nil {
 			t.Fatal(err)
 		}

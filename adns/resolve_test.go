@@ -268,7 +268,7 @@ func TestResolveTrace(t *testing.T) {
 // says of a static CNAME is not.
 func TestResolveBesideCNAME(t *testing.T) {
 	doc := document()
-	plan, err := gslb.Compile(doc)
+	plan, err := gslb.Compile(doc, gslb.CompileOptions{})
 	if err != nil {
 		t.Fatal(err)
 	}

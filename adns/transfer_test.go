@@ -51,7 +51,7 @@ func parsed(t testing.TB, text string) (*config.Document, *gslb.Plan) {
 	if doc == nil {
 		t.Fatal(report.Err())
 	}
-	plan, err := gslb.Compile(doc)
+	plan, err := gslb.Compile(doc, gslb.CompileOptions{})
 	if err != nil {
 		t.Fatal(err)
 	}

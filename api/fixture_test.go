@@ -151,7 +151,7 @@ func newState(t testing.TB) *State {
 	if err := report.Err(); err != nil {
 		t.Fatal(err)
 	}
-	plan, err := gslb.Compile(doc)
+	plan, err := gslb.Compile(doc, gslb.CompileOptions{})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -11,11 +11,18 @@ import (
 	"github.com/cespare/xxhash/v2"
 
 	"fairlead/config"
+	"fairlead/config/geodata"
 )
+
+// CompileOptions are what a Plan is made of besides the document.
+type CompileOptions struct {
+	// Geo says where clients are that no location of the document says it of; nil: nothing.
+	Geo *geodata.Table
+}
 
 // Compile makes a Plan of a valid document. It fails only on a document that did not come from config.Parse: the
 // references it resolves were checked there.
-func Compile(doc *config.Document) (*Plan, error) {
+func Compile(doc *config.Document, o CompileOptions) (*Plan, error) {
 	c := compiler{doc: doc, plan: &Plan{}, sites: map[string]uint32{}, virtualServers: map[string]int{}}
 	steps := []func() error{c.compileSites, c.compileServices, c.compileVirtualServers, c.compileDomains, c.compileNeeds, c.compileOthers}
 	for _, step := range steps {
@@ -61,6 +68,8 @@ func (c *compiler) compileServices() error {
 			loadFresh:      loadFresh(s.Load, c.doc.Settings.MEP.MetricsInterval.Std()),
 			counted:        s.Load != nil,
 			Port:           uint16(s.Port),
+			NAPTR:          s.NAPTR,
+			Hash:           xxhash.Sum64String(s.Name),
 		}
 		if s.Host != "" {
 			name, err := config.CanonicalName(s.Host)
@@ -146,8 +155,8 @@ func (c *compiler) compileDomains() error {
 			}
 			out := Domain{Name: name, TTL: ttlOf(d.TTL, name, ttls), virtualServer: VirtualServerIndex(i), HasCNAME: c.hasCNAME(i)}
 			out.Backup4, out.Backup6 = byFamily(d.BackupAddresses)
-			if d.HTTPS != nil || d.SRV != nil || d.MX != nil {
-				out.Types = &Types{HTTPS: d.HTTPS, SRV: d.SRV, MX: d.MX}
+			if d.HTTPS != nil || d.SRV != nil || d.MX != nil || d.NAPTR != nil {
+				out.Types = &Types{HTTPS: d.HTTPS, SRV: d.SRV, MX: d.MX, NAPTR: d.NAPTR}
 			}
 			c.plan.domains = append(c.plan.domains, out)
 		}

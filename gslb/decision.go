@@ -29,11 +29,14 @@ const (
 	// ByHost is for answers that carry names of hosts (SRV, MX): a member with a host can answer. It is decided for domains
 	// whose Types have SRV or MX.
 	ByHost
+	// ByNAPTR is for answers that carry the NAPTR records of services: a member with one can answer. It is decided for
+	// domains whose Types have NAPTR.
+	ByNAPTR
 )
 
 const (
 	families      = 3 // FamilyNone, IPv4, IPv6: what every virtual server is asked for
-	otherFamilies = 2 // AnyFamily, ByHost: only virtual servers of domains with more types, and their backups
+	otherFamilies = 3 // AnyFamily, ByHost, ByNAPTR: only virtual servers of domains with more types, and their backups
 )
 
 // Query is what a decision depends on besides the snapshot and what was learned.
@@ -46,6 +49,11 @@ type Query struct {
 	// query carried none. A source prefix length of 0 is a valid Prefix: the resolver asks for an answer that is not
 	// tailored.
 	Subnet netip.Prefix
+	// At is when the query came, in Unix seconds: sessions, measured times and coherence of families count by it.
+	At int64
+	// Listener is the address of this server that was asked; the zero Addr when it is not known. Only plans that need it
+	// look at it (Plan.NeedsListener).
+	Listener netip.Addr
 }
 
 // Outcome is the kind of answer.

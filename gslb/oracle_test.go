@@ -249,7 +249,7 @@ func (o *oracle) scores(m config.Method, v *config.VirtualServer, of []config.Me
 }
 
 func seedOf(w *world, name string) uint64 {
-	plan, err := Compile(&w.doc)
+	plan, err := Compile(&w.doc, CompileOptions{})
 	if err != nil {
 		panic(err)
 	}

@@ -32,11 +32,14 @@ type Plan struct {
 type Service struct {
 	Name  string
 	Site  string
-	Addr4 netip.Addr // invalid when there is none
-	Addr6 netip.Addr // invalid when there is none
-	CNAME string     // lower case, fully qualified; empty when the service has addresses
-	Host  string     // lower case, fully qualified; what SRV and MX name it by; may be empty
-	Port  uint16     // 0 when it has none
+	Addr4 netip.Addr           // invalid when there is none
+	Addr6 netip.Addr           // invalid when there is none
+	CNAME string               // lower case, fully qualified; empty when the service has addresses
+	Host  string               // lower case, fully qualified; what SRV and MX name it by; may be empty
+	Port  uint16               // 0 when it has none
+	NAPTR *config.NAPTRService // nil when it has none
+	// Hash is the stable identity of the service over plans and sites: XXH64 of its name.
+	Hash uint64
 
 	site           uint32
 	seed           uint64 // of the rendezvous hash
@@ -61,6 +64,8 @@ func (s *Service) answers(f Family) bool {
 		return s.Addr4.IsValid() || s.Addr6.IsValid()
 	case f == ByHost:
 		return s.Host != ""
+	case f == ByNAPTR:
+		return s.NAPTR != nil
 	}
 	return false
 }
@@ -87,6 +92,7 @@ type Types struct {
 	HTTPS *config.HTTPSAnswer
 	SRV   *config.SRVAnswer
 	MX    *config.MXAnswer
+	NAPTR *config.NAPTRAnswer
 }
 
 type virtualServer struct {

@@ -97,7 +97,7 @@ func domains(names ...string) []config.Domain {
 // snapshot compiles the world as it is at epoch.
 func (w *world) snapshot(t testing.TB) (*Snapshot, *Learned) {
 	t.Helper()
-	plan, err := Compile(&w.doc)
+	plan, err := Compile(&w.doc, CompileOptions{})
 	if err != nil {
 		t.Fatalf("Compile: %v", err)
 	}

@@ -25,11 +25,16 @@ const (
 
 // Reasons of step virtual-server and of decisions.
 const (
-	ReasonUsable      Reason = "usable"         // at least one member may be picked
-	ReasonToBackup    Reason = "down-to-backup" // no member may be picked: its backup is tried
-	ReasonNoBackup    Reason = "down-no-backup" // no member may be picked and there is no backup left
-	ReasonAllDown     Reason = "all-down-all"   // when_all_down: all
-	ReasonAllEmpty    Reason = "all-down-empty" // when_all_down: empty, or nothing that an operator left in
+	ReasonUsable      Reason = "usable"                   // at least one member may be picked
+	ReasonToBackup    Reason = "down-to-backup"           // no member may be picked: its backup is tried
+	ReasonNoBackup    Reason = "down-no-backup"           // no member may be picked and there is no backup left
+	ReasonSpilled     Reason = "spilled-over"             // spillover sends new clients to the backup
+	ReasonSpillStay   Reason = "spillover-session"        // the client was sent to the backup before and stays there
+	ReasonNotSpilled  Reason = "spillover-without-backup" // spillover would, but no backup is usable: accept
+	ReasonSpillEmpty  Reason = "spillover-empty"          // the same: empty
+	ReasonHeld        Reason = "held-on-backup"           // backup_hold: an operator has not returned it yet
+	ReasonAllDown     Reason = "all-down-all"             // when_all_down: all
+	ReasonAllEmpty    Reason = "all-down-empty"           // when_all_down: empty, or nothing that an operator left in
 	ReasonAllBackup   Reason = "all-down-backup-address"
 	ReasonAllServFail Reason = "all-down-servfail"
 )
@@ -42,11 +47,27 @@ const (
 	ReasonDisabled       Reason = "disabled"
 	ReasonDraining       Reason = "draining"
 	ReasonMaxConnections Reason = "max-connections"
-	ReasonOrder          Reason = "lower-order-first" // usable, but a lower order has usable members
+	ReasonMaxBandwidth   Reason = "max-bandwidth"
+	ReasonLoadThreshold  Reason = "load-threshold"
+	ReasonEffective      Reason = "effective-state"   // not UP, but a service that stands in for it is
+	ReasonOrder          Reason = "lower-order-first" // usable, but a better order is in use
+	ReasonOrderThreshold Reason = "order-threshold"   // usable, but too few of its order are
+	ReasonNotPreferred   Reason = "not-preferred"     // usable, but elsewhere than the policy prefers
 	ReasonNoAddress      Reason = "no-address"        // the service has none of the family asked for
 	ReasonNoHost         Reason = "no-host"           // the service has no host to name in SRV or MX
 	ReasonAddressDown    Reason = "address-down"      // its address of that family fails its monitors
 	ReasonNobody         Reason = "nobody-in-family"  // members are usable, none in the family asked for
+)
+
+// Reasons for which a service's state is uncertain.
+const (
+	DoubtFailing    Reason = "failing"    // some of its last probes failed, not enough of them for DOWN
+	DoubtRecovering Reason = "recovering" // some of its last probes passed, not enough of them for UP
+	DoubtFlapping   Reason = "flapping"   // its state changed often
+	DoubtSuspicion  Reason = "suspicion"  // this node suspects itself
+	DoubtPeerLost   Reason = "peer-lost"  // its site is not heard
+	DoubtLearning   Reason = "learning"   // this node or its site has just started
+	DoubtAged       Reason = "stale"      // its evidence is old
 )
 
 // Reasons of steps method and answer.
@@ -56,8 +77,30 @@ const (
 	ReasonLeastLoad     Reason = "least-connection"
 	ReasonHash          Reason = "source-ip-hash"
 	ReasonProximity     Reason = "static-proximity"
+	ReasonResponseTime  Reason = "least-response-time"
+	ReasonBandwidth     Reason = "least-bandwidth"
+	ReasonPackets       Reason = "least-packets"
+	ReasonCustomLoad    Reason = "custom-load"
+	ReasonRTT           Reason = "rtt"
+	ReasonMeasured      Reason = "api"
+	ReasonScore         Reason = "score"
+	ReasonPaired        Reason = "same-as-other-family" // the client was given this service for another family just now
+	ReasonSession       Reason = "persistence"          // the client has a session with the service
+	ReasonSessionLost   Reason = "session-unusable"     // the client's session is with a service that may not be used
+	ReasonSessionYields Reason = "session-yields"       // a better order than that of the session's service is in use
+	ReasonSessionNew    Reason = "no-session"           // the client has none
+	ReasonPolicy        Reason = "policy"               // a policy matches, and a preference of it is usable
+	ReasonPolicyUnused  Reason = "policy-unusable"      // a policy matches, but nothing that it prefers is usable
+	ReasonNoPolicy      Reason = "no-policy"            // none matches
 	ReasonTie           Reason = "tie-rotated"
 	ReasonNoLoad        Reason = "no-load-reported"   // falls back: no candidate ever reported a load
+	ReasonNoTime        Reason = "no-response-time"   // falls back: no candidate ever reported one
+	ReasonNoBandwidth   Reason = "no-bandwidth"       // falls back
+	ReasonNoPackets     Reason = "no-packets"         // falls back
+	ReasonNoCustom      Reason = "no-custom-load"     // falls back
+	ReasonNotMeasured   Reason = "ldns-not-measured"  // falls back: no candidate's site has measured the resolver
+	ReasonNothingPushed Reason = "nothing-pushed"     // falls back: no measurement for this client
+	ReasonNoInputs      Reason = "no-score-inputs"    // falls back: nothing that the score weighs is known
 	ReasonNotLocated    Reason = "client-not-located" // falls back
 	ReasonNoSiteLocated Reason = "no-site-located"    // falls back: the client's place is known, no candidate's is
 	ReasonChosen        Reason = "chosen"

@@ -40,7 +40,35 @@ type Load struct {
 	Handed uint64
 	// PerAnswer is how many connections one answer brings, as learned from earlier reports; at least 0.25, at most 8.
 	PerAnswer float64
-	Source    string // who measured: "haproxy", "push", "mep nyc"
+	// Expected is the connections that answers handed out since the report will bring, as of Status.At.
+	Expected float64
+	Source   string // who measured: "haproxy", "push", "mep nyc"
+}
+
+// Measure is the last report of one metric besides connections. The zero Measure means that none was ever received.
+type Measure struct {
+	Value float64
+	At    time.Time // as Load.At
+	// PerAnswer and Expected are as in Load, in the metric's unit.
+	PerAnswer, Expected float64
+	Source              string
+}
+
+// Fresh reports whether the measure is young enough to be compared with others at now.
+func (m *Measure) Fresh(now time.Time, limit time.Duration) bool {
+	return !m.At.IsZero() && now.Sub(m.At) <= limit
+}
+
+// Measures are the metrics of a service besides connections. Immutable once in a Status.
+type Measures struct {
+	ResponseTime Measure // mean time to the first byte, in seconds
+	Bandwidth    Measure // bit/s
+	Packets      Measure // packet/s
+	Custom       Measure // custom load, in the load source's own unit
+	Requests     Measure // requests per second
+	Members      Measure // usable members behind the service
+	MemberWeight Measure // the sum of their weights
+	Capacity     Measure // connections that it can carry
 }
 
 // Fresh reports whether the load is young enough to be compared with others at now.
@@ -59,6 +87,11 @@ type ServiceStatus struct {
 	Since              time.Time // of the state
 	Seen               time.Time // of the evidence; its age is what explain prints. Zero: none.
 	Load               Load
+	Measures           *Measures // nil: nothing but connections was ever reported
+	// Share is the part of the weight that counts while the service starts slowly; 0 and 1: all of it.
+	Share float64
+	// Doubt says why the state is uncertain, which lowers the TTL of answers; empty: it is not.
+	Doubt Reason
 }
 
 // Status is the belief about all services of one Plan, by ServiceIndex. It is immutable once it is in a Snapshot.
@@ -66,4 +99,8 @@ type Status struct {
 	// At is when belief was gathered: the ages of loads are taken then.
 	At       time.Time
 	Services []ServiceStatus
+	// Held says, by VirtualServerIndex, which virtual servers stay on their backup until an operator returns them. Nil: none.
+	Held []bool
+	// Alarm says for people why this node doubts itself; empty: it does not.
+	Alarm string
 }

@@ -41,7 +41,7 @@ func newScene(t *testing.T, owner string, change func(*config.Document)) *scene 
 
 func (s *scene) set(doc *config.Document) {
 	s.t.Helper()
-	plan, err := gslb.Compile(doc)
+	plan, err := gslb.Compile(doc, gslb.CompileOptions{})
 	if err != nil {
 		s.t.Fatalf("Compile: %v", err)
 	}

@@ -58,7 +58,7 @@ func newCrowd(t *testing.T, h habit) *crowd {
 		v.Members = append(v.Members, config.Member{Service: name, Weight: 1, Order: 1})
 	}
 	doc.VirtualServers = []config.VirtualServer{v}
-	plan, err := gslb.Compile(doc)
+	plan, err := gslb.Compile(doc, gslb.CompileOptions{})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -46,7 +46,7 @@ func node(t *testing.T, services int, push func(string, uint64, time.Time) error
 	if err := report.Err(); err != nil {
 		t.Fatal(err)
 	}
-	plan, err := gslb.Compile(doc)
+	plan, err := gslb.Compile(doc, gslb.CompileOptions{})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -37,7 +37,7 @@ func (n *Node) compile(src config.Source, from string) (*intent, error) {
 	if doc.Site(n.opts.Config.Site) == nil {
 		return nil, fmt.Errorf("%s: this node's site %q is not among its sites", src.Name, n.opts.Config.Site)
 	}
-	plan, err := gslb.Compile(doc)
+	plan, err := gslb.Compile(doc, gslb.CompileOptions{})
 	if err != nil {
 		return nil, err
 	}

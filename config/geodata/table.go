@@ -1,0 +1,4 @@
+package geodata
+
+// Table says where addresses are. Immutable.
+type Table struct{}

@@ -90,7 +90,7 @@ func (x *Exchange) encodePart(p servicesPrefix, records []ServiceRecord) (part [
 	b := p.append(make([]byte, 0, min(servicesPart, 64*(1+len(records)))))
 	for ; len(records) > 0 && len(b) < servicesPart; records = records[1:] {
 		r := &records[0]
-		if !ValidName(r.Name) {
+		if !ValidServiceName(r.Name) {
 			if !x.rejected.quiet("invalid service", time.Now()) {
 				x.log.Error("mep.service.left_out", zap.String("why", "its name cannot be sent"), zap.String("service", r.Name))
 			}

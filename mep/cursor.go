@@ -76,8 +76,21 @@ func (c *cursor) uvarint() uint64 {
 	return v
 }
 
-// name reads a one-byte length and a site or service name. before is returned without a copy if it is the same name.
-func (c *cursor) name(before string) string {
+// name reads a one-byte length and a site's name.
+func (c *cursor) name() string {
+	b := c.take(int(c.u8()))
+	if c.err != nil {
+		return ""
+	}
+	if !validName(b) {
+		c.failf("%q is not a name: 1 to %d letters, digits, '-', '_' or '.'", b, MaxName)
+		return ""
+	}
+	return string(b)
+}
+
+// serviceName reads a one-byte length and a service's name. before is returned without a copy if it is the same name.
+func (c *cursor) serviceName(before string) string {
 	b := c.take(int(c.u8()))
 	if c.err != nil {
 		return ""
@@ -85,8 +98,8 @@ func (c *cursor) name(before string) string {
 	if len(before) > 0 && string(b) == before {
 		return before
 	}
-	if !validName(b) {
-		c.failf("%q is not a name: 1 to %d letters, digits, '-', '_' or '.'", b, MaxName)
+	if !validServiceName(b) {
+		c.failf("%q is not a service's name: 1 to %d letters, digits, '-', '_' or '.', of a service of a group with one ':'", b, MaxName)
 		return ""
 	}
 	return string(b)
@@ -114,20 +127,43 @@ func (c *cursor) text(most int, before string) string {
 
 func appendText(b []byte, s string) []byte { return append(append(b, uint8(len(s))), s...) }
 
-// ValidName reports whether s can name a site or service: 1 to MaxName ASCII letters, digits, '-', '_' or '.'.
+// ValidName reports whether s can name a site: 1 to MaxName ASCII letters, digits, '-', '_' or '.'.
 func ValidName(s string) bool { return validName(s) }
+
+// ValidServiceName reports whether s can name a service: as a site, or GROUP:MEMBER, with one ':' that is neither first nor
+// last. MaxName counts all of it.
+func ValidServiceName(s string) bool { return validServiceName(s) }
 
 func validName[T string | []byte](s T) bool {
 	if len(s) == 0 || len(s) > MaxName {
 		return false
 	}
 	for i := range len(s) {
-		c := s[i]
-		if !('a' <= c && c <= 'z' || 'A' <= c && c <= 'Z' || '0' <= c && c <= '9' || c == '-' || c == '_' || c == '.') {
+		if !nameCharacter(s[i]) {
 			return false
 		}
 	}
 	return true
+}
+
+func validServiceName[T string | []byte](s T) bool {
+	if len(s) == 0 || len(s) > MaxName {
+		return false
+	}
+	colons := 0
+	for i := range len(s) {
+		switch {
+		case s[i] == ':' && i > 0 && i < len(s)-1:
+			colons++
+		case !nameCharacter(s[i]):
+			return false
+		}
+	}
+	return colons <= 1
+}
+
+func nameCharacter(c byte) bool {
+	return 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z' || '0' <= c && c <= '9' || c == '-' || c == '_' || c == '.'
 }
 
 func printable(s string) bool {

@@ -88,7 +88,7 @@ func decodeHello(payload []byte) (Hello, error) {
 	h.MetricsInterval = time.Duration(c.u32()) * time.Millisecond
 	h.KeepaliveTimeout = time.Duration(c.u32()) * time.Millisecond
 	copy(h.Digest[:], c.take(len(h.Digest)))
-	h.Site = c.name("")
+	h.Site = c.name()
 	h.Node = c.text(MaxNode, "")
 	for c.err == nil && c.at < len(payload) {
 		c.u16() // id: none is defined yet

@@ -61,7 +61,7 @@ const MaxAge = 366 * 24 * time.Hour
 //	2  1  state
 //	3  1  flags: 1 without IPv4, 2 without IPv6; unknown bits are ignored
 //	4  2  fields present, big-endian
-//	6  1  length of the name (1 to MaxName), then the name
+//	6  1  length of the name (1 to MaxName), then the name; of a service of a group it is GROUP:MEMBER
 //	   1  length of the reason (0 to MaxReason), then the reason
 //	      for each bit of the fields, lowest first, a variable-length integer (base 128, low groups first, as in
 //	      encoding/binary)
@@ -184,7 +184,7 @@ func (r *ServiceRecord) decode(c *cursor, before *ServiceRecord) {
 	r.Without4, r.Without6 = flags&flagWithout4 != 0, flags&flagWithout6 != 0
 	present := Fields(in.u16())
 	r.Has = present & knownFields
-	r.Name = in.name(before.Name)
+	r.Name = in.serviceName(before.Name)
 	r.Reason = in.text(MaxReason, before.Reason)
 	for has := r.Has; has != 0; has &= has - 1 {
 		r.setField(has&-has, in.uvarint())
@@ -242,7 +242,7 @@ func decodeServices(payload []byte, before []ServiceRecord) (servicesPrefix, []S
 	p.hops = c.u8()
 	c.u8()
 	p.records = c.u32()
-	p.origin = c.name("")
+	p.origin = c.name()
 	if c.err != nil {
 		return p, nil, c.err
 	}

@@ -46,7 +46,7 @@ const (
 	codeOtherFile     Code = "FL1106"
 )
 
-// FL12xx: words from a closed set.
+// FL12xx: words from a closed set. FL1290 was that of features that a release did not have.
 const (
 	codeMonitorType     Code = "FL1201"
 	codeServiceState    Code = "FL1202"
@@ -64,7 +64,6 @@ const (
 	codeWithoutBackup   Code = "FL1214"
 	codeWildcardMatch   Code = "FL1215"
 	codeDatagramIO      Code = "FL1219"
-	codeNotAvailable    Code = "FL1290"
 )
 
 // FL13xx: references between objects and uniqueness.
@@ -228,15 +227,14 @@ func shapeCodes() []CodeText {
 		{codeLoadKind, "Unknown load source."},
 		{codePersistenceType, "Unknown persistence type."},
 		{codeSpilloverMethod, "Unknown spillover method."},
+		{codeLogLevel, "Unknown log level."},
+		{codeLogFormat, "Unknown log format."},
+		{codeProbeKind, "Unknown kind of resolver probe."},
 		{codeActiveOrder, "Unknown word for which orders are used first."},
 		{codeDynamicWeight, "Unknown kind of dynamic weight."},
 		{codeWithoutBackup, "Unknown word for spillover without a backup."},
 		{codeWildcardMatch, "Unknown word for how wildcards of places match."},
-		{codeLogLevel, "Unknown log level."},
-		{codeLogFormat, "Unknown log format."},
-		{codeProbeKind, "Unknown kind of resolver probe."},
 		{codeDatagramIO, "Unknown way to wait for UDP."},
-		{codeNotAvailable, "The document asks for a feature that this release does not have."},
 		{codeUnknownService, "A member names a service that does not exist."},
 		{codeUnknownSite, "A service names a site that does not exist."},
 		{codeUnknownMonitor, "A service names a monitor that does not exist."},

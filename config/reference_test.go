@@ -17,8 +17,8 @@ Durations are Go durations (` + "`30s`, `2m`" + `). Names are letters, digits, `
 Where a range is given it is checked; "required" keys have no default. NetScaler's spellings of methods (` + "`LEASTCONNECTION`" + `) are
 accepted.
 
-The files name more than this release does. What would change answers (another method, persistence, spillover) is
-refused as not available; what would only tune a feature that does not run yet is warned of ([codes](errors.md)).
+What services, groups and views are for is told in [services](services.md). The files name a little more than this release
+does: what would only tune a feature that does not run yet is warned of ([codes](errors.md)).
 `
 
 // TestReference holds docs/configuration.md to the tags that the decoder reads.

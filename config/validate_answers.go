@@ -22,6 +22,8 @@ func (d *Domain) Balances(rrtype uint16) bool {
 		return d.SRV != nil
 	case dns.TypeMX:
 		return d.MX != nil
+	case dns.TypeNAPTR:
+		return d.NAPTR != nil
 	}
 	return false
 }

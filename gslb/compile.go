@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/netip"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -24,13 +25,18 @@ type CompileOptions struct {
 // references it resolves were checked there.
 func Compile(doc *config.Document, o CompileOptions) (*Plan, error) {
 	c := compiler{doc: doc, plan: &Plan{}, sites: map[string]uint32{}, virtualServers: map[string]int{}}
-	steps := []func() error{c.compileSites, c.compileServices, c.compileVirtualServers, c.compileDomains, c.compileNeeds, c.compileOthers}
+	c.plan.answers = answerRules{adaptive: doc.Settings.Answers.AdaptiveTTL, leastTTL: seconds(doc.Settings.Answers.LeastTTL), coherent: doc.Settings.Answers.Coherent}
+	steps := []func() error{c.compileSites, c.compileServices, c.compileStandIns, c.compileVirtualServers, c.compileDomains, c.compilePolicies,
+		c.compileNeeds, c.compileOthers}
 	for _, step := range steps {
 		if err := step(); err != nil {
 			return nil, err
 		}
 	}
-	c.plan.locations = compileLocations(doc.Locations, c.plan.sites)
+	var err error
+	if c.plan.locations, err = c.locations.build(doc, o.Geo, c.plan.sites); err != nil {
+		return nil, err
+	}
 	return c.plan, nil
 }
 
@@ -39,6 +45,7 @@ type compiler struct {
 	plan           *Plan
 	sites          map[string]uint32
 	virtualServers map[string]int
+	locations      locationBuilder
 }
 
 func (c *compiler) compileSites() error {
@@ -47,6 +54,7 @@ func (c *compiler) compileSites() error {
 		c.sites[s.Name] = uint32(i)
 		c.plan.sites = append(c.plan.sites, site{
 			name: s.Name,
+			hash: xxhash.Sum64String(s.Name),
 			spot: newSpot(s.Location.Place, s.Location.Latitude, s.Location.Longitude),
 		})
 	}
@@ -63,7 +71,11 @@ func (c *compiler) compileServices() error {
 		}
 		out := Service{
 			Name: s.Name, Site: s.Site, site: siteIndex,
-			seed:           xxhash.Sum64String(s.Name),
+			seed:           hashSeed(s),
+			maxBandwidth:   s.MaxBandwidth,
+			loadThreshold:  s.LoadThreshold,
+			cost:           s.Cost,
+			Capacity:       cmp.Or(s.Capacity, s.MaxConnections),
 			maxConnections: s.MaxConnections,
 			loadFresh:      loadFresh(s.Load, c.doc.Settings.MEP.MetricsInterval.Std()),
 			counted:        s.Load != nil,
@@ -98,6 +110,36 @@ func (c *compiler) compileServices() error {
 	return nil
 }
 
+// hashSeed is the identity of a service for source-ip-hash: its hash_id, else its name.
+func hashSeed(s *config.Service) uint64 {
+	if s.HashID != 0 {
+		return xxhash.Sum64String("#" + strconv.FormatUint(uint64(s.HashID), 10))
+	}
+	return xxhash.Sum64String(s.Name)
+}
+
+// compileStandIns resolves backup_services and makes the table of stable identities.
+func (c *compiler) compileStandIns() error {
+	p := c.plan
+	for i := range c.doc.Services {
+		for _, name := range c.doc.Services[i].BackupServices {
+			s, ok := p.serviceIndex[name]
+			if !ok {
+				return fmt.Errorf("compile service %q: unknown backup service %q", c.doc.Services[i].Name, name)
+			}
+			p.services[i].standIns = append(p.services[i].standIns, s)
+		}
+		p.serviceHashes = append(p.serviceHashes, serviceHash{p.services[i].Hash, ServiceIndex(i)})
+	}
+	slices.SortFunc(p.serviceHashes, func(a, b serviceHash) int { return cmp.Compare(a.hash, b.hash) })
+	for i := range max(len(p.serviceHashes), 1) - 1 {
+		if a, b := p.serviceHashes[i], p.serviceHashes[i+1]; a.hash == b.hash {
+			return fmt.Errorf("compile service %q: its name has the same hash as that of %q; rename one of them", p.services[a.service].Name, p.services[b.service].Name)
+		}
+	}
+	return nil
+}
+
 // loadFresh is how old a load may be to be compared as it is: three rounds of reading and telling.
 func loadFresh(l *config.LoadSource, metricsInterval time.Duration) time.Duration {
 	round := max(metricsInterval, time.Second)
@@ -120,6 +162,8 @@ func (c *compiler) compileVirtualServers() error {
 			picking: pickingOf(v.Method), backupPicking: pickingOf(v.BackupMethod),
 			maxAnswers: v.MaxAnswers, whenAllDown: v.WhenAllDown, clientSubnet: v.ClientSubnet,
 			hash4: v.SourceIPHash.Prefix4, hash6: v.SourceIPHash.Prefix6,
+			orderThreshold: v.OrderThreshold, dynamicWeight: v.DynamicWeight, effective: v.EffectiveState, tolerance: v.Tolerance.Std(),
+			score: scoreOf(&v.Score), hold: v.BackupHold, persistence: persistenceOf(v), spillover: spilloverOf(v),
 		}
 		if v.Backup != "" {
 			b, ok := c.virtualServers[v.Backup]
@@ -135,10 +179,61 @@ func (c *compiler) compileVirtualServers() error {
 			}
 			out.members = append(out.members, member{service: s, weight: uint32(m.Weight), order: m.Order})
 		}
-		slices.SortStableFunc(out.members, func(a, b member) int { return cmp.Compare(a.order, b.order) })
+		slices.SortStableFunc(out.members, func(a, b member) int {
+			if v.ActiveOrder == config.OrderDescending {
+				return cmp.Compare(b.order, a.order)
+			}
+			return cmp.Compare(a.order, b.order)
+		})
+		out.indexMembers()
 		c.plan.virtualServers = append(c.plan.virtualServers, out)
 	}
 	return nil
+}
+
+// indexMembers makes the index by service.
+func (v *virtualServer) indexMembers() {
+	v.byService = make([]uint16, len(v.members))
+	for i := range v.byService {
+		v.byService[i] = uint16(i)
+	}
+	slices.SortFunc(v.byService, func(a, b uint16) int { return cmp.Compare(v.members[a].service, v.members[b].service) })
+}
+
+// scoreOf takes over the weights of method score; load alone when there are none.
+func scoreOf(s *config.Score) score {
+	out := score{load: s.Load, rtt: s.RTT, distance: s.Distance, cost: s.Cost}
+	if out == (score{}) {
+		out.load = 1
+	}
+	return out
+}
+
+// Identities of sessions: ids of the document, of virtual servers without one, and of spillover.
+const (
+	namedSessions = 1 << 31
+	spillSessions = 1 << 30
+)
+
+func persistenceOf(v *config.VirtualServer) persistence {
+	p := &v.Persistence
+	out := persistence{on: p.Type == config.PersistenceSourceIP, id: uint32(p.ID), prefix4: p.Prefix4, prefix6: p.Prefix6,
+		timeout: int64(p.Timeout.Std() / time.Second), yields: p.YieldToOrder}
+	if p.ID == 0 {
+		out.id = namedSessions | uint32(xxhash.Sum64String(v.Name))>>2
+	}
+	return out
+}
+
+func spilloverOf(v *config.VirtualServer) spillover {
+	s := &v.Spillover
+	if s.Method == config.SpilloverNone || v.Backup == "" {
+		return spillover{}
+	}
+	stay := persistenceOf(v)
+	stay.on, stay.timeout = s.Persistence, int64(s.Timeout.Std()/time.Second)
+	stay.id |= spillSessions
+	return spillover{method: s.Method, threshold: s.Threshold, stay: stay, empty: s.WithoutBackup == config.SpillEmpty}
 }
 
 func (c *compiler) compileDomains() error {
@@ -169,14 +264,14 @@ func (c *compiler) compileDomains() error {
 func (c *compiler) compileNeeds() error {
 	for i := range c.plan.virtualServers {
 		v := &c.plan.virtualServers[i]
-		if v.method == config.LeastConnection || v.backupMethod == config.LeastConnection {
+		if comparesLoads(v.method) || comparesLoads(v.backupMethod) {
 			for _, m := range v.members {
 				c.plan.services[m.service].counted = true
 			}
 		}
 		for b, depth := i, 0; b != none && depth <= MaxBackupDepth; depth++ {
 			w := &c.plan.virtualServers[b]
-			v.looksAtClient = v.looksAtClient || looksAtClient(w.method) || looksAtClient(w.backupMethod)
+			v.looksAtClient = v.looksAtClient || looksAtClient(w.method) || looksAtClient(w.backupMethod) || w.looksAtWhom()
 			b = w.backup
 		}
 	}
@@ -212,10 +307,25 @@ func (c *compiler) compileOthers() error {
 // looksAtClient reports whether a method picks by who the client is.
 func looksAtClient(m config.Method) bool {
 	switch m {
-	case config.RoundRobin, config.LeastConnection:
-		return false
+	case config.SourceIPHashing, config.StaticProximity, config.RTT, config.Measured, config.Scored:
+		return true
 	}
-	return true
+	return false
+}
+
+// looksAtWhom reports whether anything but the methods asks who the client is.
+func (v *virtualServer) looksAtWhom() bool {
+	byPolicy := func(p policy) bool { return p.matcher != none }
+	return v.persistence.on || v.spillover.stay.on || slices.ContainsFunc(v.policies, byPolicy)
+}
+
+// comparesLoads reports whether a method counts what answers will bring.
+func comparesLoads(m config.Method) bool {
+	switch m {
+	case config.LeastConnection, config.LeastResponseTime, config.LeastBandwidth, config.LeastPackets, config.CustomLoad, config.Scored:
+		return true
+	}
+	return false
 }
 
 func (c *compiler) zoneTTLs() (map[string]uint32, error) {

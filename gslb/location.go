@@ -8,6 +8,7 @@ import (
 	"github.com/gaissmai/bart"
 
 	"fairlead/config"
+	"fairlead/config/geodata"
 )
 
 // spot is where something is: qualifiers, coordinates, both or nothing.
@@ -37,6 +38,48 @@ type locations struct {
 	regions bart.Table[uint32] // index into closeness; 0 is "nowhere"
 	// closeness holds, by region's spot and site, how close the site is: greater is closer, 0 is unknown.
 	closeness [][]uint32
+}
+
+// region is what decisions need to know about the clients of a range of addresses.
+type region struct {
+	closeness []uint32 // by site: greater is closer, 0 is unknown; equals tie
+	matches   []uint64 // bits: the client matchers that these clients satisfy
+}
+
+// satisfies reports whether the region's clients satisfy a matcher.
+func (r *region) satisfies(matcher int) bool {
+	return matcher/64 < len(r.matches) && r.matches[matcher/64]&(1<<(matcher%64)) != 0
+}
+
+// clientMatcher is a condition on clients: one of the prefixes, if there are any, and one of the places, if there are any.
+type clientMatcher struct {
+	prefixes []netip.Prefix
+	places   []string // patterns
+}
+
+// locationBuilder gathers what locations are compiled from.
+type locationBuilder struct {
+	matchers []clientMatcher
+}
+
+// addMatcher numbers a matcher.
+func (b *locationBuilder) addMatcher(m clientMatcher) int {
+	b.matchers = append(b.matchers, m)
+	return len(b.matchers) - 1
+}
+
+// build compiles the locations.
+func (b *locationBuilder) build(doc *config.Document, _ *geodata.Table, sites []site) (*locations, error) {
+	return compileLocations(doc.Locations, sites), nil
+}
+
+// find returns the region of a client and the prefix length that it is valid for; nil when nothing is known.
+func (l *locations) find(client netip.Addr) (*region, int) {
+	row, bits := l.lookup(client)
+	if row == nil {
+		return nil, bits
+	}
+	return &region{closeness: row}, bits
 }
 
 // lookup returns the closeness row of the client's spot and the prefix length it is valid for. The row is nil when the

@@ -1,7 +1,9 @@
 package gslb
 
 import (
+	"cmp"
 	"net/netip"
+	"slices"
 	"time"
 
 	"fairlead/config"
@@ -18,6 +20,7 @@ const none = -1
 type Plan struct {
 	services       []Service
 	serviceIndex   map[string]ServiceIndex
+	serviceHashes  []serviceHash // ascending
 	domains        []Domain
 	virtualServers []virtualServer
 	sites          []site
@@ -26,6 +29,22 @@ type Plan struct {
 	// when there are none at all.
 	others     []int32
 	otherCount int
+	answers    answerRules
+	// needsListener says that some policy asks which address of this server was asked.
+	needsListener bool
+}
+
+// answerRules are the document's rules for all answers.
+type answerRules struct {
+	adaptive bool   // the TTL is lowered while a state is uncertain
+	leastTTL uint32 // to this, in seconds
+	coherent bool   // families of one name and client get the same service
+}
+
+// serviceHash finds a service by its stable identity.
+type serviceHash struct {
+	hash    uint64
+	service ServiceIndex
 }
 
 // Service is a service as decisions and encoders need it.
@@ -41,9 +60,16 @@ type Service struct {
 	// Hash is the stable identity of the service over plans and sites: XXH64 of its name.
 	Hash uint64
 
+	// Capacity is how many connections it can carry; 0: not known. A load source may know better.
+	Capacity uint64
+
 	site           uint32
-	seed           uint64 // of the rendezvous hash
-	maxConnections uint64 // 0: no limit
+	seed           uint64  // of the rendezvous hash
+	maxConnections uint64  // 0: no limit
+	maxBandwidth   uint64  // bit/s; 0: no limit
+	loadThreshold  float64 // of custom load; 0: no limit
+	cost           float64
+	standIns       []ServiceIndex // its backup_services
 	loadFresh      time.Duration
 	counted        bool // answers that name it first are counted: somebody compares loads
 }
@@ -95,13 +121,15 @@ type Types struct {
 	NAPTR *config.NAPTRAnswer
 }
 
+// virtualServer is a virtual server with its members by the order they are used in.
 type virtualServer struct {
 	name         string
 	method       config.Method
 	backupMethod config.Method
 	// picking and backupPicking are the two methods for the serving path.
 	picking, backupPicking picking
-	members                []member // by order, then as written
+	members                []member // by order, best first, then as written
+	byService              []uint16 // indexes of members, ascending by service
 	backup                 int      // VirtualServerIndex, or none
 	maxAnswers             int
 	whenAllDown            config.WhenAllDown
@@ -109,6 +137,38 @@ type virtualServer struct {
 	// looksAtClient says that the method or the backup method, of it or of one of its backups, asks who the client is.
 	looksAtClient bool
 	hash4, hash6  int // bits of the client that source-ip-hash uses
+
+	orderThreshold int // percent
+	dynamicWeight  config.DynamicWeight
+	effective      bool // members whose stand-ins are UP are used when no member is
+	tolerance      time.Duration
+	score          score
+	hold           bool // backup_hold
+	persistence    persistence
+	spillover      spillover
+	policies       []policy
+}
+
+// score is how much each input of method score counts.
+type score struct {
+	load, rtt, distance, cost float64
+}
+
+// persistence keeps a client on its service.
+type persistence struct {
+	on               bool
+	id               uint32
+	prefix4, prefix6 int
+	timeout          int64 // seconds
+	yields           bool  // to a better order
+}
+
+// spillover sends new clients to the backup.
+type spillover struct {
+	method    config.SpilloverMethod // empty: none
+	threshold uint64
+	stay      persistence // where those that were sent stay
+	empty     bool        // without a usable backup there is no address
 }
 
 type member struct {
@@ -119,6 +179,7 @@ type member struct {
 
 type site struct {
 	name string
+	hash uint64
 	spot spot
 }
 
@@ -134,6 +195,15 @@ func (p *Plan) ServiceByName(name string) (ServiceIndex, bool) {
 	return i, ok
 }
 
+// ServiceByHash finds a service by Service.Hash.
+func (p *Plan) ServiceByHash(hash uint64) (ServiceIndex, bool) {
+	i, ok := slices.BinarySearchFunc(p.serviceHashes, hash, func(s serviceHash, h uint64) int { return cmp.Compare(s.hash, h) })
+	if !ok {
+		return 0, false
+	}
+	return p.serviceHashes[i].service, true
+}
+
 // Domains returns the number of balanced names.
 func (p *Plan) Domains() int { return len(p.domains) }
 
@@ -145,12 +215,21 @@ func (p *Plan) VirtualServers() int { return len(p.virtualServers) }
 
 // Member returns a service's weight and order as a member of a virtual server; zeros when it is none.
 func (p *Plan) Member(v VirtualServerIndex, s ServiceIndex) (weight uint32, order int) {
-	for _, m := range p.virtualServers[v].members {
-		if m.service == s {
-			return m.weight, m.order
-		}
+	if m := p.virtualServers[v].memberOf(s); m != nil {
+		return m.weight, m.order
 	}
 	return 0, 0
+}
+
+// memberOf finds a service among the members; nil when it is none.
+func (v *virtualServer) memberOf(s ServiceIndex) *member {
+	at, ok := slices.BinarySearchFunc(v.byService, s, func(i uint16, s ServiceIndex) int {
+		return cmp.Compare(v.members[i].service, s)
+	})
+	if !ok {
+		return nil
+	}
+	return &v.members[v.byService[at]]
 }
 
 // VirtualServerName returns the name of a virtual server.

@@ -26,7 +26,7 @@ type CompileOptions struct {
 func Compile(doc *config.Document, o CompileOptions) (*Plan, error) {
 	c := compiler{doc: doc, plan: &Plan{}, sites: map[string]uint32{}, virtualServers: map[string]int{}}
 	c.plan.answers = answerRules{adaptive: doc.Settings.Answers.AdaptiveTTL, leastTTL: seconds(doc.Settings.Answers.LeastTTL), coherent: doc.Settings.Answers.Coherent}
-	steps := []func() error{c.compileSites, c.compileServices, c.compileStandIns, c.compileVirtualServers, c.compileDomains, c.compilePolicies,
+	steps := []func() error{c.compileSites, c.compileServices, c.compileViews, c.compileStandIns, c.compileVirtualServers, c.compileDomains, c.compilePolicies,
 		c.compileNeeds, c.compileOthers}
 	for _, step := range steps {
 		if err := step(); err != nil {

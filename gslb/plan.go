@@ -25,6 +25,7 @@ type Plan struct {
 	virtualServers []virtualServer
 	sites          []site
 	locations      *locations
+	views          *views // nil when there are none
 	// others numbers the virtual servers that are asked for the other families, by virtual server; none for all else. Nil
 	// when there are none at all.
 	others     []int32

@@ -9,12 +9,14 @@ import (
 
 	"fairlead/adns/dnstap"
 	"fairlead/adns/querylog"
+	"fairlead/adns/sketch"
 )
 
 // Observers are shown queries and answers. They never change one, and never make one wait.
 type Observers struct {
-	Dnstap   *dnstap.Sink  // nil: none
-	QueryLog *querylog.Log // nil: none
+	Dnstap   *dnstap.Sink   // nil: none
+	QueryLog *querylog.Log  // nil: none
+	Sketch   *sketch.Sketch // nil: none
 }
 
 // addTo adds what the observers counted.

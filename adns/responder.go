@@ -4,6 +4,7 @@ import (
 	"net/netip"
 	"time"
 
+	"fairlead/adns/sketch"
 	"fairlead/config/zonedata"
 	"fairlead/gslb"
 )
@@ -31,6 +32,8 @@ type responder struct {
 	scratch []byte
 	counted shard
 	observe *watcher // nil: nobody looks
+	due     int64    // queries to the next one that is sampled
+	sketch  *sketch.Source
 
 	fastQuery fastQuery
 	decider   gslb.Decider
@@ -52,8 +55,13 @@ func (s *Server) release(r *responder) {
 
 // newResponder returns a responder for a goroutine that keeps it.
 func (s *Server) newResponder() *responder {
-	return &responder{server: s, scratch: make([]byte, scratchOctets), counted: s.counters.shards.shard(),
-		observe: s.observers.watcher(s.now)}
+	r := &responder{server: s, scratch: make([]byte, scratchOctets), counted: s.counters.shards.shard(),
+		observe: s.observers.watcher(s.now), due: neverDue}
+	if s.observers.Sketch != nil {
+		r.sketch = s.observers.Sketch.Source()
+		r.due = r.sketch.Gap()
+	}
+	return r
 }
 
 // flush publishes what was counted, and lets observers have what they were shown. Call it once per batch of messages, after
@@ -84,12 +92,24 @@ func (r *responder) answerBare(buf []byte, n int, c *client) []byte {
 		r.tick()
 	}
 	r.counted.query(c.transport)
-	if r.observe == nil {
-		return r.answerUnobserved(buf, n, c)
+	if r.observe != nil {
+		return r.answerObserved(buf, n, c)
 	}
+	wire := r.answerUnobserved(buf, n, c)
+	if r.due--; r.due <= 0 {
+		r.sampled(wire, c)
+	}
+	return wire
+}
+
+// answerObserved is what answerBare does when somebody looks.
+func (r *responder) answerObserved(buf []byte, n int, c *client) []byte {
 	r.observe.before(buf[:n], c)
 	wire := r.answerUnobserved(buf, n, c)
 	r.observe.after(wire, c)
+	if r.due--; r.due <= 0 {
+		r.sampled(wire, c)
+	}
 	return wire
 }
 

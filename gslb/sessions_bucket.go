@@ -1,0 +1,269 @@
+package gslb
+
+import (
+	"math/bits"
+	"runtime"
+	"sync/atomic"
+	"unsafe"
+)
+
+const (
+	// sessionWays is how many sessions have the same place.
+	sessionWays = 15
+	// sessionRoom is the slots for ten sessions. Sessions do not spread evenly over the buckets: with so many, a table that
+	// holds all that it may has turned away some two of a hundred.
+	sessionRoom = 14
+	// spins is how often a lock is looked at before another goroutine may run.
+	spins = 32
+)
+
+// sessionTable is buckets of the same size, without pointers: the garbage collector never looks into it.
+type sessionTable struct{ buckets []sessionBucket }
+
+func newSessionTable(most int) *sessionTable {
+	return &sessionTable{make([]sessionBucket, most*sessionRoom/10/sessionWays+1)}
+}
+
+func (t *sessionTable) bytes() int { return len(t.buckets) * int(unsafe.Sizeof(sessionBucket{})) }
+
+// bucket returns the place of a hash: of its upper bits.
+func (t *sessionTable) bucket(hash uint64) *sessionBucket {
+	i, _ := bits.Mul64(hash, uint64(len(t.buckets)))
+	return &t.buckets[i]
+}
+
+// sessionBucket is the sessions of one place, in eight cache lines. Who reads takes them as valid when version was even,
+// and the same before and after. Who writes makes it odd for so long.
+type sessionBucket struct {
+	version atomic.Uint64
+	tags    [2]atomic.Uint64 // an octet for each slot: some bits of the hash, 0 when the slot is free; the last is 0
+	_       uint64
+	slots   [sessionWays]sessionSlot
+}
+
+const (
+	bucketLocked = 1 // of version: somebody writes
+	bucketSealed = 2 // of version: the sessions have moved to a newer table
+	bucketNext   = 4 // what version grows by
+)
+
+// sessionSlot is one session.
+type sessionSlot struct {
+	high, low, service atomic.Uint64
+	ends               atomic.Uint64 // id in the upper half, end in the lower
+}
+
+// session is a copy of a slot; until 0: there is none.
+type session struct {
+	high, low, service uint64
+	id                 uint32
+	until              int64
+}
+
+// sought is a key as the table needs it.
+type sought struct {
+	high, low, hash uint64
+	id              uint32
+}
+
+// sessionChange is a session to be written.
+type sessionChange struct {
+	sought
+	service   uint64
+	at, until int64
+	wins      func(service uint64, until int64, old uint64, end int64) bool
+	moves     bool // from an older table: it takes a free slot if there is one
+}
+
+func (p *sessionSlot) session() session {
+	ends := p.ends.Load()
+	return session{high: p.high.Load(), low: p.low.Load(), service: p.service.Load(), id: uint32(ends >> 32), until: int64(uint32(ends))}
+}
+
+// tagOf returns the octet that stands for a hash. Its bits are not those that choose the bucket.
+func tagOf(hash uint64) uint64 { return max(hash&0xff, 1) }
+
+func (b *sessionBucket) tag(slot int) uint8 { return uint8(b.tags[slot/8].Load() >> (slot % 8 * 8)) }
+
+// setTag belongs to who writes.
+func (b *sessionBucket) setTag(slot int, tag uint64) {
+	word, shift := &b.tags[slot/8], slot%8*8
+	word.Store(word.Load()&^(0xff<<shift) | tag<<shift)
+}
+
+// index returns the slot of a key; -1 when it has none.
+func (b *sessionBucket) index(w *sought) int {
+	const low, high = 0x0101010101010101, 0x8080808080808080
+	tag := tagOf(w.hash) * low
+	for half := range 2 {
+		x := b.tags[half].Load() ^ tag
+		for match := (x - low) &^ x & high; match != 0; match &= match - 1 { // octets that are 0, and rarely one that is not
+			i := half*8 + bits.TrailingZeros64(match)/8
+			if i == sessionWays {
+				break
+			}
+			p := &b.slots[i]
+			if p.high.Load() == w.high && p.low.Load() == w.low && uint32(p.ends.Load()>>32) == w.id && b.tag(i) != 0 {
+				return i
+			}
+		}
+	}
+	return -1
+}
+
+// find reads a session; until is 0 when there is none. When the bucket is sealed, the answer is in a newer table.
+func (b *sessionBucket) find(w *sought) (service uint64, until int64, sealed bool) {
+	for n := 0; ; n++ {
+		version := b.version.Load()
+		if version&bucketLocked == 0 {
+			service, until = 0, 0
+			if i := b.index(w); i >= 0 {
+				service, until = b.slots[i].service.Load(), int64(uint32(b.slots[i].ends.Load()))
+			}
+			if b.version.Load() == version {
+				return service, until, version&bucketSealed != 0
+			}
+		}
+		relax(n)
+	}
+}
+
+// copy reads all sessions.
+func (b *sessionBucket) copy(to *[sessionWays]session) {
+	for n := 0; ; n++ {
+		version := b.version.Load()
+		if version&bucketLocked == 0 {
+			for i := range to {
+				if to[i] = (session{}); b.tag(i) != 0 {
+					to[i] = b.slots[i].session()
+				}
+			}
+			if b.version.Load() == version {
+				return
+			}
+		}
+		relax(n)
+	}
+}
+
+// relax lets others run now and then: a writer may have lost its processor.
+func relax(n int) {
+	if n%spins == spins-1 {
+		runtime.Gosched()
+	}
+}
+
+// acquire makes the caller the one who writes; not when the bucket is sealed.
+func (b *sessionBucket) acquire() (version uint64, ok bool) {
+	for n := 0; ; n++ {
+		version = b.version.Load()
+		switch {
+		case version&bucketSealed != 0:
+			return 0, false
+		case version&bucketLocked == 0 && b.version.CompareAndSwap(version, version|bucketLocked):
+			return version, true
+		}
+		relax(n)
+	}
+}
+
+// release ends what acquire began.
+func (b *sessionBucket) release(version uint64) { b.version.Store(version + bucketNext) }
+
+// seal ends what acquire began, for good, and empties the bucket.
+func (b *sessionBucket) seal(version uint64) {
+	b.tags[0].Store(0)
+	b.tags[1].Store(0)
+	b.version.Store((version + bucketNext) | bucketSealed)
+}
+
+// put writes a session, over another one if there is no room.
+func (b *sessionBucket) put(s *sessionStore, c *sessionChange) (done, sealed bool) {
+	version, ok := b.acquire()
+	if !ok {
+		return false, true
+	}
+	if i := b.index(&c.sought); i >= 0 {
+		p := &b.slots[i]
+		if done = c.wins == nil || c.wins(c.service, c.until, p.service.Load(), int64(uint32(p.ends.Load()))); done {
+			p.service.Store(c.service)
+			p.ends.Store(uint64(c.id)<<32 | uint64(c.until))
+		}
+		b.release(version)
+		return done, false
+	}
+	i, end := b.room(!c.moves && s.used.Load() >= s.max.Load())
+	if end == 0 {
+		s.used.Add(1)
+	} else if min(end, c.until) > c.at {
+		s.evictions.Add(1)
+	}
+	if done = c.wins == nil || end < c.until; done {
+		p := &b.slots[i]
+		p.high.Store(c.high)
+		p.low.Store(c.low)
+		p.service.Store(c.service)
+		p.ends.Store(uint64(c.id)<<32 | uint64(c.until))
+		b.setTag(i, tagOf(c.hash))
+	}
+	b.release(version)
+	return done, false
+}
+
+// room returns a free slot, else the one whose session ends first, and that end; 0 for a free one. In a full table the
+// last slots of a bucket, which are for an uneven spread, are no room.
+func (b *sessionBucket) room(full bool) (slot int, end int64) {
+	free, taken := -1, 0
+	for i := range b.slots {
+		if b.tag(i) == 0 {
+			free = i
+			continue
+		}
+		if e := int64(uint32(b.slots[i].ends.Load())); taken == 0 || e < end {
+			slot, end = i, e
+		}
+		taken++
+	}
+	if free >= 0 && (!full || taken <= sessionWays*10/sessionRoom) {
+		return free, 0
+	}
+	return slot, end
+}
+
+// drop frees the slot of a key.
+func (b *sessionBucket) drop(w *sought) (done, sealed bool) {
+	version, ok := b.acquire()
+	if !ok {
+		return false, true
+	}
+	if i := b.index(w); i >= 0 {
+		b.setTag(i, 0)
+		done = true
+	}
+	b.release(version)
+	return done, false
+}
+
+// expire frees the slots of sessions that have ended.
+func (b *sessionBucket) expire(at int64) (removed int) {
+	ended := func(i int) bool { return b.tag(i) != 0 && int64(uint32(b.slots[i].ends.Load())) <= at }
+	some := false
+	for i := range b.slots {
+		some = some || ended(i)
+	}
+	if !some {
+		return 0
+	}
+	version, ok := b.acquire()
+	if !ok {
+		return 0
+	}
+	for i := range b.slots {
+		if ended(i) {
+			b.setTag(i, 0)
+			removed++
+		}
+	}
+	b.release(version)
+	return removed
+}

@@ -81,6 +81,11 @@ const (
 	codeDuplicateMonitor     Code = "FL1311"
 	codeDuplicateSiteAddress Code = "FL1312"
 	codeDuplicateLocation    Code = "FL1313"
+	codeUnknownView          Code = "FL1314"
+	codeUnknownGroup         Code = "FL1315"
+	codeDuplicateView        Code = "FL1316"
+	codeDuplicateHashID      Code = "FL1317"
+	codeBackupServices       Code = "FL1318"
 	codeTooMany              Code = "FL1390"
 )
 
@@ -109,6 +114,15 @@ const (
 	codeHTTPProbe        Code = "FL1421"
 	codeKeepaliveTimeout Code = "FL1422"
 	codeProbeTLS         Code = "FL1423"
+	codeMember           Code = "FL1424"
+	codeGroupMembers     Code = "FL1425"
+	codeFamily           Code = "FL1426"
+	codeMonitorThreshold Code = "FL1427"
+	codeResolver         Code = "FL1428"
+	codeDamping          Code = "FL1429"
+	codePolicy           Code = "FL1430"
+	codePolicyName       Code = "FL1431"
+	codeSpillover        Code = "FL1432"
 )
 
 // FL15xx: DNS names and zones.
@@ -144,6 +158,8 @@ const (
 	codeMemberPort        Code = "FL1542"
 	codeHTTPSAnswer       Code = "FL1543"
 	codeSRVName           Code = "FL1544"
+	codeNAPTR             Code = "FL1545"
+	codeMemberNAPTR       Code = "FL1546"
 )
 
 // FL2xxx: the node file.
@@ -185,6 +201,8 @@ const (
 	codeWarnNestedZone       Code = "FL9006"
 	codeWarnNoEffect         Code = "FL9007"
 	codeWarnNotInThisRelease Code = "FL9008"
+	codeWarnWeight           Code = "FL9009"
+	codeWarnSharedSessions   Code = "FL9010"
 	codeWarnInsecure         Code = "FL9101"
 	codeWarnKeyMode          Code = "FL9102"
 	codeWarnCertificateDates Code = "FL9103"
@@ -235,7 +253,7 @@ func shapeCodes() []CodeText {
 		{codeWithoutBackup, "Unknown word for spillover without a backup."},
 		{codeWildcardMatch, "Unknown word for how wildcards of places match."},
 		{codeDatagramIO, "Unknown way to wait for UDP."},
-		{codeUnknownService, "A member names a service that does not exist."},
+		{codeUnknownService, "A member or a service names a service that does not exist."},
 		{codeUnknownSite, "A service names a site that does not exist."},
 		{codeUnknownMonitor, "A service names a monitor that does not exist."},
 		{codeUnknownVirtualServer, "A backup names a virtual server that does not exist."},
@@ -244,10 +262,15 @@ func shapeCodes() []CodeText {
 		{codeOwnBackup, "A virtual server is its own backup."},
 		{codeDuplicateName, "Two objects of one kind have the same name."},
 		{codeDuplicateDomain, "A domain is balanced twice."},
-		{codeDuplicateMember, "A virtual server names a service twice."},
+		{codeDuplicateMember, "A virtual server names a service or a service group twice."},
 		{codeDuplicateMonitor, "A service names a monitor twice."},
 		{codeDuplicateSiteAddress, "Two sites have the same address."},
 		{codeDuplicateLocation, "Two locations have the same prefix."},
+		{codeUnknownView, "A zone or service names a view that does not exist."},
+		{codeUnknownGroup, "A member names a service group that does not exist."},
+		{codeDuplicateView, "A zone or service names a view twice."},
+		{codeDuplicateHashID, "Two members of a virtual server have the same hash_id."},
+		{codeBackupServices, "Backup services lead back to where they started, or one stands twice."},
 		{codeTooMany, "There are more objects of one kind than the limit."},
 	}
 }
@@ -261,7 +284,7 @@ func valueCodes() []CodeText {
 		{codeAddress, "The value is not an IP address."},
 		{codePrefix, "The value is not an IP prefix."},
 		{codeHostBits, "The prefix has bits set after its length."},
-		{codeAddressOrCNAME, "A service needs either addresses or a cname, or at least a host."},
+		{codeAddressOrCNAME, "A service needs either addresses or a cname, or at least a host or a naptr."},
 		{codeTwoOfFamily, "A service has two addresses of one family."},
 		{codeUnusableAddress, "The address cannot be answered with."},
 		{codePortMissing, "A service has monitors but no port."},
@@ -277,9 +300,18 @@ func valueCodes() []CodeText {
 		{codeHTTPProbe, "The HTTP request that a monitor would send is malformed."},
 		{codeKeepaliveTimeout, "The keepalive timeout is shorter than three metrics intervals."},
 		{codeProbeTLS, "The TLS settings of a monitor contradict each other or cannot work."},
+		{codeMember, "A member needs either a service or a service group."},
+		{codeGroupMembers, "A service group needs either members or autoscale."},
+		{codeFamily, "A public address or a view's address is of a family that the service does not have."},
+		{codeMonitorThreshold, "The weights of the monitors never add up to monitor_threshold."},
+		{codeResolver, "The value is not the address of a resolver."},
+		{codeDamping, "The settings of damping contradict each other."},
+		{codePolicy, "A policy prefers nothing, too many kinds of things, or one of them twice."},
+		{codePolicyName, "A policy names a domain that its virtual server does not have."},
+		{codeSpillover, "The threshold of spillover is missing or does not fit the method."},
 		{codeDomainName, "The value is not a domain name."},
 		{codeOutsideZones, "A balanced name is in none of the zones."},
-		{codeDuplicateZone, "A zone is listed twice."},
+		{codeDuplicateZone, "A zone is listed twice for the same clients."},
 		{codeApexCNAME, "A CNAME at the top of a zone."},
 		{codeBalancedCNAME, "A balanced name also has a CNAME or DNAME record."},
 		{codeBelowDelegation, "A balanced name belongs to a delegated zone."},
@@ -308,6 +340,8 @@ func valueCodes() []CodeText {
 		{codeMemberPort, "A service that SRV answers would name has no port."},
 		{codeHTTPSAnswer, "The protocols of an HTTPS answer are malformed, or are missing."},
 		{codeSRVName, "A domain with srv does not begin with _service._protocol."},
+		{codeNAPTR, "The NAPTR record of a service is malformed or leads nowhere."},
+		{codeMemberNAPTR, "A service that NAPTR answers would name has no naptr."},
 	}
 }
 
@@ -339,12 +373,14 @@ func nodeCodes() []CodeText {
 		{codeNodeUnknownTSIGKey, "The document names a TSIG key that the node does not have."},
 		{codeWarnShortTTL, "A TTL below 5 seconds."},
 		{codeWarnUnusedServer, "A virtual server has no domains and is nobody's backup."},
-		{codeWarnUnusedService, "A service is a member of no virtual server."},
+		{codeWarnUnusedService, "A service or a service group is a member of no virtual server."},
 		{codeWarnShadowedRecords, "Zone records that a balanced name hides."},
 		{codeWarnNameserver, "A nameserver inside the zone has no address there."},
 		{codeWarnNestedZone, "A zone lies inside another that does not delegate it."},
 		{codeWarnNoEffect, "A setting without effect where it stands."},
 		{codeWarnNotInThisRelease, "A setting without effect in this release."},
+		{codeWarnWeight, "Weights of a group and its member that are above 100 when multiplied."},
+		{codeWarnSharedSessions, "Virtual servers share sessions, but not their members."},
 		{codeWarnInsecure, "MEP without TLS."},
 		{codeWarnKeyMode, "A private key that others on the machine can read."},
 		{codeWarnCertificateDates, "A certificate that expires within two weeks, has expired, or is not valid yet."},

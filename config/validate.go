@@ -38,7 +38,9 @@ type checker struct {
 	sites    map[string]int
 	monitors map[string]int
 	services map[string]int
+	groups   map[string]int
 	servers  map[string]int
+	views    map[string]int
 	zones    map[string]*zoneFacts // by canonical name
 	domains  map[string]bool       // canonical; made when first asked for
 	reader   zonetext.Reader       // of one zone's text after the other
@@ -50,11 +52,15 @@ func validateDocument(p *page, doc *Document, src Source) {
 	c.sites = index(c, "sites", doc.Sites, func(s *Site) string { return s.Name }, MaxSites)
 	c.monitors = index(c, "monitors", doc.Monitors, func(m *Monitor) string { return m.Name }, MaxMonitors)
 	c.services = index(c, "services", doc.Services, func(s *Service) string { return s.Name }, MaxServices)
+	c.groups = index(c, "service_groups", doc.ServiceGroups, func(g *ServiceGroup) string { return g.Name }, MaxGroups)
+	c.views = index(c, "views", doc.Views, func(v *View) string { return v.Name }, MaxViews)
 	c.servers = index(c, "virtual_servers", doc.VirtualServers, func(v *VirtualServer) string { return v.Name }, MaxVirtualServers)
+	c.checkViews()
 	c.checkZones()
 	c.checkSites()
 	c.checkMonitors()
 	c.checkServices()
+	c.checkGroups()
 	c.checkVirtualServers()
 	c.checkBackups()
 	c.checkDomains()

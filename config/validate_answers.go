@@ -52,12 +52,12 @@ func (c *checker) checkServiceHost(s *Service, path string) {
 	}
 }
 
-// needs is what a virtual server's members must have for SRV and MX, and the first domain that says so.
+// needs is what a virtual server's members must have for SRV, MX and NAPTR, and the first domain that says so.
 type needs struct {
-	host, port string
+	host, port, naptr string
 }
 
-// checkAnswerTypes checks what HTTPS, SRV and MX answers need.
+// checkAnswerTypes checks what HTTPS, SRV, MX and NAPTR answers need.
 func (c *checker) checkAnswerTypes() {
 	need := make([]needs, len(c.doc.VirtualServers))
 	for i := range c.doc.VirtualServers {
@@ -69,7 +69,7 @@ func (c *checker) checkAnswerTypes() {
 			if d.SRV != nil && !isServiceName(d.Name) {
 				c.problem(path+"/name", codeSRVName, "write _ldap._tcp.example.com, or remove srv", "SRV is asked for as _service._protocol.name, not as %s", quote(d.Name))
 			}
-			if d.SRV != nil || d.MX != nil {
+			if d.SRV != nil || d.MX != nil || d.NAPTR != nil {
 				c.need(need, i, d)
 			}
 		}
@@ -89,11 +89,14 @@ func isServiceName(name string) bool {
 func (c *checker) need(need []needs, server int, d *Domain) {
 	for range MaxBackupDepth + 1 {
 		n := &need[server]
-		if n.host == "" {
+		if (d.SRV != nil || d.MX != nil) && n.host == "" {
 			n.host = d.Name
 		}
 		if d.SRV != nil && d.SRV.Port == 0 && n.port == "" {
 			n.port = d.Name
+		}
+		if d.NAPTR != nil && n.naptr == "" {
+			n.naptr = d.Name
 		}
 		next, ok := c.servers[c.doc.VirtualServers[server].Backup]
 		if !ok {
@@ -107,22 +110,39 @@ func (c *checker) need(need []needs, server int, d *Domain) {
 func (c *checker) checkNeeds(n *needs, server int) {
 	v := &c.doc.VirtualServers[server]
 	for j := range v.Members {
+		if g := v.Members[j].Group; g != "" {
+			c.groupNeeds(n, g, at("virtual_servers", server, "members", j, "group"))
+			continue
+		}
 		i, ok := c.services[v.Members[j].Service]
 		if !ok {
 			continue
 		}
 		s, path := &c.doc.Services[i], at("virtual_servers", server, "members", j, "service")
-		switch {
-		case n.host == "" && s.Host != "" && len(s.Addresses) == 0 && !c.page.failed[at("services", i, "addresses")]:
-			c.problem(path, codeWarnNoEffect, "add addresses to the service, or srv or mx to a domain", "service %s has only a host, which no domain here is answered with", quote(s.Name))
-		case n.host == "":
-		case s.CNAME != "":
+		named := s.Host != "" && n.host != "" || s.NAPTR != nil && n.naptr != "" // the answer to some domain can name it
+		switch failed := func(key string) bool { return c.page.failed[at("services", i, key)] }; {
+		case len(s.Addresses) == 0 && s.CNAME == "" && (s.Host != "" || s.NAPTR != nil) && !named && !failed("addresses"):
+			c.problem(path, codeWarnNoEffect, "add addresses to the service, or srv, mx or naptr to a domain", "service %s has only a host or naptr, which no domain here is answered with", quote(s.Name))
+		case n.host != "" && s.CNAME != "":
 			c.problem(path, codeMemberHost, "give it addresses and a host instead", "domain %s is answered with hosts, and service %s has a cname", quote(n.host), quote(s.Name))
-		case s.Host == "" && !c.page.failed[at("services", i, "host")]:
+		case n.host != "" && s.Host == "" && !failed("host"):
 			c.problem(path, codeMemberHost, "add host: to the service", "domain %s is answered with hosts, and service %s has none", quote(n.host), quote(s.Name))
-		case n.port != "" && s.Port == 0 && !c.page.failed[at("services", i, "port")]:
+		case n.port != "" && s.Port == 0 && !failed("port"):
 			c.problem(path, codeMemberPort, "add port: to the service, or to srv", "domain %s is answered with ports, and service %s has none", quote(n.port), quote(s.Name))
+		case n.naptr != "" && s.NAPTR == nil && !failed("naptr"):
+			c.problem(path, codeMemberNAPTR, "add naptr: to the service", "domain %s is answered with NAPTR records, and service %s has none", quote(n.naptr), quote(s.Name))
 		}
+	}
+}
+
+// groupNeeds reports a group where the services need what those of groups do not have.
+func (c *checker) groupNeeds(n *needs, group, path string) {
+	switch _, ok := c.groups[group]; {
+	case !ok:
+	case n.host != "":
+		c.problem(path, codeMemberHost, "list the services one by one, each with its host", "domain %s is answered with hosts, which services of groups do not have", quote(n.host))
+	case n.naptr != "":
+		c.problem(path, codeMemberNAPTR, "list the services one by one, each with its naptr", "domain %s is answered with NAPTR records, which services of groups do not have", quote(n.naptr))
 	}
 }
 

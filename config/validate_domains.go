@@ -65,26 +65,36 @@ func (c *checker) checkBackupAddresses(v *VirtualServer, d *Domain, path string)
 	}
 }
 
-// checkDomainInZone checks one balanced name against the records of its zone.
+// checkDomainInZone checks one balanced name against the records of its zone, in all views.
 func (c *checker) checkDomainInZone(server int, d *Domain, name, path string) {
 	z := c.zoneOf(name)
 	if z == nil {
 		c.problem(path, codeOutsideZones, c.zoneHint(), "domain %s is in none of the zones", show(name))
 		return
 	}
+	cname := c.answersWithName(server)
+	if cname && name == z.name {
+		c.problem(path, codeApexCNAME, "use members with addresses", "domain %s is the top of its zone and cannot be answered with a CNAME", show(name))
+	}
+	for ; z != nil; z = z.twin {
+		if !c.checkDomainAndRecords(d, z, cname, name, path) {
+			return
+		}
+	}
+}
+
+// checkDomainAndRecords checks one balanced name against the records of one zone. It reports whether the name may be
+// there.
+func (c *checker) checkDomainAndRecords(d *Domain, z *zoneFacts, cname bool, name, path string) bool {
 	if owner, kind := z.delegation(name); owner != "" {
 		c.problem(path, codeBelowDelegation, "", "domain %s is not answered here: %s is %s in zone %s", show(name), show(owner), kind, show(z.name))
-		return
+		return false
 	}
 	for _, t := range []uint16{dns.TypeCNAME, dns.TypeDNAME} {
 		if z.has(name, t) {
 			c.problem(path, codeBalancedCNAME, "remove the record from the zone", "domain %s also has a %s record", show(name), dns.TypeToString[t])
-			return
+			return false
 		}
-	}
-	cname := c.answersWithName(server)
-	if cname && name == z.name {
-		c.problem(path, codeApexCNAME, "use members with addresses", "domain %s is the top of its zone and cannot be answered with a CNAME", show(name))
 	}
 	var hidden []string
 	for _, t := range z.types(name) {
@@ -96,6 +106,7 @@ func (c *checker) checkDomainInZone(server int, d *Domain, name, path string) {
 		slices.Sort(hidden)
 		c.problem(path, codeWarnShadowedRecords, "the balanced answer wins", "the zone's %s records of %s are hidden", strings.Join(hidden, ", "), show(name))
 	}
+	return true
 }
 
 func (c *checker) zoneHint() string {

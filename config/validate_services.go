@@ -11,16 +11,29 @@ func (c *checker) checkServices() {
 		s := &c.doc.Services[i]
 		path := at("services", i)
 		if _, ok := c.sites[s.Site]; !ok {
-			hint := c.nearestName(s.Site, len(c.doc.Sites), func(i int) string { return c.doc.Sites[i].Name })
-			c.problem(path+"/site", codeUnknownSite, hint, "site %s does not exist", quote(s.Site))
+			c.unknownSite(path+"/site", s.Site)
 		}
 		c.checkServiceAddresses(s, path)
 		c.checkServiceHost(s, path+"/host")
+		c.checkNAPTR(s, path+"/naptr")
 		c.checkServiceMonitors(s, path)
+		c.checkReplacements(path+"/public_addresses", quote(s.Name), s.Addresses, s.PublicAddresses)
+		c.checkServiceViews(s, path+"/views")
 		if s.Load != nil {
 			c.checkLoad(s.Load, path+"/load")
 		}
 	}
+	c.checkBackupServices()
+}
+
+func (c *checker) unknownSite(path, name string) {
+	hint := c.nearestName(name, len(c.doc.Sites), func(i int) string { return c.doc.Sites[i].Name })
+	c.problem(path, codeUnknownSite, hint, "site %s does not exist", quote(name))
+}
+
+func (c *checker) unknownService(path, name string) {
+	hint := c.nearestName(name, len(c.doc.Services), func(i int) string { return c.doc.Services[i].Name })
+	c.problem(path, codeUnknownService, hint, "service %s does not exist", quote(name))
 }
 
 func (c *checker) checkServiceAddresses(s *Service, path string) {
@@ -29,46 +42,54 @@ func (c *checker) checkServiceAddresses(s *Service, path string) {
 			c.problem(path+"/cname", codeDomainName, "", "%v", err)
 		}
 	}
+	failed := c.page.failed[path+"/host"] || c.page.failed[path+"/addresses"] || c.page.failed[path+"/cname"] || c.page.failed[path+"/naptr"]
 	switch {
 	case s.CNAME != "" && len(s.Addresses) > 0:
 		c.problem(path+"/cname", codeAddressOrCNAME, "remove one of them", "service %s has both addresses and a cname", quote(s.Name))
-	case s.CNAME == "" && len(s.Addresses) == 0 && s.Host == "" && !c.page.failed[path+"/host"] && !c.page.failed[path+"/addresses"] && !c.page.failed[path+"/cname"]:
-		c.problem(path, codeAddressOrCNAME, "add addresses: [192.0.2.1], cname: or host:", "service %s has neither addresses nor a cname nor a host", quote(s.Name))
+	case s.CNAME == "" && len(s.Addresses) == 0 && s.Host == "" && s.NAPTR == nil && !failed:
+		c.problem(path, codeAddressOrCNAME, "add addresses: [192.0.2.1], cname:, host: or naptr:", "service %s has neither addresses nor a cname nor a host nor a naptr", quote(s.Name))
 	}
-	four, six := 0, 0
-	for i, a := range s.Addresses {
-		if !a.IsValid() {
-			continue // not decoded, and reported so
+	c.checkFamilies(path+"/addresses", quote(s.Name), s.Addresses)
+}
+
+// boundMonitors is the monitors of a service or of each service of a group, and what they must add up to.
+type boundMonitors struct {
+	monitors  []MonitorBinding
+	threshold int
+}
+
+// checkBoundMonitors checks the monitors of the object at path.
+func (c *checker) checkBoundMonitors(path string, b *boundMonitors) {
+	c.limit(path+"/monitors", "monitors", len(b.monitors), MaxServiceMonitors)
+	sum := 0
+	for i, bound := range b.monitors[:min(len(b.monitors), MaxServiceMonitors)] {
+		name, at := bound.Monitor, path+at("monitors", i)
+		sum += bound.Weight
+		if _, ok := c.monitors[name]; !ok {
+			hint := c.nearestName(name, len(c.doc.Monitors), func(i int) string { return c.doc.Monitors[i].Name })
+			c.problem(at, codeUnknownMonitor, hint, "monitor %s does not exist", quote(name))
+		} else if slices.IndexFunc(b.monitors, func(o MonitorBinding) bool { return o.Monitor == name }) < i {
+			c.problem(at, codeDuplicateMonitor, "remove one of them", "monitor %s stands twice", quote(name))
 		}
-		if why := unusableAddress(a); why != "" {
-			c.problem(path+at("addresses", i), codeUnusableAddress, "", "%s %s", a, why)
-			continue
+		if b.threshold == 0 && bound.Weight != 1 {
+			c.problem(at+"/weight", codeWarnNoEffect, "add monitor_threshold:", "weights of monitors have no effect without monitor_threshold: all monitors must pass")
 		}
-		count := &six
-		if a.Is4() {
-			count = &four
-		}
-		if *count++; *count == 2 {
-			c.problem(path+at("addresses", i), codeTwoOfFamily, "make it a service of its own", "service %s already has an address of this family", quote(s.Name))
-		}
+	}
+	switch {
+	case c.page.failed[path+"/monitors"]:
+	case b.threshold > 0 && len(b.monitors) == 0:
+		c.problem(path+"/monitor_threshold", codeMonitorThreshold, "add monitors, or remove it", "there are no monitors that could reach monitor_threshold %d", b.threshold)
+	case b.threshold > sum && len(b.monitors) <= MaxServiceMonitors:
+		c.problem(path+"/monitor_threshold", codeMonitorThreshold, "raise weights, or lower it", "the weights of all monitors add up to %d, which never reaches %d", sum, b.threshold)
 	}
 }
 
 func (c *checker) checkServiceMonitors(s *Service, path string) {
-	c.limit(path+"/monitors", "monitors", len(s.Monitors), MaxServiceMonitors)
-	for i, bound := range s.Monitors[:min(len(s.Monitors), MaxServiceMonitors)] {
-		name, at := bound.Monitor, path+at("monitors", i)
-		if _, ok := c.monitors[name]; !ok {
-			hint := c.nearestName(name, len(c.doc.Monitors), func(i int) string { return c.doc.Monitors[i].Name })
-			c.problem(at, codeUnknownMonitor, hint, "monitor %s does not exist", quote(name))
-		} else if slices.IndexFunc(s.Monitors, func(b MonitorBinding) bool { return b.Monitor == name }) < i {
-			c.problem(at, codeDuplicateMonitor, "remove one of them", "monitor %s stands twice", quote(name))
-		}
-	}
+	c.checkBoundMonitors(path, &boundMonitors{monitors: s.Monitors, threshold: s.MonitorThreshold})
 	if len(s.Monitors) == 0 {
 		return
 	}
-	if len(s.Addresses) == 0 && s.CNAME == "" && !c.page.failed[path+"/addresses"] && s.Host != "" {
+	if len(s.Addresses) == 0 && s.CNAME == "" && !c.page.failed[path+"/addresses"] && (s.Host != "" || s.NAPTR != nil) {
 		c.problem(path+"/monitors", codeMonitorOnCNAME, "add addresses, or remove the monitors", "service %s has no addresses to monitor", quote(s.Name))
 	} else if s.CNAME != "" {
 		c.problem(path+"/monitors", codeMonitorOnCNAME, "use addresses, or remove the monitors", "service %s answers with a name, which cannot be monitored", quote(s.Name))
@@ -109,8 +130,10 @@ func (c *checker) checkLoad(l *LoadSource, path string) {
 		c.checkURL(path+"/url", l.URL)
 	}
 	if l.Source == LoadJSON && l.Path != "" && !jsonPath.MatchString(l.Path) {
-		c.problem(path+"/path", codeLoadSource, "write load.active, pools.0.active or pools[0].active", "%s is not a path to a number in JSON", quote(l.Path))
+		c.notAJSONPath(path+"/path", l.Path)
 	}
+	c.checkLoadFields(l, path)
+	c.checkCustom(l, path)
 	c.checkTimeout(path, l.Interval, l.Timeout)
 }
 

@@ -15,6 +15,13 @@ func (c *checker) checkSettings() {
 		c.problem(path, codeKeepaliveTimeout, "set at least "+least.String(), "keepalive_timeout %s is below three times metrics_interval (%s)",
 			mep.KeepaliveTimeout, mep.MetricsInterval)
 	}
+	if d := &c.doc.Settings.Damping; d.Suppress > 0 && d.Reuse >= d.Suppress {
+		path := "/settings/damping/reuse"
+		if !c.page.present(path) {
+			path = "/settings/damping/suppress"
+		}
+		c.problem(path, codeDamping, "lower it, or write suppress: 0 to keep nothing down", "reuse %d is not below suppress %d: a service would be kept DOWN and let in at once", d.Reuse, d.Suppress)
+	}
 	order := c.doc.Settings.LDNS.ProbeOrder
 	c.limit("/settings/ldns/probe_order", "probes", len(order), len(probeKinds()))
 	for i, kind := range order[:min(len(order), len(probeKinds()))] {

@@ -44,6 +44,10 @@ func (c *checker) checkPlace(path, place string) {
 			c.problem(path, codePlace, "write widest first: EU.NL.NH.Amsterdam", "%s has an empty or overlong part", quote(place))
 			return
 		}
+		if strings.Contains(part, "*") && part != "*" {
+			c.problem(path, codePlace, "a * stands for a whole part: EU.*.NH", "%s has a * inside a part", quote(place))
+			return
+		}
 	}
 }
 

@@ -4,45 +4,109 @@ import "strings"
 
 // checkVirtualServers checks members and what is set beside them.
 func (c *checker) checkVirtualServers() {
-	bound := make([]bool, len(c.doc.Services))
+	bound := members{services: make([]bool, len(c.doc.Services)), groups: make([]bool, len(c.doc.ServiceGroups))}
 	for i := range c.doc.VirtualServers {
 		v := &c.doc.VirtualServers[i]
 		path := at("virtual_servers", i)
 		if len(v.Members) == 0 {
 			c.problem(path+"/members", codeEmptyList, "add - service: NAME", "virtual server %s has no members", quote(v.Name))
 		}
-		c.limit(path+"/members", "members", len(v.Members), MaxMembers)
-		c.checkMembers(v, path, bound)
-		if v.Spillover.Method == SpilloverNone && v.Spillover.Threshold > 0 {
-			c.problem(path+"/spillover/threshold", codeWarnNoEffect, "", "a threshold has no effect with spillover method none")
+		c.checkMembers(v, path, &bound)
+		c.checkMethods(v, path)
+		c.checkSpillover(v, path+"/spillover")
+		c.checkPersistence(v, path+"/persistence")
+		c.checkPolicies(v, path)
+	}
+	c.checkHashIDs()
+	c.checkSharedSessions()
+	for i := range c.doc.Services {
+		for _, name := range c.doc.Services[i].BackupServices {
+			if j, ok := c.services[name]; ok && j != i {
+				bound.services[j] = true
+			}
 		}
 	}
-	for i, used := range bound {
+	for i, used := range bound.services {
 		if !used {
 			c.problem(at("services", i, "name"), codeWarnUnusedService, "add it to a virtual server's members, or remove it",
 				"service %s is a member of no virtual server", quote(c.doc.Services[i].Name))
 		}
 	}
+	for i, used := range bound.groups {
+		if !used {
+			c.problem(at("service_groups", i, "name"), codeWarnUnusedService, "add it to a virtual server's members as group:, or remove it",
+				"service group %s is a member of no virtual server", quote(c.doc.ServiceGroups[i].Name))
+		}
+	}
 }
 
-func (c *checker) checkMembers(v *VirtualServer, path string, bound []bool) {
+// members says what is a member of some virtual server.
+type members struct{ services, groups []bool }
+
+func (c *checker) checkMembers(v *VirtualServer, path string, bound *members) {
+	if n := c.sizeOf(v); n > MaxMembers {
+		c.problem(path+"/members", codeTooMany, "", "%d members, those of groups included; the limit is %d", n, MaxMembers)
+	}
 	seen := make(map[string]int, len(v.Members))
 	for j := range v.Members {
-		name := v.Members[j].Service
-		at := path + at("members", j, "service")
-		i, ok := c.services[name]
-		if !ok {
-			hint := c.nearestName(name, len(c.doc.Services), func(i int) string { return c.doc.Services[i].Name })
-			c.problem(at, codeUnknownService, hint, "service %s does not exist", quote(name))
+		m := &v.Members[j]
+		path := path + at("members", j)
+		if c.page.failed[path+"/service"] || c.page.failed[path+"/group"] {
 			continue
 		}
-		bound[i] = true
-		if first, twice := seen[name]; twice {
-			c.problem(at, codeDuplicateMember, "use weight to give it a larger share", "service %s is already member %d of this virtual server", quote(name), first+1)
+		switch {
+		case (m.Service == "") == (m.Group == ""):
+			said := "neither a service nor a group"
+			if m.Service != "" {
+				said = "both a service and a group"
+			}
+			c.problem(path, codeMember, "write {service: NAME} or {group: NAME}", "member %d has %s", j+1, said)
 			continue
+		case m.Group != "":
+			path += "/group"
+			i, ok := c.groups[m.Group]
+			if !ok {
+				hint := c.nearestName(m.Group, len(c.doc.ServiceGroups), func(i int) string { return c.doc.ServiceGroups[i].Name })
+				c.problem(path, codeUnknownGroup, hint, "service group %s does not exist", quote(m.Group))
+				continue
+			}
+			bound.groups[i] = true
+			c.checkGroupWeights(m, strings.TrimSuffix(path, "/group")+"/weight")
+		default:
+			path += "/service"
+			i, ok := c.services[m.Service]
+			if !ok {
+				c.unknownService(path, m.Service)
+				continue
+			}
+			bound.services[i] = true
 		}
-		seen[name] = j
+		c.checkMemberTwice(m, j, path, seen)
 	}
+}
+
+// sizeOf is how many members a virtual server has at most, with the services of groups in place of the groups.
+func (c *checker) sizeOf(v *VirtualServer) int {
+	n := len(v.Members)
+	for _, m := range v.Members {
+		if i, ok := c.groups[m.Group]; ok {
+			n += c.doc.ServiceGroups[i].size() - 1
+		}
+	}
+	return n
+}
+
+// checkMemberTwice reports a service or group that is a member already. seen holds the first member of each.
+func (c *checker) checkMemberTwice(m *Member, j int, path string, seen map[string]int) {
+	noun, name := "service", m.Service
+	if m.Group != "" {
+		noun, name = "service group", m.Group
+	}
+	if first, twice := seen[noun+name]; twice {
+		c.problem(path, codeDuplicateMember, "use weight to give it a larger share", "%s %s is already member %d of this virtual server", noun, quote(name), first+1)
+		return
+	}
+	seen[noun+name] = j
 }
 
 // checkBackups follows every chain of backups. Each virtual server has at most one, so a chain either ends or runs into a

@@ -6,7 +6,8 @@ import (
 	"github.com/miekg/dns"
 )
 
-// zoneOf returns the facts of the longest zone that encloses a canonical name, or nil.
+// zoneOf returns the facts of the longest zone that encloses a canonical name, or nil. Zones of the same name for other
+// views are its twins.
 func (c *checker) zoneOf(name string) *zoneFacts {
 	for rest := name; rest != ""; {
 		if z := c.zones[rest]; z != nil {

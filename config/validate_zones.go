@@ -15,6 +15,7 @@ type zoneFacts struct {
 	index int
 	name  string         // canonical
 	data  *zonedata.Zone // to look names up; nil: nothing is known
+	twin  *zoneFacts     // the next zone of the same name, for the clients of other views
 }
 
 // find returns the node of a canonical name within the zone, 0 when it has none.
@@ -60,12 +61,11 @@ func (c *checker) checkZones() {
 			c.problem(path+"/name", codeDomainName, "", "%v", err)
 			continue
 		}
-		if first, taken := c.zones[name]; taken {
-			c.problem(path+"/name", codeDuplicateZone, c.firstAt(at("zones", first.index, "name")), "zone %s is listed twice", quote(z.Name))
+		c.checkZoneViews(z, path+"/views")
+		facts := &zoneFacts{index: i, name: name}
+		if !c.addZone(z, facts, path+"/name") {
 			continue
 		}
-		facts := &zoneFacts{index: i, name: name}
-		c.zones[name] = facts
 		c.shortTTL(path+"/ttl", z.TTL)
 		checkClientPrefixes(c.page, path+"/allow_query", z.AllowQuery)
 		c.checkTransfer(z, path)
@@ -81,6 +81,29 @@ func (c *checker) checkZones() {
 		c.checkZoneData(z, path, facts)
 	}
 	c.checkNesting()
+}
+
+// addZone makes a zone known by its name. It reports a zone that is seen by clients who see another one of the same name.
+func (c *checker) addZone(z *Zone, facts *zoneFacts, path string) bool {
+	last := c.zones[facts.name]
+	if last == nil {
+		c.zones[facts.name] = facts
+		return true
+	}
+	for other := last; other != nil; last, other = other, other.twin {
+		view, both := sameClients(z, &c.doc.Zones[other.index])
+		hint := c.firstAt(at("zones", other.index, "name"))
+		switch {
+		case both && view == "":
+			c.problem(path, codeDuplicateZone, hint, "zone %s is listed twice", quote(z.Name))
+			return false
+		case both:
+			c.problem(path, codeDuplicateZone, hint, "zone %s is listed twice for view %s", quote(z.Name), quote(view))
+			return false
+		}
+	}
+	last.twin = facts
+	return true
 }
 
 // checkZoneKeys checks what the SOA and NS records are made from.

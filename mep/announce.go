@@ -3,6 +3,7 @@ package mep
 import (
 	"context"
 	"encoding/binary"
+	"slices"
 	"time"
 
 	"go.uber.org/zap"
@@ -19,10 +20,13 @@ type servicesSet struct {
 // announceLoop takes a set every metrics interval, and after Announce, and has all sessions send it. The steady rate does
 // not depend on what happens, but for sets so large that announceRate keeps them apart.
 func (x *Exchange) announceLoop(ctx context.Context) {
-	next := time.Now()
+	next, ordered := time.Now(), time.Time{}
 	for number := uint64(1); ctx.Err() == nil; number++ {
 		set := x.takeSet(number)
 		x.set.Store(set)
+		if x.takeBundles(number, set.taken.Sub(ordered) >= overridesInterval) {
+			ordered = set.taken
+		}
 		x.offerSet()
 		for !next.After(set.taken) {
 			next = next.Add(x.opts.MetricsInterval)
@@ -60,6 +64,23 @@ func (x *Exchange) offerSet() {
 			signal(p.session.fresh)
 		}
 	}
+}
+
+// takeBundles encodes what this site tells besides its services. It reports whether overrides were among it, which they are
+// when they are due or have changed.
+func (x *Exchange) takeBundles(number uint64, due bool) bool {
+	if x.opts.Views != nil {
+		records := x.opts.Views()
+		records = slices.DeleteFunc(records[:min(len(records), MaxViews)], func(r ViewRecord) bool { return !ValidServiceName(r.Name) })
+		x.views.Store(newBundle(FrameViews, number, len(records), func(b []byte, i int) []byte { return records[i].append(b) }))
+	}
+	if changed := x.ordered.Swap(false); x.opts.Overrides == nil || !changed && !due {
+		return false
+	}
+	records := x.opts.Overrides()
+	records = slices.DeleteFunc(records[:min(len(records), MaxOverrides)], func(r OverrideRecord) bool { return !r.valid() })
+	x.overrides.Store(newBundle(FrameOverrides, number, len(records), func(b []byte, i int) []byte { return records[i].append(b) }))
+	return true
 }
 
 // takeSet encodes the services as they are now. Records that cannot be sent are left out, and logged.

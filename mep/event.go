@@ -2,7 +2,8 @@ package mep
 
 import "time"
 
-// Event is what Options.Receive is told: *SessionUp, *ServicesReport, *PeerLeaving or *SessionDown.
+// Event is what Options.Receive is told: *SessionUp, *ServicesReport, *ViewsReport,
+// *OverridesReport, *PeerLeaving or *SessionDown.
 //
 // The events of one peer come one at a time and in order: SessionUp, then any number of reports, then perhaps
 // PeerLeaving, then SessionDown. A SessionUp may also follow another without a SessionDown between them: the session was
@@ -31,6 +32,24 @@ type ServicesReport struct {
 	Age        time.Duration
 }
 
+// ViewsReport is what a peer sees itself of other sites and their services. It replaces the one before.
+type ViewsReport struct {
+	Peer    string // site
+	Records []ViewRecord
+	// ReceivedAt and Age are as in ServicesReport.
+	ReceivedAt time.Time
+	Age        time.Duration
+}
+
+// OverridesReport is all operators' orders that a peer knows of. What it lacks is not withdrawn.
+type OverridesReport struct {
+	Peer    string // site
+	Records []OverrideRecord
+	// ReceivedAt and Age are as in ServicesReport.
+	ReceivedAt time.Time
+	Age        time.Duration
+}
+
 // PeerLeaving says that the peer stops as planned: its services will not be reported for a while although nothing failed.
 // SessionDown follows.
 type PeerLeaving struct {
@@ -46,7 +65,9 @@ type SessionDown struct {
 	At     time.Time
 }
 
-func (*SessionUp) isEvent()      {}
-func (*ServicesReport) isEvent() {}
-func (*PeerLeaving) isEvent()    {}
-func (*SessionDown) isEvent()    {}
+func (*SessionUp) isEvent()       {}
+func (*ServicesReport) isEvent()  {}
+func (*ViewsReport) isEvent()     {}
+func (*OverridesReport) isEvent() {}
+func (*PeerLeaving) isEvent()     {}
+func (*SessionDown) isEvent()     {}

@@ -46,6 +46,11 @@ type Options struct {
 	// Services returns this site's services, at most MaxServices, with valid names. It is called every metrics interval
 	// and after Announce, from one goroutine, and must be quick. The result is read before the next call only.
 	Services func() []ServiceRecord
+	// Views returns what this site sees itself of others, at most MaxViews; Overrides all orders of operators that it knows
+	// of, at most MaxOverrides. They are called from the goroutine that calls Services: Views with it, Overrides after
+	// AnnounceOverrides and every 5 s. nil: nothing is told of it.
+	Views     func() []ViewRecord
+	Overrides func() []OverrideRecord
 	// Receive is told what happens with peers; see Event for the order. It is called from the goroutines of sessions and
 	// holds up the peer concerned, so it must not block for long. It may call any method but Leave and Run.
 	Receive func(Event)
@@ -63,6 +68,9 @@ type Exchange struct {
 	running     atomic.Bool
 	connections atomic.Uint64 // Hellos made
 	set         atomic.Pointer[servicesSet]
+	views       atomic.Pointer[bundle]
+	overrides   atomic.Pointer[bundle]
+	ordered     atomic.Bool   // overrides changed
 	announce    chan struct{} // capacity 1: a set is wanted now
 	changed     chan struct{} // capacity 1: peers changed
 	children    sync.WaitGroup
@@ -229,6 +237,12 @@ func (x *Exchange) Run(ctx context.Context) error {
 // Announce sends the services to all peers now, because a state changed, rather than at the next interval. Calls that
 // come within 100 ms are answered with one set. It does not block.
 func (x *Exchange) Announce() { signal(x.announce) }
+
+// AnnounceOverrides sends the overrides to all peers now, because they changed. It does not block.
+func (x *Exchange) AnnounceOverrides() {
+	x.ordered.Store(true)
+	x.Announce()
+}
 
 // Leave tells all peers that this site stops as planned, and returns when they have closed their sessions, a second has
 // passed, or ctx ends. No session begins afterwards. The caller then ends Run.

@@ -11,8 +11,8 @@ import (
 // FrameType says what a frame carries. A receiver skips types it does not know.
 type FrameType uint8
 
-// Frame types. The numbers are part of the protocol: append only. Types from FrameNetwork on are reserved: this version
-// sends none of them and skips them.
+// Frame types. The numbers are part of the protocol: append only. All but
+// Hello, KeepAlive, Leaving, Services, Views and Overrides are reserved: this version sends none of them and skips them.
 const (
 	FrameHello     FrameType = 1
 	FrameKeepAlive FrameType = 2
@@ -25,12 +25,13 @@ const (
 	FrameDecisions FrameType = 9
 	FrameAsk       FrameType = 10
 	FrameAnswer    FrameType = 11
+	FrameOverrides FrameType = 12
 )
 
 // String returns the type's name in docs/mep-protocol.md.
 func (t FrameType) String() string {
 	names := [...]string{"", "Hello", "KeepAlive", "Leaving", "Services", "Network", "Sessions", "Views", "Config",
-		"Decisions", "Ask", "Answer"}
+		"Decisions", "Ask", "Answer", "Overrides"}
 	if t == 0 || int(t) >= len(names) {
 		return fmt.Sprintf("type %d", uint8(t))
 	}
@@ -38,11 +39,13 @@ func (t FrameType) String() string {
 }
 
 // understood reports whether this version reads the type's payload.
-func (t FrameType) understood() bool { return t >= FrameHello && t <= FrameServices }
+func (t FrameType) understood() bool {
+	return t >= FrameHello && t <= FrameServices || t == FrameViews || t == FrameOverrides
+}
 
 // Frame flags. Unknown bits are ignored.
 const (
-	flagMore uint8 = 1 << 0 // Services: the set goes on in the next Services frame
+	flagMore uint8 = 1 << 0 // Services, Views, Overrides: the set goes on in the next frame of the type
 )
 
 // headerSize is the size of a frame header. Layout, big-endian:

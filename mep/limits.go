@@ -51,6 +51,8 @@ const (
 	servicesPart = 256 << 10
 	announceGap  = 100 * time.Millisecond
 	announceRate = 16 << 20
+	// overridesInterval is the time between sets of overrides that did not change.
+	overridesInterval = 5 * time.Second
 
 	// Waits between attempts to dial start at backoffFirst, double, and end at backoffMost; each is shortened by up to
 	// half at random. Accepting waits acceptPause after an error such as too many open files.

@@ -33,9 +33,11 @@ type session struct {
 	dialed    bool // by this site
 	began     time.Time
 
-	in    *frameReader // read by the reading goroutine only, as are:
-	sets  assembly
-	limit struct{ frames, bytes *rate.Limiter }
+	in     *frameReader // read by the reading goroutine only, as are:
+	sets   assembly
+	views  unbundle[ViewRecord, *ViewRecord]
+	orders unbundle[OverrideRecord, *OverrideRecord]
+	limit  struct{ frames, bytes *rate.Limiter }
 
 	out     []byte        // used by the writing goroutine only
 	fresh   chan struct{} // capacity 1: a newer set may be there
@@ -75,6 +77,7 @@ func newSession(x *Exchange, p *peer, g *greeting) *session {
 		heardAt: now,
 		digest:  g.theirs.Digest, digestAt: now,
 	}
+	s.views.most, s.orders.most = MaxViews, MaxOverrides
 	s.limit.frames = rate.NewLimiter(frameRate, frameBurst)
 	s.limit.bytes = rate.NewLimiter(byteRate, byteBurst)
 	s.sent.Store(1)

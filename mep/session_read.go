@@ -65,6 +65,18 @@ func (s *session) handle(h header, payload []byte) error {
 		return s.handleKeepAlive(payload)
 	case FrameServices:
 		return s.handleServices(payload, h.flags&flagMore != 0)
+	case FrameViews:
+		records, age, complete, err := s.views.take(h.kind, payload, h.flags&flagMore != 0)
+		if complete {
+			s.x.report(s, &ViewsReport{Peer: s.peer.site, Records: records, ReceivedAt: time.Now(), Age: age})
+		}
+		return err
+	case FrameOverrides:
+		records, age, complete, err := s.orders.take(h.kind, payload, h.flags&flagMore != 0)
+		if complete {
+			s.x.report(s, &OverridesReport{Peer: s.peer.site, Records: records, ReceivedAt: time.Now(), Age: age})
+		}
+		return err
 	case FrameLeaving:
 		return s.handleLeaving(payload)
 	}

@@ -15,7 +15,7 @@ func (s *session) write() {
 	tick := time.NewTicker(max(interval, minKeepaliveInterval))
 	defer tick.Stop()
 	signal(s.fresh) // what was taken before the session began
-	number := uint64(0)
+	number, views, orders := uint64(0), uint64(0), uint64(0)
 	err := s.sendKeepAlive()
 	for err == nil {
 		select {
@@ -28,6 +28,9 @@ func (s *session) write() {
 			if set := s.x.set.Load(); set != nil && set.number != number {
 				number = set.number
 				err = s.sendSet(set)
+			}
+			if err == nil {
+				err = errors.Join(s.sendBundle(s.x.views.Load(), &views), s.sendBundle(s.x.overrides.Load(), &orders))
 			}
 		}
 	}
@@ -65,6 +68,30 @@ func (s *session) sendSet(set *servicesSet) error {
 			start := len(b)
 			b = append(b, part...)
 			binary.BigEndian.PutUint32(b[start+servicesAgeOffset:], milliseconds32(time.Since(set.taken)))
+			return b
+		})
+		if err != nil || s.isEnding() {
+			return err
+		}
+	}
+	return nil
+}
+
+// sendBundle sends all parts of a bundle, unless it was sent: number is the last one that was.
+func (s *session) sendBundle(set *bundle, number *uint64) error {
+	if set == nil || set.number == *number {
+		return nil
+	}
+	*number = set.number
+	for i, part := range set.parts {
+		var flags uint8
+		if i < len(set.parts)-1 {
+			flags = flagMore
+		}
+		err := s.send(set.kind, flags, func(b []byte) []byte {
+			start := len(b)
+			b = append(b, part...)
+			binary.BigEndian.PutUint32(b[start+bundleAgeOffset:], milliseconds32(time.Since(set.taken)))
 			return b
 		})
 		if err != nil || s.isEnding() {

@@ -14,36 +14,64 @@ type belief struct {
 	state              gslb.State
 	without4, without6 bool
 	reason, source     string
-	seen               time.Time // of the evidence that decided
+	seen               time.Time   // of the evidence that decided
+	doubt              gslb.Reason // why it is uncertain; "": it is not
+	direct             bool        // this node saw it itself, or heard it from the owner: it may be told to others
+	reported           bool        // the owner's own word
+	blind              bool        // not UP for want of evidence, not because evidence says so
+	kept               bool        // this node suspects itself: the belief of before
 }
 
-// believe weighs a service's evidence:
+// believe weighs a service's evidence in this order:
 //
-//	monitors bound | session with the owner's site  | no session
-//	no             | the owner's report             | UNKNOWN for hold, then DOWN
-//	yes            | by the site's trigger_monitors | the monitors decide
-//
-// What the operator wants comes first; a service of the local site without monitors is assumed UP.
+//  1. the table of precedence (weigh);
+//  2. while this node suspects itself, what it lost sight of stays as it was (suspicion.go);
+//  3. damping may keep an address out that came back, never one in (damping.go);
+//  4. what the operator wants, by an override or else by the document, comes before all of it.
 func (t *Tracker) believe(e *evidence, now time.Time) belief {
+	want, by := t.wish(e, now)
+	if want == config.ServiceDisabled {
+		return belief{state: gslb.Disabled, reason: by.reason, source: by.source, seen: now, direct: true}
+	}
+	b := t.weigh(e, now)
+	b.doubt = t.doubt(e, b, now)
+	b = t.frozen(e, b, now)
+	b = t.damp(e, b, now)
+	if want == config.ServiceDraining && b.state == gslb.Up {
+		b.state, b.reason, b.source = gslb.Draining, by.reason, by.source
+	}
+	return b
+}
+
+// word is whose word counts, and what is said about it.
+type word struct{ reason, source string }
+
+// wish is what operators want of a service: by an override while there is one, else by the document.
+func (t *Tracker) wish(e *evidence, now time.Time) (config.ServiceState, word) {
+	if o, ok := t.opts.Overrides.For(e.service.Name, e.service.Site, now); ok {
+		return o.wants(), word{o.explain(now), "override " + o.Owner}
+	}
 	switch e.service.State {
 	case config.ServiceDisabled:
-		return belief{state: gslb.Disabled, reason: "disabled by the operator", source: "operator", seen: now}
+		return config.ServiceDisabled, word{"disabled by the operator", "operator"}
 	case config.ServiceDraining:
-		b := t.weigh(e, now)
-		if b.state == gslb.Up {
-			b.state, b.reason, b.source = gslb.Draining, "draining by the operator", "operator"
-		}
-		return b
+		return config.ServiceDraining, word{"draining by the operator", "operator"}
 	}
-	return t.weigh(e, now)
+	return config.ServiceEnabled, word{}
 }
 
-// weigh is believe without the operator's wish.
+// weigh is the table of precedence:
+//
+//	monitors bound | session with the owner's site  | no session
+//	no             | the owner's report             | UNKNOWN for hold, then what most other sites see, else DOWN
+//	yes            | by the site's trigger_monitors | the monitors decide
+//
+// A service of the local site without monitors is assumed UP.
 func (t *Tracker) weigh(e *evidence, now time.Time) belief {
 	monitored := len(e.service.Monitors) > 0
 	switch {
 	case e.service.Site == t.opts.Site && !monitored:
-		return belief{state: gslb.Up, reason: "no monitor is bound", source: "assumed", seen: now}
+		return belief{state: gslb.Up, reason: "no monitor is bound", source: "assumed", seen: now, direct: true}
 	case e.service.Site == t.opts.Site:
 		return e.byMonitors()
 	}
@@ -58,7 +86,8 @@ func (t *Tracker) weigh(e *evidence, now time.Time) belief {
 		if monitored {
 			return e.byMonitors()
 		}
-		return belief{state: gslb.Unknown, reason: fmt.Sprintf("site %s does not report it", e.service.Site), source: "mep " + e.service.Site, seen: s.since}
+		return belief{state: gslb.Unknown, reason: fmt.Sprintf("site %s does not report it", e.service.Site),
+			source: "mep " + e.service.Site, seen: s.since, blind: true}
 	case !monitored:
 		return e.byReport()
 	}
@@ -81,7 +110,7 @@ func (e *evidence) byTrigger() belief {
 
 // unheard is the belief about a service that only its site could speak for, while that is not heard.
 func (t *Tracker) unheard(e *evidence, s *session, now time.Time) belief {
-	b := belief{state: gslb.Down, source: "mep " + e.service.Site}
+	b := belief{state: gslb.Down, source: "mep " + e.service.Site, blind: true}
 	patience, since := t.document.Settings.MEP.Hold.Std(), time.Time{}
 	switch {
 	case s.since.IsZero():
@@ -95,8 +124,9 @@ func (t *Tracker) unheard(e *evidence, s *session, now time.Time) belief {
 	}
 	if now.Sub(since) < patience {
 		b.state = gslb.Unknown
+		return b
 	}
-	return b
+	return t.indirect(e, b, now)
 }
 
 // byReport takes the owner's word.
@@ -104,7 +134,7 @@ func (e *evidence) byReport() belief {
 	r := &e.report.record
 	b := belief{
 		state: stateOf(r.State), without4: r.Without4, without6: r.Without6,
-		reason: r.Reason, source: "mep " + e.service.Site, seen: e.report.seen,
+		reason: r.Reason, source: "mep " + e.service.Site, seen: e.report.seen, direct: true, reported: true,
 	}
 	if b.reason == "" {
 		b.reason = fmt.Sprintf("site %s reports %s", e.service.Site, b.state)

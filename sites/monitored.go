@@ -8,15 +8,19 @@ import (
 	"fairlead/monitors"
 )
 
-// byMonitors combines this node's verdicts. An address is good while all monitors pass at it; the service is UP while
-// one of its addresses is good, without the family of the one that is not.
+// byMonitors combines this node's verdicts. An address is good while its monitors pass (all of them, or enough for the
+// service's threshold); the service is UP while one of its addresses is good, without the family of the one that is not.
 func (e *evidence) byMonitors() belief {
 	var out belief
 	var good [2]bool // IPv4, IPv6
+	doubt := gslb.Reason("")
 	for _, a := range e.service.Addresses {
-		b := e.addressBelief(netip.AddrPortFrom(a, uint16(e.service.Port)))
+		b := e.sights[family(a)].belief
 		if b.state == gslb.Up {
 			good[family(a)] = true
+		}
+		if doubt == "" {
+			doubt = b.doubt
 		}
 		if better(b, out) {
 			out = b
@@ -27,8 +31,21 @@ func (e *evidence) byMonitors() belief {
 			out.without4 = out.without4 || a.Is4() && !good[0]
 			out.without6 = out.without6 || !a.Is4() && !good[1]
 		}
+		if out.doubt == "" {
+			out.doubt = doubt
+		}
 	}
+	out.direct = true
 	return out
+}
+
+// look weighs the monitors at each address.
+func (e *evidence) look() {
+	for _, a := range e.service.Addresses {
+		if len(e.service.Monitors) > 0 {
+			e.sights[family(a)].belief = e.addressBelief(netip.AddrPortFrom(a, uint16(e.service.Port)))
+		}
+	}
 }
 
 func family(a netip.Addr) int {
@@ -54,27 +71,65 @@ func better(b, than belief) bool {
 	return rank(b) > rank(than)
 }
 
-// addressBelief combines the monitors at one address: the first that does not pass speaks.
+// addressBelief combines the monitors at one address. Without a threshold all must pass, and the first that does not
+// speaks. With one the weights of those that pass must reach it; while results that are missing could make the
+// difference, nothing is known.
 func (e *evidence) addressBelief(a netip.AddrPort) belief {
 	out := belief{state: gslb.Up}
+	passing, missing := 0, 0
 	for _, bound := range e.service.Monitors {
-		m := bound.Monitor
-		key := verdictKey{m, a}
-		v, ok := e.verdicts[key]
-		b := belief{state: gslb.Up, source: "monitor " + m, seen: v.At, reason: fmt.Sprintf("monitor %s at %s: %s", m, a, v.Reason)}
-		switch {
-		case !ok || v.State == monitors.Unknown:
-			b.reason = fmt.Sprintf("monitor %s at %s has no result yet", m, a)
-			if b.state = gslb.Unknown; e.passing[key] {
-				b.state = gslb.Up
-				b.reason += "; the service was UP when the document changed"
-			}
-		case v.State == monitors.Down:
-			b.state = gslb.Down
+		b := e.monitorBelief(bound.Monitor, a)
+		switch b.state {
+		case gslb.Up:
+			passing += bound.Weight
+		case gslb.Unknown:
+			missing += bound.Weight
 		}
+		doubt := out.doubt
 		if out.source == "" || out.state == gslb.Up && b.state != gslb.Up || b.state == gslb.Down && out.state == gslb.Unknown {
 			out = b
 		}
+		if out.doubt == "" {
+			out.doubt = doubt
+		}
 	}
+	threshold := e.service.MonitorThreshold
+	if threshold == 0 || out.state == gslb.Up {
+		return out
+	}
+	why := fmt.Sprintf("; monitors that pass weigh %d, %d are enough", passing, threshold)
+	switch {
+	case passing >= threshold && out.state == gslb.Down:
+		out.state, out.doubt = gslb.Up, gslb.DoubtFailing
+	case passing >= threshold:
+		out.state = gslb.Up
+	case passing+missing >= threshold:
+		out.state = gslb.Unknown
+	default:
+		out.state = gslb.Down
+	}
+	out.reason += why
 	return out
+}
+
+// monitorBelief is what one monitor says of one address.
+func (e *evidence) monitorBelief(m string, a netip.AddrPort) belief {
+	key := verdictKey{m, a}
+	v, ok := e.verdicts[key]
+	b := belief{state: gslb.Up, source: "monitor " + m, seen: v.At, reason: fmt.Sprintf("monitor %s at %s: %s", m, a, v.Reason)}
+	switch {
+	case !ok || v.State == monitors.Unknown:
+		b.reason = fmt.Sprintf("monitor %s at %s has no result yet", m, a)
+		if b.state, b.doubt = gslb.Unknown, gslb.DoubtLearning; e.passing[key] {
+			b.state = gslb.Up
+			b.reason += "; the service was UP when the document changed"
+		}
+	case v.State == monitors.Down:
+		if b.state = gslb.Down; v.Successes > 0 {
+			b.doubt = gslb.DoubtRecovering
+		}
+	case v.Failures > 0:
+		b.doubt = gslb.DoubtFailing
+	}
+	return b
 }

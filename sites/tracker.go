@@ -18,7 +18,9 @@ type Options struct {
 	Site string // the local site
 	// Transition is told when the belief about a service changes. nil: nobody.
 	Transition func(Transition)
-	Logger     *zap.Logger
+	// Overrides is what operators want for a time. nil: nothing.
+	Overrides *Overrides
+	Logger    *zap.Logger
 }
 
 // Transition is a change of belief about one service.
@@ -32,14 +34,16 @@ type Transition struct {
 // Tracker collects evidence about the services of one document. It belongs to one goroutine. What it holds is bounded by
 // the document: evidence about services and sites that are not in it is dropped.
 type Tracker struct {
-	opts     Options
-	log      *zap.Logger
-	document *config.Document
-	plan     *gslb.Plan
-	round    time.Time // when answers for services that report no load, or no longer, were last counted
-	services []evidence
-	byName   map[string]int
-	sites    map[string]*session
+	opts      Options
+	log       *zap.Logger
+	document  *config.Document
+	plan      *gslb.Plan
+	intervals map[string]time.Duration // of monitors
+	suspicion suspicion
+	round     time.Time // when answers for services that report no load, or no longer, were last counted
+	services  []evidence
+	byName    map[string]int
+	sites     map[string]*session
 }
 
 // evidence is all that is known about one service.
@@ -49,8 +53,13 @@ type evidence struct {
 	verdicts map[verdictKey]monitors.Verdict
 	// passing are targets that a reload brought to addresses that were UP: they pass until their first result.
 	passing  map[verdictKey]bool
-	report   *report // the owner's latest; nil when it has none
+	report   *report         // the owner's latest; nil when it has none
+	views    map[string]view // by site that sees it; bounded by the document's sites
 	load     gslb.Load
+	sights   [2]sight  // by family of the address, while it is monitored
+	before   belief    // the last one from before this node lost sight of it
+	dampers  [2]damper // by family
+	ramp     ramp
 	believed belief
 	since    time.Time
 }
@@ -72,6 +81,7 @@ type session struct {
 	left  bool      // the site announced that it stops
 	since time.Time // of up; zero: there never was a session
 	added time.Time // to the document: a site not heard yet is being learned until then + keep-alive time-out
+	sight sight
 }
 
 // New returns a Tracker that knows nothing; SetDocument comes first.
@@ -107,17 +117,22 @@ func (t *Tracker) SetDocument(doc *config.Document, plan *gslb.Plan, now time.Ti
 		}
 		services[i], byName[s.Name] = e, i
 	}
+	t.intervals = make(map[string]time.Duration, len(doc.Monitors))
+	for i := range doc.Monitors {
+		t.intervals[doc.Monitors[i].Name] = doc.Monitors[i].Interval.Std()
+	}
 	t.document, t.plan, t.services, t.byName, t.sites = doc, plan, services, byName, sessions
 }
 
 // inherit takes over what is still about the same thing.
 func (e *evidence) inherit(old *evidence) {
-	e.believed, e.since = old.believed, old.since
+	e.believed, e.since, e.ramp = old.believed, old.since, old.ramp
+	e.inheritSights(old)
 	if e.service.Load != nil && old.service.Site == e.service.Site {
 		e.load = old.load // without a source nobody would ever correct it
 	}
 	if old.service.Site == e.service.Site {
-		e.report = old.report
+		e.report, e.views = old.report, old.views
 	}
 	for _, bound := range e.service.Monitors {
 		m := bound.Monitor
@@ -132,6 +147,28 @@ func (e *evidence) inherit(old *evidence) {
 				e.passing[key] = true
 			}
 		}
+	}
+}
+
+// inheritSights takes over what was seen of addresses that stay. Without monitors, and for a service that gets its first,
+// there is nothing yet that could be lost.
+func (e *evidence) inheritSights(old *evidence) {
+	same := len(e.service.Addresses) == 0 && len(old.service.Addresses) == 0
+	if same {
+		e.dampers = old.dampers
+	}
+	for _, a := range e.service.Addresses {
+		if !slices.Contains(old.service.Addresses, a) {
+			continue
+		}
+		f := family(a)
+		if e.dampers[f] = old.dampers[f]; len(e.service.Monitors) > 0 && len(old.service.Monitors) > 0 {
+			e.sights[f] = old.sights[f]
+		}
+		same = true
+	}
+	if same {
+		e.before = old.before
 	}
 }
 
@@ -169,7 +206,7 @@ func (t *Tracker) Verdict(v monitors.Verdict) bool {
 	if v.State != monitors.Unknown {
 		delete(e.passing, key)
 	}
-	return old.State != v.State
+	return old.State != v.State || (old.Failures > 0) != (v.Failures > 0)
 }
 
 // bound reports whether the document still asks for this verdict: it may have been under way when that changed.
@@ -221,6 +258,7 @@ func (t *Tracker) setSession(site string, s session) bool {
 	if s.up && !old.up {
 		t.forgetReports(site) // they are from before the silence; the site tells all anew within an interval
 	}
+	s.added, s.sight = old.added, old.sight
 	*old = s
 	return true
 }
@@ -271,18 +309,27 @@ func (t *Tracker) Status(now time.Time, handed func(gslb.ServiceIndex) uint64) *
 		t.round = now
 	}
 	for i := range t.services {
+		t.services[i].look()
+	}
+	t.watch(now)
+	out.Alarm = t.suspicion.alarm
+	for i := range t.services {
 		e := &t.services[i]
 		b := t.believe(e, now)
 		if b.state != e.believed.state {
 			t.transition(e, b, now)
 		}
 		e.believed = b
+		if e.ramp.settle(b, now); b.kept {
+			e.ramp.forget()
+		}
 		if newRound && !e.load.Fresh(now, t.plan.Service(gslb.ServiceIndex(i)).LoadFresh()) {
 			e.load.Handed = handed(gslb.ServiceIndex(i)) // its answers are counted by rounds, as if it had reported
 		}
 		out.Services[i] = gslb.ServiceStatus{
 			State: b.state, Without4: b.without4, Without6: b.without6, Reason: b.reason, Source: b.source,
 			Since: e.since, Seen: b.seen, Load: e.load,
+			Share: e.ramp.share(e.service.SlowStart.Std(), now), Doubt: b.doubt,
 		}
 	}
 	return out

@@ -1,0 +1,88 @@
+package sites
+
+import (
+	"fmt"
+	"time"
+
+	"fairlead/config"
+	"fairlead/gslb"
+)
+
+// view is what another site sees of a service that it does not own.
+type view struct {
+	state gslb.State
+	seen  time.Time // when its evidence was fresh, on this node's clock
+	told  time.Time // when it was told last
+}
+
+// View takes in what site sees itself of a service that belongs to another one; told is when it said so. It reports whether
+// belief may have changed. Sites and services outside the document, and what a site says of its own services here, do not
+// count.
+func (t *Tracker) View(site, service string, state gslb.State, seen, told time.Time) bool {
+	i, ok := t.byName[service]
+	if _, known := t.sites[site]; !ok || !known || t.services[i].service.Site == site || site == t.opts.Site {
+		return false
+	}
+	e := &t.services[i]
+	old, had := e.views[site]
+	if e.views == nil {
+		e.views = make(map[string]view)
+	}
+	e.views[site] = view{state, seen, told}
+	return !had || old.state != state
+}
+
+// indirect asks the other sites: the ones that are heard, and that see the service themselves. What more than half of them
+// see counts; b counts when they do not agree, or none sees it. A site whose word is older than a keep-alive time-out has
+// none.
+func (t *Tracker) indirect(e *evidence, b belief, now time.Time) belief {
+	limit := t.document.Settings.MEP.KeepaliveTimeout.Std()
+	count := map[gslb.State]int{}
+	total, seen := 0, time.Time{}
+	for site, v := range e.views {
+		if s := t.sites[site]; s == nil || !s.up || now.Sub(v.told) > limit || v.state == gslb.Unknown {
+			continue
+		}
+		total++
+		count[v.state]++
+		if v.seen.After(seen) {
+			seen = v.seen
+		}
+	}
+	state, most := gslb.Unknown, 0
+	switch up := count[gslb.Up] + count[gslb.Draining]; {
+	case 2*up > total && count[gslb.Draining] > count[gslb.Up]:
+		state, most = gslb.Draining, up
+	case 2*up > total:
+		state, most = gslb.Up, up
+	case 2*count[gslb.Down] > total:
+		state, most = gslb.Down, count[gslb.Down]
+	case 2*count[gslb.Disabled] > total:
+		state, most = gslb.Disabled, count[gslb.Disabled]
+	default:
+		return b
+	}
+	return belief{state: state, source: "other sites", seen: seen, blind: b.blind && state == gslb.Down,
+		reason: fmt.Sprintf("site %s is not heard; %d of %d other sites see it %s", e.service.Site, most, total, state)}
+}
+
+// Sight is what this node sees itself of a service of another site, for others to count.
+type Sight struct {
+	Service string
+	State   gslb.State
+	Seen    time.Time
+}
+
+// Sights returns what this node saw itself, as of the last Status, of other sites' services that have no monitor: of those
+// with monitors every site has verdicts of its own.
+func (t *Tracker) Sights() []Sight {
+	var out []Sight
+	for i := range t.services {
+		e := &t.services[i]
+		if e.service.Site == t.opts.Site || len(e.service.Monitors) > 0 || !e.believed.direct || e.service.State == config.ServiceDisabled {
+			continue
+		}
+		out = append(out, Sight{Service: e.service.Name, State: e.believed.state, Seen: e.believed.seen})
+	}
+	return out
+}

@@ -1,0 +1,167 @@
+package sites
+
+import (
+	"fmt"
+	"time"
+
+	"go.uber.org/zap"
+
+	"fairlead/gslb"
+)
+
+// A node that loses sight of most of what it watches at once is more likely to have lost its own network than all of them
+// to have failed together. It then suspects itself: what it lost sight of stays as it was.
+//
+// Targets are the addresses that this node's monitors probe, and the sessions with other sites. Losing those of one site
+// alone is never suspicious, however many they are: that is what the loss of a site looks like, and believing it is what this
+// program is for.
+
+// sight is one target.
+type sight struct {
+	belief belief    // at an address: what its monitors say
+	good   bool      // it was good when it was looked at last
+	lost   time.Time // when it ended to be good; zero: it did not, or that is believed
+}
+
+// look takes in how the target is. What is neither good nor lost is not known, and does not count.
+func (s *sight) look(good, lost bool, now time.Time) {
+	switch {
+	case good:
+		s.good, s.lost = true, time.Time{}
+	case lost && s.good:
+		s.good, s.lost = false, now
+	case !lost:
+		s.good, s.lost = false, time.Time{}
+	}
+}
+
+// suspicion is whether this node suspects itself.
+type suspicion struct {
+	since  time.Time // zero: it does not
+	from   time.Time // losses from then on belong to it
+	losses int       // when it began
+	alarm  string
+}
+
+func (s *suspicion) on() bool { return !s.since.IsZero() }
+
+// sightings counts targets.
+type sightings struct {
+	good, lost int
+	sites      map[string]bool // that something was lost of
+}
+
+func (c *sightings) add(s *sight, site string, from time.Time) {
+	switch {
+	case s.good:
+		c.good++
+	case !s.lost.IsZero() && s.lost.After(from):
+		c.lost++
+		c.sites[site] = true
+	}
+}
+
+// percent returns a hundred times the lost ones, and all: their quotient is the percentage.
+func (c *sightings) percent() (lost, all int) { return 100 * c.lost, c.lost + c.good }
+
+// watch looks at all targets, and begins or ends suspicion.
+func (t *Tracker) watch(now time.Time) {
+	o := &t.document.Settings.Suspicion
+	from := now.Add(-o.Window.Std())
+	if t.suspicion.on() {
+		from = t.suspicion.from
+	}
+	c := sightings{sites: map[string]bool{}}
+	t.eachSight(func(s *sight, site string, good, lost bool) {
+		s.look(good, lost, now)
+		c.add(s, site, from)
+	})
+	lost, all := c.percent()
+	switch {
+	case !t.suspicion.on():
+		if o.Share > 0 && all >= o.Targets && lost > o.Share*all && len(c.sites) > 1 {
+			t.beginSuspicion(&c, from, now)
+		}
+	case o.Share == 0 || lost < o.Share*all || all == 0:
+		t.endSuspicion("sight was regained", now)
+	case now.Sub(t.suspicion.since) >= o.Longest.Std():
+		t.endSuspicion("it lasted for the longest time; what is seen is believed", now)
+	}
+}
+
+// eachSight visits all targets with how they are now.
+func (t *Tracker) eachSight(visit func(s *sight, site string, good, lost bool)) {
+	for i := range t.services {
+		e := &t.services[i]
+		if len(e.service.Monitors) == 0 {
+			continue
+		}
+		for _, a := range e.service.Addresses {
+			s := &e.sights[family(a)]
+			visit(s, e.service.Site, s.belief.state == gslb.Up, s.belief.state == gslb.Down)
+		}
+	}
+	for name, s := range t.sites {
+		if name != t.opts.Site {
+			visit(&s.sight, name, s.up, !s.up && !s.left)
+		}
+	}
+}
+
+func (t *Tracker) beginSuspicion(c *sightings, from, now time.Time) {
+	o := &t.document.Settings.Suspicion
+	t.suspicion = suspicion{since: now, from: from, losses: c.lost}
+	t.suspicion.alarm = fmt.Sprintf("this node suspects itself since %s: it lost sight of %d of %d targets, of %d sites, within %s; they stay as they were until sight is regained, at most until %s",
+		now.UTC().Format(time.RFC3339), c.lost, c.lost+c.good, len(c.sites), o.Window, now.Add(o.Longest.Std()).UTC().Format(time.RFC3339))
+	t.log.Error("node.suspicion.began", zap.Int("lost", c.lost), zap.Int("targets", c.lost+c.good), zap.Int("sites", len(c.sites)),
+		zap.String("then", "what this node lost sight of stays as it was"))
+}
+
+// endSuspicion believes what is seen: it is no reason for another suspicion.
+func (t *Tracker) endSuspicion(why string, now time.Time) {
+	t.log.Warn("node.suspicion.ended", zap.Duration("after", now.Sub(t.suspicion.since)), zap.String("why", why))
+	t.suspicion = suspicion{}
+	t.eachSight(func(s *sight, _ string, _, _ bool) { s.lost = time.Time{} })
+}
+
+// frozen returns the belief from before this node lost sight of a service, while it suspects itself; else b. Better evidence
+// counts at once, and so does what the owner itself reports.
+func (t *Tracker) frozen(e *evidence, b belief, now time.Time) belief {
+	from := t.suspicion.from
+	if !t.suspicion.on() {
+		from = now.Add(-t.document.Settings.Suspicion.Window.Std())
+	}
+	usable := b.state == gslb.Up || b.state == gslb.Draining
+	lost := t.lostSight(e, from)
+	if !t.suspicion.on() {
+		switch {
+		case !lost && usable:
+			e.before = b
+		case !lost:
+			e.before = belief{}
+		}
+		return b
+	}
+	b.doubt = gslb.DoubtSuspicion
+	k := e.before
+	switch {
+	case !lost && !b.blind, b.reported, k.state != gslb.Up && k.state != gslb.Draining:
+		return b
+	case usable && (!b.without4 || k.without4) && (!b.without6 || k.without6):
+		return b
+	case usable:
+		k.without4, k.without6 = k.without4 && b.without4, k.without6 && b.without6
+	}
+	k.reason = "kept as it was, as this node suspects itself; it sees: " + b.reason
+	k.doubt, k.direct, k.kept = gslb.DoubtSuspicion, false, true
+	return k
+}
+
+// lostSight reports whether this node lost sight of the service, or of one of its addresses.
+func (t *Tracker) lostSight(e *evidence, from time.Time) bool {
+	if len(e.service.Monitors) == 0 {
+		s := t.sites[e.service.Site]
+		return s != nil && s.sight.lost.After(from)
+	}
+	return e.sights[0].lost.After(from) || e.sights[1].lost.After(from)
+}

@@ -41,6 +41,8 @@ type (
 	ServiceState string
 	// LoadKind is a kind of load source.
 	LoadKind string
+	// LoadMetric is a metric of a load source, in the unit that its name says.
+	LoadMetric string
 	// PersistenceType is a kind of persistence.
 	PersistenceType string
 	// SpilloverMethod is what spillover measures.
@@ -155,6 +157,15 @@ const (
 	LoadPush    LoadKind = "push"
 )
 
+// Metrics of a load source, as LoadFields names them.
+const (
+	MetricActive       LoadMetric = "active"
+	MetricRequests     LoadMetric = "requests_per_second"
+	MetricResponseTime LoadMetric = "response_time_ms"
+	MetricBandwidth    LoadMetric = "bits_per_second"
+	MetricPackets      LoadMetric = "packets_per_second"
+)
+
 // Kinds of persistence.
 const (
 	PersistenceNone     PersistenceType = "none"
@@ -204,6 +215,11 @@ func (ServiceState) Enum() []string { return []string{"enabled", "disabled", "dr
 
 // Enum lists the sources.
 func (LoadKind) Enum() []string { return []string{"haproxy", "json", "push"} }
+
+// Enum lists the metrics.
+func (LoadMetric) Enum() []string {
+	return []string{string(MetricActive), string(MetricRequests), string(MetricResponseTime), string(MetricBandwidth), string(MetricPackets)}
+}
 
 // Enum lists the kinds.
 func (PersistenceType) Enum() []string { return []string{"none", "source-ip"} }

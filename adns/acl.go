@@ -1,7 +1,6 @@
 package adns
 
 import (
-	"fmt"
 	"net/netip"
 
 	"fairlead/config"
@@ -28,27 +27,16 @@ func newClients(prefixes []netip.Prefix) *clients {
 func (c *clients) contains(a netip.Addr) bool { return c == nil || c.table.Contains(a) }
 
 // admit reads who is answered from each zone.
-func (z *Zones) admit(zones []config.Zone) error {
-	var l labels
+func (z *Zones) admit(zones []config.Zone) {
 	for i := range zones {
 		if len(zones[i].AllowQuery) == 0 {
 			continue
 		}
-		k, err := nameKey(zones[i].Name)
-		if err != nil {
-			return fmt.Errorf("compile zone %q: %w", zones[i].Name, err)
-		}
-		l.parse([]byte(k))
-		n, ok := z.named(&l, 0)
-		if !ok {
-			continue // nothing is answered from a zone without data
-		}
 		if z.clients == nil {
 			z.clients = make([]*clients, len(z.zones))
 		}
-		z.clients[n] = newClients(zones[i].AllowQuery)
+		z.clients[i] = newClients(zones[i].AllowQuery)
 	}
-	return nil
 }
 
 // admits reports whether a client is answered from a zone. It costs a nil check when no zone has a list.

@@ -46,7 +46,7 @@ func (r *resolution) decide(m match) (target string) {
 	domain := plan.Domain(m.extra.domain)
 	f := asked(domain, r.q.Type)
 	d := gslb.Decide(r.snapshot.GSLB, gslb.Query{Domain: m.extra.domain, Family: f, LDNS: r.q.LDNS,
-		Subnet: r.q.Subnet}, r.snapshot.Learned, r.now, r.trace)
+		Subnet: r.q.Subnet, Listener: r.q.Listener, At: r.now.Unix()}, r.snapshot.Learned, r.now, r.trace)
 	if d.SubnetUsed {
 		// In a chain of several decisions the answer depends on the most specific one.
 		r.ans.Scope = max(r.ans.Scope, d.Scope)
@@ -72,8 +72,8 @@ func (r *resolution) decide(m match) (target string) {
 			r.answerHosts(domain.Types, &d)
 		default:
 			for _, i := range chosen {
-				s := plan.Service(i)
-				r.answerAddress(before, s.Addr4, s.Addr6, d.TTL)
+				addr4, addr6 := plan.Seen(r.view, i)
+				r.answerAddress(before, addr4, addr6, d.TTL)
 			}
 		}
 	case gslb.OutcomeBackupAddresses:

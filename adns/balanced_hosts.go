@@ -98,7 +98,7 @@ func (r *resolution) accompany(targets hostRecords) {
 // staticRecords returns the records of a name that is not balanced, if a zone here has them and its clients may see them. l is
 // overwritten.
 func (r *resolution) staticRecords(l *labels, name string, rrtype uint16) []dns.RR {
-	zones := r.snapshot.Zones
+	zones := r.zones
 	k, err := nameKey(name)
 	if err != nil || !l.parse([]byte(k)) {
 		return nil

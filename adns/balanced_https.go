@@ -17,13 +17,14 @@ import (
 func (r *resolution) hints(d *gslb.Decision) (v4, v6 []netip.Addr) {
 	snapshot := r.snapshot.GSLB
 	for _, i := range d.Services[:d.Count] {
-		s, status := snapshot.Plan.Service(i), &snapshot.Status.Services[i]
+		addr4, addr6 := snapshot.Plan.Seen(r.view, i)
+		status := &snapshot.Status.Services[i]
 		allDown := d.Reason == gslb.ReasonAllDown
-		if s.Addr4.IsValid() && (allDown || !status.Without4) && !slices.Contains(v4, s.Addr4) {
-			v4 = append(v4, s.Addr4)
+		if addr4.IsValid() && (allDown || !status.Without4) && !slices.Contains(v4, addr4) {
+			v4 = append(v4, addr4)
 		}
-		if s.Addr6.IsValid() && (allDown || !status.Without6) && !slices.Contains(v6, s.Addr6) {
-			v6 = append(v6, s.Addr6)
+		if addr6.IsValid() && (allDown || !status.Without6) && !slices.Contains(v6, addr6) {
+			v6 = append(v6, addr6)
 		}
 	}
 	return v4, v6

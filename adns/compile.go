@@ -3,6 +3,7 @@ package adns
 import (
 	"errors"
 	"fmt"
+	"net/netip"
 
 	"fairlead/config"
 	"fairlead/config/zonedata"
@@ -13,8 +14,11 @@ import (
 
 // Zones is all zones of authority with the balanced names in them. It is immutable and belongs to the Plan that it was
 // compiled with. Safe for concurrent use.
+//
+// Where clients of some views see other zones or addresses, there is one Zones for each face that it has: the directory, the
+// balanced names and the addresses are the face's, and all else is shared.
 type Zones struct {
-	zones     []*zonedata.Zone
+	zones     []*zonedata.Zone // of all views, in the document's order
 	mask      uint32
 	slots     []uint64  // upper half of the hash, then index into zones plus 1; 0 is empty
 	depths    [2]uint64 // bit n: some zone's name has n labels
@@ -24,6 +28,7 @@ type Zones struct {
 	octets    int           // of all zones
 	clients   []*clients    // that are answered, by zone; nil: everyone is, from all
 	missing   []bool        // by zone: it has no data at the moment; nil: all have
+	faces     []*Zones      // by gslb.ViewIndex, in what CompileZones returns; nil: all clients see the same
 }
 
 // Len returns the number of zones.
@@ -35,6 +40,8 @@ type domains interface {
 	Domain(gslb.DomainIndex) *gslb.Domain
 	Services() int
 	Service(gslb.ServiceIndex) *gslb.Service
+	Views() int
+	Seen(gslb.ViewIndex, gslb.ServiceIndex) (addr4, addr6 netip.Addr)
 }
 
 // CompileZones builds the zones of a valid document and places the balanced names of its plan in them. All problems are
@@ -43,38 +50,22 @@ func CompileZones(doc *config.Document, plan *gslb.Plan) (*Zones, error) {
 	return CompileZonesFrom(doc, plan, nil)
 }
 
-// compile is CompileZones after the records were read.
+// compile is CompileZones after the records were read, for zones without views.
 func compile(data []*zonedata.Zone, plan domains) (*Zones, error) {
-	zones := &Zones{}
-	if err := zones.file(data); err != nil {
-		return nil, err // names could not be placed in zones that are missing
-	}
-	zones.nest()
-	var problems []error
-	var l labels
-	for i := range plan.Domains() {
-		domain := gslb.DomainIndex(i)
-		if err := zones.place(&l, domain, plan.Domain(domain)); err != nil {
-			problems = append(problems, err)
-		}
-	}
-	if len(problems) > 0 {
-		return nil, errors.Join(problems...)
-	}
-	zones.services = compileServices(plan)
-	return zones, nil
+	return compileFaces(data, make([][]gslb.ViewIndex, len(data)), plan)
 }
 
-// file makes the directory of zones.
-func (z *Zones) file(data []*zonedata.Zone) error {
+// file makes the directory of those zones that are seen.
+func (z *Zones) file(seen []int) error {
 	size := 2
-	for size < 2*len(data) {
+	for size < 2*len(seen) {
 		size *= 2
 	}
 	z.slots, z.mask = make([]uint64, size), uint32(size-1)
 	var problems []error
 	var l labels
-	for _, zone := range data {
+	for _, n := range seen {
+		zone := z.zones[n]
 		if !l.parse(zone.Origin()) {
 			problems = append(problems, fmt.Errorf("compile zone: its name %x is malformed", zone.Origin()))
 			continue
@@ -83,25 +74,23 @@ func (z *Zones) file(data []*zonedata.Zone) error {
 			problems = append(problems, fmt.Errorf("compile zone %q: there is another zone of this name", key(zone.Origin())))
 			continue
 		}
-		z.zones = append(z.zones, zone)
-		z.octets += zone.Octets()
 		z.depths[l.count>>6] |= 1 << (l.count & 63)
 		z.maxLabels = max(z.maxLabels, l.count)
 		i := uint32(l.hash) & z.mask
 		for z.slots[i] != 0 {
 			i = (i + 1) & z.mask
 		}
-		z.slots[i] = l.hash>>32<<32 | uint64(len(z.zones))
+		z.slots[i] = l.hash>>32<<32 | uint64(n+1)
 	}
 	return errors.Join(problems...)
 }
 
 // nest makes the apex of each zone a name of the zone above it, if that is served here too: DS is asked there, and the
 // names between the two exist.
-func (z *Zones) nest() {
+func (z *Zones) nest(seen []int) {
 	var l labels
-	for _, zone := range z.zones {
-		if l.parse(zone.Origin()); l.count == 0 {
+	for _, n := range seen {
+		if l.parse(z.zones[n].Origin()); l.count == 0 {
 			continue
 		}
 		above, ok := z.longest(&l, 1)
@@ -115,7 +104,7 @@ func (z *Zones) nest() {
 	}
 }
 
-// place makes a balanced name a name of its zone.
+// place makes a balanced name a name of its zone. An error that wraps errNoZone says that it has none.
 func (z *Zones) place(l *labels, index gslb.DomainIndex, d *gslb.Domain) error {
 	fail := func(format string, args ...any) error {
 		return fmt.Errorf("place domain %q: %s", d.Name, fmt.Sprintf(format, args...))
@@ -127,7 +116,7 @@ func (z *Zones) place(l *labels, index gslb.DomainIndex, d *gslb.Domain) error {
 	l.parse([]byte(k))
 	home, ok := z.longest(l, 0)
 	if !ok {
-		return fail("it is in none of the zones; add its zone, or correct the name")
+		return fmt.Errorf("place domain %q: %w; add its zone, or correct the name", d.Name, errNoZone)
 	}
 	data := z.zones[home]
 	m := z.lookup(home, l, dns.TypeA)
@@ -150,6 +139,9 @@ func (z *Zones) place(l *labels, index gslb.DomainIndex, d *gslb.Domain) error {
 	return nil
 }
 
+// errNoZone says that a name is in none of the zones.
+var errNoZone = errors.New("it is in none of the zones")
+
 // serviceWire is a service's addresses as answers carry them.
 type serviceWire struct {
 	v4       [4]byte
@@ -159,19 +151,19 @@ type serviceWire struct {
 	hasCNAME bool
 }
 
-// compileServices returns the addresses of a plan's services.
-func compileServices(plan domains) []serviceWire {
+// compileServices returns the addresses of a plan's services as the clients of a view see them.
+func compileServices(plan domains, view gslb.ViewIndex) []serviceWire {
 	services := make([]serviceWire, plan.Services())
 	for i := range services {
-		s := plan.Service(gslb.ServiceIndex(i))
+		addr4, addr6 := plan.Seen(view, gslb.ServiceIndex(i))
 		w := &services[i]
-		if w.has4 = s.Addr4.IsValid(); w.has4 {
-			w.v4 = s.Addr4.As4()
+		if w.has4 = addr4.IsValid(); w.has4 {
+			w.v4 = addr4.As4()
 		}
-		if w.has6 = s.Addr6.IsValid(); w.has6 {
-			w.v6 = s.Addr6.As16()
+		if w.has6 = addr6.IsValid(); w.has6 {
+			w.v6 = addr6.As16()
 		}
-		w.hasCNAME = s.CNAME != ""
+		w.hasCNAME = plan.Service(gslb.ServiceIndex(i)).CNAME != ""
 	}
 	return services
 }

@@ -1,6 +1,7 @@
 package adns
 
 import (
+	"net/netip"
 	"strings"
 	"testing"
 
@@ -22,10 +23,14 @@ type someDomains []gslb.Domain
 func (noDomains) Services() int                           { return 0 }
 func (noDomains) Service(gslb.ServiceIndex) *gslb.Service { return nil }
 
-func (s someDomains) Services() int                           { return 0 }
-func (s someDomains) Service(gslb.ServiceIndex) *gslb.Service { return nil }
-func (s someDomains) Domains() int                            { return len(s) }
-func (s someDomains) Domain(i gslb.DomainIndex) *gslb.Domain  { return &s[i] }
+func (noDomains) Views() int                                                   { return 0 }
+func (noDomains) Seen(gslb.ViewIndex, gslb.ServiceIndex) (a, b netip.Addr)     { return }
+func (s someDomains) Views() int                                               { return 0 }
+func (s someDomains) Seen(gslb.ViewIndex, gslb.ServiceIndex) (a, b netip.Addr) { return }
+func (s someDomains) Services() int                                            { return 0 }
+func (s someDomains) Service(gslb.ServiceIndex) *gslb.Service                  { return nil }
+func (s someDomains) Domains() int                                             { return len(s) }
+func (s someDomains) Domain(i gslb.DomainIndex) *gslb.Domain                   { return &s[i] }
 
 const apex = "@ 60 SOA ns1 h 1 1 1 1 60\n@ 60 NS ns1\n"
 

@@ -56,6 +56,9 @@ func (r *responder) fast(b []byte, n int, c *client) (size int, ok bool) {
 		return 0, false
 	}
 	zones := snapshot.Zones
+	if zones.faces != nil {
+		zones = zones.faces[snapshot.GSLB.Plan.ViewOf(c.listener(), c.addr)]
+	}
 	l := &r.labels
 	q.scope, q.ede, q.answers, q.rcode, q.aa = 0, 0, 0, dns.RcodeSuccess, true
 	var at int // end of the answer
@@ -63,7 +66,7 @@ func (r *responder) fast(b []byte, n int, c *client) (size int, ok bool) {
 		if !zones.admits(x.zone, c.addr) {
 			return 0, false
 		}
-		at = r.fastBalanced(b, q, snapshot, x, c)
+		at = r.fastBalanced(b, q, snapshot, zones, x, c)
 	} else {
 		zone, found := zones.longest(l, 0)
 		switch {
@@ -75,7 +78,7 @@ func (r *responder) fast(b []byte, n int, c *client) (size int, ok bool) {
 		case !zones.admits(zone, c.addr):
 			return 0, false
 		default:
-			at = r.fastZone(b, q, snapshot, zone, c)
+			at = r.fastZone(b, q, snapshot, zones, zone, c)
 		}
 	}
 	if at == 0 {
@@ -88,8 +91,7 @@ func (r *responder) fast(b []byte, n int, c *client) (size int, ok bool) {
 }
 
 // fastBalanced answers for a balanced name. It returns the end of the answer, or 0 for the slow path.
-func (r *responder) fastBalanced(b []byte, q *fastQuery, snapshot *Snapshot, x *extraName, c *client) int {
-	zones := snapshot.Zones
+func (r *responder) fastBalanced(b []byte, q *fastQuery, snapshot *Snapshot, zones *Zones, x *extraName, c *client) int {
 	f := family(q.qtype)
 	switch {
 	case x.aliased, x.typed && f == gslb.FamilyNone:
@@ -101,9 +103,10 @@ func (r *responder) fastBalanced(b []byte, q *fastQuery, snapshot *Snapshot, x *
 		return at
 	}
 	d := &r.decider
-	d.Query.Domain, d.Query.Family = x.domain, f
-	if x.needsClient { // else what there is of an earlier query means as little
-		d.Query.LDNS, d.Query.Subnet = c.addr, netip.Prefix{}
+	d.Query.Domain, d.Query.Family, d.Query.At = x.domain, f, int64(r.unix())
+	d.Query.LDNS, d.Query.Listener = c.addr, c.listener()
+	if x.needsClient { // else what there is of an earlier query's subnet means as little
+		d.Query.Subnet = netip.Prefix{}
 		if q.ecsSize != 0 && r.server.policy.believes(c.addr) && q.subnet.parse(q.ecs[:q.ecsSize]) {
 			d.Query.Subnet = q.subnet.prefix
 		}
@@ -131,8 +134,8 @@ func (r *responder) fastBalanced(b []byte, q *fastQuery, snapshot *Snapshot, x *
 }
 
 // fastZone answers for a name of a zone that is not balanced itself.
-func (r *responder) fastZone(b []byte, q *fastQuery, snapshot *Snapshot, zone uint32, c *client) int {
-	zones, l := snapshot.Zones, &r.labels
+func (r *responder) fastZone(b []byte, q *fastQuery, snapshot *Snapshot, zones *Zones, zone uint32, c *client) int {
+	l := &r.labels
 	data := zones.zones[zone]
 	origin := len(data.Origin())
 	q.from = answerFrom{zone: zone}
@@ -149,7 +152,7 @@ func (r *responder) fastZone(b []byte, q *fastQuery, snapshot *Snapshot, zone ui
 			continue
 		}
 		if x != nil && x.wildcard {
-			return r.fastWildcard(b, q, snapshot, zone, i, c)
+			return r.fastWildcard(b, q, snapshot, zones, zone, i, c)
 		}
 		if node != 0 {
 			if data.Flags(node)&(zonedata.Cut|zonedata.Occluded|zonedata.DNAME) != 0 {
@@ -165,8 +168,8 @@ func (r *responder) fastZone(b []byte, q *fastQuery, snapshot *Snapshot, zone ui
 }
 
 // fastWildcard answers from the balanced wildcard below suffix i.
-func (r *responder) fastWildcard(b []byte, q *fastQuery, snapshot *Snapshot, zone uint32, i int, c *client) int {
-	zones, l := snapshot.Zones, &r.labels
+func (r *responder) fastWildcard(b []byte, q *fastQuery, snapshot *Snapshot, zones *Zones, zone uint32, i int, c *client) int {
+	l := &r.labels
 	data := zones.zones[zone]
 	if node := data.Find(l.hashOf(i), l.before(i, len(data.Origin()))); node != 0 &&
 		data.Flags(node)&(zonedata.Cut|zonedata.Occluded|zonedata.DNAME) != 0 {
@@ -177,7 +180,7 @@ func (r *responder) fastWildcard(b []byte, q *fastQuery, snapshot *Snapshot, zon
 	if x == nil || !x.balanced || family(q.qtype) == gslb.FamilyNone {
 		return 0
 	}
-	return r.fastBalanced(b, q, snapshot, x, c)
+	return r.fastBalanced(b, q, snapshot, zones, x, c)
 }
 
 // fastZoneName answers from the records that a zone has for a name that exists.

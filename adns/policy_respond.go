@@ -79,14 +79,15 @@ func (r *responder) outcome(v verdict, c *client) response {
 		return response{rcode: dns.RcodeServerFailure, answer: Answer{account: account{class: rrl.Error}},
 			opt: optReply{ede: ExtendedError{Code: edeNotReady}}}
 	}
-	question := Question{Name: q.name(), Type: q.qtype, Class: q.qclass, LDNS: c.addr}
+	question := Question{Name: q.name(), Type: q.qtype, Class: q.qclass, LDNS: c.addr, Listener: c.listener()}
 	if s.policy.believes(c.addr) {
 		question.Subnet = q.opt.subnet.prefix
 	}
 	answer := snapshot.resolve(q.labels, question, s.now(), nil)
 	out := response{rcode: answer.Rcode, answer: answer, opt: optReply{scope: answer.Scope, ede: answer.EDE}}
 	if q.opt.zoneVersion && answer.Rcode != dns.RcodeRefused {
-		out.opt.zoneVersion = snapshot.Zones.version(q)
+		zones, _ := snapshot.seenBy(question.Listener, question.LDNS)
+		out.opt.zoneVersion = zones.version(q)
 	}
 	return out
 }

@@ -17,7 +17,7 @@ import (
 // loop, ends with the answer so far: the resolver goes on by itself.
 const maxChainLinks = 8
 
-// Reasons of the name step that only this package gives; the others are gslb's. Like those they are part of the
+// Reasons of the steps name and view that only this package gives; the others are gslb's. Like those they are part of the
 // interface.
 const (
 	ReasonRedirected   gslb.Reason = "dname-followed"
@@ -25,6 +25,8 @@ const (
 	ReasonChainEnded   gslb.Reason = "alias-chain-ended"  // too many links, or a loop
 	ReasonAliasOutside gslb.Reason = "alias-outside-zone" // an alias points out of the zones
 	ReasonNoData       gslb.Reason = "zone-without-data"  // it comes from a primary, and was never transferred or has expired
+	ReasonInView       gslb.Reason = "in-view"            // step view: the client is in it
+	ReasonNoView       gslb.Reason = "in-no-view"         // step view: it is in none
 	ReasonProhibited   gslb.Reason = "client-not-allowed" // the zone has a list of clients, and this one is not in it
 )
 
@@ -44,6 +46,9 @@ type Question struct {
 	Class uint16
 	// LDNS is the address the query came from, without a zone.
 	LDNS netip.Addr
+	// Listener is the address of this server that was asked, unmapped and without a zone; the zero Addr when it is not known.
+	// Views and policies may ask for it.
+	Listener netip.Addr
 	// Subnet is the EDNS Client Subnet (RFC 7871), masked to its source prefix length; the zero Prefix when the query
 	// carried none. Of length 0 the resolver asks for an answer that is not tailored.
 	Subnet netip.Prefix
@@ -70,6 +75,8 @@ type Answer struct {
 // resolution is the state of one Resolve. It lives on the stack.
 type resolution struct {
 	snapshot *Snapshot
+	zones    *Zones // as the client sees them
+	view     gslb.ViewIndex
 	q        Question
 	now      time.Time
 	trace    *gslb.Trace
@@ -103,6 +110,7 @@ func (s *Snapshot) resolve(l *labels, q Question, now time.Time, trace *gslb.Tra
 		return Answer{Rcode: v.rcode, EDE: v.ede, account: account{class: rrl.Error}}
 	}
 	r := resolution{snapshot: s, q: q, now: now, trace: trace, owner: q.Name, labels: l}
+	r.chooseView()
 	r.run()
 	if len(r.ans.Answer) == 0 {
 		r.ans.Scope = 0 // RFC 7871 section 7.4: negative answers and referrals are everybody's
@@ -111,19 +119,32 @@ func (s *Snapshot) resolve(l *labels, q Question, now time.Time, trace *gslb.Tra
 	return r.ans
 }
 
+// chooseView settles what the client sees, by who asks and where.
+func (r *resolution) chooseView() {
+	r.zones, r.view = r.snapshot.seenBy(r.q.Listener, r.q.LDNS)
+	if r.trace == nil || r.snapshot.GSLB == nil || r.snapshot.GSLB.Plan.Views() == 0 {
+		return
+	}
+	e := gslb.Entry{Step: gslb.StepView, Reason: ReasonNoView}
+	if v := r.snapshot.GSLB.Plan.ViewOf(r.q.Listener, r.q.LDNS); v != 0 {
+		e.Reason, e.Detail = ReasonInView, "view "+r.snapshot.GSLB.Plan.ViewName(v)
+	}
+	r.trace.Add(e)
+}
+
 // run follows aliases from the question to the end of the chain.
 func (r *resolution) run() {
 	var seen [maxChainLinks + 1]key
 	for links := 0; ; links++ {
-		if r.zone, r.located = r.snapshot.Zones.find(r.labels, r.q.Type); !r.located {
+		if r.zone, r.located = r.zones.find(r.labels, r.q.Type); !r.located {
 			r.outside(links)
 			return
 		}
-		if r.snapshot.Zones.absent(r.zone) {
+		if r.zones.absent(r.zone) {
 			r.withoutData(links)
 			return
 		}
-		if !r.snapshot.Zones.admits(r.zone, r.q.LDNS) {
+		if !r.zones.admits(r.zone, r.q.LDNS) {
 			r.prohibited(links)
 			return
 		}
@@ -173,7 +194,7 @@ func (r *resolution) prohibited(links int) {
 
 // step answers r.owner from its zone. It returns the next name of an alias chain, or "" when the answer is complete.
 func (r *resolution) step(links int) (target string) {
-	zones := r.snapshot.Zones
+	zones := r.zones
 	m := zones.lookup(r.zone, r.labels, r.q.Type)
 	if links == 0 {
 		r.from = answerFrom{zone: r.zone, detail: m.detail(r.zone, r.q.Type)}
@@ -206,7 +227,7 @@ func (r *resolution) step(links int) (target string) {
 
 // static answers from a name's records.
 func (r *resolution) static(m match) (target string) {
-	zones := r.snapshot.Zones
+	zones := r.zones
 	var flags zonedata.Flags
 	if m.node != 0 {
 		flags = zones.zones[r.zone].Flags(m.node)
@@ -258,7 +279,7 @@ func (r *resolution) redirect(m match) (target string) {
 	r.countAs(m, dns.TypeDNAME)
 	r.noteAt(ReasonRedirected, m)
 	at := key(r.labels.suffix(m.suffix))
-	records := r.snapshot.Zones.records(r.zone, m.node, dns.TypeDNAME, at.String())
+	records := r.zones.records(r.zone, m.node, dns.TypeDNAME, at.String())
 	dname := records[0].(*dns.DNAME)
 	to, err := nameKey(dname.Target)
 	if err != nil {
@@ -292,7 +313,7 @@ func (r *resolution) countAs(m match, qtype uint16) {
 // noData ends the answer at a name that has nothing of the type.
 func (r *resolution) noData(m match) {
 	r.noteAt(gslb.ReasonNoSuchType, m)
-	r.ans.Authority = r.snapshot.Zones.negative(r.zone)
+	r.ans.Authority = r.zones.negative(r.zone)
 }
 
 // minimalAny answers ANY with one synthesized record (RFC 8482 section 4.2).
@@ -316,7 +337,7 @@ func (r *resolution) note(reason gslb.Reason, at string) {
 		detail += " at " + at
 	}
 	if r.located {
-		detail += " in zone " + key(r.snapshot.Zones.zones[r.zone].Origin()).String()
+		detail += " in zone " + key(r.zones.zones[r.zone].Origin()).String()
 	}
 	r.trace.Add(gslb.Entry{Step: gslb.StepName, Reason: reason, Detail: detail})
 }

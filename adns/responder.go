@@ -24,6 +24,9 @@ type client struct {
 	transport Transport
 }
 
+// listener returns the address that was asked, unmapped and without a zone, as views and policies name it.
+func (c *client) listener() netip.Addr { return c.local.Addr().WithZone("") }
+
 // responder is one goroutine's state for answering: buffers and counters that nobody else touches.
 type responder struct {
 	server  *Server
@@ -40,9 +43,13 @@ type responder struct {
 	wildcard  [maxNameOctets + 2 + zonedata.NamePadding]byte
 	// The time of the batch: read once, when its first message is answered.
 	ticked  bool
-	seconds uint32 // of Unix time; 0: not read yet
 	nanos   int64  // since the server was made
+	seconds uint32 // of Unix time, read at the time readAt; 0: not read yet
+	readAt  int64  // as nanos
 }
+
+// unixFor is how long a reading of the date serves: reading it costs a query as much as deciding does.
+const unixFor = int64(20 * time.Millisecond)
 
 // responder lends a responder to the calling goroutine, until it is released.
 func (s *Server) responder() *responder { return s.responders.Get().(*responder) }
@@ -122,13 +129,16 @@ func (r *responder) tick() {
 	} else {
 		r.nanos = int64(s.now().Sub(s.made))
 	}
-	r.ticked, r.seconds = true, 0
+	r.ticked = true
+	if r.nanos-r.readAt > unixFor || !s.monotonic {
+		r.seconds = 0
+	}
 }
 
-// unix returns the time of the batch in seconds. Few messages need it, so it is read when the first one does.
+// unix returns the time of the batch in seconds, late by unixFor at most. It is read when the first message needs it.
 func (r *responder) unix() uint32 {
 	if r.seconds == 0 {
-		r.seconds = uint32(r.server.now().Unix())
+		r.seconds, r.readAt = uint32(r.server.now().Unix()), r.nanos
 	}
 	return r.seconds
 }

@@ -74,13 +74,16 @@ func staticData(z *config.Zone, transferred Transferred) (data *zonedata.Zone, m
 
 // compileAll is the rest of CompileZonesFrom: data and missing are by index of the document's zones.
 func compileAll(doc *config.Document, plan *gslb.Plan, data []*zonedata.Zone, missing []bool) (*Zones, error) {
-	zones, err := compile(data, plan)
+	views, err := zoneViews(doc)
 	if err != nil {
 		return nil, err
 	}
-	if err := zones.admit(doc.Zones); err != nil {
+	zones, err := compileFaces(data, views, plan)
+	if err != nil {
 		return nil, err
 	}
+	zones.admit(doc.Zones)
+	defer zones.share()
 	if !slices.Contains(missing, true) {
 		return zones, nil
 	}

@@ -13,6 +13,9 @@ import (
 // MaxViews is how many views a Plan can have: each is a bit of a word.
 const MaxViews = 64
 
+// StepView says which view the client is in. It comes first, because zones differ between views.
+const StepView Step = "view"
+
 // ViewIndex numbers the views of a Plan from 1, in the document's order. 0 is no view.
 type ViewIndex uint8
 

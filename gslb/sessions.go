@@ -150,12 +150,12 @@ func (s *Sessions) Walk(from int, f func(k SessionKey, service uint64, until int
 	if t == nil || from < 0 {
 		return 0
 	}
-	var copied [sessionWays]session
-	for b := from / sessionWays; b < len(t.buckets); b++ {
+	var copied [placeWays]session
+	for b := from / placeWays; b < len(t.buckets); b++ {
 		t.buckets[b].copy(&copied)
-		for i := max(0, from-b*sessionWays); i < sessionWays; i++ {
+		for i := max(0, from-b*placeWays); i < placeWays; i++ {
 			if c := &copied[i]; c.until != 0 && !f(SessionKey{ID: c.id, Client: addrOf(c.high, c.low)}, c.service, c.until) {
-				return b*sessionWays + i + 1
+				return b*placeWays + i + 1
 			}
 		}
 	}

@@ -1,51 +1,30 @@
 package gslb
 
 import (
-	"math/bits"
-	"runtime"
 	"sync/atomic"
 	"unsafe"
-)
-
-const (
-	// sessionWays is how many sessions have the same place.
-	sessionWays = 15
-	// sessionRoom is the slots for ten sessions. Sessions do not spread evenly over the buckets: with so many, a table that
-	// holds all that it may has turned away some two of a hundred.
-	sessionRoom = 14
-	// spins is how often a lock is looked at before another goroutine may run.
-	spins = 32
 )
 
 // sessionTable is buckets of the same size, without pointers: the garbage collector never looks into it.
 type sessionTable struct{ buckets []sessionBucket }
 
 func newSessionTable(most int) *sessionTable {
-	return &sessionTable{make([]sessionBucket, most*sessionRoom/10/sessionWays+1)}
+	return &sessionTable{make([]sessionBucket, places(most))}
 }
 
 func (t *sessionTable) bytes() int { return len(t.buckets) * int(unsafe.Sizeof(sessionBucket{})) }
 
-// bucket returns the place of a hash: of its upper bits.
+// bucket returns the place of a hash.
 func (t *sessionTable) bucket(hash uint64) *sessionBucket {
-	i, _ := bits.Mul64(hash, uint64(len(t.buckets)))
-	return &t.buckets[i]
+	return &t.buckets[placeOf(hash, len(t.buckets))]
 }
 
-// sessionBucket is the sessions of one place, in eight cache lines. Who reads takes them as valid when version was even,
-// and the same before and after. Who writes makes it odd for so long.
+// sessionBucket is the sessions of one place, in eight cache lines.
 type sessionBucket struct {
-	version atomic.Uint64
-	tags    [2]atomic.Uint64 // an octet for each slot: some bits of the hash, 0 when the slot is free; the last is 0
-	_       uint64
-	slots   [sessionWays]sessionSlot
+	place
+	_     uint64
+	slots [placeWays]sessionSlot
 }
-
-const (
-	bucketLocked = 1 // of version: somebody writes
-	bucketSealed = 2 // of version: the sessions have moved to a newer table
-	bucketNext   = 4 // what version grows by
-)
 
 // sessionSlot is one session.
 type sessionSlot struct {
@@ -80,28 +59,11 @@ func (p *sessionSlot) session() session {
 	return session{high: p.high.Load(), low: p.low.Load(), service: p.service.Load(), id: uint32(ends >> 32), until: int64(uint32(ends))}
 }
 
-// tagOf returns the octet that stands for a hash. Its bits are not those that choose the bucket.
-func tagOf(hash uint64) uint64 { return max(hash&0xff, 1) }
-
-func (b *sessionBucket) tag(slot int) uint8 { return uint8(b.tags[slot/8].Load() >> (slot % 8 * 8)) }
-
-// setTag belongs to who writes.
-func (b *sessionBucket) setTag(slot int, tag uint64) {
-	word, shift := &b.tags[slot/8], slot%8*8
-	word.Store(word.Load()&^(0xff<<shift) | tag<<shift)
-}
-
 // index returns the slot of a key; -1 when it has none.
 func (b *sessionBucket) index(w *sought) int {
-	const low, high = 0x0101010101010101, 0x8080808080808080
-	tag := tagOf(w.hash) * low
 	for half := range 2 {
-		x := b.tags[half].Load() ^ tag
-		for match := (x - low) &^ x & high; match != 0; match &= match - 1 { // octets that are 0, and rarely one that is not
-			i := half*8 + bits.TrailingZeros64(match)/8
-			if i == sessionWays {
-				break
-			}
+		for match := b.matching(half, w.hash); match != 0; match &= match - 1 {
+			i := nextMatch(half, match)
 			p := &b.slots[i]
 			if p.high.Load() == w.high && p.low.Load() == w.low && uint32(p.ends.Load()>>32) == w.id && b.tag(i) != 0 {
 				return i
@@ -114,14 +76,13 @@ func (b *sessionBucket) index(w *sought) int {
 // find reads a session; until is 0 when there is none. When the bucket is sealed, the answer is in a newer table.
 func (b *sessionBucket) find(w *sought) (service uint64, until int64, sealed bool) {
 	for n := 0; ; n++ {
-		version := b.version.Load()
-		if version&bucketLocked == 0 {
+		if version, ok := b.reading(); ok {
 			service, until = 0, 0
 			if i := b.index(w); i >= 0 {
 				service, until = b.slots[i].service.Load(), int64(uint32(b.slots[i].ends.Load()))
 			}
-			if b.version.Load() == version {
-				return service, until, version&bucketSealed != 0
+			if b.same(version) {
+				return service, until, version&placeSealed != 0
 			}
 		}
 		relax(n)
@@ -129,52 +90,20 @@ func (b *sessionBucket) find(w *sought) (service uint64, until int64, sealed boo
 }
 
 // copy reads all sessions.
-func (b *sessionBucket) copy(to *[sessionWays]session) {
+func (b *sessionBucket) copy(to *[placeWays]session) {
 	for n := 0; ; n++ {
-		version := b.version.Load()
-		if version&bucketLocked == 0 {
+		if version, ok := b.reading(); ok {
 			for i := range to {
 				if to[i] = (session{}); b.tag(i) != 0 {
 					to[i] = b.slots[i].session()
 				}
 			}
-			if b.version.Load() == version {
+			if b.same(version) {
 				return
 			}
 		}
 		relax(n)
 	}
-}
-
-// relax lets others run now and then: a writer may have lost its processor.
-func relax(n int) {
-	if n%spins == spins-1 {
-		runtime.Gosched()
-	}
-}
-
-// acquire makes the caller the one who writes; not when the bucket is sealed.
-func (b *sessionBucket) acquire() (version uint64, ok bool) {
-	for n := 0; ; n++ {
-		version = b.version.Load()
-		switch {
-		case version&bucketSealed != 0:
-			return 0, false
-		case version&bucketLocked == 0 && b.version.CompareAndSwap(version, version|bucketLocked):
-			return version, true
-		}
-		relax(n)
-	}
-}
-
-// release ends what acquire began.
-func (b *sessionBucket) release(version uint64) { b.version.Store(version + bucketNext) }
-
-// seal ends what acquire began, for good, and empties the bucket.
-func (b *sessionBucket) seal(version uint64) {
-	b.tags[0].Store(0)
-	b.tags[1].Store(0)
-	b.version.Store((version + bucketNext) | bucketSealed)
 }
 
 // put writes a session, over another one if there is no room.
@@ -224,7 +153,7 @@ func (b *sessionBucket) room(full bool) (slot int, end int64) {
 		}
 		taken++
 	}
-	if free >= 0 && (!full || taken <= sessionWays*10/sessionRoom) {
+	if free >= 0 && (!full || taken <= placeWays*10/placeRoom) {
 		return free, 0
 	}
 	return slot, end

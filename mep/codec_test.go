@@ -24,7 +24,7 @@ func sampleRecords() []ServiceRecord {
 		{Name: "web-ams", State: StateDraining, Without4: true, Without6: true, Reason: "operator: Wartung €",
 			Has: knownFields, ActiveConnections: 300, RequestsPerSecond: 1, ResponseTime: 12345 * time.Microsecond,
 			BitsPerSecond: math.MaxUint64, PacketsPerSecond: 5, CustomLoad: 730, MembersBehind: 2,
-			LoadAge: 250 * time.Millisecond, EvidenceAge: 3 * time.Second},
+			LoadAge: 250 * time.Millisecond, EvidenceAge: 3 * time.Second, MemberWeight: 40, Capacity: 5000},
 	}
 }
 
@@ -59,11 +59,11 @@ func TestGoldenFrames(t *testing.T) {
 			"cc000000000000000000000000000000000000000000000000000000000000dd"},
 		{FrameLeaving, l.append, "0000000503000000" + "0000000000000001" + "01" + "03627965"},
 		{FrameServices, func(b []byte) []byte { return append(b, encodeServices(samplePrefix(), sampleRecords())...) },
-			"0000006404000000" + "0000000000000001" +
+			"0000006704000000" + "0000000000000001" +
 				"0000000000000009" + "0000000000000004" + "00000028" + "0000" + "00" + "00" + "00000002" + "03616d73" +
 				"0007" + "01" + "00" + "0000" + "0161" + "00" +
-				"0039" + "04" + "03" + "01ff" + "077765622d616d73" + "156f70657261746f723a2057617274756e6720e282ac" +
-				"ac02" + "01" + "b960" + "ffffffffffffffffff01" + "05" + "da05" + "02" + "fa01" + "b817"},
+				"003c" + "04" + "03" + "07ff" + "077765622d616d73" + "156f70657261746f723a2057617274756e6720e282ac" +
+				"ac02" + "01" + "b960" + "ffffffffffffffffff01" + "05" + "da05" + "02" + "fa01" + "b817" + "28" + "8827"},
 	} {
 		if got := hex.EncodeToString(appendFrame(nil, c.kind, 0, 1, c.encode)); got != c.want {
 			t.Errorf("%s:\n got %s\nwant %s", c.kind, got, c.want)

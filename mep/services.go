@@ -46,6 +46,8 @@ const (
 	HasMembersBehind
 	HasLoadAge
 	HasEvidenceAge
+	HasMemberWeight
+	HasCapacity
 
 	knownFields = 1<<iota - 1
 )
@@ -84,8 +86,10 @@ type ServiceRecord struct {
 	PacketsPerSecond  uint64
 	CustomLoad        uint64        // in thousandths of the load source's unit
 	MembersBehind     uint64        // usable members behind the service
-	LoadAge           time.Duration // since the load was measured; whole milliseconds, at most MaxAge
+	LoadAge           time.Duration // since all of the load was measured; whole milliseconds, at most MaxAge
 	EvidenceAge       time.Duration // since the state was last confirmed; whole milliseconds, at most MaxAge
+	MemberWeight      uint64        // sum of the weights of the usable members behind the service
+	Capacity          uint64        // connections that the service can carry
 }
 
 const (
@@ -139,6 +143,10 @@ func (r *ServiceRecord) field(f Fields) uint64 {
 		return uint64(min(max(r.LoadAge, 0), MaxAge) / time.Millisecond)
 	case HasEvidenceAge:
 		return uint64(min(max(r.EvidenceAge, 0), MaxAge) / time.Millisecond)
+	case HasMemberWeight:
+		return r.MemberWeight
+	case HasCapacity:
+		return r.Capacity
 	}
 	return 0
 }
@@ -164,6 +172,10 @@ func (r *ServiceRecord) setField(f Fields, v uint64) {
 		r.LoadAge = time.Duration(min(v, uint64(MaxAge/time.Millisecond))) * time.Millisecond
 	case HasEvidenceAge:
 		r.EvidenceAge = time.Duration(min(v, uint64(MaxAge/time.Millisecond))) * time.Millisecond
+	case HasMemberWeight:
+		r.MemberWeight = v
+	case HasCapacity:
+		r.Capacity = v
 	}
 }
 

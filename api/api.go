@@ -35,9 +35,9 @@ type Options struct {
 	TransferStats func() transfer.Stats
 	// Secondaries lists the zones that come from primaries, by name. Nil: there are none.
 	Secondaries func() []transfer.SecondaryStatus
-	// PushLoad takes in a load report. Its errors wrap monitors.ErrNotPushed, ErrOutdated or ErrActiveRange. Nil: no
-	// service is pushed here.
-	PushLoad func(service string, active uint64, at time.Time) error
+	// PushLoad takes in a load report. Its errors wrap monitors.ErrNotPushed, ErrOutdated, ErrNothingTold or ErrRange. Nil:
+	// no service is pushed here.
+	PushLoad func(service string, told monitors.Metrics, at time.Time) error
 	// Ready returns what has to be so before queries are sent here. Nil: nothing.
 	Ready func() []Check
 	// Logger gets panics and refused origins. Nil: none.
@@ -88,7 +88,7 @@ func New(o Options) (http.Handler, error) {
 		o.Secondaries = func() []transfer.SecondaryStatus { return nil }
 	}
 	if o.PushLoad == nil {
-		o.PushLoad = func(string, uint64, time.Time) error { return monitors.ErrNotPushed }
+		o.PushLoad = func(string, monitors.Metrics, time.Time) error { return monitors.ErrNotPushed }
 	}
 	if o.Ready == nil {
 		o.Ready = func() []Check { return nil }

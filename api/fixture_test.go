@@ -81,6 +81,7 @@ type fixture struct {
 type pushedLoad struct {
 	service string
 	active  uint64
+	told    monitors.Metrics
 	at      time.Time
 }
 
@@ -129,10 +130,13 @@ func newFixture(t testing.TB, change func(*Options)) *fixture {
 }
 
 // push is a load source as monitors.Loads has it: web-ams takes reports.
-func (f *fixture) push(service string, active uint64, at time.Time) error {
+func (f *fixture) push(service string, told monitors.Metrics, at time.Time) error {
 	f.mu.Lock()
 	defer f.mu.Unlock()
+	active, _ := told.Get(monitors.Active)
 	switch {
+	case told.Empty():
+		return monitors.ErrNothingTold
 	case service != "web-ams":
 		return monitors.ErrNotPushed
 	case active == 666:
@@ -140,7 +144,7 @@ func (f *fixture) push(service string, active uint64, at time.Time) error {
 	case len(f.pushed) > 0 && at.Before(f.pushed[len(f.pushed)-1].at):
 		return monitors.ErrOutdated
 	}
-	f.pushed = append(f.pushed, pushedLoad{service, active, at})
+	f.pushed = append(f.pushed, pushedLoad{service, uint64(active), told, at})
 	return nil
 }
 

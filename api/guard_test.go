@@ -16,6 +16,7 @@ import (
 	"go.uber.org/zap/zaptest/observer"
 
 	"fairlead/api/resource"
+	"fairlead/monitors"
 )
 
 func TestLocalHost(t *testing.T) {
@@ -125,7 +126,7 @@ func TestPanic(t *testing.T) {
 	core, logged := observer.New(zapcore.InfoLevel)
 	f := newFixture(t, func(o *Options) {
 		o.Logger = zap.New(core)
-		o.PushLoad = func(string, uint64, time.Time) error { panic("secret") }
+		o.PushLoad = func(string, monitors.Metrics, time.Time) error { panic("secret") }
 	})
 	w := f.request(http.MethodPut, "/v1/services/web-ams/load", `{"active":1}`)
 	if p := refusal(t, w); w.Code != http.StatusInternalServerError || strings.Contains(p.Detail, "secret") {

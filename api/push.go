@@ -30,8 +30,9 @@ func (in *pushInput) Resolve(ctx huma.Context) []error { return strictQuery(ctx)
 
 func (r *resources) registerPush(rest huma.API) {
 	register(r, rest, huma.Operation{OperationID: "push-load", Method: http.MethodPut, Path: pushPath, Tags: []string{"load"},
-		Summary:     "Report how busy a service is",
-		Description: "For services of this node's site whose document says load: {source: push}. The last report counts."},
+		Summary: "Report how busy a service is",
+		Description: "For services of this node's site whose document says load: {source: push}. The last report counts: a metric that it " +
+			"leaves out goes on ageing. Totals are counters that only grow; their rate over 14 s counts."},
 		[]int{http.StatusBadRequest, http.StatusForbidden, http.StatusNotFound, http.StatusRequestTimeout, http.StatusConflict,
 			http.StatusRequestEntityTooLarge, http.StatusUnsupportedMediaType, http.StatusUnprocessableEntity, http.StatusServiceUnavailable}, r.push)
 }
@@ -49,18 +50,46 @@ func (r *resources) push(_ context.Context, in *pushInput) (*struct{}, error) {
 	case at.IsZero(), at.After(now):
 		at = now
 	}
-	err = r.PushLoad(in.Name, in.Body.Active, at)
+	told := toldBy(&in.Body)
+	err = r.PushLoad(in.Name, told, at)
 	switch {
 	case errors.Is(err, monitors.ErrNotPushed):
 		return nil, r.notPushed(st.Document, in.Name)
 	case errors.Is(err, monitors.ErrOutdated):
 		return nil, newProblem(http.StatusConflict, resource.Fault{Pointer: "/body/at", Code: resource.CodeOutdated,
 			Detail: "a later report was pushed before; this one is not taken"})
-	case errors.Is(err, monitors.ErrActiveRange):
-		return nil, newProblem(http.StatusUnprocessableEntity, resource.Fault{Pointer: "/body/active", Code: resource.CodeInvalid,
-			Detail: fmt.Sprintf("%d connections are above the limit of %d", in.Body.Active, uint64(monitors.MaxActive))})
+	case errors.Is(err, monitors.ErrNothingTold):
+		return nil, newProblem(http.StatusUnprocessableEntity, resource.Fault{Pointer: "/body", Code: resource.CodeRequired,
+			Detail: "the report tells nothing; give at least one metric, such as active"})
+	case errors.Is(err, monitors.ErrRange):
+		return nil, newProblem(http.StatusUnprocessableEntity, resource.Fault{Pointer: "/body", Code: resource.CodeInvalid,
+			Detail: "a metric is not from 0 to 2^53"})
 	}
 	return nil, err
+}
+
+// toldBy is a report as a load source tells it.
+func toldBy(r *resource.LoadReport) monitors.Metrics {
+	var out monitors.Metrics
+	if r.Active != nil {
+		out.Set(monitors.Active, float64(*r.Active))
+	}
+	for _, one := range []struct {
+		value  *float64
+		metric monitors.Metric
+		factor float64
+	}{
+		{r.RequestsPerSecond, monitors.Requests, 1}, {r.RequestsTotal, monitors.RequestsTotal, 1},
+		{r.ResponseTimeMS, monitors.ResponseTime, 1e-3}, {r.BitsPerSecond, monitors.Bandwidth, 1},
+		{r.BytesTotal, monitors.BytesTotal, 1}, {r.PacketsPerSecond, monitors.Packets, 1},
+		{r.PacketsTotal, monitors.PacketsTotal, 1}, {r.Custom, monitors.CustomLoad, 1},
+		{r.Members, monitors.Members, 1}, {r.MemberWeight, monitors.MemberWeight, 1}, {r.Capacity, monitors.Capacity, 1},
+	} {
+		if one.value != nil {
+			out.Set(one.metric, *one.value*one.factor)
+		}
+	}
+	return out
 }
 
 // notPushed says why a service takes no reports here.

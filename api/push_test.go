@@ -9,6 +9,8 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+
+	"fairlead/monitors"
 )
 
 func TestPush(t *testing.T) {
@@ -48,6 +50,27 @@ func TestPush(t *testing.T) {
 	})
 }
 
+// TestPushMetrics: every metric reaches the source, in its unit there.
+func TestPushMetrics(t *testing.T) {
+	f := newFixture(t, nil)
+	body := `{"requests_per_second": 1.5, "requests_total": 2, "response_time_ms": 250, "bits_per_second": 4, "bytes_total": 5,
+		"packets_per_second": 6, "packets_total": 7, "custom": 0.7, "members": 8, "member_weight": 9, "capacity": 10}`
+	if w := f.request(http.MethodPut, "/v1/services/web-ams/load", body); w.Code != http.StatusNoContent {
+		t.Fatalf("status %d: %s", w.Code, w.Body)
+	}
+	for metric, want := range map[monitors.Metric]float64{
+		monitors.Requests: 1.5, monitors.RequestsTotal: 2, monitors.ResponseTime: 0.25, monitors.Bandwidth: 4, monitors.BytesTotal: 5,
+		monitors.Packets: 6, monitors.PacketsTotal: 7, monitors.CustomLoad: 0.7, monitors.Members: 8, monitors.MemberWeight: 9, monitors.Capacity: 10,
+	} {
+		if got, ok := f.pushed[0].told.Get(metric); !ok || got != want {
+			t.Errorf("%s: got %v %t, want %v", metric, got, ok, want)
+		}
+	}
+	if _, ok := f.pushed[0].told.Get(monitors.Active); ok {
+		t.Error("connections were taken that were not told")
+	}
+}
+
 func TestPushRefusals(t *testing.T) {
 	tests := []struct {
 		name, service, body string
@@ -63,7 +86,9 @@ func TestPushRefusals(t *testing.T) {
 		{"fraction", "web-ams", `{"active":1.5}`, nil, 422, []string{"/body/active invalid"}},
 		{"text", "web-ams", `{"active":"5"}`, nil, 422, []string{"/body/active invalid"}},
 		{"too many", "web-ams", `{"active":9007199254740994}`, nil, 422, []string{"/body/active invalid"}},
-		{"missing", "web-ams", `{}`, nil, 422, []string{"/body/active required"}},
+		{"missing", "web-ams", `{}`, nil, 422, []string{"/body required"}},
+		{"only a time", "web-ams", `{"at":"2026-01-02T03:04:05Z"}`, nil, 422, []string{"/body required"}},
+		{"negative metrics", "web-ams", `{"custom":-0.5,"bytes_total":1e300}`, nil, 422, []string{"/body/custom invalid", "/body/bytes_total invalid"}},
 		{"null", "web-ams", `null`, nil, 422, []string{"/body invalid"}},
 		{"date", "web-ams", `{"active":1,"at":"yesterday"}`, nil, 422, []string{"/body/at invalid"}},
 		{"list", "web-ams", `[1]`, nil, 422, []string{"/body invalid"}},

@@ -143,23 +143,10 @@ func (v *serviceView) describe(s *config.Service) resource.Service {
 		Addresses: slices.Clone(s.Addresses), CNAME: s.CNAME, Host: s.Host, Port: s.Port,
 		State: status.State.String(), WithoutIPv4: status.Without4, WithoutIPv6: status.Without6,
 		Reason: status.Reason, Source: status.Source, Since: status.Since.UTC(),
-		EvidenceAgeSeconds: ageOf(v.now, status.Seen), Load: v.load(s.Name, &status.Load),
+		EvidenceAgeSeconds: ageOf(v.now, status.Seen), Load: v.load(&status.Load), Metrics: v.metrics(status.Measures),
 		VirtualServers: append([]string{}, v.memberOf[s.Name]...),
 	}
 	slices.SortFunc(out.Addresses, netip.Addr.Compare)
-	return out
-}
-
-func (v *serviceView) load(service string, l *gslb.Load) *resource.Load {
-	age := ageOf(v.now, l.At)
-	i, ok := v.state.Snapshot.GSLB.Plan.ServiceByName(service)
-	if age == nil || !ok {
-		return nil
-	}
-	out := &resource.Load{Active: l.Active, AgeSeconds: *age, Source: l.Source}
-	if handed := v.state.Snapshot.Learned.Handed(i); handed > l.Handed {
-		out.Expected = float64(handed-l.Handed) * l.PerAnswer
-	}
 	return out
 }
 

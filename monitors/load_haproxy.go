@@ -9,57 +9,157 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+
+	"fairlead/config"
 )
 
 // maxBackendsShown bounds the list of names in an error.
 const maxBackendsShown = 5
 
-// haproxySessions reads the current sessions of a backend from HAProxy's CSV statistics (management guide, 9.1): a first
-// line "# pxname,svname,..." that names the columns, then one row for each frontend, backend and server. Columns are found
-// by name, since releases add some.
-func haproxySessions(page []byte, backend string) (uint64, error) {
+// readHAProxy reads a backend from HAProxy's CSV statistics (management guide, 9.1): a first line "# pxname,svname,..." that
+// names the columns, then one row for each frontend, server and backend, the servers of a backend before the backend itself.
+// Columns are found by name, since releases add some.
+func readHAProxy(page []byte, src *config.LoadSource) (reading, error) {
 	page = bytes.TrimPrefix(bytes.TrimSpace(page), []byte("\ufeff"))
 	if !bytes.HasPrefix(page, []byte("#")) {
-		return 0, fmt.Errorf("answer is not CSV statistics but starts with %s: does the url end in ;csv?",
+		return reading{}, fmt.Errorf("answer is not CSV statistics but starts with %s: does the url end in ;csv?",
 			quoteShort(firstLine(page)))
 	}
 	r := csv.NewReader(bytes.NewReader(page[1:]))
-	r.FieldsPerRecord, r.LazyQuotes, r.TrimLeadingSpace, r.ReuseRecord = -1, true, true, true
+	r.FieldsPerRecord, r.LazyQuotes, r.TrimLeadingSpace = -1, true, true
 	header, err := r.Read()
 	if err != nil {
-		return 0, fmt.Errorf("read CSV header: %w", err)
+		return reading{}, fmt.Errorf("read CSV header: %w", err)
 	}
-	name, server, sessions := slices.Index(header, "pxname"), slices.Index(header, "svname"), slices.Index(header, "scur")
-	if name < 0 || server < 0 || sessions < 0 {
-		return 0, errors.New("CSV header lacks one of the columns pxname, svname and scur")
+	r.ReuseRecord = true
+	row := haproxyRow{header: header}
+	if !row.has("pxname") || !row.has("svname") || !row.has("scur") {
+		return reading{}, errors.New("CSV header lacks one of the columns pxname, svname and scur")
 	}
 	var others []string
+	limits := serverLimits{all: true}
 	for {
-		row, err := r.Read()
+		row.fields, err = r.Read()
 		if errors.Is(err, io.EOF) {
-			return 0, noBackend(backend, others)
+			return reading{}, noBackend(src.Backend, others)
 		}
 		if err != nil {
-			return 0, fmt.Errorf("read CSV statistics: %w", err)
+			return reading{}, fmt.Errorf("read CSV statistics: %w", err)
 		}
-		if max(name, server, sessions) >= len(row) || row[server] != "BACKEND" {
-			continue
-		}
-		if row[name] == backend {
-			return parseSessions(row[sessions], backend)
-		}
-		if len(others) <= maxBackendsShown {
-			others = append(others, strings.Clone(row[name]))
+		server := row.text("svname")
+		switch ours := row.text("pxname") == src.Backend; {
+		case !row.whole():
+		case ours && server == "BACKEND":
+			return haproxyAnswer(&row, src, limits)
+		case ours && server != "FRONTEND":
+			limits.add(&row)
+		case server == "BACKEND" && len(others) <= maxBackendsShown:
+			others = append(others, strings.Clone(row.text("pxname")))
 		}
 	}
 }
 
-func parseSessions(field, backend string) (uint64, error) {
-	n, err := strconv.ParseUint(field, 10, 64)
-	if err != nil || n > MaxActive {
-		return 0, fmt.Errorf("scur of backend %q is %s, want a count of sessions", backend, quoteShort(field))
+// haproxyAnswer takes what the row of the backend tells. A missing count of sessions is an error, since every release has it.
+func haproxyAnswer(row *haproxyRow, src *config.LoadSource, limits serverLimits) (reading, error) {
+	out := reading{parts: make([]part, len(src.Custom))}
+	sessions, ok := row.number("scur")
+	if !ok {
+		return reading{}, fmt.Errorf("scur of backend %q is %s, want a count of sessions", src.Backend, quoteShort(row.text("scur")))
 	}
-	return n, nil
+	out.Set(Active, sessions)
+	row.requests(&out.Metrics)
+	row.responseTime(&out.Metrics)
+	in, ok1 := row.number("bin")
+	sent, ok2 := row.number("bout")
+	if ok1 && ok2 {
+		out.Set(BytesTotal, in+sent)
+	}
+	if active, ok := row.number("act"); ok {
+		if backup, ok := row.number("bck"); ok && active == 0 {
+			active = backup // the backup servers work only while no other does
+		}
+		out.Set(Members, active)
+	}
+	if weight, ok := row.number("weight"); ok {
+		out.Set(MemberWeight, weight)
+	}
+	if limits.all && limits.sum > 0 {
+		out.Set(Capacity, min(limits.sum, MaxActive))
+	}
+	for i := range src.Custom {
+		if column := src.Custom[i].Path; column != "" {
+			if v, ok := row.number(column); ok {
+				out.parts[i] = part{v, true}
+			} else {
+				out.missing(fmt.Errorf("backend %q has no number in column %q", src.Backend, column))
+			}
+		}
+	}
+	return out, nil
+}
+
+// serverLimits adds up the limits of the servers that work (slim), which is what the backend can carry. The backend's own
+// slim is no limit: it is where its servers' limits stop growing (fullconn).
+type serverLimits struct {
+	sum float64
+	all bool // every one of them has a limit
+}
+
+func (l *serverLimits) add(row *haproxyRow) {
+	if status := row.text("status"); !strings.HasPrefix(status, "UP") && status != "no check" {
+		return
+	}
+	if backup, ok := row.number("bck"); ok && backup > 0 {
+		return
+	}
+	limit, ok := row.number("slim")
+	l.all = l.all && ok
+	l.sum += limit
+}
+
+// haproxyRow is a row of the statistics.
+type haproxyRow struct{ header, fields []string }
+
+func (r *haproxyRow) has(column string) bool { return slices.Contains(r.header, column) }
+
+// whole reports whether the row has the columns that every row must have.
+func (r *haproxyRow) whole() bool {
+	return max(slices.Index(r.header, "pxname"), slices.Index(r.header, "svname"), slices.Index(r.header, "scur")) < len(r.fields)
+}
+
+func (r *haproxyRow) text(column string) string {
+	if i := slices.Index(r.header, column); i >= 0 && i < len(r.fields) {
+		return r.fields[i]
+	}
+	return ""
+}
+
+func (r *haproxyRow) number(column string) (float64, bool) {
+	v, err := strconv.ParseUint(r.text(column), 10, 64)
+	return float64(v), err == nil && v <= MaxActive
+}
+
+// requests takes the count of requests; a backend in TCP mode has sessions only.
+func (r *haproxyRow) requests(m *Metrics) {
+	for _, column := range []string{"req_tot", "stot"} {
+		if v, ok := r.number(column); ok {
+			m.Set(RequestsTotal, v)
+			return
+		}
+	}
+}
+
+// responseTime takes the mean time to the first byte of the last 1,024 requests: in the queue, to connect, and until the
+// answer began. It is 0 in TCP mode, and while there was no request.
+func (r *haproxyRow) responseTime(m *Metrics) {
+	requests, counted := r.number("req_tot")
+	response, ok := r.number("rtime")
+	if !ok || counted && requests == 0 || !counted && response == 0 {
+		return
+	}
+	queue, _ := r.number("qtime")
+	connect, _ := r.number("ctime")
+	m.Set(ResponseTime, (queue+connect+response)/1000)
 }
 
 func noBackend(backend string, others []string) error {

@@ -1,8 +1,12 @@
 package monitors
 
 import (
+	"fmt"
+	"strconv"
 	"strings"
 	"testing"
+
+	"fairlead/config"
 )
 
 // haproxyPage has the form of a statistics page, with its first columns only.
@@ -43,7 +47,7 @@ func TestHAProxySessions(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			got, err := haproxySessions([]byte(tt.page), tt.backend)
+			got, err := haproxySessions(tt.page, tt.backend)
 			switch {
 			case tt.err == "" && err != nil:
 				t.Errorf("error %v, want %d", err, tt.want)
@@ -51,6 +55,60 @@ func TestHAProxySessions(t *testing.T) {
 				t.Errorf("got %d, error %v, want an error with %q", got, err, tt.err)
 			case got != tt.want:
 				t.Errorf("got %d, want %d", got, tt.want)
+			}
+		})
+	}
+}
+
+func haproxySessions(page, backend string) (uint64, error) {
+	got, err := readHAProxy([]byte(page), &config.LoadSource{Source: config.LoadHAProxy, Backend: backend})
+	n, _ := got.Get(Active)
+	return uint64(n), err
+}
+
+// haproxyColumns are the columns of HAProxy 3.0 that are read here, in its order.
+const haproxyColumns = "# pxname,svname,qcur,scur,slim,stot,bin,bout,status,weight,act,bck,type,rate,req_rate,req_tot,qtime,ctime,rtime,ttime,mode,\n"
+
+func TestHAProxyMetrics(t *testing.T) {
+	const servers = "web,web1,0,2,100,511,44100,460200,UP,5,1,0,2,0,,510,0,1,20,90,http,\n" +
+		"web,web2,0,3,200,520,44111,460980,UP 1/3,5,1,0,2,0,,519,0,1,22,91,http,\n" +
+		"web,web3,0,0,400,0,0,0,DOWN,5,1,0,2,0,,0,0,0,0,0,http,\n" +
+		"web,spare,0,0,1000,0,0,0,UP,5,0,1,2,0,,0,0,0,0,0,http,\n"
+	tests := []struct {
+		name, rows string
+		want       string
+	}{
+		{"http", servers + "web,BACKEND,4,5,26213,1031,88211,921180,UP,10,2,1,1,3,,1029,2,1,21,90,http,\n",
+			"active 5 requests_total 1029 bytes_total 1009391 response_time 0.024 members 2 member_weight 10 capacity 300 qcur 4"},
+		{"tcp", "web,web1,0,2,,511,44100,460200,no check,1,1,0,2,0,,,0,1,0,90,tcp,\nweb,BACKEND,0,5,26213,1031,88211,921180,UP,1,1,0,1,3,,,0,1,0,90,tcp,\n",
+			"active 5 requests_total 1031 bytes_total 1009391 members 1 member_weight 1 qcur 0"},
+		{"the backup server alone", "web,BACKEND,0,5,26213,1031,88211,921180,UP,1,0,1,1,3,,0,0,0,0,0,http,\n",
+			"active 5 requests_total 0 bytes_total 1009391 members 1 member_weight 1 qcur 0"},
+		{"all down", "web,web1,0,0,100,0,0,0,DOWN,1,1,0,2,0,,0,0,0,0,0,http,\nweb,BACKEND,,0,26213,1031,88211,921180,DOWN,0,0,0,1,3,,7,0,0,3,0,http,\n",
+			"active 0 requests_total 7 bytes_total 1009391 response_time 0.003 members 0 member_weight 0 " +
+				`lacks backend "web" has no number in column "qcur"`},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			src := &config.LoadSource{Source: config.LoadHAProxy, Backend: "web", Custom: []config.CustomMetric{{Metric: config.MetricActive}, {Path: "qcur"}}}
+			a, err := readHAProxy([]byte(haproxyColumns+"web,FRONTEND,,9,,,1,1,OPEN,,,,0,,,,,,,,http,\n"+tt.rows), src)
+			if err != nil {
+				t.Fatal(err)
+			}
+			var got []string
+			for _, m := range []Metric{Active, RequestsTotal, BytesTotal, ResponseTime, Members, MemberWeight, Capacity, Requests, Bandwidth} {
+				if v, ok := a.Get(m); ok {
+					got = append(got, m.String()+" "+strconv.FormatFloat(v, 'f', -1, 64))
+				}
+			}
+			if a.parts[1].told {
+				got = append(got, fmt.Sprint("qcur ", a.parts[1].value))
+			}
+			if a.lacks != nil {
+				got = append(got, "lacks "+a.lacks.Error())
+			}
+			if all := strings.Join(got, " "); all != tt.want {
+				t.Errorf("got  %s\nwant %s", all, tt.want)
 			}
 		})
 	}
@@ -68,7 +126,7 @@ func FuzzHAProxySessions(f *testing.F) {
 	f.Add([]byte(haproxyPage), "web")
 	f.Add([]byte("# pxname,svname,scur\nweb,\"BACK\"END,4\n"), "web")
 	f.Fuzz(func(t *testing.T, page []byte, backend string) {
-		n, err := haproxySessions(page, backend)
+		n, err := haproxySessions(string(page), backend)
 		if err == nil && (n > MaxActive || !strings.Contains(string(page), "BACKEND")) {
 			t.Errorf("%q of %q: got %d", backend, page, n)
 		}

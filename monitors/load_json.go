@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"math"
+	"math/bits"
 	"strconv"
 	"strings"
 )
@@ -15,38 +16,45 @@ import (
 const (
 	maxJSONDepth    = 64 // of objects and arrays in each other
 	maxPathSegments = maxJSONDepth
+	maxPaths        = 63 // in one document: a bit each
 )
 
-// jsonNumber reads the non-negative number at path: a JSON number or a string that holds one, rounded to a whole one.
+// jsonNumbers reads the non-negative numbers at paths, of which there are at most maxPaths: JSON numbers or strings that
+// hold one. A path that leads to none has its error; a document that is not valid is an error of all.
 //
 // A path is made of names and array indexes: "load.active", "pools.0.active" or "pools[0].active". An empty path means
-// that the document itself is the number. The document is read as a stream and must be valid to its end; of keys that
-// occur twice the first counts.
-func jsonNumber(document []byte, path string) (uint64, error) {
-	segments, err := parsePath(path)
-	if err != nil {
-		return 0, err
+// that the document itself is the number. The document is read as a stream, once, and must be valid to its end; of keys
+// that occur twice the first counts.
+func jsonNumbers(document []byte, paths []string) ([]jsonNumber, error) {
+	if len(paths) > maxPaths {
+		return nil, fmt.Errorf("%d paths are above the limit of %d", len(paths), maxPaths)
 	}
 	dec := json.NewDecoder(bytes.NewReader(document))
 	dec.UseNumber()
-	w := &jsonWalk{dec: dec, path: segments}
-	if err := w.value(0, true); err != nil {
-		return 0, fmt.Errorf("answer is not valid JSON: %w", err)
+	w := &jsonWalk{dec: dec, wanted: make([]wanted, len(paths))}
+	for i, path := range paths {
+		var err error
+		if w.wanted[i].path, err = parsePath(path); err != nil {
+			return nil, err
+		}
+	}
+	if err := w.value(0, 1<<len(paths)-1); err != nil {
+		return nil, fmt.Errorf("answer is not valid JSON: %w", err)
 	}
 	if _, err := dec.Token(); !errors.Is(err, io.EOF) {
-		return 0, fmt.Errorf("answer is not valid JSON: more data after the value at byte %d", dec.InputOffset())
+		return nil, fmt.Errorf("answer is not valid JSON: more data after the value at byte %d", dec.InputOffset())
 	}
-	switch {
-	case w.miss != nil:
-		return 0, fmt.Errorf("path %q: %w", path, w.miss)
-	case !w.found:
-		return 0, fmt.Errorf("path %q: not in the answer", path)
+	out := make([]jsonNumber, len(paths))
+	for i := range out {
+		out[i] = w.wanted[i].number(paths[i])
 	}
-	n, err := parseActive(w.number)
-	if err != nil {
-		return 0, fmt.Errorf("value at path %q: %w", path, err)
-	}
-	return n, nil
+	return out, nil
+}
+
+// jsonNumber is what a path led to.
+type jsonNumber struct {
+	value float64
+	err   error
 }
 
 // segment is one step of a path: a name, an index, or a numeric name that is either.
@@ -109,17 +117,37 @@ func parseIndex(s string) int {
 	return int(n)
 }
 
-// jsonWalk goes through a whole document and keeps the value at path.
-type jsonWalk struct {
-	dec    *json.Decoder
-	path   []segment
-	number string
-	found  bool
-	miss   error // why the path leads nowhere
+// wanted is a path, and what was found at its end.
+type wanted struct {
+	path  []segment
+	text  string
+	found bool
+	miss  error // why the path leads nowhere
 }
 
-// value reads one value that lies depth steps down; on says that these steps were the path's.
-func (w *jsonWalk) value(depth int, on bool) error {
+// number returns the outcome for the path, which was written as text.
+func (w *wanted) number(path string) jsonNumber {
+	switch {
+	case w.miss != nil:
+		return jsonNumber{err: fmt.Errorf("path %q: %w", path, w.miss)}
+	case !w.found:
+		return jsonNumber{err: fmt.Errorf("path %q: not in the answer", path)}
+	}
+	v, err := parseNumber(w.text)
+	if err != nil {
+		return jsonNumber{err: fmt.Errorf("value at path %q: %w", path, err)}
+	}
+	return jsonNumber{value: v}
+}
+
+// jsonWalk goes through a whole document and keeps the values at the ends of paths. A set of paths is a bit each.
+type jsonWalk struct {
+	dec    *json.Decoder
+	wanted []wanted
+}
+
+// value reads one value that lies depth steps down; on are the paths whose steps these were.
+func (w *jsonWalk) value(depth int, on uint64) error {
 	token, err := w.dec.Token()
 	if err != nil {
 		return w.syntax(err)
@@ -133,76 +161,97 @@ func (w *jsonWalk) value(depth int, on bool) error {
 		return w.object(depth, on)
 	case nested:
 		return w.array(depth, on)
-	case on:
-		w.scalar(token, depth)
 	}
+	w.each(on, func(_ uint64, p *wanted) { p.scalar(token, depth) })
 	return nil
 }
 
-func (w *jsonWalk) object(depth int, on bool) error {
-	seg, more := w.step(depth, on, "an object")
-	if more && seg.only {
-		w.miss = fmt.Errorf("%s is an object, not an array", w.place(depth))
-		more = false
+// each calls do for every path of a set.
+func (w *jsonWalk) each(set uint64, do func(bit uint64, p *wanted)) {
+	for ; set != 0; set &= set - 1 {
+		do(set&-set, &w.wanted[bits.TrailingZeros64(set)])
 	}
-	seen := false
+}
+
+func (w *jsonWalk) object(depth int, on uint64) error {
+	more := w.step(depth, on, "an object")
+	w.each(more, func(bit uint64, p *wanted) {
+		if p.path[depth].only {
+			p.miss = fmt.Errorf("%s is an object, not an array", p.place(depth))
+			more &^= bit
+		}
+	})
 	for w.dec.More() {
 		key, err := w.dec.Token()
 		if err != nil {
 			return w.syntax(err)
 		}
-		match := more && !seen && key == seg.name
-		seen = seen || match
+		var match uint64
+		w.each(more, func(bit uint64, p *wanted) {
+			if key == p.path[depth].name {
+				match |= bit
+			}
+		})
+		more &^= match
 		if err := w.value(depth+1, match); err != nil {
 			return err
 		}
 	}
-	if more && !seen {
-		w.miss = fmt.Errorf("%s has no key %q", w.place(depth), seg.name)
-	}
+	w.each(more, func(_ uint64, p *wanted) {
+		p.miss = fmt.Errorf("%s has no key %q", p.place(depth), p.path[depth].name)
+	})
 	return w.end()
 }
 
-func (w *jsonWalk) array(depth int, on bool) error {
-	seg, more := w.step(depth, on, "an array")
-	if more && seg.index < 0 {
-		w.miss = fmt.Errorf("%s is an array, want an index instead of %q", w.place(depth), seg.name)
-		more = false
-	}
+func (w *jsonWalk) array(depth int, on uint64) error {
+	more := w.step(depth, on, "an array")
+	w.each(more, func(bit uint64, p *wanted) {
+		if p.path[depth].index < 0 {
+			p.miss = fmt.Errorf("%s is an array, want an index instead of %q", p.place(depth), p.path[depth].name)
+			more &^= bit
+		}
+	})
 	length := 0
 	for ; w.dec.More(); length++ {
-		if err := w.value(depth+1, more && length == seg.index); err != nil {
+		var match uint64
+		w.each(more, func(bit uint64, p *wanted) {
+			if p.path[depth].index == length {
+				match |= bit
+			}
+		})
+		more &^= match
+		if err := w.value(depth+1, match); err != nil {
 			return err
 		}
 	}
-	if more && seg.index >= length {
-		w.miss = fmt.Errorf("%s has %d elements, no [%d]", w.place(depth), length, seg.index)
-	}
+	w.each(more, func(_ uint64, p *wanted) {
+		p.miss = fmt.Errorf("%s has %d elements, no [%d]", p.place(depth), length, p.path[depth].index)
+	})
 	return w.end()
 }
 
-// step returns the path's next segment, if the value is on the path and the path goes on.
-func (w *jsonWalk) step(depth int, on bool, kind string) (segment, bool) {
-	if on && depth == len(w.path) {
-		w.miss = fmt.Errorf("%s is %s, not a number", w.place(depth), kind)
-	}
-	if !on || depth >= len(w.path) {
-		return segment{}, false
-	}
-	return w.path[depth], true
+// step returns the paths of on that go on below this value. For those that end here it is not a number.
+func (w *jsonWalk) step(depth int, on uint64, kind string) uint64 {
+	w.each(on, func(bit uint64, p *wanted) {
+		if depth == len(p.path) {
+			p.miss = fmt.Errorf("%s is %s, not a number", p.place(depth), kind)
+			on &^= bit
+		}
+	})
+	return on
 }
 
 // scalar takes in a value on the path that is neither object nor array.
-func (w *jsonWalk) scalar(token json.Token, depth int) {
+func (w *wanted) scalar(token json.Token, depth int) {
 	if depth < len(w.path) {
 		w.miss = fmt.Errorf("%s is a plain value, it has no %q", w.place(depth), w.path[depth].String())
 		return
 	}
 	switch v := token.(type) {
 	case json.Number:
-		w.number, w.found = v.String(), true
+		w.text, w.found = v.String(), true
 	case string:
-		w.number, w.found = strings.TrimSpace(v), true
+		w.text, w.found = strings.TrimSpace(v), true
 	default:
 		w.miss = fmt.Errorf("%s is %v, not a number", w.place(depth), v)
 	}
@@ -224,7 +273,7 @@ func (w *jsonWalk) syntax(err error) error {
 }
 
 // place names the first depth steps of the path, for errors.
-func (w *jsonWalk) place(depth int) string {
+func (w *wanted) place(depth int) string {
 	if depth == 0 {
 		return "the answer"
 	}
@@ -238,8 +287,8 @@ func (w *jsonWalk) place(depth int) string {
 	return strconv.Quote(b.String())
 }
 
-// parseActive reads a count of connections; averages are rounded.
-func parseActive(s string) (uint64, error) {
+// parseNumber reads a number that can be a metric.
+func parseNumber(s string) (float64, error) {
 	f := math.NaN()
 	if s != "" && strings.Trim(s, "0123456789.eE+-") == "" { // not "Inf", not "0x10"
 		if v, err := strconv.ParseFloat(s, 64); err == nil {
@@ -249,8 +298,8 @@ func parseActive(s string) (uint64, error) {
 	switch {
 	case math.IsNaN(f):
 		return 0, fmt.Errorf("%s is not a number", quoteShort(s))
-	case f < 0 || f > MaxActive:
+	case !InRange(f):
 		return 0, fmt.Errorf("%s is not between 0 and 2^53", quoteShort(s))
 	}
-	return uint64(math.Round(f)), nil
+	return math.Abs(f), nil // never -0
 }

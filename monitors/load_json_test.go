@@ -2,6 +2,8 @@ package monitors
 
 import (
 	"encoding/json"
+	"fmt"
+	"math"
 	"strings"
 	"testing"
 )
@@ -73,7 +75,7 @@ func TestJSONNumber(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			got, err := jsonNumber([]byte(tt.document), tt.path)
+			got, err := oneNumber([]byte(tt.document), tt.path)
 			switch {
 			case tt.err == "" && err != nil:
 				t.Errorf("error %v, want %d", err, tt.want)
@@ -86,13 +88,67 @@ func TestJSONNumber(t *testing.T) {
 	}
 }
 
+// oneNumber reads the number at one path, rounded.
+func oneNumber(document []byte, path string) (uint64, error) {
+	numbers, err := jsonNumbers(document, []string{path})
+	if err != nil {
+		return 0, err
+	}
+	return uint64(math.Round(numbers[0].value)), numbers[0].err
+}
+
+func TestJSONNumbers(t *testing.T) {
+	const page = `{"load": {"active": 12, "pools": [{"n": 1.5}, {"n": "2"}]}, "x": {"a": true}, "active": 7}`
+	paths := []string{"load.active", "active", "load.pools[1].n", "load.pools.0.n", "load.active", "x.a", "load.none", "load.pools[2].n", "load"}
+	numbers, err := jsonNumbers([]byte(page), paths)
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := []string{"12", "7", "2", "1.5", "12", `path "x.a": "x.a" is true, not a number`, `path "load.none": "load" has no key "none"`,
+		`path "load.pools[2].n": "load.pools" has 2 elements, no [2]`, `path "load": "load" is an object, not a number`}
+	for i, n := range numbers {
+		got := fmt.Sprint(n.value)
+		if n.err != nil {
+			got = n.err.Error()
+		}
+		if got != want[i] {
+			t.Errorf("%s: got %s, want %s", paths[i], got, want[i])
+		}
+	}
+	if _, err := jsonNumbers([]byte("1"), make([]string, maxPaths+1)); err == nil {
+		t.Error("more paths than bits were taken")
+	}
+	if numbers, err := jsonNumbers([]byte("1"), make([]string, maxPaths)); err != nil || numbers[maxPaths-1].value != 1 {
+		t.Errorf("%d paths: %v, %v", maxPaths, numbers, err)
+	}
+}
+
+// FuzzJSONNumbers: several paths at once lead to what each leads to alone.
+func FuzzJSONNumbers(f *testing.F) {
+	f.Add([]byte(`{"a": [1, {"b": "2.5"}], "b": 1}`), "a[1].b", "b")
+	f.Add([]byte(`[[[1]], 2]`), "0.0[0]", "1")
+	f.Add([]byte(`{"a": {"a": 1}, "a": 2}`), "a", "a.a")
+	f.Fuzz(func(t *testing.T, document []byte, first, second string) {
+		both, err := jsonNumbers(document, []string{first, second})
+		for i, path := range []string{first, second} {
+			alone, errAlone := jsonNumbers(document, []string{path})
+			if err != nil {
+				continue // one of the two says so too, if it is not the document
+			}
+			if errAlone != nil || alone[0].value != both[i].value || fmt.Sprint(alone[0].err) != fmt.Sprint(both[i].err) {
+				t.Errorf("%q at %q: alone %v %v, with another %v", document, path, alone, errAlone, both[i])
+			}
+		}
+	})
+}
+
 func FuzzJSONNumber(f *testing.F) {
 	f.Add([]byte(`{"a": [1, {"b": "2.5"}]}`), "a[1].b")
 	f.Add([]byte(`[[[1]]]`), "0.0[0]")
 	f.Add([]byte(`{"a": 1,}`), "a")
 	f.Add([]byte(`1e309`), "")
 	f.Fuzz(func(t *testing.T, document []byte, path string) {
-		n, err := jsonNumber(document, path)
+		n, err := oneNumber(document, path)
 		if err != nil {
 			return
 		}
@@ -119,7 +175,7 @@ func FuzzJSONPath(f *testing.F) {
 			return
 		}
 		want, found := lookUp(all, segments)
-		if got, err := jsonNumber(document, path); err == nil && (!found || float64(got) > want+0.5 || float64(got) < want-0.5) {
+		if got, err := oneNumber(document, path); err == nil && (!found || float64(got) > want+0.5 || float64(got) < want-0.5) {
 			t.Errorf("%q at %q: got %d, want %v %v", document, path, got, want, found)
 		}
 	})
@@ -131,8 +187,8 @@ func lookUp(v any, path []segment) (float64, bool) {
 		case float64:
 			return v, true
 		case string:
-			n, err := parseActive(strings.TrimSpace(v))
-			return float64(n), err == nil
+			n, err := parseNumber(strings.TrimSpace(v))
+			return math.Round(n), err == nil
 		}
 		return 0, false
 	}

@@ -50,20 +50,20 @@ func newLoadClient(dial DialFunc) *http.Client {
 }
 
 // readLoad reads a source once.
-func readLoad(ctx context.Context, client *http.Client, src config.LoadSource) (uint64, error) {
+func readLoad(ctx context.Context, client *http.Client, src *config.LoadSource) (reading, error) {
 	switch src.Source {
 	case config.LoadHAProxy, config.LoadJSON:
 	default:
-		return 0, fmt.Errorf("load source %q cannot be read: use one of %v", src.Source, src.Source.Enum())
+		return reading{}, fmt.Errorf("load source %q cannot be read: use one of %v", src.Source, src.Source.Enum())
 	}
 	body, err := fetch(ctx, client, src.URL)
 	if err != nil {
-		return 0, err
+		return reading{}, err
 	}
 	if src.Source == config.LoadHAProxy {
-		return haproxySessions(body, src.Backend)
+		return readHAProxy(body, src)
 	}
-	return jsonNumber(body, src.Path)
+	return readJSON(body, src)
 }
 
 // fetch reads a whole answer with status 200.

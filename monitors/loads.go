@@ -4,7 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"net/http"
+	"reflect"
 	"sync"
 	"time"
 
@@ -18,8 +20,6 @@ import (
 const (
 	// DefaultLoadConcurrency is how many load reads run at once unless LoadOptions say otherwise.
 	DefaultLoadConcurrency = 256
-	// MaxActive is the most active connections that a source is believed to mean.
-	MaxActive = 1 << 53
 )
 
 // Errors of Push.
@@ -28,8 +28,10 @@ var (
 	ErrNotPushed = errors.New("service has no load source of kind push")
 	// ErrOutdated: a later report was pushed before.
 	ErrOutdated = errors.New("a later load report was pushed before")
-	// ErrActiveRange: more than MaxActive connections.
-	ErrActiveRange = errors.New("active connections out of range")
+	// ErrRange: a metric is not from 0 to MaxActive.
+	ErrRange = errors.New("metric out of range")
+	// ErrNothingTold: a report without any metric.
+	ErrNothingTold = errors.New("load report tells nothing")
 )
 
 // LoadTarget is a service whose load is read here. Service identifies it.
@@ -42,6 +44,10 @@ type LoadTarget struct {
 type Load struct {
 	Service string
 	Active  uint64 // active connections, at most MaxActive; only without Err
+	// WithoutActive says that the source did not tell active connections, only some of Metrics.
+	WithoutActive bool
+	// Metrics is what else the source told. It holds neither Active nor totals.
+	Metrics Metrics
 	// At is when the answer arrived, or what Push was told.
 	At     time.Time
 	Source string // "haproxy", "json" or "push"
@@ -116,13 +122,14 @@ func (l *Loads) SetTargets(targets []LoadTarget) {
 		if _, twice := next[t.Service]; twice {
 			continue
 		}
-		if old := l.sources[t.Service]; old != nil && old.target == t {
+		if old := l.sources[t.Service]; old != nil && reflect.DeepEqual(old.target, t) {
 			next[t.Service] = old
 			continue
 		}
-		src := &source{target: t}
+		src := &source{target: t, rates: newRates(pushedGap)}
 		next[t.Service] = src
 		if t.Source.Source != config.LoadPush {
+			src.rates = newRates(3 * t.Source.Interval.Std())
 			src.job = l.newJob(src)
 			in = append(in, src.job)
 		}
@@ -137,21 +144,26 @@ func (l *Loads) SetTargets(targets []LoadTarget) {
 }
 
 // Push takes in a report for a service whose source is push and hands it on before it returns. at is when the report was
-// made. The errors wrap ErrNotPushed, ErrOutdated or ErrActiveRange.
-func (l *Loads) Push(service string, active uint64, at time.Time) error {
+// made. It is the whole of what is known then: a metric that it does not tell goes on ageing. Totals become rates over
+// RateWindow. The errors wrap ErrNotPushed, ErrOutdated, ErrRange or ErrNothingTold.
+func (l *Loads) Push(service string, told Metrics, at time.Time) error {
 	l.mu.Lock()
 	src := l.sources[service]
 	l.mu.Unlock()
 	if src == nil || src.target.Source.Source != config.LoadPush {
 		return fmt.Errorf("push load of service %q: %w", service, ErrNotPushed)
 	}
-	if active > MaxActive {
-		return fmt.Errorf("push load of service %q: %w: %d, at most %d", service, ErrActiveRange, active, MaxActive)
+	if told.Empty() {
+		return fmt.Errorf("push load of service %q: %w", service, ErrNothingTold)
 	}
-	if !src.advance(at) {
+	if err := told.check(); err != nil {
+		return fmt.Errorf("push load of service %q: %w", service, err)
+	}
+	got, ok := src.advance(reading{Metrics: told}, at)
+	if !ok {
 		return fmt.Errorf("push load of service %q: %w", service, ErrOutdated)
 	}
-	l.load(Load{Service: service, Active: active, At: at, Source: string(config.LoadPush)})
+	l.load(got)
 	return nil
 }
 
@@ -174,28 +186,51 @@ func (l *Loads) read(ctx context.Context, src *source) {
 	timeout := runTimeout(t.Source.Interval, t.Source.Timeout)
 	limited, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
-	active, err := readLoad(limited, l.client, t.Source)
+	told, err := readLoad(limited, l.client, &t.Source)
 	if ctx.Err() != nil {
 		return
 	}
-	got := Load{Service: t.Service, Active: active, At: time.Now(), Source: string(t.Source.Source)}
+	got := src.take(told, time.Now())
 	if err != nil {
 		got.Err = fmt.Errorf("read load of service %q from %s: %s", t.Service, t.Source.Source,
 			describe(err, got.At, timeout))
 	}
-	if src.changed(err == nil) {
-		l.logChange(got)
+	if src.changed(outcomeOf(got.Err, told.lacks)) {
+		l.logChange(got, told.lacks)
 	}
 	l.load(got)
 }
 
-func (l *Loads) logChange(got Load) {
-	fields := []zap.Field{zap.String("service", got.Service), zap.String("source", got.Source)}
-	if got.Err != nil {
-		l.log.Warn("load.failed", append(fields, zap.Error(got.Err))...)
-		return
+// outcome is how a read went.
+type outcome uint8
+
+const (
+	neverRead outcome = iota
+	readWhole
+	readPart // something that was looked for is not in the answer
+	notRead
+)
+
+func outcomeOf(err, lacks error) outcome {
+	switch {
+	case err != nil:
+		return notRead
+	case lacks != nil:
+		return readPart
 	}
-	l.log.Info("load.read", append(fields, zap.Uint64("active", got.Active))...)
+	return readWhole
+}
+
+func (l *Loads) logChange(got Load, lacks error) {
+	fields := []zap.Field{zap.String("service", got.Service), zap.String("source", got.Source)}
+	switch {
+	case got.Err != nil:
+		l.log.Warn("load.failed", append(fields, zap.Error(got.Err))...)
+	case lacks != nil:
+		l.log.Warn("load.incomplete", append(fields, zap.Error(lacks))...)
+	default:
+		l.log.Info("load.read", append(fields, zap.Uint64("active", got.Active))...)
+	}
 }
 
 // source is a target with what is remembered of it.
@@ -204,27 +239,50 @@ type source struct {
 	job    *job // nil for push
 
 	mu     sync.Mutex
+	rates  *rates
 	pushed time.Time // latest report
-	known  bool      // a read has finished
-	works  bool      // the last one succeeded
+	last   outcome
 }
 
-// advance takes in the time of a pushed report; false when a later one was there before.
-func (s *source) advance(at time.Time) bool {
+// advance takes in a pushed report; false when a later one was there before.
+func (s *source) advance(told reading, at time.Time) (Load, bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if at.Before(s.pushed) {
-		return false
+		return Load{}, false
 	}
 	s.pushed = at
-	return true
+	return s.resolve(told, at), true
 }
 
-// changed takes in whether a read succeeded and says whether that is news.
-func (s *source) changed(works bool) bool {
+// take makes a load of what a read told.
+func (s *source) take(told reading, at time.Time) Load {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	news := !s.known || s.works != works
-	s.known, s.works = true, works
+	return s.resolve(told, at)
+}
+
+// resolve makes rates of totals, and the custom load of its parts.
+func (s *source) resolve(told reading, at time.Time) Load {
+	t := &s.target
+	m := told.Metrics
+	s.rates.resolve(&m, at)
+	if len(t.Source.Custom) > 0 && (told.parts != nil || !m.Empty()) {
+		m.take(CustomLoad) // the document says what it is made of
+		if load, err := customLoad(t.Source.Custom, &m, told.parts); err == nil {
+			m.Set(CustomLoad, load)
+		}
+	}
+	active, ok := m.take(Active)
+	return Load{Service: t.Service, Active: uint64(math.Round(active)), WithoutActive: !ok, Metrics: m, At: at,
+		Source: string(t.Source.Source)}
+}
+
+// changed takes in how a read went and says whether that is news.
+func (s *source) changed(now outcome) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	news := s.last != now
+	s.last = now
 	return news
 }

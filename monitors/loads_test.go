@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"log"
+	"math"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -200,7 +201,7 @@ func TestLoadsPush(t *testing.T) {
 	at := time.Unix(1000, 0)
 	steps := []struct {
 		name, service string
-		active        uint64
+		active        float64
 		at            time.Time
 		want          error
 	}{
@@ -209,13 +210,15 @@ func TestLoadsPush(t *testing.T) {
 		{"earlier", "app", 7, at.Add(-time.Second), ErrOutdated},
 		{"later", "app", 8, at.Add(time.Second), nil},
 		{"most", "app", MaxActive, at.Add(time.Second), nil},
-		{"too many", "app", MaxActive + 1, at.Add(time.Hour), ErrActiveRange},
+		{"too many", "app", MaxActive + 2, at.Add(time.Hour), ErrRange},
 		{"read, not pushed", "web", 1, at, ErrNotPushed},
 		{"unknown", "shop", 1, at, ErrNotPushed},
 	}
 	for _, s := range steps {
 		before := len(loads.of("app"))
-		if err := l.Push(s.service, s.active, s.at); !errors.Is(err, s.want) {
+		var told Metrics
+		told.Set(Active, s.active)
+		if err := l.Push(s.service, told, s.at); !errors.Is(err, s.want) {
 			t.Errorf("%s: error %v, want %v", s.name, err, s.want)
 		}
 		all := loads.of("app")
@@ -225,11 +228,114 @@ func TestLoadsPush(t *testing.T) {
 			}
 			continue
 		}
-		want := Load{Service: "app", Active: s.active, At: s.at, Source: "push"}
+		want := Load{Service: "app", Active: uint64(s.active), At: s.at, Source: "push"}
 		if len(all) != before+1 || all[before] != want {
 			t.Errorf("%s: loads %+v, want one more: %+v", s.name, all[before:], want)
 		}
 	}
+}
+
+// TestPushMetrics: totals become rates, a custom load is made as the document says, and the last report is the whole.
+func TestPushMetrics(t *testing.T) {
+	loads := &loadLog{}
+	l := NewLoads(LoadOptions{Load: loads.add})
+	l.SetTargets([]LoadTarget{
+		{"app", config.LoadSource{Source: config.LoadPush}},
+		{"made", config.LoadSource{Source: config.LoadPush, Custom: []config.CustomMetric{{Name: "n", Metric: config.MetricActive, Weight: 1, Threshold: 50}}}},
+	})
+	at := time.Unix(1000, 0)
+	push := func(service string, after time.Duration, values map[Metric]float64) Load {
+		t.Helper()
+		var told Metrics
+		for m, v := range values {
+			told.Set(m, v)
+		}
+		if err := l.Push(service, told, at.Add(after)); err != nil {
+			t.Fatal(err)
+		}
+		all := loads.of(service)
+		return all[len(all)-1]
+	}
+	first := push("app", 0, map[Metric]float64{BytesTotal: 1000, Packets: 7, ResponseTime: 0.25, CustomLoad: 0.5})
+	if _, ok := first.Metrics.Get(Bandwidth); ok || !first.WithoutActive || first.Active != 0 {
+		t.Errorf("first report: %+v, want neither connections nor bandwidth", first)
+	}
+	if v, ok := first.Metrics.Get(CustomLoad); !ok || v != 0.5 {
+		t.Errorf("custom load as pushed: %v %t, want 0.5", v, ok)
+	}
+	second := push("app", 2*time.Second, map[Metric]float64{BytesTotal: 3000, Active: 4})
+	if v, ok := second.Metrics.Get(Bandwidth); !ok || v != 8000 || second.WithoutActive || second.Active != 4 {
+		t.Errorf("second report: %+v, want 4 connections and 8000 bit/s", second)
+	}
+	if _, ok := second.Metrics.Get(Packets); ok {
+		t.Errorf("second report: %+v, want no packets: it did not tell them", second)
+	}
+	both := push("app", 3*time.Second, map[Metric]float64{BytesTotal: 9000, Bandwidth: 5})
+	if v, _ := both.Metrics.Get(Bandwidth); v != 5 {
+		t.Errorf("a rate beside a total: %v, want the rate, 5", v)
+	}
+	made := push("made", 0, map[Metric]float64{Active: 25, CustomLoad: 9})
+	if v, _ := made.Metrics.Get(CustomLoad); v != 0.5 {
+		t.Errorf("custom load that the document makes: %v, want 0.5", v)
+	}
+	var empty, bad Metrics
+	if err := l.Push("app", empty, at.Add(time.Hour)); !errors.Is(err, ErrNothingTold) {
+		t.Errorf("empty report: %v", err)
+	}
+	bad.Set(CustomLoad, math.NaN())
+	if err := l.Push("app", bad, at.Add(time.Hour)); !errors.Is(err, ErrRange) || !strings.Contains(err.Error(), "custom is NaN") {
+		t.Errorf("not a number: %v", err)
+	}
+}
+
+// TestReadMetrics: a source whose answer lacks something tells the rest, and the log says once what is missing.
+func TestReadMetrics(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var conns, requests atomic.Int64
+		loads := &loadLog{}
+		core, logs := observer.New(zap.InfoLevel)
+		l := NewLoads(LoadOptions{Load: loads.add, Logger: zap.New(core), DialContext: loadServer(&conns, func(*http.Request) string {
+			n := requests.Add(1)
+			if n > 10 {
+				return page("200 OK", `{"act": 3, "ms": 20, "n": 0, "cpu": 40}`)
+			}
+			return page("200 OK", fmt.Sprintf(`{"act": 3, "ms": 20, "n": %d}`, n*5))
+		})})
+		src := jsonSource("http://192.0.2.1/")
+		src.Path, src.Fields = "", config.LoadFields{Active: "act", ResponseTimeMS: "ms", RequestsTotal: "n"}
+		src.Custom = []config.CustomMetric{{Name: "cpu", Path: "cpu", Weight: 1, Threshold: 80}}
+		l.SetTargets([]LoadTarget{{"app", src}})
+		inBubble(t, l.Run, func() {
+			time.Sleep(10 * time.Second)
+			l.SetTargets([]LoadTarget{{"app", src}}) // an equal source goes on
+			time.Sleep(5 * time.Second)
+		})
+		all := loads.of("app")
+		if len(all) < 13 {
+			t.Fatalf("%d reads in 15 s", len(all))
+		}
+		got := all[9]
+		rate, ok := got.Metrics.Get(Requests)
+		ms, _ := got.Metrics.Get(ResponseTime)
+		if got.Err != nil || got.Active != 3 || ms != 0.02 || !ok || rate < 4.5 || rate > 5.5 {
+			t.Errorf("tenth read: %+v, want 3 connections, 20 ms and about 5 requests a second", got)
+		}
+		if _, ok := got.Metrics.Get(CustomLoad); ok {
+			t.Errorf("tenth read: %+v, want no custom load without its part", got)
+		}
+		if _, ok := all[10].Metrics.Get(Requests); ok {
+			t.Errorf("read after the counter began anew: %+v, want no rate", all[10])
+		}
+		if custom, _ := all[10].Metrics.Get(CustomLoad); custom != 0.5 {
+			t.Errorf("custom load %v, want 0.5", custom)
+		}
+		if first := logs.All()[0]; first.Message != "load.incomplete" || !strings.Contains(fmt.Sprint(first.ContextMap()["error"]), `"cpu"`) {
+			t.Errorf("first log line %v %v, want load.incomplete that names cpu", first.Message, first.ContextMap())
+		}
+		if n := logs.Len(); n != 2 {
+			t.Errorf("%d log lines, want 2: %v", n, logs.All())
+		}
+	})
 }
 
 func TestReadLoadErrors(t *testing.T) {
@@ -284,7 +390,7 @@ func TestReadLoadErrors(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			client := newLoadClient(nil)
 			defer client.CloseIdleConnections()
-			_, err := readLoad(context.Background(), client, tt.src)
+			_, err := readLoad(context.Background(), client, &tt.src)
 			got := ""
 			if err != nil {
 				got = describe(err, time.Now(), time.Second)

@@ -184,9 +184,13 @@ func (c *Client) Explain(ctx context.Context, question Question) (*resource.Expl
 	return get[resource.Explanation](ctx, c, "/v1/explain", q)
 }
 
-// PushLoad reports how busy a service is. at is when that was so; zero: now. A service that does not exist, or takes no
-// reports there, is *NotFound; a report that is older than the last one is a *Problem of status 409.
+// PushLoad reports the active connections of a service. at is when that was so; zero: now. A service that does not exist, or
+// takes no reports there, is *NotFound; a report that is older than the last one is a *Problem of status 409.
 func (c *Client) PushLoad(ctx context.Context, service string, active uint64, at time.Time) error {
-	body := resource.LoadReport{Active: active, At: at}
-	return c.do(ctx, call{method: http.MethodPut, path: "/v1/services/" + url.PathEscape(service) + "/load", body: body}, nil)
+	return c.PushReport(ctx, service, resource.LoadReport{Active: &active, At: at})
+}
+
+// PushReport reports how busy a service is, by any of the metrics. Its errors are those of PushLoad.
+func (c *Client) PushReport(ctx context.Context, service string, report resource.LoadReport) error {
+	return c.do(ctx, call{method: http.MethodPut, path: "/v1/services/" + url.PathEscape(service) + "/load", body: report}, nil)
 }

@@ -14,6 +14,7 @@ import (
 	"fairlead/adns"
 	"fairlead/api"
 	"fairlead/api/client"
+	"fairlead/api/resource"
 	"fairlead/config"
 	"fairlead/gslb"
 	"fairlead/monitors"
@@ -35,7 +36,7 @@ virtual_servers:
 `
 
 // node serves the interface of a node with this many services, of which web-0000 takes reports.
-func node(t *testing.T, services int, push func(string, uint64, time.Time) error) *client.Client {
+func node(t *testing.T, services int, push func(string, monitors.Metrics, time.Time) error) *client.Client {
 	t.Helper()
 	var list strings.Builder
 	for i := range services {
@@ -167,7 +168,12 @@ func TestPushLoad(t *testing.T) {
 		at      time.Time
 	}
 	var got []report
-	c := node(t, 1, func(service string, active uint64, at time.Time) error {
+	c := node(t, 1, func(service string, told monitors.Metrics, at time.Time) error {
+		v, _ := told.Get(monitors.Active)
+		active := uint64(v)
+		if custom, _ := told.Get(monitors.CustomLoad); custom == 0.7 && service == "web-0000" {
+			return nil
+		}
 		if active == 1 {
 			return monitors.ErrOutdated
 		}
@@ -183,6 +189,10 @@ func TestPushLoad(t *testing.T) {
 	}
 	if len(got) != 2 || !got[0].at.Equal(at) || got[0].active != 0 || got[1].service != "web/0000" || time.Since(got[1].at) > time.Minute {
 		t.Errorf("reports are %+v", got)
+	}
+	custom := 0.7
+	if err := c.PushReport(t.Context(), "web-0000", resource.LoadReport{Custom: &custom}); err != nil {
+		t.Errorf("custom load: %v", err)
 	}
 	var p *client.Problem
 	if err := c.PushLoad(t.Context(), "web-0000", 1, at); !errors.As(err, &p) || p.Status != http.StatusConflict || p.Errors[0].Code != "outdated" {

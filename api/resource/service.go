@@ -36,7 +36,9 @@ type Service struct {
 	// EvidenceAgeSeconds is the age of the evidence behind the state. Nil: there is none.
 	EvidenceAgeSeconds *float64 `json:"evidence_age_seconds,omitempty" doc:"Age of the evidence behind the state. Absent: there is none."`
 	// Load is nil until a load was reported.
-	Load           *Load    `json:"load,omitempty" doc:"How busy it is. Absent: no load was ever reported."`
+	Load *Load `json:"load,omitempty" doc:"How busy it is. Absent: no load was ever reported."`
+	// Metrics are what else was reported.
+	Metrics        []Metric `json:"metrics,omitempty" doc:"What else its load source tells. Absent: nothing."`
 	VirtualServers []string `json:"virtual_servers" nullable:"false" doc:"Virtual servers that it is a member of."`
 }
 
@@ -45,6 +47,18 @@ type Load struct {
 	Active     uint64  `json:"active" doc:"Active connections when the report was made."`
 	AgeSeconds float64 `json:"age_seconds" doc:"Age of the report."`
 	Source     string  `json:"source" doc:"Who measured: haproxy, json, push or mep SITE."`
-	// Expected is how many connections the answers handed out since the report are expected to have brought.
-	Expected float64 `json:"expected" doc:"Connections expected from the answers handed out since the report."`
+	// Expected is how many connections the answers handed out since the report are expected to have added, less those
+	// that are expected to have ended: it may be negative.
+	Expected float64 `json:"expected" doc:"Connections expected from the answers handed out since the report, less those that have ended since."`
+}
+
+// Metric is the last report of one metric besides active connections.
+type Metric struct {
+	Name       string  `json:"name" enum:"requests,response-time,bandwidth,packets,custom-load,members,member-weight,capacity"`
+	Value      float64 `json:"value"`
+	Unit       string  `json:"unit" doc:"Unit of value and expected: 1/s, s, bit/s, packets/s, connections; empty for plain numbers."`
+	AgeSeconds float64 `json:"age_seconds" doc:"Age of the report."`
+	Source     string  `json:"source" doc:"Who measured: haproxy, json, push or mep SITE."`
+	// Expected is what the answers handed out since the report are expected to add.
+	Expected float64 `json:"expected" doc:"What the answers handed out since the report are expected to add to value, less what has ended."`
 }

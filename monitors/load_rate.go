@@ -1,0 +1,82 @@
+package monitors
+
+import "time"
+
+const (
+	// RateWindow is the time over which the growth of a total becomes a rate.
+	RateWindow = 14 * time.Second
+	// rateSpacing is the least time between two samples that are kept; it bounds how many there are.
+	rateSpacing = RateWindow / 28
+	// pushedGap is the longest silence after which a pushed total still goes on.
+	pushedGap = time.Hour
+)
+
+// rate turns a total that grows into its rate over the last RateWindow, or over the time between two samples when they
+// are further apart. Its zero value but gap is ready. It belongs to one goroutine.
+type rate struct {
+	gap     time.Duration // longest time between two samples that belong together
+	samples []sample      // at most one older than RateWindow, then at least rateSpacing apart
+	last    sample
+}
+
+type sample struct {
+	at    time.Time
+	total float64
+}
+
+// add takes in a sample. It returns no rate for the first one, for one that is not later than the last, and for one after
+// the counter began anew: how much it had grown before is not known.
+func (r *rate) add(at time.Time, total float64) (perSecond float64, ok bool) {
+	switch apart := at.Sub(r.last.at); {
+	case len(r.samples) == 0:
+	case apart <= 0:
+		return 0, false
+	case total < r.last.total, apart > r.gap:
+		r.samples = r.samples[:0]
+	}
+	now := sample{at, total}
+	r.last = now
+	if len(r.samples) == 0 {
+		r.samples = append(r.samples, now)
+		return 0, false
+	}
+	for len(r.samples) > 1 && at.Sub(r.samples[1].at) >= RateWindow {
+		r.samples = append(r.samples[:0], r.samples[1:]...)
+	}
+	base := r.samples[0]
+	if at.Sub(r.samples[len(r.samples)-1].at) >= rateSpacing {
+		r.samples = append(r.samples, now)
+	}
+	return (total - base.total) / at.Sub(base.at).Seconds(), true
+}
+
+// rates are those of one source's totals.
+type rates [len(rated)]rate
+
+// rated says which total becomes which metric, and how many of its units one of the total's are.
+var rated = [...]struct {
+	total, metric Metric
+	factor        float64
+}{{RequestsTotal, Requests, 1}, {BytesTotal, Bandwidth, 8}, {PacketsTotal, Packets, 1}}
+
+func newRates(gap time.Duration) *rates {
+	out := new(rates)
+	for i := range out {
+		out[i].gap = max(gap, RateWindow)
+	}
+	return out
+}
+
+// resolve puts rates in the place of m's totals. A rate that the source tells itself counts.
+func (r *rates) resolve(m *Metrics, at time.Time) {
+	for i, one := range rated {
+		total, ok := m.take(one.total)
+		if !ok {
+			continue
+		}
+		perSecond, ok := r[i].add(at, total)
+		if _, told := m.Get(one.metric); ok && !told {
+			m.Set(one.metric, min(perSecond*one.factor, MaxActive))
+		}
+	}
+}

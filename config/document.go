@@ -259,10 +259,11 @@ type VirtualServer struct {
 	Policies       []Policy      `json:"policies,omitempty" doc:"Preferred locations or orders for some clients; the first that matches counts."`
 }
 
-// Score is how much each input of method score counts. Every input is brought to 0 (best of the candidates) to 1 (worst); the
-// candidate with the least weighted sum, divided by its weight, wins. All 0: load 1.
+// Score is how much each input of method score counts. Every input is taken in proportion to the worst of the candidates (0 to
+// 1), load to the capacity where all have one; what is missing counts as the mean of the others. The candidate with the least
+// sum, divided by its weight, wins. All 0: load 1.
 type Score struct {
-	Load     float64 `json:"load,omitempty" default:"0" range:"0..1000" doc:"Connections, expected ones included, in proportion to capacity (or to weight)."`
+	Load     float64 `json:"load,omitempty" default:"0" range:"0..1000" doc:"Connections, expected ones included."`
 	RTT      float64 `json:"rtt,omitempty" default:"0" range:"0..1000" doc:"Round-trip time from the site to the resolver."`
 	Distance float64 `json:"distance,omitempty" default:"0" range:"0..1000" doc:"Great-circle distance from the site to the client."`
 	Cost     float64 `json:"cost,omitempty" default:"0" range:"0..1000" doc:"The service's cost."`

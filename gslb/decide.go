@@ -8,8 +8,8 @@ import (
 )
 
 // Decide says what a client gets for a balanced name. It is pure: everything that can change the answer is an argument,
-// and all it writes is learned. now only dates the evidence in a trace; ages that matter were taken when s was made.
-// trace is nil on the serving path. Safe for concurrent use.
+// and all it writes is learned. now only dates the evidence in a trace; ages that matter were taken when s was made, and
+// sessions and measured times count by Query.At. trace is nil on the serving path. Safe for concurrent use.
 func Decide(s *Snapshot, q Query, learned *Learned, now time.Time, trace *Trace) Decision {
 	d := Decider{Query: q}
 	d.Decide(s, learned, now, trace)
@@ -28,6 +28,17 @@ type Decider struct {
 	trace   *Trace
 	client  netip.Addr
 	blocked bool // the query's Subnet is in a block that no client is in: Decision.Scope is that block's
+
+	located    bool // here and hereBits are known
+	here       *region
+	hereBits   int
+	pairKey    uint64
+	pairKind   uint64       // 0: this answer need not agree with others
+	pairWith   ServiceIndex // what the client was given for another family
+	pairFound  bool
+	pairJoined bool
+	rtts       [MaxResolverSites]SiteRTT
+	scores     [fewContenders]float64
 }
 
 // Decide makes Decision from Query as the function of the same name does. Services beyond Count then mean nothing.
@@ -37,96 +48,208 @@ func (d *Decider) Decide(s *Snapshot, learned *Learned, now time.Time, trace *Tr
 	own := &s.Plan.virtualServers[domain.virtualServer]
 	out := &d.Decision
 	out.Outcome, out.Count, out.Reason, out.TTL, out.Scope, out.SubnetUsed = 0, 0, "", domain.TTL, 0, false
-	d.client, d.blocked = netip.Addr{}, false
+	d.client, d.blocked, d.located, d.pairKind, d.pairJoined = netip.Addr{}, false, false, 0, false
 	if trace != nil || own.looksAtClient {
 		d.chooseClient(own)
 	}
-
-	vs := int(domain.virtualServer)
-	for depth := 0; vs != none && depth <= MaxBackupDepth; depth++ {
-		v, f := &s.Plan.virtualServers[vs], s.standings[vs].field(d.Query.Family)
-		if trace != nil {
-			d.traceVirtualServer(v, f)
-		}
-		if f.settled {
-			out.VirtualServer = VirtualServerIndex(vs)
-			d.answer(v, f)
-			return
-		}
-		vs = v.backup
+	if d.walk(domain) {
+		return
 	}
 	out.VirtualServer = domain.virtualServer
-	if s.standings[domain.virtualServer].usable {
+	st := &s.standings[domain.virtualServer]
+	if st.usable && !st.held {
 		d.nobody(own) // not down: members are picked for the other family
 		return
 	}
-	d.lastResort(domain, own, &s.standings[domain.virtualServer])
+	d.lastResort(domain, own, st)
 }
 
-// chooseClient settles whose address the methods look at.
-func (d *Decider) chooseClient(v *virtualServer) {
-	d.client = d.Query.LDNS.Unmap()
-	reason := ReasonLDNS
-	if d.Query.Subnet.IsValid() {
-		reason = subnetReason(v, d.Query.Subnet)
+// walk answers from the first virtual server of the domain's chain that may. It reports whether one did.
+func (d *Decider) walk(domain *Domain) bool {
+	s, spilled := d.s, none
+	vs := int(domain.virtualServer)
+	for depth := 0; vs != none && depth <= MaxBackupDepth; depth++ {
+		v, st := &s.Plan.virtualServers[vs], &s.standings[vs]
+		f := st.field(d.Query.Family)
+		goesOn := ReasonUsable
 		switch {
-		case reason == ReasonSubnet:
-			d.client, d.Decision.SubnetUsed = d.Query.Subnet.Addr(), v.looksAtClient
-		case reason == ReasonSubnetUnusable && v.looksAtClient:
-			// The resolver's answer is for the block alone: with scope 0 it would be kept for all clients.
-			d.blocked, d.Decision.SubnetUsed, d.Decision.Scope = true, true, unusableBits(d.Query.Subnet.Addr())
+		case !f.settled:
+			goesOn = d.gone(v, f)
+		case st.held:
+			goesOn = ReasonHeld
+		case st.spilled || v.spillover.stay.on:
+			goesOn = d.spill(v, st)
+		}
+		if d.trace != nil {
+			d.traceVirtualServer(v, st, f, goesOn)
+		}
+		if goesOn == ReasonUsable {
+			d.answerAt(vs, f, spilled)
+			return true
+		}
+		if spilled == none && (goesOn == ReasonSpilled || goesOn == ReasonSpillStay) {
+			spilled = vs
+		}
+		vs = v.backup
+	}
+	return spilled != none && d.unspill(spilled)
+}
+
+// gone says whether the client leaves a virtual server that nobody new is sent to: not while it has a session there that
+// may be used.
+func (d *Decider) gone(v *virtualServer, f *field) Reason {
+	if v.persistence.on {
+		if _, reason := d.sessionMember(v, f); reason == ReasonSession {
+			return ReasonUsable
 		}
 	}
+	return ReasonToBackup
+}
+
+// answerAt answers from one virtual server. spilled is the one that sent the client there by spillover, or none.
+func (d *Decider) answerAt(vs int, f *field, spilled int) {
+	d.Decision.VirtualServer = VirtualServerIndex(vs)
+	if spilled != none {
+		if from := &d.s.Plan.virtualServers[spilled].spillover.stay; from.on {
+			d.keep(from, 1)
+		}
+	}
+	d.answer(&d.s.Plan.virtualServers[vs], f)
+}
+
+// unspill settles what becomes of a client whom spillover sent on, when no backup can take it.
+func (d *Decider) unspill(vs int) bool {
+	v, st := &d.s.Plan.virtualServers[vs], &d.s.standings[vs]
+	d.Decision.VirtualServer = VirtualServerIndex(vs)
+	reason := ReasonNotSpilled
+	if v.spillover.empty {
+		reason = ReasonSpillEmpty
+	}
 	if d.trace != nil {
-		d.trace.Add(Entry{Step: StepClient, Reason: reason, Detail: d.clientText()})
+		d.traceUnspilled(v, reason)
 	}
-}
-
-func subnetReason(v *virtualServer, p netip.Prefix) Reason {
-	a := p.Addr()
-	switch {
-	case !v.clientSubnet:
-		return ReasonSubnetOff
-	case p.Bits() == 0:
-		return ReasonSubnetEmpty
-	case a.IsUnspecified(), a.IsLoopback(), a.IsMulticast(), a.IsLinkLocalUnicast():
-		return ReasonSubnetUnusable
+	if v.spillover.empty {
+		d.Decision.Outcome, d.Decision.Reason = OutcomeEmpty, reason
+		return true
 	}
-	return ReasonSubnet
-}
-
-// unusableBits returns how long the prefix is of the block that an unspecified, loopback, link-local or multicast address
-// is in.
-func unusableBits(a netip.Addr) uint8 {
-	switch {
-	case a.Is4In6():
-		return 96 + unusableBits(a.Unmap())
-	case a.Is4() && a.IsLoopback(), a.Is6() && a.IsMulticast():
-		return 8
-	case a.IsMulticast():
-		return 4
-	case a.Is4() && a.IsLinkLocalUnicast():
-		return 16
-	case a.IsLinkLocalUnicast():
-		return 10
-	}
-	return uint8(a.BitLen()) // unspecified, and the loopback address of IPv6, stand alone
+	d.answer(v, st.field(d.Query.Family))
+	return true
 }
 
 // answer picks among the usable members of v.
 func (d *Decider) answer(v *virtualServer, f *field) {
+	st := &d.s.standings[d.Decision.VirtualServer]
+	if st.doubt != "" {
+		d.lowerTTL()
+	}
+	if v.persistence.on && d.answerSession(v, f) {
+		return
+	}
+	if st.preferred != nil {
+		f = d.preferred(v, st, f)
+	}
 	if len(f.contenders) == 0 {
 		d.nobody(v)
 		return
 	}
+	if f.paired {
+		d.findPair()
+	}
 	first := d.pick(v, f)
-	if c := &f.contenders[first]; c.counted {
+	c := &f.contenders[first]
+	if c.counted && !d.pairJoined {
 		d.learned.handed[c.service].n.Add(1)
 	}
 	d.fill(v, f, first)
+	if f.paired && d.pairKind != 0 && !d.learned.frozen {
+		d.learned.pairs.note(d.pairKey, d.pairKind, c.service, d.Query.At, d.pairJoined)
+	}
+	if v.persistence.on {
+		d.keep(&v.persistence, d.s.Plan.services[c.service].Hash)
+	}
 	if d.trace != nil {
 		d.traceAnswer(v, f)
 	}
+}
+
+// lowerTTL lowers the TTL while a state is uncertain: what is cached now may be wrong soon.
+func (d *Decider) lowerTTL() {
+	if rules := &d.s.Plan.answers; rules.adaptive {
+		d.Decision.TTL = min(d.Decision.TTL, rules.leastTTL)
+	}
+}
+
+// preferred returns the field of the first policy that matches and has somebody to pick, or f.
+func (d *Decider) preferred(v *virtualServer, st *standing, f *field) *field {
+	found, reason := none, ReasonNoPolicy
+	for i := range v.policies {
+		p := &v.policies[i]
+		if p.matcher != none {
+			d.locate()
+		}
+		if !p.matches(d, d.here) {
+			continue
+		}
+		if reason == ReasonNoPolicy {
+			found, reason = i, ReasonPolicyUnused
+		}
+		if st.preferred[i][d.Query.Family].settled {
+			found, reason = i, ReasonPolicy
+			break
+		}
+	}
+	if d.trace != nil {
+		d.tracePolicy(v, st, f, found, reason)
+	}
+	if reason == ReasonPolicy {
+		return &st.preferred[found][d.Query.Family]
+	}
+	return f
+}
+
+// locate finds the region that the client is in.
+func (d *Decider) locate() {
+	if d.located {
+		return
+	}
+	d.located = true
+	d.here, d.hereBits = d.s.Plan.locations.find(d.client)
+	d.needScope(d.hereBits)
+}
+
+// findPair finds out what the client was given for another family.
+func (d *Decider) findPair() {
+	d.pairKind = pairKind(d.Query.Family)
+	if d.pairKind == 0 || !d.Query.LDNS.IsValid() {
+		d.pairKind = 0
+		return
+	}
+	d.pairKey = pairKey(d.Query.Domain, d.Query.LDNS, d.Query.Subnet)
+	d.pairWith, d.pairFound = d.learned.pairs.find(d.pairKey, d.pairKind, d.Query.At, d.Decision.TTL)
+}
+
+// joinPair returns the contender that the client was given for another family, else the first one at the same site; none
+// when there is none among those that tied (nil: all) reports.
+func (d *Decider) joinPair(f *field, tied func(int) bool) int {
+	if d.pairKind == 0 || !d.pairFound {
+		return none
+	}
+	site, near := d.s.Plan.services[d.pairWith].site, none
+	for i := range f.contenders {
+		c := &f.contenders[i]
+		if c.site != site || tied != nil && !tied(i) {
+			continue
+		}
+		if c.service == d.pairWith {
+			d.pairJoined = true
+			return i
+		}
+		if near == none {
+			near = i
+		}
+	}
+	d.pairJoined = near != none
+	return near
 }
 
 // nobody answers that there is no address of the family.
@@ -142,13 +265,16 @@ func (d *Decider) nobody(v *virtualServer) {
 func (d *Decider) fill(v *virtualServer, f *field, first int) {
 	chosen := &f.contenders[first]
 	d.Decision.Services[0], d.Decision.Count = chosen.service, 1
-	if chosen.aliased || v.maxAnswers == 1 {
-		return
+	if !chosen.aliased && v.maxAnswers > 1 {
+		d.append(v, f, first+1)
 	}
-	want := min(v.maxAnswers, len(f.contenders))
-	for i := 1; i < len(f.contenders) && int(d.Decision.Count) < want; i++ {
-		c := &f.contenders[(first+i)%len(f.contenders)]
-		if !c.aliased {
+}
+
+// append adds contenders from one on that are not in the answer yet.
+func (d *Decider) append(v *virtualServer, f *field, from int) {
+	for i := 0; i < len(f.contenders) && int(d.Decision.Count) < v.maxAnswers; i++ {
+		c := &f.contenders[(from+i)%len(f.contenders)]
+		if !c.aliased && c.service != d.Decision.Services[0] {
 			d.Decision.Services[d.Decision.Count] = c.service
 			d.Decision.Count++
 		}
@@ -157,13 +283,14 @@ func (d *Decider) fill(v *virtualServer, f *field, first int) {
 
 // lastResort is the answer when neither the domain's virtual server nor a backup of it has a usable member.
 func (d *Decider) lastResort(domain *Domain, v *virtualServer, st *standing) {
+	d.lowerTTL()
 	switch v.whenAllDown {
 	case config.AnswerServFail:
 		d.Decision.Outcome, d.Decision.Reason = OutcomeServFail, ReasonAllServFail
 	case config.AnswerEmpty:
 		d.Decision.Outcome, d.Decision.Reason = OutcomeEmpty, ReasonAllEmpty
 	case config.AnswerBackupAddress:
-		if d.Query.Family == ByHost { // an address is no name of a host
+		if d.Query.Family == ByHost || d.Query.Family == ByNAPTR { // an address is no name of a host
 			d.Decision.Outcome, d.Decision.Reason = OutcomeEmpty, ReasonAllEmpty
 			break
 		}

@@ -8,6 +8,15 @@ const cacheLine = 64
 // Learned is what queries may write: how far each rotation has come, and how many answers named each service. It
 // belongs to one Plan and is bounded by it. Safe for concurrent use.
 type Learned struct {
+	// Sessions are clients that keep their service; shared by all copies.
+	Sessions *Sessions
+	// Resolvers are measured round-trip times; shared by all copies.
+	Resolvers *Resolvers
+	// Pushed are measurements that were pushed for method api; shared by all copies.
+	Pushed *Pushed
+
+	pairs   *pairs
+	frozen  bool      // nothing is kept but turns: this is a copy
 	cursors []counter // by virtual server and family
 	others  []int32   // the Plan's
 	other   []counter // by number in others and other family
@@ -15,9 +24,16 @@ type Learned struct {
 }
 
 type counter struct {
-	n atomic.Uint64
-	_ [cacheLine - 8]byte
+	n     atomic.Uint64
+	start atomic.Uint64 // of the snapshot in use: generationBits of its generation, then the turn that it began with
+	_     [cacheLine - 16]byte
 }
+
+const (
+	startTurnBits  = 40
+	startTurnMask  = 1<<startTurnBits - 1
+	generationMask = 1<<(64-startTurnBits) - 1
+)
 
 // NewLearned returns an empty Learned for plan.
 func NewLearned(plan *Plan) *Learned {
@@ -26,6 +42,8 @@ func NewLearned(plan *Plan) *Learned {
 		others:  plan.others,
 		other:   make([]counter, plan.otherCount*otherFamilies),
 		handed:  make([]counter, len(plan.services)),
+		pairs:   new(pairs),
+		Pushed:  NewPushed(),
 	}
 }
 
@@ -33,6 +51,7 @@ func NewLearned(plan *Plan) *Learned {
 // servers and services that both have. Names identify them.
 func (l *Learned) Carry(plan, next *Plan) *Learned {
 	out := NewLearned(next)
+	out.Sessions, out.Resolvers, out.Pushed = l.Sessions, l.Resolvers, l.Pushed
 	old := make(map[string]int, len(plan.virtualServers))
 	for i := range plan.virtualServers {
 		old[plan.virtualServers[i].name] = i
@@ -54,16 +73,18 @@ func (l *Learned) Carry(plan, next *Plan) *Learned {
 	return out
 }
 
-// Copy returns a Learned with the same content that shares nothing with this one: an explanation decides on a copy and
-// leaves no mark.
+// Copy returns a Learned that decides as this one does and leaves no mark on it: an explanation uses one. It takes turns of
+// its own, and keeps no session, pair or wish.
 func (l *Learned) Copy() *Learned {
-	return &Learned{cursors: copyCounters(l.cursors), others: l.others, other: copyCounters(l.other), handed: copyCounters(l.handed)}
+	return &Learned{cursors: copyCounters(l.cursors), others: l.others, other: copyCounters(l.other), handed: copyCounters(l.handed),
+		Sessions: l.Sessions, Resolvers: l.Resolvers, Pushed: l.Pushed, pairs: l.pairs, frozen: true}
 }
 
 func copyCounters(from []counter) []counter {
 	to := make([]counter, len(from))
 	for i := range from {
 		to[i].n.Store(from[i].n.Load())
+		to[i].start.Store(from[i].start.Load())
 	}
 	return to
 }
@@ -80,6 +101,23 @@ func (l *Learned) turn(vs VirtualServerIndex, f Family) uint64 {
 		return c.n.Add(1) - 1
 	}
 	return 0
+}
+
+// pour returns the next turn of a virtual server's fill, and how many answers it has given since the snapshot of this
+// generation came. All families share it: they fill the same services.
+func (l *Learned) pour(vs VirtualServerIndex, generation uint64) (turn, since uint64) {
+	c := &l.cursors[int(vs)*families+int(FamilyNone)]
+	turn = c.n.Add(1) - 1
+	start := c.start.Load()
+	switch ahead := (generation - start>>startTurnBits) & generationMask; {
+	case ahead == 0:
+	case ahead < generationMask/2:
+		c.start.CompareAndSwap(start, generation<<startTurnBits|turn&startTurnMask)
+		return turn, 0
+	default:
+		return turn, 0 // a newer snapshot is in use already
+	}
+	return turn, (turn - start) & startTurnMask
 }
 
 // cursor returns a rotation's position; nil when the virtual server is not asked for the family.

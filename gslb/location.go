@@ -42,6 +42,7 @@ type locations struct {
 
 // region is what decisions need to know about the clients of a range of addresses.
 type region struct {
+	number    uint32   // of the region in its table
 	closeness []uint32 // by site: greater is closer, 0 is unknown; equals tie
 	matches   []uint64 // bits: the client matchers that these clients satisfy
 }
@@ -71,6 +72,12 @@ func (b *locationBuilder) addMatcher(m clientMatcher) int {
 // build compiles the locations.
 func (b *locationBuilder) build(doc *config.Document, _ *geodata.Table, sites []site) (*locations, error) {
 	return compileLocations(doc.Locations, sites), nil
+}
+
+// spot returns where a client is, and the prefix length that it is valid for.
+func (l *locations) spot(client netip.Addr) (spot, int) {
+	_, bits := l.lookup(client)
+	return spot{}, bits
 }
 
 // find returns the region of a client and the prefix length that it is valid for; nil when nothing is known.

@@ -7,20 +7,29 @@ type picking uint8
 
 const (
 	byRotation picking = iota
-	byConnections
+	byFill             // least-connection, -response-time, -bandwidth, -packets, custom-load
 	byHash
 	byProximity
+	byRTT
+	byPushed
+	byScore
 )
 
 // pickingOf returns how a method picks.
 func pickingOf(m config.Method) picking {
 	switch m {
-	case config.LeastConnection:
-		return byConnections
+	case config.LeastConnection, config.LeastResponseTime, config.LeastBandwidth, config.LeastPackets, config.CustomLoad:
+		return byFill
 	case config.SourceIPHashing:
 		return byHash
 	case config.StaticProximity:
 		return byProximity
+	case config.RTT:
+		return byRTT
+	case config.Measured:
+		return byPushed
+	case config.Scored:
+		return byScore
 	}
 	return byRotation
 }
@@ -35,7 +44,7 @@ func (d *Decider) pick(v *virtualServer, f *field) int {
 		}
 		return 0
 	}
-	i, reason := d.pickBy(v.picking, v, f)
+	i, reason := d.pickBy(v.picking, 0, v, f)
 	if d.trace != nil {
 		d.traceMethod(v, f, v.method, i, reason)
 	}
@@ -48,7 +57,7 @@ func (d *Decider) pick(v *virtualServer, f *field) int {
 
 // pickInstead is pick when the data for the method is missing.
 func (d *Decider) pickInstead(v *virtualServer, f *field) (int, Reason) {
-	i, reason := d.pickBy(v.backupPicking, v, f)
+	i, reason := d.pickBy(v.backupPicking, 1, v, f)
 	if d.trace != nil {
 		d.traceMethod(v, f, v.backupMethod, i, reason)
 	}
@@ -62,22 +71,30 @@ func (d *Decider) pickInstead(v *virtualServer, f *field) (int, Reason) {
 	return i, reason
 }
 
-// pickBy picks in one way. It returns none, with the reason, when the data for it is missing.
-func (d *Decider) pickBy(p picking, v *virtualServer, f *field) (int, Reason) {
+// pickBy picks in one way: as the method (0) or the backup method (1). It returns none, with the reason, when the data for
+// it is missing.
+func (d *Decider) pickBy(p picking, which int, v *virtualServer, f *field) (int, Reason) {
 	switch p {
-	case byConnections:
-		return d.pickLeastConnection(f)
+	case byFill:
+		return d.pickFill(v, f, which)
 	case byHash:
 		return d.pickSourceIPHash(v, f)
 	case byProximity:
 		return d.pickStaticProximity(f)
+	case byRTT:
+		return d.pickRTT(v, f)
+	case byPushed:
+		return d.pickPushed(f)
+	case byScore:
+		return d.pickScore(v, f)
 	}
 	return d.pickRoundRobin(f)
 }
 
-// needScope records that the decision depended on this many bits of the client's address.
-func (d *Decider) needScope(bits int) {
-	if bits > int(d.Decision.Scope) && !d.blocked {
-		d.Decision.Scope = uint8(bits)
+// methodOf returns the method or the backup method.
+func (v *virtualServer) methodOf(which int) config.Method {
+	if which == 0 {
+		return v.method
 	}
+	return v.backupMethod
 }

@@ -2,12 +2,18 @@ package gslb
 
 // pickRoundRobin takes the next turn of the field's weighted rotation.
 func (d *Decider) pickRoundRobin(f *field) (int, Reason) {
+	if i := d.joinPair(f, nil); i != none {
+		return i, ReasonPaired
+	}
 	turn := d.learned.turn(d.Decision.VirtualServer, d.Query.Family)
 	return int(f.rotation[uint32(turn)%uint32(len(f.rotation))]), ReasonRotation // in 32 bits a division takes half as long
 }
 
 // rotate takes turns, by weight, among the contenders that tied reports. It returns none when tied reports nobody.
-func (d *Decider) rotate(f *field, tied func(int) bool) int {
+func (d *Decider) rotate(f *field, tied func(int) bool) (int, Reason) {
+	if i := d.joinPair(f, tied); i != none {
+		return i, ReasonPaired
+	}
 	var total uint64
 	for i := range f.contenders {
 		if tied(i) {
@@ -15,7 +21,7 @@ func (d *Decider) rotate(f *field, tied func(int) bool) int {
 		}
 	}
 	if total == 0 {
-		return none
+		return none, ReasonTie
 	}
 	at := d.learned.turn(d.Decision.VirtualServer, d.Query.Family) % total
 	for i := range f.contenders {
@@ -26,7 +32,7 @@ func (d *Decider) rotate(f *field, tied func(int) bool) int {
 			at -= w
 			continue
 		}
-		return i
+		return i, ReasonTie
 	}
-	return none
+	return none, ReasonTie
 }

@@ -10,6 +10,8 @@ const (
 	StepName          Step = "name"
 	StepClient        Step = "client"
 	StepVirtualServer Step = "virtual-server"
+	StepPersistence   Step = "persistence"
+	StepPolicy        Step = "policy"
 	StepCandidates    Step = "candidates"
 	StepMethod        Step = "method"
 	StepAnswer        Step = "answer"

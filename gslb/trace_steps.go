@@ -2,6 +2,7 @@ package gslb
 
 import (
 	"fmt"
+	"time"
 
 	"fairlead/config"
 )
@@ -16,32 +17,66 @@ func (d *Decider) clientText() string {
 }
 
 // traceVirtualServer records the state of one virtual server and what became of each member.
-func (d *Decider) traceVirtualServer(v *virtualServer, f *field) {
-	e := Entry{Step: StepVirtualServer, VirtualServer: v.name, Reason: ReasonUsable}
-	switch {
-	case f.settled:
-		e.Detail = fmt.Sprintf("order %d is in use", f.order)
-	case v.backup != none:
-		e.Reason, e.Detail = ReasonToBackup, fmt.Sprintf("no usable member; backup is %q", d.s.Plan.virtualServers[v.backup].name)
-	default:
-		e.Reason, e.Detail = ReasonNoBackup, "no usable member, and no backup"
+func (d *Decider) traceVirtualServer(v *virtualServer, st *standing, f *field, goesOn Reason) {
+	e := Entry{Step: StepVirtualServer, VirtualServer: v.name, Reason: goesOn}
+	next := "and there is no backup"
+	if v.backup != none {
+		next = fmt.Sprintf("its backup is %q", d.s.Plan.virtualServers[v.backup].name)
+	}
+	switch goesOn {
+	case ReasonUsable:
+		if e.Detail = fmt.Sprintf("order %d is in use", f.order); !f.settled {
+			e.Detail = "nobody new is sent there; the client has a session"
+		}
+	case ReasonToBackup:
+		if e.Detail = "no usable member; " + next; v.backup == none {
+			e.Reason = ReasonNoBackup
+		}
+	case ReasonHeld:
+		e.Detail = "an operator has to return it; " + next
+	case ReasonSpilled:
+		e.Detail = d.spillText(v) + "; " + next
+	case ReasonSpillStay:
+		e.Detail = "the client was sent there before; " + next
+	}
+	if st.doubt != "" {
+		e.Detail += fmt.Sprintf("; a member's state is uncertain: %s", st.doubt)
 	}
 	d.trace.Add(e)
+	d.traceCandidates(v, f, e.Reason, nil)
+}
 
-	c := Entry{Step: StepCandidates, VirtualServer: v.name, Reason: e.Reason, Before: len(v.members)}
+func (d *Decider) spillText(v *virtualServer) string {
+	value, threshold, _ := d.s.spillNumbers(v)
+	unit := map[config.SpilloverMethod]string{config.SpilloverBandwidth: "bit/s", config.SpilloverHealth: "% of the weights UP"}[v.spillover.method]
+	if unit == "" {
+		unit = "connections"
+	}
+	return fmt.Sprintf("spillover %s: %.6g %s, threshold %.6g", v.spillover.method, value, unit, threshold)
+}
+
+// traceCandidates records what became of each member. only, which may be nil, says which ones a policy prefers.
+func (d *Decider) traceCandidates(v *virtualServer, f *field, reason Reason, only []bool) {
+	c := Entry{Step: StepCandidates, VirtualServer: v.name, Reason: reason, Before: len(v.members)}
 	if f.settled && len(f.contenders) == 0 {
 		c.Reason = ReasonNobody
 	}
 	for i := range v.members {
 		m := &v.members[i]
-		candidate := d.stateCandidate(m)
+		candidate := d.stateCandidate(m, f.effective)
 		switch {
-		case candidate.Reason != ReasonUp:
-		case f.settled && m.order > f.order:
+		case candidate.Reason != ReasonUp && candidate.Reason != ReasonEffective:
+		case only != nil && !only[i]:
+			candidate.Reason = ReasonNotPreferred
+		case f.settled && m.order != f.order && v.before(f.order, m.order):
 			candidate.Reason, candidate.Detail = ReasonOrder, fmt.Sprintf("order %d", m.order)
+		case f.settled && m.order != f.order:
+			candidate.Reason, candidate.Detail = ReasonOrderThreshold, fmt.Sprintf("order %d: fewer than %d %% of its members are usable", m.order, v.orderThreshold)
 		default:
-			candidate.Reason = d.s.familyReason(m, d.Query.Family)
-			candidate.Kept = candidate.Reason == ReasonUp
+			if why := d.s.familyReason(m, d.Query.Family); why != ReasonUp {
+				candidate.Reason = why
+			}
+			candidate.Kept = candidate.Reason == ReasonUp || candidate.Reason == ReasonEffective
 		}
 		if candidate.Kept {
 			c.After++
@@ -51,18 +86,65 @@ func (d *Decider) traceVirtualServer(v *virtualServer, f *field) {
 	d.trace.Add(c)
 }
 
+// traceSession records what became of the client's session.
+func (d *Decider) traceSession(v *virtualServer, m *member, reason Reason) {
+	e := Entry{Step: StepPersistence, VirtualServer: v.name, Reason: reason}
+	if key, ok := d.session(&v.persistence); ok {
+		e.Detail = fmt.Sprintf("sessions of %s with id %d last %d s", key.Client, key.ID, v.persistence.timeout)
+	}
+	if m != nil {
+		c := d.stateCandidate(m, false)
+		c.Kept = reason == ReasonSession
+		e.Candidates = []Candidate{c}
+	}
+	d.trace.Add(e)
+}
+
+// tracePolicy records which policy matched, and what became of the members.
+func (d *Decider) tracePolicy(v *virtualServer, st *standing, f *field, found int, reason Reason) {
+	e := Entry{Step: StepPolicy, VirtualServer: v.name, Reason: reason}
+	if found != none {
+		e.Detail = fmt.Sprintf("policy %q", v.policies[found].name)
+	}
+	if reason != ReasonPolicy {
+		d.trace.Add(e)
+		return
+	}
+	used := &st.preferred[found][d.Query.Family]
+	wanted := &v.policies[found].prefers[used.preference]
+	e.Detail += fmt.Sprintf(" prefers %s", wanted.text)
+	e.Before, e.After = len(f.contenders), len(used.contenders)
+	d.trace.Add(e)
+	d.traceCandidates(v, used, reason, wanted.members)
+}
+
+// traceUnspilled records that no backup could take a client.
+func (d *Decider) traceUnspilled(v *virtualServer, reason Reason) {
+	d.trace.Add(Entry{Step: StepVirtualServer, VirtualServer: v.name, Reason: reason, Detail: "no backup has a usable member"})
+}
+
 // stateCandidate describes a member by the belief about its service.
-func (d *Decider) stateCandidate(m *member) Candidate {
-	status := &d.s.Status.Services[m.service]
+func (d *Decider) stateCandidate(m *member, effective bool) Candidate {
+	status, svc := &d.s.Status.Services[m.service], &d.s.Plan.services[m.service]
 	c := d.candidate(m.service)
-	c.Reason, c.Source, c.Detail = d.s.memberReason(m), status.Source, status.Reason
+	c.Reason, c.Source, c.Detail = d.s.memberReason(m, effective), status.Source, status.Reason
 	c.AgeSeconds = age(d.now, status.Seen)
-	if c.Reason == ReasonMaxConnections {
+	switch c.Reason {
+	case ReasonMaxConnections:
 		c.Metric, c.Value, c.Unit = "active", float64(status.Load.Active), "connections"
 		c.AgeSeconds, c.Source = age(d.now, status.Load.At), status.Load.Source
-		c.Detail = fmt.Sprintf("limit %d", d.s.Plan.services[m.service].maxConnections)
+		c.Detail = fmt.Sprintf("limit %d", svc.maxConnections)
+	case ReasonMaxBandwidth:
+		limitCandidate(&c, d.now, &status.Measures.Bandwidth, "bandwidth", "bit/s", float64(svc.maxBandwidth))
+	case ReasonLoadThreshold:
+		limitCandidate(&c, d.now, &status.Measures.Custom, "custom load", "", svc.loadThreshold)
 	}
 	return c
+}
+
+func limitCandidate(c *Candidate, now time.Time, m *Measure, name, unit string, limit float64) {
+	c.Metric, c.Value, c.Unit = name, m.Value, unit
+	c.AgeSeconds, c.Source, c.Detail = age(now, m.At), m.Source, fmt.Sprintf("limit %g", limit)
 }
 
 func (d *Decider) candidate(i ServiceIndex) Candidate {
@@ -82,69 +164,10 @@ func (d *Decider) traceMethod(v *virtualServer, f *field, m config.Method, picke
 		if i == picked {
 			c.Reason = ReasonChosen
 		}
-		d.methodMetric(&c, v, &f.contenders[i], m)
+		d.methodMetric(&c, v, f, i, m)
 		e.Candidates = append(e.Candidates, c)
 	}
 	d.trace.Add(e)
-}
-
-// methodMetric fills in the number by which a method compares a contender.
-func (d *Decider) methodMetric(c *Candidate, v *virtualServer, by *contender, m config.Method) {
-	switch m {
-	case config.LeastConnection:
-		d.loadMetric(c, by)
-	case config.SourceIPHashing:
-		d.hashMetric(c, v, by)
-	case config.StaticProximity:
-		d.proximityMetric(c, by)
-	default:
-		c.Metric, c.Value, c.Unit = "weight", float64(by.weight), "shares"
-	}
-}
-
-func (d *Decider) loadMetric(c *Candidate, by *contender) {
-	load := &d.s.Status.Services[by.service].Load
-	c.Metric, c.Unit = "load", "connections/weight"
-	c.Value = d.connections(by)
-	c.Source, c.AgeSeconds = load.Source, age(d.now, load.At)
-	basis := ReasonLoadMeasured
-	switch by.load.basis {
-	case basisAged:
-		basis = ReasonLoadAged
-	case basisNone:
-		basis = ReasonLoadEstimated
-	}
-	c.Detail = fmt.Sprintf("%s: %.4g active + %.4g expected, weight %d", basis,
-		by.load.active, d.connections(by)*float64(by.weight)-by.load.active, by.weight)
-}
-
-func (d *Decider) hashMetric(c *Candidate, v *virtualServer, by *contender) {
-	mask := v.hash6
-	if d.client.Is4() {
-		mask = v.hash4
-	}
-	masked, err := d.client.Prefix(mask)
-	if err != nil {
-		return
-	}
-	cost := negLog2(draw(clientHash(masked.Addr()), by.seed))
-	c.Metric, c.Unit = "draw per weight (least wins)", ""
-	c.Value = float64(cost) / (1 << 32) / float64(by.weight)
-	c.Detail = fmt.Sprintf("client %s, weight %d", masked, by.weight)
-}
-
-func (d *Decider) proximityMetric(c *Candidate, by *contender) {
-	row, bits := d.s.Plan.locations.lookup(d.client)
-	if row == nil {
-		return
-	}
-	depth, km := splitCloseness(row[by.site])
-	c.Metric, c.Value, c.Unit = "distance", km, "km"
-	if km < 0 {
-		c.Metric, c.Value, c.Unit = "place match", float64(depth), "qualifiers"
-	}
-	c.Source = "locations"
-	c.Detail = fmt.Sprintf("%d qualifiers of the place match; region is %d bits of the client", depth, bits)
 }
 
 // traceAnswer records who is answered, and the arithmetic of TTL and scope.

@@ -1,0 +1,257 @@
+package gslb
+
+import (
+	"cmp"
+	"math"
+	"math/bits"
+	"slices"
+	"time"
+
+	"fairlead/config"
+)
+
+// fill spreads the answers of one snapshot over contenders that differ in load, as water finds its level. Contender i stands
+// at level value/weight, and each answer raises it by growth/weight. The first answers go to the lowest one until it has
+// reached the next one's level; then both share, in proportion to weight/growth, until they reach the third. So clients do
+// not all follow one report, and a query costs the same however many contenders there are. Immutable.
+type fill struct {
+	order  []uint16  // contenders, lowest level first
+	joins  []float64 // after how many answers each of them joins those before it; joins[0] is 0
+	prefix []uint64  // running sums of the rates at which they take answers; nil: all rates are equal
+	loads  []pour    // by contender, for explanations
+}
+
+// pour is one contender's part in a fill.
+type pour struct {
+	value  float64 // of the metric, with what is expected
+	growth float64 // by which one answer raises it
+	basis  basis
+}
+
+// basis says where a value comes from.
+type basis uint8
+
+const (
+	basisNone     basis = iota // never reported, or too long ago: the mean of the others
+	basisAged                  // reported, but longer ago than values stay fresh: the last one
+	basisMeasured              // fresh
+)
+
+const (
+	// forgotten is how many times longer than it stays fresh the last value of a metric counts.
+	forgotten = 20
+	// rateUnits is what the fastest contender's rate is in integers.
+	rateUnits = 1 << 16
+	// levelAfter is how many answers level contenders whose growth is not known.
+	levelAfter = 64
+	// golden spreads turns evenly: 2^64 divided by the golden ratio.
+	golden = 0x9E3779B97F4A7C15
+)
+
+// newFill makes a fill from what contenders reported; nil when none of them ever did.
+func newFill(loads []pour, contenders []contender) *fill {
+	if !estimate(loads, contenders) {
+		return nil
+	}
+	n := len(loads)
+	f := &fill{order: make([]uint16, n), joins: make([]float64, n), loads: loads}
+	level := make([]float64, n)
+	for i := range n {
+		f.order[i] = uint16(i)
+		level[i] = loads[i].value / float64(contenders[i].weight)
+	}
+	slices.SortStableFunc(f.order, func(a, b uint16) int { return cmp.Compare(level[a], level[b]) })
+	rates := f.rates(contenders)
+	rate := rates[f.order[0]]
+	for i := 1; i < n; i++ {
+		f.joins[i] = f.joins[i-1] + rate*(level[f.order[i]]-level[f.order[i-1]])
+		rate += rates[f.order[i]]
+	}
+	f.addPrefix(rates)
+	return f
+}
+
+// rates returns how many answers raise each contender's level by one.
+func (f *fill) rates(contenders []contender) []float64 {
+	highest := 0.0
+	for i := range f.loads {
+		highest = max(highest, f.loads[i].value)
+	}
+	unknown := 1.0
+	if highest > 0 {
+		unknown = highest / levelAfter
+	}
+	rates := make([]float64, len(f.loads))
+	for i := range rates {
+		if f.loads[i].growth <= 0 {
+			f.loads[i].growth = unknown
+		}
+		rates[i] = float64(contenders[i].weight) / f.loads[i].growth
+	}
+	return rates
+}
+
+// addPrefix makes the table by which unequal contenders share answers.
+func (f *fill) addPrefix(rates []float64) {
+	least, most := slices.Min(rates), slices.Max(rates)
+	if most <= least*(1+1e-9) {
+		return
+	}
+	f.prefix = make([]uint64, len(rates))
+	sum := uint64(0)
+	for i, c := range f.order {
+		sum += max(1, uint64(math.Round(rates[c]/most*rateUnits)))
+		f.prefix[i] = sum
+	}
+}
+
+// estimate gives contenders without a value the mean of the others per weight, and all of them without a growth the mean
+// growth. It reports whether any value is known.
+func estimate(loads []pour, contenders []contender) bool {
+	var value, weight, growth, known float64
+	for i := range loads {
+		if l := &loads[i]; l.basis != basisNone {
+			known++
+			value += l.value
+			growth += l.growth
+			weight += float64(contenders[i].weight)
+		}
+	}
+	if known == 0 {
+		return false
+	}
+	for i := range loads {
+		if l := &loads[i]; l.basis == basisNone {
+			l.value, l.growth = value/weight*float64(contenders[i].weight), growth/known
+		}
+	}
+	return true
+}
+
+// pick returns the contender for a turn. since is how many answers this fill has given before.
+func (f *fill) pick(turn, since uint64) int {
+	k := f.joined(float64(since))
+	if f.prefix == nil {
+		return int(f.order[uint32(turn)%uint32(k)])
+	}
+	x, _ := bits.Mul64(turn*golden, f.prefix[k-1])
+	if k <= 8 {
+		for i := range k - 1 {
+			if f.prefix[i] > x {
+				return int(f.order[i])
+			}
+		}
+		return int(f.order[k-1])
+	}
+	i, found := slices.BinarySearch(f.prefix[:k], x)
+	if found {
+		i++
+	}
+	return int(f.order[i])
+}
+
+// joined returns how many contenders share the answers after this many.
+func (f *fill) joined(since float64) int {
+	low, high := 1, len(f.joins)
+	if high <= 8 {
+		for low < high && f.joins[low] <= since {
+			low++
+		}
+		return low
+	}
+	for low < high { // joins[low-1] <= since, and joins[high] is beyond
+		middle := (low + high) / 2
+		if f.joins[middle] <= since {
+			low = middle + 1
+		} else {
+			high = middle
+		}
+	}
+	return low
+}
+
+// pours returns what a method that compares loads knows of a field's contenders.
+func (s *Snapshot) pours(m config.Method, f *field) []pour {
+	out := make([]pour, len(f.contenders))
+	for i := range f.contenders {
+		out[i] = s.pour(m, f.contenders[i].service)
+	}
+	if m == config.LeastConnection || m == config.LeastResponseTime {
+		// How many connections an answer brings is the clients' habit, not the service's: all get the mean, or one that
+		// was learned sooner would draw the answers.
+		s.shareGrowth(m, f, out)
+	}
+	return out
+}
+
+func (s *Snapshot) pour(m config.Method, i ServiceIndex) pour {
+	st, limit := &s.Status.Services[i], s.Plan.services[i].loadFresh
+	if st.Load.At.IsZero() && st.Measures == nil {
+		return pour{}
+	}
+	none := new(Measures)
+	by := cmp.Or(st.Measures, none)
+	connections := Measure{Value: float64(st.Load.Active), At: st.Load.At, PerAnswer: st.Load.PerAnswer, Expected: st.Load.Expected}
+	switch m {
+	case config.LeastConnection:
+		return s.pourOf(&connections, limit)
+	case config.LeastResponseTime:
+		return s.pourTime(&connections, &by.ResponseTime, limit)
+	case config.LeastBandwidth:
+		return s.pourOf(&by.Bandwidth, limit)
+	case config.LeastPackets:
+		return s.pourOf(&by.Packets, limit)
+	case config.CustomLoad:
+		p := s.pourOf(&by.Custom, limit)
+		if idle := connections.Fresh(s.Status.At, limit) && connections.Value+connections.Expected < 1; idle && p.basis != basisNone {
+			p.value = 0 // without an active transaction it comes first
+		}
+		return p
+	}
+	return pour{}
+}
+
+// pourOf takes a metric as it is.
+func (s *Snapshot) pourOf(m *Measure, limit time.Duration) pour {
+	p := pour{value: m.Value + m.Expected, growth: m.PerAnswer, basis: basisMeasured}
+	switch {
+	case m.At.IsZero(), s.Status.At.Sub(m.At) > forgotten*limit:
+		return pour{}
+	case !m.Fresh(s.Status.At, limit):
+		p.basis = basisAged
+	}
+	return p
+}
+
+// pourTime is what least-response-time compares: connections × mean time to the first byte. The next connection counts
+// already, so that idle services differ by their time.
+func (s *Snapshot) pourTime(connections, responseTime *Measure, limit time.Duration) pour {
+	n, t := s.pourOf(connections, limit), s.pourOf(responseTime, limit)
+	if t.basis == basisNone {
+		return pour{}
+	}
+	return pour{value: (n.value + 1) * t.value, growth: t.value, basis: min(t.basis, max(n.basis, basisAged))}
+}
+
+// shareGrowth gives all contenders the mean number of connections that an answer brings.
+func (s *Snapshot) shareGrowth(m config.Method, f *field, out []pour) {
+	var perAnswer, known float64
+	for i := range f.contenders {
+		if l := &s.Status.Services[f.contenders[i].service].Load; !l.At.IsZero() && out[i].basis != basisNone {
+			known++
+			perAnswer += l.PerAnswer
+		}
+	}
+	if known == 0 {
+		return
+	}
+	for i := range out {
+		switch {
+		case out[i].basis == basisNone:
+		case m == config.LeastResponseTime:
+			out[i].growth *= perAnswer / known
+		default:
+			out[i].growth = perAnswer / known
+		}
+	}
+}

@@ -1,0 +1,247 @@
+package gslb
+
+import (
+	"math"
+	"sync/atomic"
+	"time"
+)
+
+// scoring is what method score knows of a field's contenders without a client.
+type scoring struct {
+	cost  []float64 // weighted, in proportion to the worst
+	loads []scoredLoad
+	known bool // some load is known
+	spots [scoredSpots]atomic.Pointer[scoredSpot]
+}
+
+// scoredLoad is one contender's load: connections when it was reported, and what answers add since.
+type scoredLoad struct {
+	active, perAnswer float64
+	handed            uint64
+	divisor           float64 // capacity where all contenders have one, else 1
+	basis             basis
+}
+
+// scoredSpot is what nearness adds for clients at one spot. Among many contenders it has a fill of its own.
+type scoredSpot struct {
+	lat, lon float64
+	distance []float64 // weighted, in proportion to the farthest
+	fill     *fill
+	given    atomic.Uint64 // answers of this fill
+}
+
+const (
+	scoredSpots = 256
+	// fewConnections is the load below which differences count less: one connection more than none is not twice as busy.
+	fewConnections = 10
+)
+
+// newScoring gathers what is known of a field's contenders.
+func (s *Snapshot) newScoring(v *virtualServer, f *field) *scoring {
+	n := len(f.contenders)
+	w := &scoring{cost: make([]float64, n), loads: make([]scoredLoad, n)}
+	capacities, dearest := true, 0.0
+	for i := range f.contenders {
+		svc, st := &s.Plan.services[f.contenders[i].service], &s.Status.Services[f.contenders[i].service]
+		w.loads[i] = scoredLoad{divisor: float64(svc.Capacity)}
+		if st.Measures != nil && st.Measures.Capacity.Value > 0 {
+			w.loads[i].divisor = st.Measures.Capacity.Value
+		}
+		capacities = capacities && w.loads[i].divisor > 0
+		if l := &st.Load; !l.At.IsZero() && s.Status.At.Sub(l.At) <= forgotten*svc.loadFresh {
+			w.loads[i].active, w.loads[i].perAnswer, w.loads[i].handed, w.loads[i].basis = float64(l.Active), l.PerAnswer, l.Handed, basisAged
+			if l.Fresh(s.Status.At, svc.loadFresh) {
+				w.loads[i].basis = basisMeasured
+			}
+			w.known = true
+		}
+		dearest = max(dearest, svc.cost)
+	}
+	for i := range f.contenders {
+		if !capacities {
+			w.loads[i].divisor = 0
+		}
+		if dearest > 0 {
+			w.cost[i] = v.score.cost * s.Plan.services[f.contenders[i].service].cost / dearest
+		}
+	}
+	return w
+}
+
+// pickScore takes the contender with the least score per weight.
+func (d *Decider) pickScore(v *virtualServer, f *field) (int, Reason) {
+	here, known := d.scoredSpot(v, f)
+	var rtts []SiteRTT
+	if v.score.rtt > 0 {
+		rtts = d.resolverRTTs()
+	}
+	if !known && !(v.score.load > 0 && f.scoring.known) && len(rtts) == 0 && v.score.cost == 0 {
+		return none, ReasonNoInputs
+	}
+	if i := d.joinPair(f, nil); i != none {
+		return i, ReasonPaired
+	}
+	if here != nil && here.fill != nil && v.score.rtt == 0 {
+		turn, _ := d.learned.pour(d.Decision.VirtualServer, d.s.Generation)
+		return here.fill.pick(turn, here.given.Add(1)-1), ReasonScore
+	}
+	best, least, ties := none, math.Inf(1), 0
+	load, rtt := d.loadScale(f), d.rttScale(f, rtts)
+	for i := range f.contenders {
+		score := d.score(v, f, i, here, rtts, load, rtt) / float64(f.contenders[i].weight)
+		if i < fewContenders {
+			d.scores[i] = score
+		}
+		switch {
+		case score < least:
+			best, least, ties = i, score, 1
+		case score == least:
+			ties++
+		}
+	}
+	if ties > 1 && len(f.contenders) <= fewContenders {
+		return d.rotate(f, func(i int) bool { return d.scores[i] == least })
+	}
+	return best, ReasonScore
+}
+
+// scale brings an input to 0…1: it is divided by most, and mean stands in for what is missing.
+type scale struct{ most, mean float64 }
+
+// score is one contender's sum.
+func (d *Decider) score(v *virtualServer, f *field, i int, here *scoredSpot, rtts []SiteRTT, load, rtt scale) float64 {
+	sum := f.scoring.cost[i]
+	if v.score.load > 0 && load.most > 0 {
+		x, ok := d.loadOf(f, i)
+		if !ok {
+			x = load.mean
+		}
+		sum += v.score.load * x / load.most
+	}
+	if v.score.rtt > 0 && rtt.most > 0 {
+		x := rtt.mean
+		if t, ok := d.rttOf(rtts, f.contenders[i].site); ok {
+			x = t.Seconds()
+		}
+		sum += v.score.rtt * x / rtt.most
+	}
+	if here != nil && here.distance != nil {
+		sum += here.distance[i]
+	}
+	return sum
+}
+
+// loadOf returns a contender's load now.
+func (d *Decider) loadOf(f *field, i int) (float64, bool) {
+	l := &f.scoring.loads[i]
+	if l.basis == basisNone {
+		return 0, false
+	}
+	x := l.active + float64(d.learned.Handed(f.contenders[i].service)-l.handed)*l.perAnswer
+	if l.divisor > 0 {
+		x /= l.divisor
+	}
+	return x, true
+}
+
+// loadScale is the scale of loads: 1 where they are parts of capacities.
+func (d *Decider) loadScale(f *field) (s scale) {
+	n := 0.0
+	for i := range f.contenders {
+		if x, ok := d.loadOf(f, i); ok {
+			s.most, s.mean, n = max(s.most, x), s.mean+x, n+1
+		}
+	}
+	if n == 0 {
+		return scale{}
+	}
+	s.mean /= n
+	if s.most = max(s.most, fewConnections); f.scoring.loads[0].divisor > 0 {
+		s.most = 1
+	}
+	return s
+}
+
+func (d *Decider) rttScale(f *field, rtts []SiteRTT) (s scale) {
+	n := 0.0
+	for i := range f.contenders {
+		if t, ok := d.rttOf(rtts, f.contenders[i].site); ok {
+			s.most, s.mean, n = max(s.most, t.Seconds()), s.mean+t.Seconds(), n+1
+		}
+	}
+	if n > 0 {
+		s.mean /= n
+		s.most = max(s.most, time.Microsecond.Seconds())
+	}
+	return s
+}
+
+// scoredSpot returns what nearness adds at the client's spot, and whether the distance of any contender is known. It is nil
+// when nothing there is needed.
+func (d *Decider) scoredSpot(v *virtualServer, f *field) (*scoredSpot, bool) {
+	if v.score.distance == 0 && f.memo == nil {
+		return nil, false
+	}
+	var at spot
+	if v.score.distance > 0 {
+		var bits int
+		at, bits = d.s.Plan.locations.spot(d.client)
+		d.needScope(bits)
+		if !at.located {
+			at = spot{}
+		}
+	}
+	if !at.located && f.memo == nil {
+		return nil, false
+	}
+	slot := &f.scoring.spots[math.Float64bits(at.lat*31+at.lon)*golden>>56%scoredSpots]
+	here := slot.Load()
+	if here == nil || here.lat != at.lat || here.lon != at.lon {
+		here = d.newScoredSpot(v, f, at)
+		slot.Store(here)
+	}
+	return here, here.distance != nil
+}
+
+func (d *Decider) newScoredSpot(v *virtualServer, f *field, at spot) *scoredSpot {
+	here := &scoredSpot{lat: at.lat, lon: at.lon}
+	if at.located {
+		here.distance = d.distances(v, f, at)
+	}
+	if f.memo == nil || v.score.rtt > 0 {
+		return here
+	}
+	load, loads := d.loadScale(f), make([]pour, len(f.contenders))
+	for i := range loads {
+		loads[i] = pour{value: d.score(v, f, i, here, nil, load, scale{}), basis: basisMeasured}
+		if l := &f.scoring.loads[i]; l.basis != basisNone && load.most > 0 {
+			loads[i].growth = v.score.load * l.perAnswer / max(l.divisor, 1) / load.most
+		}
+	}
+	here.fill = newFill(loads, f.contenders)
+	return here
+}
+
+// distances returns what distance adds for each contender; nil when no site's place is known.
+func (d *Decider) distances(v *virtualServer, f *field, at spot) []float64 {
+	out, farthest, sum, n := make([]float64, len(f.contenders)), 0.0, 0.0, 0.0
+	for i := range f.contenders {
+		site := &d.s.Plan.sites[f.contenders[i].site].spot
+		if out[i] = -1; site.located {
+			out[i] = greatCircleMetres(at, *site)
+			farthest, sum, n = max(farthest, out[i]), sum+out[i], n+1
+		}
+	}
+	if n == 0 {
+		return nil
+	}
+	for i := range out {
+		if out[i] < 0 {
+			out[i] = sum / n
+		}
+		if farthest > 0 {
+			out[i] *= v.score.distance / farthest
+		}
+	}
+	return out
+}

@@ -1,0 +1,117 @@
+package gslb
+
+// Clients that stay where they were sent: persistence, and spillover with persistence.
+
+// session returns the key of the client's session. ok is false when it has no address.
+func (d *Decider) session(p *persistence) (key SessionKey, ok bool) {
+	mask := p.prefix6
+	if d.client.Is4() {
+		mask = p.prefix4
+	}
+	masked, err := d.client.Prefix(mask)
+	if err != nil {
+		return SessionKey{}, false
+	}
+	d.needScope(mask)
+	return SessionKey{ID: p.id, Client: masked.Addr()}, true
+}
+
+// keep notes that the client has a session with a service from now on.
+func (d *Decider) keep(p *persistence, service uint64) {
+	if d.learned.frozen || d.learned.Sessions == nil {
+		return
+	}
+	if key, ok := d.session(p); ok {
+		d.learned.Sessions.Keep(key, service, d.Query.At, d.Query.At+p.timeout)
+	}
+}
+
+// found looks the client's session up.
+func (d *Decider) found(p *persistence) (service uint64, ok bool) {
+	key, ok := d.session(p)
+	if !ok || d.learned.Sessions == nil {
+		return 0, false
+	}
+	return d.learned.Sessions.Find(key, d.Query.At)
+}
+
+// answerSession answers from the client's session. It reports whether there is one that may be used.
+func (d *Decider) answerSession(v *virtualServer, f *field) bool {
+	m, reason := d.sessionMember(v, f)
+	if d.trace != nil {
+		d.traceSession(v, m, reason)
+	}
+	if reason != ReasonSession {
+		return false
+	}
+	svc := &d.s.Plan.services[m.service]
+	d.Decision.Outcome, d.Decision.Reason = OutcomeServices, ReasonSession
+	d.Decision.Services[0], d.Decision.Count = m.service, 1
+	if svc.counted {
+		d.learned.handed[m.service].n.Add(1)
+	}
+	if svc.CNAME == "" && v.maxAnswers > 1 {
+		d.append(v, f, 0)
+	}
+	d.keep(&v.persistence, svc.Hash)
+	if d.trace != nil {
+		d.traceAnswer(v, f)
+	}
+	return true
+}
+
+// sessionMember returns the member that the client has a session with, and whether it may be used. A draining service keeps
+// its sessions, and so does one that is at a limit: they are part of its load.
+func (d *Decider) sessionMember(v *virtualServer, f *field) (*member, Reason) {
+	hash, ok := d.found(&v.persistence)
+	if !ok {
+		return nil, ReasonSessionNew
+	}
+	i, ok := d.s.Plan.ServiceByHash(hash)
+	if !ok {
+		return nil, ReasonSessionLost
+	}
+	m := v.memberOf(i)
+	if m == nil {
+		return nil, ReasonSessionLost
+	}
+	if st := d.s.Status.Services[i].State; st != Up && st != Draining || d.s.familyReason(m, d.Query.Family) != ReasonUp {
+		return m, ReasonSessionLost
+	}
+	if v.persistence.yields && m.order != f.order && v.before(f.order, m.order) {
+		return m, ReasonSessionYields
+	}
+	return m, ReasonSession
+}
+
+// before reports whether an order is used before another one.
+func (v *virtualServer) before(a, b int) bool {
+	for i := range v.members {
+		switch v.members[i].order {
+		case a:
+			return a != b
+		case b:
+			return false
+		}
+	}
+	return false
+}
+
+// spill says whether spillover sends the client on. One who has a session stays where that is.
+func (d *Decider) spill(v *virtualServer, st *standing) Reason {
+	stay := &v.spillover.stay
+	if stay.on {
+		if _, ok := d.found(stay); ok {
+			return ReasonSpillStay
+		}
+	}
+	if !st.spilled {
+		return ReasonUsable
+	}
+	if v.persistence.on {
+		if _, reason := d.sessionMember(v, st.field(d.Query.Family)); reason == ReasonSession {
+			return ReasonUsable
+		}
+	}
+	return ReasonSpilled
+}

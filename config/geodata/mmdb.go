@@ -67,7 +67,7 @@ func (r *reader) networks(path string, info *FileInfo) error {
 		return err
 	}
 	info.Built = db.Metadata.BuildTime().UTC()
-	spots := map[uintptr]uint32{} // by where the data is: many networks share it
+	spots := map[uintptr]uint32{}                              // by where the data is: many networks share it
 	visited, most := 0, maxWays*(int(db.Metadata.NodeCount)+1) // a tree has one leaf more than nodes
 	for result := range db.Networks(maxminddb.IncludeAliasedNetworks(), maxminddb.IncludeNetworksWithoutData()) {
 		if err := result.Err(); err != nil {

@@ -1,0 +1,123 @@
+package whatif
+
+import (
+	"time"
+
+	"fairlead/gslb"
+)
+
+// Outcomes of a decision that names no service, in place of a service's index.
+const (
+	nobody     = -1 // no address
+	lastResort = -2 // addresses of services that are down, or backup addresses
+	familyless = -3 // no address of the family, while there are services for another
+)
+
+// part is how often one outcome is drawn.
+type part struct {
+	to    int32 // a gslb.ServiceIndex, or an outcome above
+	share float64
+}
+
+// Limits of draws for one kind of query.
+const (
+	leastDraws = 8
+	// mostDraws is a number that many small sums of weights divide.
+	mostDraws = 240
+)
+
+// drawer decides kinds against one snapshot.
+type drawer struct {
+	decider  gslb.Decider
+	snapshot *gslb.Snapshot
+	learned  *gslb.Learned
+}
+
+// draw decides a query n times, or once if there is nothing that takes turns, and returns what comes out.
+func (d *drawer) draw(q *gslb.Query, n int, into []part) []part {
+	into = into[:0]
+	d.decider.Query = *q
+	for i := range n {
+		d.decider.Decide(d.snapshot, d.learned, time.Time{}, nil)
+		to, fixed := outcomeOf(&d.decider.Decision)
+		into = add(into, to, 1)
+		if i == 0 && fixed {
+			break
+		}
+	}
+	total := 0.0
+	for i := range into {
+		total += into[i].share
+	}
+	for i := range into {
+		into[i].share /= total
+	}
+	return into
+}
+
+func add(parts []part, to int32, share float64) []part {
+	for i := range parts {
+		if parts[i].to == to {
+			parts[i].share += share
+			return parts
+		}
+	}
+	return append(parts, part{to, share})
+}
+
+// outcomeOf returns what a decision came to, and whether the same query always comes to it.
+func outcomeOf(d *gslb.Decision) (to int32, fixed bool) {
+	switch {
+	case d.Reason == gslb.ReasonAllDown || d.Reason == gslb.ReasonAllBackup:
+		return lastResort, true
+	case d.Outcome == gslb.OutcomeEmpty && d.Reason == gslb.ReasonNobody:
+		return familyless, true
+	case d.Outcome != gslb.OutcomeServices || d.Count == 0:
+		return nobody, true
+	}
+	switch d.Reason {
+	case gslb.ReasonOnlyOne, gslb.ReasonHash, gslb.ReasonProximity, gslb.ReasonMeasured, gslb.ReasonSession:
+		fixed = true
+	}
+	return int32(d.Services[0]), fixed
+}
+
+// shareOf returns the share of an outcome.
+func shareOf(parts []part, to int32) float64 {
+	for i := range parts {
+		if parts[i].to == to {
+			return parts[i].share
+		}
+	}
+	return 0
+}
+
+// drawAll decides all kinds: each as often as its weight is worth, so that rotations come out even over all of them.
+func (m *model) drawAll(status *gslb.Status) [][]part {
+	m.generation++
+	d := drawer{snapshot: gslb.NewSnapshot(m.generation, m.in.Snapshot.Plan, status, nil), learned: m.in.Learned.Copy()}
+	out := make([][]part, len(m.kinds.all))
+	buf := make([]part, 0, 16)
+	for i := range m.kinds.all {
+		k := &m.kinds.all[i]
+		most := mostDraws
+		if !k.anywhere {
+			most /= 4
+		}
+		n := int(float64(m.in.Draws) * k.weight / m.kinds.weight)
+		buf = d.draw(&k.query, min(max(n, leastDraws), most), buf)
+		out[i] = append(m.room(len(buf)), buf...)
+	}
+	return out
+}
+
+// room returns an empty slice for n parts out of a large one: there are as many as kinds.
+func (m *model) room(n int) []part {
+	const block = 4096
+	if cap(m.spare)-len(m.spare) < n {
+		m.spare = make([]part, 0, max(block, n))
+	}
+	at := len(m.spare)
+	m.spare = m.spare[:at+n]
+	return m.spare[at : at : at+n]
+}

@@ -25,12 +25,16 @@ type scene struct {
 func newScene(t *testing.T, owner string, change func(*config.Document)) *scene {
 	t.Helper()
 	doc := &config.Document{
-		Sites: []config.Site{{Name: "ams", TriggerMonitors: config.TriggerAlways}, {Name: "nyc", TriggerMonitors: config.TriggerAlways}},
+		Sites: []config.Site{{Name: "ams", TriggerMonitors: config.TriggerAlways}, {Name: "nyc", TriggerMonitors: config.TriggerAlways},
+			{Name: "lax", TriggerMonitors: config.TriggerAlways}, {Name: "tyo", TriggerMonitors: config.TriggerAlways}},
 		Services: []config.Service{{Name: "svc", Site: owner, Port: 80, State: config.ServiceEnabled,
 			Addresses: []netip.Addr{netip.MustParseAddr("192.0.2.1"), netip.MustParseAddr("2001:db8::1")}}},
 	}
 	doc.Settings.MEP.KeepaliveTimeout = config.Duration(10 * time.Second)
 	doc.Settings.MEP.MetricsInterval = config.Duration(time.Second)
+	doc.Settings.Damping = config.DampingSettings{MinHold: config.Duration(2 * time.Second), HalfLife: config.Duration(time.Minute),
+		Suppress: 3000, Reuse: 1000, MaxSuppress: config.Duration(5 * time.Minute)}
+	doc.Settings.Suspicion = config.SuspicionSettings{Share: 50, Targets: 3, Window: config.Duration(30 * time.Second), Longest: config.Duration(10 * time.Minute)}
 	if change != nil {
 		change(doc)
 	}
@@ -73,16 +77,28 @@ func (s *scene) do(word string) {
 			r.Records = []mep.ServiceRecord{{Name: "svc", State: state}}
 		}
 		s.tr.Peer(r, noneHanded)
-	case "mon4", "mon6", "other4":
-		name, addr := "m", "192.0.2.1:80"
+	case "mon4", "mon6", "other4", "third4":
+		name, addr := map[string]string{"mon4": "m", "mon6": "m", "other4": "m2", "third4": "m3"}[key], "192.0.2.1:80"
 		if key == "mon6" {
 			addr = "[2001:db8::1]:80"
 		}
-		if key == "other4" {
-			name = "m2"
+		v := monitors.Verdict{Service: "svc", Monitor: name, Address: netip.MustParseAddrPort(addr), At: s.now, Reason: value}
+		switch value {
+		case "up", "failing":
+			v.State = monitors.Up
+		case "down", "recovering":
+			v.State = monitors.Down
 		}
-		state := map[string]monitors.State{"up": monitors.Up, "down": monitors.Down}[value]
-		s.tr.Verdict(monitors.Verdict{Service: "svc", Monitor: name, Address: netip.MustParseAddrPort(addr), State: state, At: s.now, Reason: value})
+		v.Failures, v.Successes = map[string]int{"failing": 1, "down": 3}[value], map[string]int{"recovering": 1, "up": 3}[value]
+		s.tr.Verdict(v)
+	case "lax", "tyo": // joins, with what it sees of svc
+		s.tr.Peer(&mep.SessionUp{Peer: key, At: s.now}, noneHanded)
+		state := map[string]gslb.State{"up": gslb.Up, "down": gslb.Down, "unknown": gslb.Unknown, "draining": gslb.Draining, "disabled": gslb.Disabled}[value]
+		s.tr.View(key, "svc", state, s.now, s.now)
+	case "without":
+		s.tr.Peer(&mep.SessionDown{Peer: value, At: s.now}, noneHanded)
+	case "status":
+		s.believed()
 	case "wait":
 		d, err := time.ParseDuration(value)
 		if err != nil {
@@ -101,6 +117,15 @@ func monitored(names ...string) func(*config.Document) {
 		for _, name := range names {
 			d.Services[0].Monitors = append(d.Services[0].Monitors, config.MonitorBinding{Monitor: name, Weight: 1})
 		}
+	}
+}
+
+// threshold binds m, m2 and m3 with weights 1, 2 and 3, of which so much must pass, to a service with one address.
+func threshold(least int) func(*config.Document) {
+	return func(d *config.Document) {
+		s := &d.Services[0]
+		s.Addresses, s.MonitorThreshold = s.Addresses[:1], least
+		s.Monitors = []config.MonitorBinding{{Monitor: "m", Weight: 1}, {Monitor: "m2", Weight: 2}, {Monitor: "m3", Weight: 3}}
 	}
 }
 
@@ -169,6 +194,33 @@ func TestBelief(t *testing.T) {
 		{"or-service-down: monitor confirms a down", "nyc", trigger(config.TriggerMEPDownOrServiceDown), "session=up report=down mon4=down mon6=down", "DOWN", "monitor m"},
 		{"or-service-down: session lost", "nyc", trigger(config.TriggerMEPDownOrServiceDown), "session=up report=up mon4=down mon6=down session=down", "DOWN", "monitor m"},
 
+		// Indirect evidence: no monitor, the owner is not heard, others see it.
+		{"others see it up", "nyc", nil, "session=up report=up lax=up tyo=up session=down", "UP", "other sites"},
+		{"one other sees it", "nyc", nil, "session=up report=up lax=up session=down", "UP", "other sites"},
+		{"others see it down", "nyc", nil, "session=up report=up lax=down tyo=down session=down", "DOWN", "other sites"},
+		{"others do not agree", "nyc", nil, "session=up report=up lax=up tyo=down session=down", "DOWN", "mep nyc"},
+		{"others see it draining", "nyc", nil, "session=up report=up lax=draining tyo=draining session=down", "DRAINING", "other sites"},
+		{"others see it disabled", "nyc", nil, "session=up report=up lax=disabled tyo=disabled session=down", "DISABLED", "other sites"},
+		{"others do not know", "nyc", nil, "session=up report=up lax=unknown session=down", "DOWN", "mep nyc"},
+		{"who does not know has no vote", "nyc", nil, "session=up report=up lax=unknown tyo=up session=down", "UP", "other sites"},
+		{"who is not heard has no vote", "nyc", nil, "session=up report=up lax=up tyo=down without=tyo session=down", "UP", "other sites"},
+		{"hold comes first", "nyc", hold(5 * time.Second), "session=up report=up lax=down session=down wait=4s", "UNKNOWN", "mep nyc"},
+		{"then the others", "nyc", hold(5 * time.Second), "session=up report=up lax=up session=down wait=5s", "UP", "other sites"},
+		{"what others said long ago", "nyc", nil, "session=up report=up lax=up session=down wait=11s", "DOWN", "mep nyc"},
+		{"never heard, others see it", "nyc", nil, "lax=up wait=10s", "UP", "other sites"},
+		{"the owner's report comes before others", "nyc", nil, "session=up report=down lax=up tyo=up", "DOWN", "mep nyc"},
+		{"a monitor comes before others", "nyc", trigger(config.TriggerAlways), "lax=up tyo=up mon4=down mon6=down", "DOWN", "monitor m"},
+		{"leaving comes before others", "nyc", nil, "session=up report=up lax=up session=leaving", "DOWN", "mep nyc"},
+
+		// Thresholds.
+		{"enough weight", "ams", threshold(3), "mon4=down other4=down third4=up", "UP", "monitor m"},
+		{"not enough weight", "ams", threshold(4), "mon4=down other4=down third4=up", "DOWN", "monitor m"},
+		{"just enough weight", "ams", threshold(3), "mon4=up other4=up third4=down", "UP", "monitor m3"},
+		{"missing results could be enough", "ams", threshold(4), "mon4=down third4=up", "UNKNOWN", "monitor m"},
+		{"missing results cannot be enough", "ams", threshold(6), "mon4=down third4=up", "DOWN", "monitor m"},
+		{"missing results are not needed", "ams", threshold(3), "third4=up", "UP", "monitor m"},
+		{"more than all", "ams", threshold(7), "mon4=down other4=up third4=up", "DOWN", "monitor m"},
+
 		// The operator.
 		{"disabled", "ams", func(d *config.Document) { d.Services[0].State = config.ServiceDisabled }, "", "DISABLED", "operator"},
 		{"draining", "ams", func(d *config.Document) { d.Services[0].State = config.ServiceDraining }, "", "DRAINING", "operator"},
@@ -199,3 +251,5 @@ func TestBelief(t *testing.T) {
 		})
 	}
 }
+
+var v4 = netip.MustParseAddrPort("192.0.2.1:80")

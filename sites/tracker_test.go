@@ -110,8 +110,8 @@ func TestASiteAddedLaterIsLearned(t *testing.T) {
 	s := newScene(t, "ams", nil)
 	s.do("wait=1h")
 	next := *s.doc
-	next.Sites = append(slices.Clone(s.doc.Sites), config.Site{Name: "lax"})
-	next.Services = []config.Service{{Name: "new", Site: "lax", Port: 80, Addresses: []netip.Addr{netip.MustParseAddr("192.0.2.9")}}}
+	next.Sites = append(slices.Clone(s.doc.Sites), config.Site{Name: "sgp"})
+	next.Services = []config.Service{{Name: "new", Site: "sgp", Port: 80, Addresses: []netip.Addr{netip.MustParseAddr("192.0.2.9")}}}
 	s.set(&next)
 	s.do("wait=9s")
 	if got := s.believed().State; got != gslb.Unknown {
@@ -208,7 +208,7 @@ func TestAReloadKeepsWhatIsKnown(t *testing.T) {
 
 // TestAReportIsOfItsSite: when a service moves to another site, what the old one said of it is void.
 func TestAReportIsOfItsSite(t *testing.T) {
-	s := newScene(t, "nyc", func(d *config.Document) { d.Sites = append(d.Sites, config.Site{Name: "lax"}) })
+	s := newScene(t, "nyc", func(d *config.Document) { d.Sites = append(d.Sites, config.Site{Name: "sgp"}) })
 	s.do("session=up")
 	s.tr.Peer(&mep.SessionUp{Peer: "lax", At: s.now}, noneHanded)
 	s.do("report=up")

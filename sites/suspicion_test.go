@@ -1,0 +1,211 @@
+package sites
+
+import (
+	"fmt"
+	"net/netip"
+	"strings"
+	"testing"
+	"time"
+
+	"go.uber.org/zap"
+	"go.uber.org/zap/zaptest/observer"
+
+	"fairlead/config"
+	"fairlead/gslb"
+	"fairlead/mep"
+	"fairlead/monitors"
+)
+
+// outlook is a tracker of ams that watches services a1, a2 (ams), n1, n2 (nyc), l1, l2 (lax), each at one address, and u1
+// of nyc without a monitor; and the sessions with nyc and lax.
+type outlook struct {
+	*scene
+	logs *observer.ObservedLogs
+}
+
+func newOutlook(t *testing.T, services ...string) *outlook {
+	t.Helper()
+	core, logs := observer.New(zap.InfoLevel)
+	owner := map[byte]string{'a': "ams", 'n': "nyc", 'l': "lax", 'u': "nyc"}
+	s := newScene(t, "ams", func(d *config.Document) {
+		d.Services, d.Sites = nil, d.Sites[:3]
+		for i, name := range services {
+			one := config.Service{Name: name, Site: owner[name[0]], Port: 80, State: config.ServiceEnabled,
+				Addresses: []netip.Addr{netip.AddrFrom4([4]byte{192, 0, 2, byte(1 + i)})}}
+			if name[0] != 'u' {
+				one.Monitors = []config.MonitorBinding{{Monitor: "m", Weight: 1}}
+			}
+			d.Services = append(d.Services, one)
+		}
+	})
+	s.tr.log = zap.New(core)
+	o := &outlook{s, logs}
+	for _, site := range []string{"nyc", "lax"} {
+		s.tr.Peer(&mep.SessionUp{Peer: site, At: s.now}, noneHanded)
+	}
+	s.tr.Peer(&mep.ServicesReport{Peer: "nyc", ReceivedAt: s.now, Records: []mep.ServiceRecord{{Name: "u1", State: mep.StateUp}}}, noneHanded)
+	o.probe(monitors.Up, services...)
+	o.status()
+	return o
+}
+
+func (o *outlook) probe(state monitors.State, services ...string) {
+	for _, name := range services {
+		if i, ok := o.tr.byName[name]; ok && name[0] != 'u' {
+			a := netip.AddrPortFrom(o.doc.Services[i].Addresses[0], 80)
+			o.tr.Verdict(monitors.Verdict{Service: name, Monitor: "m", Address: a, State: state, At: o.now, Reason: state.String()})
+		}
+	}
+}
+
+func (o *outlook) lose(sites ...string) {
+	for _, site := range sites {
+		o.tr.Peer(&mep.SessionDown{Peer: site, At: o.now}, noneHanded)
+	}
+}
+
+func (o *outlook) status() *gslb.Status { return o.tr.Status(o.now, noneHanded) }
+
+// play does things a second apart.
+func (o *outlook) play(events ...func()) *gslb.Status {
+	for _, event := range events {
+		event()
+		o.now = o.now.Add(time.Second)
+		o.status()
+	}
+	return o.status()
+}
+
+// wantUp checks who is UP, and whether there is an alarm.
+func (o *outlook) wantUp(what, want string, alarm bool) {
+	o.t.Helper()
+	st, up := o.status(), []string{}
+	for i := range st.Services {
+		if st.Services[i].State == gslb.Up {
+			up = append(up, o.doc.Services[i].Name)
+		}
+		if alarm && st.Services[i].Doubt != gslb.DoubtSuspicion {
+			o.t.Errorf("%s: doubt about %s is %q during an alarm", what, o.doc.Services[i].Name, st.Services[i].Doubt)
+		}
+	}
+	if got := strings.Join(up, " "); got != want || (st.Alarm != "") != alarm {
+		o.t.Errorf("%s: UP are %q, alarm %q; want %q, alarm %v", what, got, st.Alarm, want, alarm)
+	}
+}
+
+func (o *outlook) wantEvents(want ...string) {
+	o.t.Helper()
+	var got []string
+	for _, e := range o.logs.All() {
+		if strings.HasPrefix(e.Message, "node.suspicion") {
+			got = append(got, e.Message)
+		}
+	}
+	if fmt.Sprint(got) != fmt.Sprint(want) {
+		o.t.Errorf("logged %v, want %v", got, want)
+	}
+}
+
+var all = []string{"a1", "a2", "n1", "n2", "l1", "l2", "u1"}
+
+func TestSuspicionFreezesAndEnds(t *testing.T) {
+	o := newOutlook(t, all...)
+	o.play(
+		func() { o.probe(monitors.Down, "n1") },
+		func() { o.probe(monitors.Down, "a1") },
+		func() { o.lose("nyc") },
+	)
+	o.wantUp("three of eight are lost", "a2 n2 l1 l2", false)
+	o.play(func() { o.probe(monitors.Down, "l1"); o.lose("lax") })
+	o.wantUp("five of eight: all stays as it was, also what was lost first", "a1 a2 n1 n2 l1 l2 u1", true)
+	if got := o.status().Services[0].Reason; !strings.Contains(got, "kept as it was") {
+		t.Errorf("reason %q does not say why a1 is UP", got)
+	}
+	o.play(func() { o.probe(monitors.Down, "a2", "n2", "l2") })
+	o.wantUp("all is lost", "a1 a2 n1 n2 l1 l2 u1", true)
+	o.now = o.now.Add(5 * time.Minute)
+	o.wantUp("five minutes later", "a1 a2 n1 n2 l1 l2 u1", true)
+	o.play(func() { o.probe(monitors.Up, "a2", "n1", "n2", "l1", "l2") })
+	o.wantUp("sight is regained: what still fails is believed", "a2 n1 n2 l1 l2", false)
+	o.wantEvents("node.suspicion.began", "node.suspicion.ended")
+}
+
+func TestSuspicionIsNotForEver(t *testing.T) {
+	o := newOutlook(t, all...)
+	o.play(func() { o.probe(monitors.Down, all...); o.lose("nyc", "lax") })
+	o.wantUp("all is lost at once", "a1 a2 n1 n2 l1 l2 u1", true)
+	o.now = o.now.Add(10*time.Minute - 2*time.Second)
+	o.wantUp("just before the longest time is over", "a1 a2 n1 n2 l1 l2 u1", true)
+	o.now = o.now.Add(2 * time.Second)
+	o.wantUp("it is over", "", false)
+	o.now = o.now.Add(time.Second)
+	o.wantUp("and does not begin again", "", false)
+	o.wantEvents("node.suspicion.began", "node.suspicion.ended")
+}
+
+func TestNoSuspicion(t *testing.T) {
+	tests := []struct {
+		name     string
+		services []string
+		story    func(o *outlook)
+		want     string
+	}{
+		{"a service among few", []string{"a1", "n1"}, func(o *outlook) { o.probe(monitors.Down, "n1") }, "a1"},
+		{"a whole site, however large", []string{"a1", "n1", "n2", "n3", "n4", "l1"}, func(o *outlook) {
+			o.probe(monitors.Down, "n1", "n2", "n3", "n4")
+			o.lose("nyc")
+		}, "a1 l1"},
+		{"half", []string{"a1", "a2", "n1", "n2", "l1", "l2"}, func(o *outlook) { o.probe(monitors.Down, "n1", "n2", "l1", "a1") }, "a2 l2"},
+		{"one after the other", all, func(o *outlook) {
+			for _, name := range []string{"n1", "l1", "a1", "n2", "l2", "a2"} {
+				o.now = o.now.Add(31 * time.Second)
+				o.probe(monitors.Down, name)
+				o.status()
+			}
+		}, "u1"},
+		{"sites that announce that they stop", []string{"a1"}, func(o *outlook) {
+			for _, site := range []string{"nyc", "lax"} {
+				o.tr.Peer(&mep.PeerLeaving{Peer: site, At: o.now}, noneHanded)
+			}
+			o.lose("nyc", "lax")
+		}, "a1"},
+		{"a reload that takes most away", all, func(o *outlook) {
+			next := *o.doc
+			next.Services = o.doc.Services[:1]
+			o.set(&next)
+		}, "a1"},
+		{"a reload that moves most", all, func(o *outlook) {
+			next := *o.doc
+			next.Services = append([]config.Service{}, o.doc.Services...)
+			for i := range next.Services[:6] {
+				next.Services[i].Addresses = []netip.Addr{netip.AddrFrom4([4]byte{192, 0, 2, byte(100 + i)})}
+			}
+			o.set(&next)
+			o.probe(monitors.Down, all...)
+		}, "u1"},
+		{"it is off", all, func(o *outlook) {
+			next := *o.doc
+			next.Settings.Suspicion.Share = 0
+			o.set(&next)
+			o.probe(monitors.Down, "a1", "n1", "l1", "l2", "a2", "n2")
+		}, "u1"},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			o := newOutlook(t, tt.services...)
+			o.play(func() { tt.story(o) })
+			o.wantUp("after it", tt.want, false)
+		})
+	}
+}
+
+// TestTheOwnersWordIsBelievedDuringSuspicion: who is heard can say that a service is DOWN.
+func TestTheOwnersWordIsBelievedDuringSuspicion(t *testing.T) {
+	o := newOutlook(t, all...)
+	o.play(func() { o.probe(monitors.Down, "a1", "a2", "n1", "l1", "l2"); o.lose("lax") })
+	o.wantUp("before", "a1 a2 n1 n2 l1 l2 u1", true)
+	o.play(func() {
+		o.tr.Peer(&mep.ServicesReport{Peer: "nyc", ReceivedAt: o.now, Records: []mep.ServiceRecord{{Name: "u1", State: mep.StateDown}}}, noneHanded)
+	})
+	o.wantUp("after", "a1 a2 n1 n2 l1 l2", true)
+}

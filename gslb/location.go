@@ -1,11 +1,10 @@
 package gslb
 
 import (
+	"fmt"
 	"math"
 	"net/netip"
 	"strings"
-
-	"github.com/gaissmai/bart"
 
 	"fairlead/config"
 	"fairlead/config/geodata"
@@ -29,21 +28,27 @@ func newSpot(place string, lat, lon *float64) spot {
 	return s
 }
 
-// locations maps every client address to a region: a prefix inside which all clients are at the same spot.
-//
-// The prefixes of the document overlap (the longest wins), so the table holds a disjoint cover of the address space
-// instead: looking an address up gives its spot and, as the length of the prefix that matched, how much of the address
-// the result depended on. That length is the truthful scope of RFC 7871 section 7.2.1.
+// locations maps every client address to a region: what decisions need to know about it. Where clients are is said by the
+// document first, then by the location files; neighbours that decisions cannot tell apart are one region, so that the length
+// of the prefix that comes with it is the truthful scope of RFC 7871 section 7.2.1.
 type locations struct {
-	regions bart.Table[uint32] // index into closeness; 0 is "nowhere"
-	// closeness holds, by region's spot and site, how close the site is: greater is closer, 0 is unknown.
-	closeness [][]uint32
+	ranges  *geodata.Ranges // of numbers of regions
+	regions []*region       // the first is everywhere else; nil: nothing is known of its clients
+
+	// What follows serves distances and explanations.
+	own       *geodata.Ranges // of numbers of ownSpots
+	ownSpots  []spot          // the first is nowhere
+	ownPlaces []string        // as the document writes them
+	geo       *geodata.Table
+	words     *placeWords
+	sites     []sitePlace
+	names     []string // of the sites
 }
 
 // region is what decisions need to know about the clients of a range of addresses.
 type region struct {
-	number    uint32   // of the region in its table
-	closeness []uint32 // by site: greater is closer, 0 is unknown; equals tie
+	number    uint32
+	closeness []uint32 // by site: greater is closer, 0 is unknown; equals tie. nil: the clients' place is not known
 	matches   []uint64 // bits: the client matchers that these clients satisfy
 }
 
@@ -51,6 +56,44 @@ type region struct {
 func (r *region) satisfies(matcher int) bool {
 	return matcher/64 < len(r.matches) && r.matches[matcher/64]&(1<<(matcher%64)) != 0
 }
+
+// find returns the region of a client, and the prefix length that it is valid for; nil when nothing is known.
+func (l *locations) find(client netip.Addr) (*region, int) {
+	n, bits := l.ranges.Lookup(client)
+	return l.regions[n], bits
+}
+
+// spot returns the coordinates of a client, and the prefix length that they are valid for. Its qualifiers are left out.
+func (l *locations) spot(client netip.Addr) (spot, int) {
+	n, bits := l.own.Lookup(client)
+	if n != 0 || l.geo == nil {
+		s := l.ownSpots[n]
+		s.qualifiers = nil
+		return s, bits
+	}
+	n, wide := l.geo.Lookup(client)
+	return coordinatesOf(l.geo.Spot(n)), max(bits, wide)
+}
+
+// coordinatesOf converts millionths of a degree.
+func coordinatesOf(s *geodata.Spot) spot {
+	const radians = math.Pi / 180 / 1e6
+	if !s.Located() {
+		return spot{}
+	}
+	return spot{lat: float64(s.Latitude) * radians, lon: float64(s.Longitude) * radians, located: true}
+}
+
+// greatCircleMetres is the haversine distance on a sphere of the mean earth radius.
+func greatCircleMetres(a, b spot) float64 {
+	const earthRadius = 6371008.8
+	lat, lon := math.Sin((b.lat-a.lat)/2), math.Sin((b.lon-a.lon)/2)
+	h := lat*lat + math.Cos(a.lat)*math.Cos(b.lat)*lon*lon
+	return 2 * earthRadius * math.Asin(math.Min(1, math.Sqrt(h)))
+}
+
+// maxMatchers is how many different conditions on clients the policies of a document may have.
+const maxMatchers = 256
 
 // clientMatcher is a condition on clients: one of the prefixes, if there are any, and one of the places, if there are any.
 type clientMatcher struct {
@@ -69,114 +112,43 @@ func (b *locationBuilder) addMatcher(m clientMatcher) int {
 	return len(b.matchers) - 1
 }
 
-// build compiles the locations.
-func (b *locationBuilder) build(doc *config.Document, _ *geodata.Table, sites []site) (*locations, error) {
-	return compileLocations(doc.Locations, sites), nil
-}
-
-// spot returns where a client is, and the prefix length that it is valid for.
-func (l *locations) spot(client netip.Addr) (spot, int) {
-	_, bits := l.lookup(client)
-	return spot{}, bits
-}
-
-// find returns the region of a client and the prefix length that it is valid for; nil when nothing is known.
-func (l *locations) find(client netip.Addr) (*region, int) {
-	row, bits := l.lookup(client)
-	if row == nil {
-		return nil, bits
+// build compiles the locations. geo may be nil.
+func (b *locationBuilder) build(doc *config.Document, geo *geodata.Table, sites []site) (*locations, error) {
+	if len(b.matchers) > maxMatchers {
+		return nil, fmt.Errorf("compile policies: %d of them look at the client; the limit is %d", len(b.matchers), maxMatchers)
 	}
-	return &region{closeness: row}, bits
-}
-
-// lookup returns the closeness row of the client's spot and the prefix length it is valid for. The row is nil when the
-// client's place is not known.
-func (l *locations) lookup(client netip.Addr) (row []uint32, bits int) {
-	if len(l.closeness) == 0 {
-		return nil, 0
+	l := &locations{geo: geo, ownSpots: make([]spot, 1), ownPlaces: make([]string, 1)}
+	l.words = newPlaceWords(sites, b.matchers, doc.Settings.Locations.Wildcards != config.WildcardLiteral)
+	for i := range sites {
+		l.sites = append(l.sites, l.words.site(sites[i].spot))
+		l.names = append(l.names, sites[i].name)
 	}
-	prefix, spot, ok := l.regions.LookupPrefixLPM(netip.PrefixFrom(client, client.BitLen()))
-	if !ok {
-		return nil, 0
+	var own [2][]geodata.Span
+	for i := range doc.Locations {
+		in := &doc.Locations[i]
+		l.ownSpots = append(l.ownSpots, newSpot(in.Place, in.Latitude, in.Longitude))
+		l.ownPlaces = append(l.ownPlaces, in.Place)
+		first, last := geodata.PrefixRange(in.Prefix)
+		f := familyOf(in.Prefix.Addr())
+		own[f] = append(own[f], geodata.Span{First: first, Last: last, Value: uint32(i + 1)})
 	}
-	return l.closeness[spot], prefix.Bits()
-}
-
-func compileLocations(in []config.Location, sites []site) *locations {
-	out := &locations{}
-	if len(in) == 0 {
-		return out
+	for f := range own {
+		own[f] = geodata.Flatten(own[f])
 	}
-	out.closeness = append(out.closeness, nil)
-	var v4, v6 bitTrie
-	for i := range in {
-		s := newSpot(in[i].Place, in[i].Latitude, in[i].Longitude)
-		out.closeness = append(out.closeness, closenessRow(s, sites))
-		p := in[i].Prefix
-		if p.Addr().Is4() {
-			v4.insert(p, uint32(i+1))
-		} else {
-			v6.insert(p, uint32(i+1))
+	l.own = geodata.NewRanges(own[0], own[1])
+	for grid := range len(grids()) {
+		c := newClassifier(l, b.matchers, grids()[grid])
+		if c.run(own) {
+			return l, nil
 		}
 	}
-	v4.cover(netip.PrefixFrom(netip.IPv4Unspecified(), 0), out.regions.Insert)
-	v6.cover(netip.PrefixFrom(netip.IPv6Unspecified(), 0), out.regions.Insert)
-	return out
+	return nil, fmt.Errorf("compile locations: more than %d million pairs of a region and a site", maxCells/1_000_000)
 }
 
-// Closeness packs the rule "most specific place match, else least great-circle distance" in one number: bit 31 and the
-// match depth above, nearness below. Equal depth is settled by distance where both have coordinates.
-const (
-	depthShift  = 24
-	matchedBit  = 1 << 31
-	nearnessMax = 1<<depthShift - 1 // in units of 10 m; half the equator is 2,003,750 of them
-)
-
-func closenessRow(client spot, sites []site) []uint32 {
-	row := make([]uint32, len(sites))
-	for i := range sites {
-		row[i] = closeness(client, sites[i].spot)
+// familyOf numbers the families for lists that are kept by family.
+func familyOf(a netip.Addr) int {
+	if a.Is4() {
+		return 0
 	}
-	return row
-}
-
-func closeness(client, site spot) uint32 {
-	var c uint32
-	if client.located && site.located {
-		c = nearnessMax - uint32(greatCircleMetres(client, site)/10)
-	}
-	if depth := matchDepth(client.qualifiers, site.qualifiers); depth > 0 {
-		c |= matchedBit | uint32(depth)<<depthShift
-	}
-	return c
-}
-
-// matchDepth counts the leading qualifiers that two places share.
-func matchDepth(a, b []string) int {
-	n := 0
-	for n < len(a) && n < len(b) && a[n] == b[n] {
-		n++
-	}
-	return n
-}
-
-// splitCloseness is the reverse of closeness, for explanations: match depth, and distance in kilometres (negative when
-// it is not known).
-func splitCloseness(c uint32) (depth int, km float64) {
-	if c&matchedBit != 0 {
-		depth = int(c &^ matchedBit >> depthShift)
-	}
-	near := c & nearnessMax
-	if near == 0 {
-		return depth, -1
-	}
-	return depth, float64(nearnessMax-near) / 100
-}
-
-// greatCircleMetres is the haversine distance on a sphere of the mean earth radius.
-func greatCircleMetres(a, b spot) float64 {
-	const earthRadius = 6371008.8
-	dlat, dlon := b.lat-a.lat, b.lon-a.lon
-	h := math.Pow(math.Sin(dlat/2), 2) + math.Cos(a.lat)*math.Cos(b.lat)*math.Pow(math.Sin(dlon/2), 2)
-	return 2 * earthRadius * math.Asin(math.Min(1, math.Sqrt(h)))
+	return 1
 }

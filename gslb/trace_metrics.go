@@ -2,6 +2,7 @@ package gslb
 
 import (
 	"fmt"
+	"strings"
 	"time"
 
 	"fairlead/config"
@@ -157,12 +158,12 @@ func (d *Decider) proximityMetric(c *Candidate, by *contender) {
 	if here == nil || len(here.closeness) == 0 {
 		return
 	}
-	row := here.closeness
-	depth, km := splitCloseness(row[by.site])
-	c.Metric, c.Value, c.Unit = "distance", km, "km"
-	if km < 0 {
-		c.Metric, c.Value, c.Unit = "place match", float64(depth), "qualifiers"
+	at := d.s.Plan.locations.locate(d.client)
+	near := &at.Sites[by.site]
+	c.Metric, c.Value, c.Unit = "distance", near.Km, "km"
+	if near.Km < 0 {
+		c.Metric, c.Value, c.Unit = "place match", float64(near.Depth), "qualifiers"
 	}
-	c.Source = "locations"
-	c.Detail = fmt.Sprintf("%d qualifiers of the place match; region is %d bits of the client", depth, bits)
+	c.Source = strings.Join(at.Sources, ", ")
+	c.Detail = fmt.Sprintf("%d qualifiers of the place match; region is %d bits of the client", near.Depth, bits)
 }

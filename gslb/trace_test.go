@@ -42,7 +42,7 @@ func TestTraceTellsDistances(t *testing.T) {
 		detail string
 	}{
 		{358, "1 qualifiers of the place match; region is 24 bits of the client"},
-		{5570, "0 qualifiers of the place match; region is 24 bits of the client"},
+		{5571, "0 qualifiers of the place match; region is 24 bits of the client"},
 	} {
 		c := got[0].Candidates[i]
 		if math.Abs(c.Value-want.km) > want.km/100 || c.Unit != "km" || c.Detail != want.detail {

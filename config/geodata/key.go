@@ -15,6 +15,14 @@ var (
 	maxKey6 = Key{Hi: 1<<64 - 1, Lo: 1<<64 - 1}
 )
 
+// LastKey returns the last address of a family.
+func LastKey(is4 bool) Key {
+	if is4 {
+		return maxKey4
+	}
+	return maxKey6
+}
+
 // KeyOf returns the number of an address. IPv4-mapped addresses are not unmapped.
 func KeyOf(a netip.Addr) Key {
 	if a.Is4() {
@@ -41,7 +49,8 @@ func (k Key) Addr(is4 bool) netip.Addr {
 // Less reports whether k comes before l.
 func (k Key) Less(l Key) bool { return k.Hi < l.Hi || k.Hi == l.Hi && k.Lo < l.Lo }
 
-func (k Key) compare(l Key) int {
+// Compare is negative, 0 or positive as k comes before l, is l, or comes after it.
+func (k Key) Compare(l Key) int {
 	switch {
 	case k.Less(l):
 		return -1
@@ -51,13 +60,14 @@ func (k Key) compare(l Key) int {
 	return 1
 }
 
-// next and prev are the neighbours; the ends of the range wrap round.
-func (k Key) next() Key {
+// After returns the address behind k; behind the last one of all is the first.
+func (k Key) After() Key {
 	lo, carry := bits.Add64(k.Lo, 1, 0)
 	return Key{k.Hi + carry, lo}
 }
 
-func (k Key) prev() Key {
+// Before returns the address in front of k.
+func (k Key) Before() Key {
 	lo, borrow := bits.Sub64(k.Lo, 1, 0)
 	return Key{k.Hi - borrow, lo}
 }

@@ -180,7 +180,7 @@ func touch(spans []Span, end Key, emit func(first Key, value uint32)) {
 		if spans[i].Last == end {
 			return
 		}
-		at = spans[i].Last.next()
+		at = spans[i].Last.After()
 	}
 	emit(at, 0)
 }

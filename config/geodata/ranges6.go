@@ -103,7 +103,7 @@ func (r *ranges6) lookup(k Key) (uint32, int) {
 	i := r.find(k)
 	wide := 0
 	if i > 0 {
-		wide = k.commonBits(r.starts[i].prev()) + 1
+		wide = k.commonBits(r.starts[i].Before()) + 1
 	}
 	if i+1 < len(r.starts) {
 		wide = max(wide, k.commonBits(r.starts[i+1])+1)
@@ -114,7 +114,7 @@ func (r *ranges6) lookup(k Key) (uint32, int) {
 func (r *ranges6) bounds(i int) (first, last Key) {
 	first, last = r.starts[i], maxKey6
 	if i+1 < len(r.starts) {
-		last = r.starts[i+1].prev()
+		last = r.starts[i+1].Before()
 	}
 	return first, last
 }

@@ -27,7 +27,7 @@ func Flatten(spans []Span) []Span {
 		sorted[i] = numbered{spans[i], uint32(i)}
 	}
 	slices.SortFunc(sorted, func(a, b numbered) int {
-		return cmp.Or(a.First.compare(b.First), cmp.Compare(a.seq, b.seq))
+		return cmp.Or(a.First.Compare(b.First), cmp.Compare(a.seq, b.seq))
 	})
 	var active narrowest
 	out := make([]Span, 0, len(spans))
@@ -46,13 +46,13 @@ func Flatten(spans []Span) []Span {
 		}
 		end := active[0].last
 		if i < len(sorted) && !end.Less(sorted[i].First) {
-			end = sorted[i].First.prev()
+			end = sorted[i].First.Before()
 		}
-		out = appendSpan(out, Span{at, end, active[0].value})
+		out = AppendSpan(out, Span{at, end, active[0].value})
 		if end == maxKey6 {
 			break
 		}
-		at = end.next()
+		at = end.After()
 	}
 	return out
 }
@@ -71,17 +71,17 @@ func disjoint(spans []Span) bool {
 func coalesce(spans []Span) []Span {
 	out := spans[:0]
 	for i := range spans {
-		out = appendSpan(out, spans[i])
+		out = AppendSpan(out, spans[i])
 	}
 	return out
 }
 
-// appendSpan appends a span that comes after all others, or lengthens the last one. Spans without a value are left out.
-func appendSpan(out []Span, s Span) []Span {
+// AppendSpan appends a span that comes after all others, or lengthens the last one. Spans without a value are left out.
+func AppendSpan(out []Span, s Span) []Span {
 	if s.Value == 0 {
 		return out
 	}
-	if n := len(out); n > 0 && out[n-1].Value == s.Value && out[n-1].Last.next() == s.First {
+	if n := len(out); n > 0 && out[n-1].Value == s.Value && out[n-1].Last.After() == s.First {
 		out[n-1].Last = s.Last
 		return out
 	}
@@ -101,12 +101,12 @@ func Overlay(a, b []Span, combine func(a, b uint32) uint32) []Span {
 			end, vb = reach(&b[j], at, end)
 		}
 		if va|vb != 0 {
-			out = appendSpan(out, Span{at, end, combine(va, vb)})
+			out = AppendSpan(out, Span{at, end, combine(va, vb)})
 		}
 		if end == maxKey6 {
 			break
 		}
-		at = end.next()
+		at = end.After()
 		if i < len(a) && a[i].Last.Less(at) {
 			i++
 		}
@@ -120,7 +120,7 @@ func Overlay(a, b []Span, combine func(a, b uint32) uint32) []Span {
 // reach returns up to where nothing about s changes from at on, at most end, and its value there.
 func reach(s *Span, at, end Key) (Key, uint32) {
 	if at.Less(s.First) {
-		if before := s.First.prev(); before.Less(end) {
+		if before := s.First.Before(); before.Less(end) {
 			return before, 0
 		}
 		return end, 0

@@ -57,7 +57,7 @@ func (d *Decider) Decide(s *Snapshot, learned *Learned, now time.Time, trace *Tr
 	}
 	out.VirtualServer = domain.virtualServer
 	st := &s.standings[domain.virtualServer]
-	if st.usable && !st.held {
+	if st.usable {
 		d.nobody(own) // not down: members are picked for the other family
 		return
 	}
@@ -66,7 +66,7 @@ func (d *Decider) Decide(s *Snapshot, learned *Learned, now time.Time, trace *Tr
 
 // walk answers from the first virtual server of the domain's chain that may. It reports whether one did.
 func (d *Decider) walk(domain *Domain) bool {
-	s, spilled := d.s, none
+	s, spilled, left := d.s, none, none
 	vs := int(domain.virtualServer)
 	for depth := 0; vs != none && depth <= MaxBackupDepth; depth++ {
 		v, st := &s.Plan.virtualServers[vs], &s.standings[vs]
@@ -87,12 +87,15 @@ func (d *Decider) walk(domain *Domain) bool {
 			d.answerAt(vs, f, spilled)
 			return true
 		}
+		if left == none && goesOn != ReasonToBackup {
+			left = vs
+		}
 		if spilled == none && (goesOn == ReasonSpilled || goesOn == ReasonSpillStay) {
 			spilled = vs
 		}
 		vs = v.backup
 	}
-	return spilled != none && d.unspill(spilled)
+	return left != none && d.comeBack(left)
 }
 
 // gone says whether the client leaves a virtual server that nobody new is sent to: not while it has a session there that
@@ -117,18 +120,22 @@ func (d *Decider) answerAt(vs int, f *field, spilled int) {
 	d.answer(&d.s.Plan.virtualServers[vs], f)
 }
 
-// unspill settles what becomes of a client whom spillover sent on, when no backup can take it.
-func (d *Decider) unspill(vs int) bool {
+// comeBack settles what becomes of a client that was sent on from a virtual server with usable members, by spillover or by
+// backup_hold, when no backup can take it.
+func (d *Decider) comeBack(vs int) bool {
 	v, st := &d.s.Plan.virtualServers[vs], &d.s.standings[vs]
 	d.Decision.VirtualServer = VirtualServerIndex(vs)
 	reason := ReasonNotSpilled
-	if v.spillover.empty {
+	switch {
+	case st.held:
+		reason = ReasonNotHeld
+	case v.spillover.empty:
 		reason = ReasonSpillEmpty
 	}
 	if d.trace != nil {
 		d.traceUnspilled(v, reason)
 	}
-	if v.spillover.empty {
+	if reason == ReasonSpillEmpty {
 		d.Decision.Outcome, d.Decision.Reason = OutcomeEmpty, reason
 		return true
 	}

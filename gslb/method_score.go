@@ -22,7 +22,8 @@ type scoredLoad struct {
 	basis             basis
 }
 
-// scoredSpot is what nearness adds for clients at one spot. Among many contenders it has a fill of its own.
+// scoredSpot is what nearness adds for clients at one spot. Where nearness does not count, and among many contenders, it has
+// a fill of its own; among few, loads are compared as they are now, so that the answers for all spots count.
 type scoredSpot struct {
 	lat, lon float64
 	distance []float64 // weighted, in proportion to the farthest
@@ -85,6 +86,11 @@ func (d *Decider) pickScore(v *virtualServer, f *field) (int, Reason) {
 		turn, _ := d.learned.pour(d.Decision.VirtualServer, d.s.Generation)
 		return here.fill.pick(turn, here.given.Add(1)-1), ReasonScore
 	}
+	return d.leastScore(v, f, here, rtts)
+}
+
+// leastScore compares all contenders. Equals take turns by weight where they are few.
+func (d *Decider) leastScore(v *virtualServer, f *field, here *scoredSpot, rtts []SiteRTT) (int, Reason) {
 	best, least, ties := none, math.Inf(1), 0
 	load, rtt := d.loadScale(f), d.rttScale(f, rtts)
 	for i := range f.contenders {
@@ -179,7 +185,7 @@ func (d *Decider) rttScale(f *field, rtts []SiteRTT) (s scale) {
 // scoredSpot returns what nearness adds at the client's spot, and whether the distance of any contender is known. It is nil
 // when nothing there is needed.
 func (d *Decider) scoredSpot(v *virtualServer, f *field) (*scoredSpot, bool) {
-	if v.score.distance == 0 && f.memo == nil {
+	if v.score.distance == 0 && v.score.rtt > 0 {
 		return nil, false
 	}
 	var at spot
@@ -191,10 +197,7 @@ func (d *Decider) scoredSpot(v *virtualServer, f *field) (*scoredSpot, bool) {
 			at = spot{}
 		}
 	}
-	if !at.located && f.memo == nil {
-		return nil, false
-	}
-	slot := &f.scoring.spots[math.Float64bits(at.lat*31+at.lon)*golden>>56%scoredSpots]
+	slot := &f.scoring.spots[math.Float64bits(at.lat*31+at.lon)*golden>>56]
 	here := slot.Load()
 	if here == nil || here.lat != at.lat || here.lon != at.lon {
 		here = d.newScoredSpot(v, f, at)
@@ -208,7 +211,7 @@ func (d *Decider) newScoredSpot(v *virtualServer, f *field, at spot) *scoredSpot
 	if at.located {
 		here.distance = d.distances(v, f, at)
 	}
-	if f.memo == nil || v.score.rtt > 0 {
+	if v.score.rtt > 0 || f.memo == nil && v.score.distance > 0 {
 		return here
 	}
 	load, loads := d.loadScale(f), make([]pour, len(f.contenders))

@@ -33,6 +33,7 @@ const (
 	ReasonNotSpilled  Reason = "spillover-without-backup" // spillover would, but no backup is usable: accept
 	ReasonSpillEmpty  Reason = "spillover-empty"          // the same: empty
 	ReasonHeld        Reason = "held-on-backup"           // backup_hold: an operator has not returned it yet
+	ReasonNotHeld     Reason = "held-without-backup"      // backup_hold would, but no backup is usable
 	ReasonAllDown     Reason = "all-down-all"             // when_all_down: all
 	ReasonAllEmpty    Reason = "all-down-empty"           // when_all_down: empty, or nothing that an operator left in
 	ReasonAllBackup   Reason = "all-down-backup-address"

@@ -11,8 +11,8 @@ import (
 
 // balancedRecords returns a balanced name as it is transferred: all members that are enabled, whatever their state, in all
 // types that are balanced. The addresses are sorted and each given once. A name with aliases alone is the first one's CNAME.
-// header is of the name, with its TTL.
-func balancedRecords(header dns.RR_Header, v *config.VirtualServer, d *config.Domain, services map[string]*config.Service) []dns.RR {
+// header is of the name, with its TTL; the addresses are those that the clients of a view see.
+func balancedRecords(header dns.RR_Header, v *config.VirtualServer, d *config.Domain, services map[string]*config.Service, view string) []dns.RR {
 	of := func(rrtype uint16) dns.RR_Header { h := header; h.Rrtype = rrtype; return h }
 	var v4, v6 []netip.Addr
 	var srv, mx hostRecords
@@ -22,12 +22,12 @@ func balancedRecords(header dns.RR_Header, v *config.VirtualServer, d *config.Do
 		if s == nil || s.State == config.ServiceDisabled {
 			continue
 		}
-		for _, a := range s.Addresses {
-			if a.Is4() {
-				v4 = append(v4, a)
-			} else {
-				v6 = append(v6, a)
-			}
+		addr4, addr6 := s.AnswerAddresses(view)
+		if addr4.IsValid() {
+			v4 = append(v4, addr4)
+		}
+		if addr6.IsValid() {
+			v6 = append(v6, addr6)
 		}
 		if cname == "" {
 			cname = s.CNAME

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"slices"
 
+	"fairlead/adns/transfer"
 	"fairlead/config"
 	"fairlead/config/zonedata"
 	"fairlead/gslb"
@@ -11,9 +12,9 @@ import (
 	"github.com/miekg/dns"
 )
 
-// Transferred returns the records of a zone that comes from primaries, by its name; false while it has none, because it
-// was never transferred or has expired.
-type Transferred func(zone string) (records []dns.RR, ok bool)
+// Transferred returns the records of a zone that comes from primaries; false while it has none, because it was never
+// transferred or has expired.
+type Transferred func(zone *config.Zone) (records []dns.RR, ok bool)
 
 // CompileZonesFrom is CompileZones for a document with zones that come from primaries. A zone without data is answered
 // with SERVFAIL.
@@ -35,18 +36,18 @@ func CompileZonesFrom(doc *config.Document, plan *gslb.Plan, transferred Transfe
 	return compileAll(doc, plan, data, missing)
 }
 
-// Replace compiles the zones anew with other records of some that come from primaries. doc and plan are those that z was
-// compiled from.
-func (z *Zones) Replace(doc *config.Document, plan *gslb.Plan, names []string, transferred Transferred) (*Zones, error) {
+// Replace compiles the zones anew with other records of some that come from primaries, by their transfer.ZoneID. doc and plan
+// are those that z was compiled from.
+func (z *Zones) Replace(doc *config.Document, plan *gslb.Plan, ids []string, transferred Transferred) (*Zones, error) {
 	data := slices.Clone(z.zones)
 	missing := make([]bool, len(data))
 	copy(missing, z.missing)
-	replaced := make(map[string]bool, len(names))
-	for _, name := range names {
-		replaced[dns.CanonicalName(name)] = true
+	replaced := make(map[string]bool, len(ids))
+	for _, id := range ids {
+		replaced[id] = true
 	}
 	for i := range doc.Zones {
-		if !doc.Zones[i].Secondary() || !replaced[dns.CanonicalName(doc.Zones[i].Name)] {
+		if !doc.Zones[i].Secondary() || !replaced[transfer.ZoneID(&doc.Zones[i])] {
 			continue
 		}
 		var err error
@@ -66,7 +67,7 @@ func staticData(z *config.Zone, transferred Transferred) (data *zonedata.Zone, m
 	var records []dns.RR
 	ok := false
 	if transferred != nil {
-		records, ok = transferred(z.Name)
+		records, ok = transferred(z)
 	}
 	data, err = config.TransferredZoneData(z, records)
 	return data, !ok, err

@@ -20,8 +20,18 @@ func serveTransfers(s *Server, transfers *transfer.Transfers) transferFunc {
 		if q == nil {
 			return false, nil
 		}
-		return true, transfers.Serve(ctx, request, q, transfer.Peer{Addr: c.addr}, send)
+		return true, transfers.Serve(ctx, request, q, transfer.Peer{Addr: c.addr, View: s.viewOf(c)}, send)
 	}
+}
+
+// viewOf returns the name of the view that a client is in; empty when it is in none.
+func (s *Server) viewOf(c *client) string {
+	snapshot := s.snapshot()
+	if snapshot == nil || snapshot.GSLB == nil {
+		return ""
+	}
+	plan := snapshot.GSLB.Plan
+	return plan.ViewName(plan.ViewOf(c.listener(), c.addr))
 }
 
 // transferQuery unpacks a request for a transfer that passes the judges of header and client; nil when it is to be answered
@@ -47,7 +57,7 @@ func (r *responder) transferred(request []byte, c *client) (wire []byte) {
 	if q == nil {
 		return nil
 	}
-	err := s.transfers.Serve(context.Background(), request, q, transfer.Peer{Addr: c.addr, Datagram: true}, func(message []byte) error {
+	err := s.transfers.Serve(context.Background(), request, q, transfer.Peer{Addr: c.addr, View: s.viewOf(c), Datagram: true}, func(message []byte) error {
 		wire = append([]byte(nil), message...)
 		return nil
 	})

@@ -2,14 +2,18 @@ package adns
 
 import (
 	"bytes"
+	"fmt"
 	"net/netip"
+	"slices"
 	"strings"
 	"testing"
 	"time"
 
+	"fairlead/adns/transfer"
 	"fairlead/config"
 	"fairlead/gslb"
 
+	"github.com/google/go-cmp/cmp"
 	"github.com/miekg/dns"
 )
 
@@ -262,5 +266,81 @@ func TestListenerIsKnown(t *testing.T) {
 				t.Errorf("%s to %s: got %s, want %s", network, host, rcodeName(got.Rcode), rcodeName(want))
 			}
 		}
+	}
+}
+
+// A transfer is of the zone of the client's view, with the addresses that the view sees; what looks alike is one variant.
+func TestTransferOfViews(t *testing.T) {
+	doc := viewsDocument()
+	for i := range doc.Zones {
+		doc.Zones[i].Transfer.Allow = []config.TransferClient{{Prefix: "0.0.0.0/0"}}
+	}
+	doc.Zones[2].Transfer = config.ZoneTransfer{}
+	ttl := config.Duration(7 * time.Second)
+	doc.VirtualServers[0].Domains[2].TTL = &ttl
+	s := snapshotOf(t, doc)
+	source := TransferSource(s.Zones, doc)
+	// What inside and the door see of p.test differs, but nobody may transfer that.
+	for i, want := range []string{"[] [door]", "[inside]", "[inside door]", "[door]"} {
+		var got []string
+		for _, v := range source.Variants(i) {
+			got = append(got, fmt.Sprint(v.Views))
+		}
+		if text := strings.Join(got, " "); text != want {
+			t.Errorf("zone %d: variants %s, want %s", i, text, want)
+		}
+	}
+	transfers := transfer.New(transfer.Options{})
+	transfers.Published(doc, source)
+	server := newServer(t, func(o *Options) {
+		o.Snapshot = func() *Snapshot { return s }
+		o.Transfers = transfers
+	})
+	for _, tt := range []struct {
+		name, from, listener, zone string
+		want                       []string // its balanced names and its text
+	}{
+		{"of all others", "203.0.113.5", "", "v.test.", []string{
+			"alias.v.test. 60 CNAME where.p.test.", "both.v.test. 60 TXT \"outside\"", "spare.v.test. 30 A 192.0.2.81", "where.v.test. 60 TXT \"outside\"",
+			"www.v.test. 30 A 192.0.2.80", "www.v.test. 30 AAAA 2001:db8:a::80",
+			`www.v.test. 30 HTTPS 1 . ipv4hint="192.0.2.80" ipv6hint="2001:db8:a::80"`, "x.sub.v.test. 7 A 192.0.2.80", "x.sub.v.test. 7 AAAA 2001:db8:a::80"}},
+		{"of a view with a zone", "10.0.0.1", "", "v.test.", []string{
+			"spare.v.test. 30 A 192.0.2.81", "where.v.test. 60 TXT \"inside\"", "www.v.test. 30 A 10.0.0.80", "www.v.test. 30 AAAA 2001:db8:a::80",
+			`www.v.test. 30 HTTPS 1 . ipv4hint="10.0.0.80" ipv6hint="2001:db8:a::80"`, "x.sub.v.test. 7 A 10.0.0.80", "x.sub.v.test. 7 AAAA 2001:db8:a::80"}},
+		{"of a view with addresses, less the zone below", "203.0.113.5", "192.0.2.54", "v.test.", []string{
+			"alias.v.test. 60 CNAME where.p.test.", "both.v.test. 60 TXT \"outside\"", "spare.v.test. 30 A 192.0.2.81", "where.v.test. 60 TXT \"outside\"",
+			"www.v.test. 30 A 192.0.2.80", "www.v.test. 30 AAAA 2001:db8:d::80", `www.v.test. 30 HTTPS 1 . ipv4hint="192.0.2.80" ipv6hint="2001:db8:d::80"`}},
+		{"the zone below", "203.0.113.5", "192.0.2.54", "sub.v.test.", []string{
+			"where.sub.v.test. 60 TXT \"sub\"", "x.sub.v.test. 7 A 192.0.2.80", "x.sub.v.test. 7 AAAA 2001:db8:d::80"}},
+		{"the zone below, of others", "203.0.113.5", "", "sub.v.test.", []string{"REFUSED"}},
+		{"not to be transferred", "10.0.0.1", "", "p.test.", []string{"REFUSED"}},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			c := client{addr: netip.MustParseAddr(tt.from), transport: TCP}
+			if tt.listener != "" {
+				c.local = netip.AddrPortFrom(netip.MustParseAddr(tt.listener), 53)
+			}
+			request, err := new(dns.Msg).SetAxfr(tt.zone).Pack()
+			if err != nil {
+				t.Fatal(err)
+			}
+			var got []string
+			done, err := server.transfer(t.Context(), request, &c, func(b []byte) error {
+				m := unpack(t, b)
+				if m.Rcode != dns.RcodeSuccess {
+					got = append(got, rcodeName(m.Rcode))
+				}
+				for _, rr := range m.Answer {
+					if h := rr.Header(); h.Rrtype != dns.TypeSOA && h.Rrtype != dns.TypeNS {
+						got = append(got, fmt.Sprintf("%s %d %s %s", h.Name, h.Ttl, dns.Type(h.Rrtype), strings.Join(strings.Fields(strings.TrimPrefix(rr.String(), h.String())), " ")))
+					}
+				}
+				return nil
+			})
+			slices.Sort(got)
+			if d := cmp.Diff(tt.want, got); !done || err != nil || d != "" {
+				t.Errorf("%v, %v (-want +got):\n%s", done, err, d)
+			}
+		})
 	}
 }

@@ -29,8 +29,9 @@ func (d *difference) octets() int { return len(d.deleted) + len(d.added) }
 
 // version is a published zone: what it is, and how it came to be. It is immutable.
 type version struct {
-	zone  Zone
+	zone  Zone // nil while it has no data
 	rules *rules
+	views []string // Variant.Views
 	// fingerprint is the sum of the records' hashes, so that a change without a new serial is seen.
 	fingerprint uint64
 	octets      int // of the records

@@ -40,8 +40,13 @@ var errCorrupt = errors.New("the file is damaged")
 // keeper keeps zones in a directory; with an empty path it keeps nothing.
 type keeper string
 
-func (k keeper) path(zone string) string {
-	name := strings.TrimSuffix(zone, ".")
+// path is where the zone of a ZoneID is kept.
+func (k keeper) path(id string) string {
+	name := strings.TrimSuffix(id, ".")
+	if plain, views, some := strings.Cut(name, "@"); some { // names of views differ by case, those of files may not
+		sum := sha256.Sum256([]byte(views))
+		name = plain + "@" + hex.EncodeToString(sum[:8])
+	}
 	if len(name) > maxPlainName {
 		sum := sha256.Sum256([]byte(name))
 		name = hex.EncodeToString(sum[:])
@@ -50,26 +55,26 @@ func (k keeper) path(zone string) string {
 }
 
 // save replaces the file of a zone as a whole.
-func (k keeper) save(zone string, i *image, confirmed time.Time) error {
+func (k keeper) save(id, zone string, i *image, confirmed time.Time) error {
 	if k == "" {
 		return nil
 	}
 	if err := os.MkdirAll(string(k), 0o700); err != nil {
-		return fmt.Errorf("keep zone %q: %w", zone, err)
+		return fmt.Errorf("keep zone %q: %w", id, err)
 	}
-	err := wholefile.Write(k.path(zone), 0o600, func(w io.Writer) error { return writeKept(w, zone, i) })
+	err := wholefile.Write(k.path(id), 0o600, func(w io.Writer) error { return writeKept(w, zone, i) })
 	if err != nil {
-		return fmt.Errorf("keep zone %q: %w", zone, err)
+		return fmt.Errorf("keep zone %q: %w", id, err)
 	}
-	return k.confirm(zone, confirmed)
+	return k.confirm(id, confirmed)
 }
 
 // confirm notes when a zone was last known to be the newest version.
-func (k keeper) confirm(zone string, at time.Time) error {
+func (k keeper) confirm(id string, at time.Time) error {
 	if k == "" {
 		return nil
 	}
-	return os.Chtimes(k.path(zone), at, at)
+	return os.Chtimes(k.path(id), at, at)
 }
 
 func writeKept(w io.Writer, zone string, i *image) error {
@@ -97,26 +102,26 @@ func writeKept(w io.Writer, zone string, i *image) error {
 
 // load reads the file of a zone. A damaged one is put aside, so that the next start does not stumble over it again;
 // the error then is errCorrupt. Without a file the image is nil.
-func (k keeper) load(zone string) (i *image, confirmed time.Time, err error) {
+func (k keeper) load(id, zone string) (i *image, confirmed time.Time, err error) {
 	if k == "" {
 		return nil, time.Time{}, nil
 	}
-	path := k.path(zone)
+	path := k.path(id)
 	info, err := os.Stat(path)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, time.Time{}, nil
 	}
 	if err != nil {
-		return nil, time.Time{}, fmt.Errorf("load kept zone %q: %w", zone, err)
+		return nil, time.Time{}, fmt.Errorf("load kept zone %q: %w", id, err)
 	}
 	var data []byte
 	if info.Size() <= maxZoneOctets+1<<10 {
 		if data, err = os.ReadFile(path); err != nil {
-			return nil, time.Time{}, fmt.Errorf("load kept zone %q: %w", zone, err)
+			return nil, time.Time{}, fmt.Errorf("load kept zone %q: %w", id, err)
 		}
 	}
 	if i, err = readKept(zone, data); err != nil {
-		err = fmt.Errorf("load kept zone %q from %s: %w", zone, path, err)
+		err = fmt.Errorf("load kept zone %q from %s: %w", id, path, err)
 		return nil, time.Time{}, errors.Join(err, os.Rename(path, path+corruptSuffix))
 	}
 	return i, info.ModTime(), nil

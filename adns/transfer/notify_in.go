@@ -33,11 +33,23 @@ func (s *Secondary) notified(m *dns.Msg, sig *Signature, peer Peer) (rcode int) 
 		return dns.RcodeFormatError
 	}
 	s.mu.Lock()
-	h := s.zones[zoneName(m.Question[0].Name)]
+	zones := s.names[zoneName(m.Question[0].Name)]
 	s.mu.Unlock()
-	if h == nil {
+	if len(zones) == 0 {
 		return dns.RcodeNotAuth
 	}
+	rcode = dns.RcodeRefused
+	for _, h := range zones { // the sender does not say which view's zone it means
+		if h.notified(m, sig, peer) {
+			rcode = dns.RcodeSuccess
+		}
+	}
+	return rcode
+}
+
+// notified makes the zone be asked for soon, unless it is known to be as new. It reports whether the sender is one of its
+// primaries.
+func (h *held) notified(m *dns.Msg, sig *Signature, peer Peer) bool {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	known := false
@@ -45,14 +57,14 @@ func (s *Secondary) notified(m *dns.Msg, sig *Signature, peer Peer) (rcode int) 
 		known = known || p.key == "" && p.is(peer.Addr) || p.key != "" && p.key == sig.Key()
 	}
 	if !known {
-		return dns.RcodeRefused
+		return false
 	}
 	for _, rr := range m.Answer { // a hint only: it saves the question
 		if soa, ok := rr.(*dns.SOA); ok && h.image != nil && !h.expired && !newer(soa.Serial, h.image.soa.Serial) {
-			return dns.RcodeSuccess
+			return true
 		}
 	}
 	h.notifier = peer.Addr
 	poke(h.wake)
-	return dns.RcodeSuccess
+	return true
 }

@@ -28,8 +28,8 @@ const (
 
 // notice is a NOTIFY that a target has not answered yet.
 type notice struct {
-	zone   string
-	target target
+	id, zone string
+	target   target
 }
 
 // notices is the queue of Run.
@@ -48,7 +48,7 @@ func (n *notices) add(v *version) (dropped int) {
 		n.pending = map[notice]*dns.SOA{}
 	}
 	for _, t := range v.rules.notify {
-		id := notice{v.rules.name, t}
+		id := notice{v.rules.id, v.rules.name, t}
 		if _, waits := n.pending[id]; !waits {
 			if len(n.pending) >= MaxNotices {
 				dropped++
@@ -126,7 +126,7 @@ func (t *Transfers) deliver(ctx context.Context, id notice) {
 		}
 		if err != nil {
 			t.unanswered.Add(1)
-			t.log.Warn("dns.notify.failed", zap.String("zone", id.zone), zap.String("target", id.target.address), zap.Error(err))
+			t.log.Warn("dns.notify.failed", zap.String("zone", id.id), zap.String("target", id.target.address), zap.Error(err))
 			return
 		}
 		t.notified.Add(1)

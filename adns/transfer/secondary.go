@@ -31,7 +31,7 @@ type SecondaryOptions struct {
 	Keys *Keys
 	// Publish says that Records of a zone returns something else from now on: a new version, or nothing because the zone
 	// expired. An error refuses a new version, and the one before counts again. Several zones call it at once, so that it
-	// can wait for more of them.
+	// can wait for more of them. zone is its ZoneID.
 	Publish func(zone string) error
 	// Dir is where zones are kept for the next start; it is made when needed. Empty: nowhere.
 	Dir string
@@ -55,11 +55,13 @@ type Secondary struct {
 	changed chan struct{} // capacity 1: Adopt was called
 
 	mu    sync.Mutex
-	zones map[string]*held
+	zones map[string]*held   // by ZoneID
+	names map[string][]*held // by canonical name; a slice never changes
 }
 
 // held is one zone. Its goroutine alone changes image, confirmed and expired.
 type held struct {
+	id      string // ZoneID
 	name    string
 	wake    chan struct{} // capacity 1: NOTIFY, or other primaries
 	removed chan struct{} // closed when the zone is no longer wanted
@@ -79,7 +81,7 @@ type held struct {
 
 // SecondaryStatus is what is known of a zone.
 type SecondaryStatus struct {
-	Zone      string
+	Zone      string // ZoneID
 	Serial    uint32 // 0 when it was never had
 	Confirmed time.Time
 	Served    bool   // it has data that did not expire
@@ -108,19 +110,20 @@ func NewSecondary(o SecondaryOptions) *Secondary {
 func (s *Secondary) Adopt(doc *config.Document) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	wanted := map[string]bool{}
+	wanted, names := map[string]bool{}, map[string][]*held{}
 	for i := range doc.Zones {
 		z := &doc.Zones[i]
 		if !z.Secondary() {
 			continue
 		}
-		name, primaries := zoneName(z.Name), targets(z.Primaries)
-		wanted[name] = true
-		h := s.zones[name]
+		id, primaries := ZoneID(z), targets(z.Primaries)
+		wanted[id] = true
+		h := s.zones[id]
 		if h == nil {
-			h = s.restore(name)
-			s.zones[name] = h
+			h = s.restore(id, zoneName(z.Name))
+			s.zones[id] = h
 		}
+		names[h.name] = append(names[h.name], h)
 		h.mu.Lock()
 		if !slices.Equal(h.primaries, primaries) {
 			if h.primaries != nil {
@@ -130,12 +133,13 @@ func (s *Secondary) Adopt(doc *config.Document) {
 		}
 		h.mu.Unlock()
 	}
-	for name, h := range s.zones {
-		if !wanted[name] {
+	for id, h := range s.zones {
+		if !wanted[id] {
 			close(h.removed)
-			delete(s.zones, name)
+			delete(s.zones, id)
 		}
 	}
+	s.names = names
 	poke(s.changed)
 }
 
@@ -148,11 +152,11 @@ func poke(c chan struct{}) {
 }
 
 // restore makes a zone from its kept file, if there is a good one.
-func (s *Secondary) restore(name string) *held {
-	h := &held{name: name, wake: make(chan struct{}, 1), removed: make(chan struct{})}
-	kept, confirmed, err := s.keep.load(name)
+func (s *Secondary) restore(id, name string) *held {
+	h := &held{id: id, name: name, wake: make(chan struct{}, 1), removed: make(chan struct{})}
+	kept, confirmed, err := s.keep.load(id, name)
 	if err != nil {
-		s.log.Error("dns.secondary.file_unusable", zap.String("zone", name), zap.Error(err),
+		s.log.Error("dns.secondary.file_unusable", zap.String("zone", id), zap.Error(err),
 			zap.String("then", "the zone is brought from its primary; a damaged file is kept beside as "+corruptSuffix))
 	}
 	if kept == nil {
@@ -168,13 +172,13 @@ func (s *Secondary) restore(name string) *held {
 
 // Records returns the records of a zone, the SOA first; false when it was never had or has expired. A zone that was not
 // adopted yet is looked for in the directory.
-func (s *Secondary) Records(zone string) ([]dns.RR, bool) {
-	zone = zoneName(zone)
+func (s *Secondary) Records(z *config.Zone) ([]dns.RR, bool) {
+	id := ZoneID(z)
 	s.mu.Lock()
-	h := s.zones[zone]
+	h := s.zones[id]
 	s.mu.Unlock()
 	if h == nil {
-		h = s.restore(zone)
+		h = s.restore(id, zoneName(z.Name))
 	}
 	h.mu.Lock()
 	current, expired := h.image, h.expired
@@ -184,7 +188,7 @@ func (s *Secondary) Records(zone string) ([]dns.RR, bool) {
 	}
 	records, err := current.unpack()
 	if err != nil {
-		s.log.Error("dns.secondary.unusable", zap.String("zone", zone), zap.Error(err))
+		s.log.Error("dns.secondary.unusable", zap.String("zone", id), zap.Error(err))
 		return nil, false
 	}
 	return records, true
@@ -197,7 +201,7 @@ func (s *Secondary) Status() []SecondaryStatus {
 	var out []SecondaryStatus
 	for _, h := range s.zones {
 		h.mu.Lock()
-		st := SecondaryStatus{Zone: h.name, Confirmed: h.confirmed, Served: h.image != nil && !h.expired, Failure: h.failure}
+		st := SecondaryStatus{Zone: h.id, Confirmed: h.confirmed, Served: h.image != nil && !h.expired, Failure: h.failure}
 		if h.image != nil {
 			st.Serial = h.image.soa.Serial
 		}

@@ -14,6 +14,8 @@ import (
 	"testing/synctest"
 	"time"
 
+	"fairlead/config"
+
 	"github.com/miekg/dns"
 	"go.uber.org/zap"
 	"go.uber.org/zap/zaptest/observer"
@@ -65,7 +67,7 @@ func (l *lab) publish(zone string) error {
 
 // served is the serial and the data of www that the zone has; "nothing" without data.
 func (l *lab) served() string {
-	records, ok := l.secondary.Records("example.test.")
+	records, ok := l.secondary.Records(&config.Zone{Name: "example.test."})
 	if !ok {
 		return "nothing"
 	}

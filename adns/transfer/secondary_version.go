@@ -19,17 +19,17 @@ func (s *Secondary) install(h *held, got fetched, from target) error {
 	old, expired := h.image, h.expired
 	h.image, h.expired = got.zone, false
 	h.mu.Unlock()
-	if err := s.publish(h.name); err != nil {
+	if err := s.publish(h.id); err != nil {
 		h.mu.Lock()
 		h.image, h.expired = old, expired
 		h.mu.Unlock()
 		return fmt.Errorf("serial %d cannot be served: %w", got.serial, err)
 	}
 	if err := s.store(h, got.zone, s.now()); err != nil {
-		s.log.Error("dns.secondary.file_unusable", zap.String("zone", h.name), zap.Error(err),
+		s.log.Error("dns.secondary.file_unusable", zap.String("zone", h.id), zap.Error(err),
 			zap.String("then", "the zone is served, and kept when its primary is asked next"))
 	}
-	s.log.Info("dns.secondary.updated", zap.String("zone", h.name), zap.Uint32("serial", got.serial), zap.String("form", got.form),
+	s.log.Info("dns.secondary.updated", zap.String("zone", h.id), zap.Uint32("serial", got.serial), zap.String("form", got.form),
 		zap.String("primary", from.address), zap.Int("records", got.zone.records))
 	return nil
 }
@@ -38,11 +38,11 @@ func (s *Secondary) install(h *held, got fetched, from target) error {
 // at the time, or somebody took it away.
 func (s *Secondary) store(h *held, i *image, at time.Time) error {
 	if h.kept == i {
-		if err := s.keep.confirm(h.name, at); !errors.Is(err, fs.ErrNotExist) {
+		if err := s.keep.confirm(h.id, at); !errors.Is(err, fs.ErrNotExist) {
 			return err
 		}
 	}
-	err := s.keep.save(h.name, i, at)
+	err := s.keep.save(h.id, h.name, i, at)
 	if err == nil {
 		h.kept = i
 	}
@@ -82,21 +82,21 @@ func (s *Secondary) confirmed(h *held, got fetched, from target) time.Duration {
 	wait := early(timersOf(h.image.soa).refresh)
 	h.mu.Unlock()
 	if wasExpired {
-		if err := s.publish(h.name); err != nil {
+		if err := s.publish(h.id); err != nil {
 			return s.failed(h, fmt.Errorf("serial %d cannot be served: %w", here, err), true)
 		}
 	}
 	if got.zone == nil {
 		if err := s.store(h, current, now); err != nil {
-			s.log.Warn("dns.secondary.file_unusable", zap.String("zone", h.name), zap.Error(err))
+			s.log.Warn("dns.secondary.file_unusable", zap.String("zone", h.id), zap.Error(err))
 		}
 	}
 	if say {
-		s.log.Warn("dns.secondary.behind", zap.String("zone", h.name), zap.String("primary", from.address), zap.Uint32("its", got.serial),
+		s.log.Warn("dns.secondary.behind", zap.String("zone", h.id), zap.String("primary", from.address), zap.Uint32("its", got.serial),
 			zap.Uint32("here", here), zap.String("why", "the primary's serial went back; raise it above the one here (RFC 1982)"))
 	}
 	if failure != "" {
-		s.log.Info("dns.secondary.recovered", zap.String("zone", h.name), zap.String("primary", from.address))
+		s.log.Info("dns.secondary.recovered", zap.String("zone", h.id), zap.String("primary", from.address))
 	}
 	return wait
 }
@@ -109,12 +109,12 @@ func (s *Secondary) failed(h *held, err error, rejected bool) time.Duration {
 	wait, expires := h.next(s.now(), rejected)
 	h.mu.Unlock()
 	if said == "" {
-		s.log.Warn("dns.secondary.failed", zap.String("zone", h.name), zap.Error(err), zap.Duration("again_in", wait))
+		s.log.Warn("dns.secondary.failed", zap.String("zone", h.id), zap.Error(err), zap.Duration("again_in", wait))
 	}
 	if expires {
-		s.log.Error("dns.secondary.expired", zap.String("zone", h.name), zap.String("then", "SERVFAIL until a primary answers"))
-		if err := s.publish(h.name); err != nil {
-			s.log.Error("dns.secondary.unusable", zap.String("zone", h.name), zap.Error(err))
+		s.log.Error("dns.secondary.expired", zap.String("zone", h.id), zap.String("then", "SERVFAIL until a primary answers"))
+		if err := s.publish(h.id); err != nil {
+			s.log.Error("dns.secondary.unusable", zap.String("zone", h.id), zap.Error(err))
 		}
 	}
 	return wait

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net"
 	"net/netip"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -53,7 +54,7 @@ type Transfers struct {
 	log  *zap.Logger
 	said *rate.Limiter
 
-	zones atomic.Pointer[map[string]*version] // by canonical name; zone is nil while a zone has no data
+	zones atomic.Pointer[published]
 
 	publishing sync.Mutex // one Published at a time
 	mu         sync.Mutex
@@ -92,7 +93,7 @@ func New(o Options) *Transfers {
 		t.log = zap.NewNop()
 	}
 	t.notices.wake = make(chan struct{}, 1)
-	t.zones.Store(&map[string]*version{})
+	t.zones.Store(&published{})
 	return t
 }
 
@@ -102,29 +103,59 @@ func (t *Transfers) Stats() Stats {
 	return Stats{c.whole.Load(), c.incremental.Load(), c.current.Load(), c.refused.Load(), c.failed.Load(), c.notified.Load(), c.unanswered.Load()}
 }
 
+// published is what is served. It never changes.
+type published struct {
+	byID   map[string]*version   // of each variant
+	byName map[string][]*version // by canonical name: variants of all zones of that name
+}
+
+// find returns what a client in a view sees of a name; nil when that is nothing, or cannot be transferred.
+func (p *published) find(name, view string) (others *version) {
+	for _, v := range p.byName[name] {
+		if len(v.views) == 0 {
+			others = v
+		} else if slices.Contains(v.views, view) {
+			return v
+		}
+	}
+	return others
+}
+
 // Published says that the zones of a valid document are served from now on. It compares zones that can be transferred
 // with those before, which takes time in proportion to their records, queues a NOTIFY for those whose serial rose, and
 // warns of records that changed without one. Zones without a transfer section cost nothing.
 func (t *Transfers) Published(doc *config.Document, source Source) {
 	t.publishing.Lock()
 	defer t.publishing.Unlock()
-	before := *t.zones.Load()
-	next := make(map[string]*version, len(before))
+	before := t.zones.Load()
+	next := &published{byID: make(map[string]*version, len(before.byID)), byName: make(map[string][]*version, len(before.byName))}
+	var tell []*version
 	total := 0
 	for i := range doc.Zones {
 		z := &doc.Zones[i]
-		if len(z.Transfer.Allow) == 0 && len(z.Transfer.Notify) == 0 {
+		transfers := len(z.Transfer.Allow) > 0 || len(z.Transfer.Notify) > 0
+		if !transfers && len(z.Views) == 0 {
 			continue
 		}
 		r := newRules(z)
-		next[r.name] = t.publish(r, source, before[r.name], &total)
-	}
-	t.zones.Store(&next)
-	dropped := 0
-	for name, v := range next {
-		if old := before[name]; v.zone != nil && (old == nil || old.zone == nil || newer(v.zone.Serial(), old.zone.Serial())) {
-			dropped += t.notices.add(v)
+		if !transfers { // its clients are not to get another zone of that name
+			next.byName[r.name] = append(next.byName[r.name], &version{rules: r, views: z.Views})
+			continue
 		}
+		for n, variant := range source.Variants(i) {
+			id := zoneID(r.name, variant.Views)
+			v, old := t.publish(r, variant, before.byID[id], &total), before.byID[id]
+			next.byID[id], next.byName[r.name] = v, append(next.byName[r.name], v)
+			// All variants have one serial, and one NOTIFY.
+			if n == 0 && v.zone != nil && (old == nil || old.zone == nil || newer(v.zone.Serial(), old.zone.Serial())) {
+				tell = append(tell, v)
+			}
+		}
+	}
+	t.zones.Store(next)
+	dropped := 0
+	for _, v := range tell {
+		dropped += t.notices.add(v)
 	}
 	if dropped > 0 {
 		t.log.Warn("dns.notify.dropped", zap.Int("messages", dropped), zap.Int("waiting", MaxNotices),
@@ -132,17 +163,18 @@ func (t *Transfers) Published(doc *config.Document, source Source) {
 	}
 }
 
-// publish makes the next version of one zone. total is the octets of all histories so far.
-func (t *Transfers) publish(r *rules, source Source, before *version, total *int) *version {
-	zone, ok := source.Zone(r.name)
-	if !ok {
-		return &version{rules: r}
+// publish makes the next version of a variant of a zone. total is the octets of all histories so far.
+func (t *Transfers) publish(r *rules, variant Variant, before *version, total *int) *version {
+	zone := variant.Zone
+	if zone == nil {
+		return &version{rules: r, views: variant.Views}
 	}
 	v, err := newVersion(zone, r)
 	if err != nil {
-		t.log.Error("dns.transfer.unusable", zap.String("zone", r.name), zap.Error(err))
-		return &version{rules: r}
+		t.log.Error("dns.transfer.unusable", zap.String("zone", r.id), zap.Error(err))
+		return &version{rules: r, views: variant.Views}
 	}
+	v.views = variant.Views
 	if before == nil || before.zone == nil {
 		return v
 	}
@@ -151,14 +183,14 @@ func (t *Transfers) publish(r *rules, source Source, before *version, total *int
 	case old == now && v.fingerprint == before.fingerprint:
 		v.history = before.history
 	case old == now:
-		t.log.Warn("dns.zone.serial_unchanged", zap.String("zone", r.name), zap.Uint32("serial", now),
+		t.log.Warn("dns.zone.serial_unchanged", zap.String("zone", r.id), zap.Uint32("serial", now),
 			zap.String("why", "its records changed; secondaries do not notice until the serial is raised"))
 	case !newer(now, old):
-		t.log.Warn("dns.zone.serial_back", zap.String("zone", r.name), zap.Uint32("from", old), zap.Uint32("to", now),
+		t.log.Warn("dns.zone.serial_back", zap.String("zone", r.id), zap.Uint32("from", old), zap.Uint32("to", now),
 			zap.String("why", "secondaries keep what they have until the serial is above theirs (RFC 1982)"))
 	default:
 		if err := v.succeed(before); err != nil {
-			t.log.Error("dns.transfer.unusable", zap.String("zone", r.name), zap.Error(err))
+			t.log.Error("dns.transfer.unusable", zap.String("zone", r.id), zap.Error(err))
 		}
 	}
 	if *total += v.historyOctets(); *total > maxHistoryTotal {
@@ -195,7 +227,7 @@ func (t *Transfers) judge(q *dns.Msg, sig *Signature, peer Peer) (v *version, rc
 	if question.Qtype == dns.TypeIXFR && clientSOA(q) == nil {
 		return nil, dns.RcodeFormatError, 0, "the IXFR has no SOA of what the client has (RFC 1995 section 3)"
 	}
-	v = (*t.zones.Load())[zoneName(question.Name)]
+	v = t.zones.Load().find(zoneName(question.Name), peer.View)
 	switch {
 	case v == nil || !v.rules.allows(peer.Addr, sig.Key()):
 		return nil, dns.RcodeRefused, dns.ExtendedErrorCodeProhibited, "transfer.allow of the zone does not list it"
@@ -275,13 +307,13 @@ func (t *Transfers) write(ctx context.Context, v *version, q *dns.Msg, sig *Sign
 	if err != nil {
 		t.failed.Add(1)
 		if t.said.AllowN(t.now(), 1) {
-			t.log.Warn("dns.transfer.cut", zap.String("zone", v.rules.name), zap.Stringer("client", peer.Addr), zap.Int64("octets", p.octets), zap.Error(err))
+			t.log.Warn("dns.transfer.cut", zap.String("zone", v.rules.id), zap.Stringer("client", peer.Addr), zap.Int64("octets", p.octets), zap.Error(err))
 		}
 		return fmt.Errorf("transfer zone %q to %s: %w", v.rules.name, peer.Addr, err)
 	}
 	count.Add(1)
 	if count != &t.current && t.said.AllowN(t.now(), 1) {
-		t.log.Info("dns.transfer.sent", zap.String("zone", v.rules.name), zap.Uint32("serial", v.zone.Serial()), zap.String("form", form),
+		t.log.Info("dns.transfer.sent", zap.String("zone", v.rules.id), zap.Uint32("serial", v.zone.Serial()), zap.String("form", form),
 			zap.Stringer("client", peer.Addr), zap.String("key", sig.Key()), zap.Int("messages", p.count), zap.Int64("octets", p.octets))
 	}
 	return nil

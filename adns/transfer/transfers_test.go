@@ -162,7 +162,7 @@ func TestHistoryIsBounded(t *testing.T) {
 		}
 		tr.Published(everybody(t), source{newZone(t, serial, lines...)})
 	}
-	if v := (*tr.zones.Load())["example.test."]; v.historyOctets() > maxHistoryOctets || v.octets < 2*maxHistoryOctets {
+	if v := tr.zones.Load().byID["example.test."]; v.historyOctets() > maxHistoryOctets || v.octets < 2*maxHistoryOctets {
 		t.Errorf("%d octets of history are kept of a zone of %d, want %d at most", v.historyOctets(), v.octets, maxHistoryOctets)
 	}
 }

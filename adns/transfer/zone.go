@@ -3,6 +3,7 @@ package transfer
 import (
 	"iter"
 	"net/netip"
+	"slices"
 	"strings"
 
 	"fairlead/config"
@@ -22,19 +23,39 @@ type Zone interface {
 
 // Source holds the zones that are served.
 type Source interface {
-	// Zone returns a zone by its canonical name; false when there is none, or when it has no data at the moment.
-	Zone(name string) (Zone, bool)
+	// Variants returns what a zone of the document looks like, by its index there: most zones the same to all clients, those
+	// with balanced names perhaps not to all views. None: no client sees it.
+	Variants(index int) []Variant
+}
+
+// Variant is a zone as some clients see it.
+type Variant struct {
+	Views []string // whose clients see it so; none: all those that no other zone or variant of its name is for
+	Zone  Zone     // nil when it has no data at the moment
 }
 
 // Peer is who sent a request.
 type Peer struct {
 	Addr netip.Addr // unmapped, without a zone
+	View string     // that the peer is in; empty: none
 	// Datagram says that there is no stream to send several messages on: UDP, and one exchange of HTTPS.
 	Datagram bool
 }
 
+// ZoneID returns the identity of a zone among those of a document: its canonical name, and the views it is for if it is not
+// for all: "example.com.@inside+partner".
+func ZoneID(z *config.Zone) string { return zoneID(zoneName(z.Name), z.Views) }
+
+func zoneID(name string, views []string) string {
+	if len(views) == 0 {
+		return name
+	}
+	return name + "@" + strings.Join(slices.Sorted(slices.Values(views)), "+")
+}
+
 // rules are what the document says of one zone.
 type rules struct {
+	id     string
 	name   string // canonical
 	allow  []allowance
 	notify []target
@@ -54,7 +75,7 @@ type target struct {
 
 // newRules reads a valid zone of a document.
 func newRules(z *config.Zone) *rules {
-	r := &rules{name: zoneName(z.Name), notify: targets(z.Transfer.Notify)}
+	r := &rules{id: ZoneID(z), name: zoneName(z.Name), notify: targets(z.Transfer.Notify)}
 	for i := range z.Transfer.Allow {
 		c := &z.Transfer.Allow[i]
 		a := allowance{prefix: c.ClientPrefix()}

@@ -49,11 +49,11 @@ func record(t testing.TB, line string) dns.RR {
 // source is a Source of one zone at most.
 type source struct{ zone *memoryZone }
 
-func (s source) Zone(name string) (Zone, bool) {
-	if s.zone == nil || s.zone.Name() != name {
-		return nil, false
+func (s source) Variants(index int) []Variant {
+	if s.zone == nil || index != 0 {
+		return []Variant{{}}
 	}
-	return s.zone, true
+	return []Variant{{Zone: s.zone}}
 }
 
 // document is a document with example.test.

@@ -63,6 +63,7 @@ type Node struct {
 	apiSocket net.Listener
 
 	publisher *publisher
+	keeper    *keeper
 	state     atomic.Pointer[api.State]
 	reloadErr atomic.Pointer[string] // why the last reload was refused; nil: it was not
 	leaving   atomic.Bool
@@ -102,7 +103,7 @@ func New(o Options) (*Node, error) {
 func (n *Node) build(in *intent) error {
 	c := n.opts.Config
 	seed := xxhash.Sum64String(c.Site)
-	n.publisher = newPublisher(n)
+	n.publisher, n.keeper = newPublisher(n), newKeeper(n)
 	n.probes = monitors.New(monitors.Options{DialContext: n.opts.ProbeDial, Verdict: n.publisher.verdict, Logger: n.log, Seed: seed})
 	n.loads = monitors.NewLoads(monitors.LoadOptions{DialContext: n.opts.ProbeDial, Load: n.publisher.load, Logger: n.log, Seed: seed})
 	var err error
@@ -217,6 +218,7 @@ func (n *Node) Run(ctx context.Context) error {
 	defer stop()
 	group, running := errgroup.WithContext(serving)
 	group.Go(func() error { return n.publisher.run(running) })
+	group.Go(func() error { return n.keeper.run(running) })
 	group.Go(func() error { return n.probes.Run(running) })
 	group.Go(func() error { return n.loads.Run(running) })
 	group.Go(func() error { return n.serveDNS(running) })
@@ -232,7 +234,9 @@ func (n *Node) Run(ctx context.Context) error {
 		n.leave(running)
 	}
 	stop()
-	return errors.Join(group.Wait(), n.closeStore())
+	err := group.Wait()
+	n.keeper.save(time.Now())
+	return errors.Join(err, n.closeStore())
 }
 
 // leave announces the stop and keeps answering, by the belief of this moment, while resolvers' retries go elsewhere.

@@ -111,11 +111,7 @@ func (p *publisher) take(event any, now time.Time) bool {
 
 // adopt makes a document the one that is served.
 func (p *publisher) adopt(in *intent, now time.Time) {
-	if p.in == nil {
-		p.learned = gslb.NewLearned(in.plan)
-	} else {
-		p.learned = p.learned.Carry(p.in.plan, in.plan)
-	}
+	p.learn(in, now)
 	p.in = in
 	p.tracker.SetDocument(in.document, in.plan, now)
 	n := p.node
@@ -129,6 +125,20 @@ func (p *publisher) adopt(in *intent, now time.Time) {
 	p.publish(now)
 	n.zones.served(in)
 	n.log.Info("config.serving", zap.String("revision", in.id), zap.String("from", in.from), zap.Uint64("snapshot", p.generation))
+}
+
+// learn makes room for what queries of a document teach, with what is known already.
+func (p *publisher) learn(in *intent, now time.Time) {
+	site := p.node.opts.Config.Site
+	var t learnedTables
+	if p.in == nil {
+		p.learned, t = gslb.NewLearned(in.plan), newTables(in.document, site)
+		p.node.keeper.restore(t, now)
+	} else {
+		t = learnedTables{p.learned.Sessions, p.learned.Resolvers}.adapt(in.document, site)
+		p.learned = p.learned.Carry(p.in.plan, in.plan)
+	}
+	p.learned.Sessions, p.learned.Resolvers = t.sessions, t.resolvers
 }
 
 // publish compiles belief and stores the snapshot. Other sites are told at once when something of this site changed.

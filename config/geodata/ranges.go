@@ -39,7 +39,7 @@ func (r *Ranges) Range(a netip.Addr) (first, last netip.Addr) {
 		f, l := r.v4.bounds(r.v4.find(uint32(KeyOf(a).Lo)))
 		return f.Addr(true), l.Addr(true)
 	}
-	if len(r.v6.starts) == 0 {
+	if len(r.v6.entries) == 0 {
 		return Key{}.Addr(false), maxKey6.Addr(false)
 	}
 	f, l := r.v6.bounds(r.v6.find(KeyOf(a)))
@@ -47,11 +47,11 @@ func (r *Ranges) Range(a netip.Addr) (first, last netip.Addr) {
 }
 
 // Len returns how many ranges there are, those without a value included.
-func (r *Ranges) Len() int { return len(r.v4.entries) + len(r.v6.starts) }
+func (r *Ranges) Len() int { return len(r.v4.entries) + len(r.v6.entries) }
 
 // Bytes returns about how much memory r takes.
 func (r *Ranges) Bytes() int {
-	return 8*len(r.v4.entries) + 4*len(r.v4.index) + 20*len(r.v6.starts) + 4*len(r.v6.sub) + 12*len(r.v6.top)
+	return 8*len(r.v4.entries) + 4*len(r.v4.index) + 24*len(r.v6.entries) + 4*len(r.v6.sub) + 12*len(r.v6.top)
 }
 
 // Spans4 and Spans6 go through the spans with a value, in ascending order.
@@ -73,7 +73,8 @@ func (r *Ranges) Spans4() iter.Seq[Span] {
 // Spans6 is as Spans4, for IPv6.
 func (r *Ranges) Spans6() iter.Seq[Span] {
 	return func(yield func(Span) bool) {
-		for i, v := range r.v6.values {
+		for i := range r.v6.entries {
+			v := r.v6.entries[i].value
 			if v == 0 {
 				continue
 			}

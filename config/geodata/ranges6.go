@@ -15,10 +15,14 @@ const (
 
 // ranges6 is the ranges of IPv6.
 type ranges6 struct {
-	starts []Key // ascending; the first is 0
-	values []uint32
-	top    []top6 // by the leading bits, and one more
-	sub    []uint32
+	entries []entry6 // by start; the first starts at 0
+	top     []top6   // by the leading bits, and one more
+	sub     []uint32
+}
+
+type entry6 struct {
+	start Key
+	value uint32
 }
 
 // top6 is an entry of the first index.
@@ -34,14 +38,14 @@ func newRanges6(spans []Span) ranges6 {
 		return r
 	}
 	n := touching(spans, maxKey6)
-	r.starts, r.values = make([]Key, 0, n), make([]uint32, 0, n)
+	r.entries = make([]entry6, 0, n)
 	touch(spans, maxKey6, func(first Key, value uint32) {
-		r.starts, r.values = append(r.starts, first), append(r.values, value)
+		r.entries = append(r.entries, entry6{first, value})
 	})
 	r.top = make([]top6, 1<<topBits+1)
 	slot := 0
-	for i := range r.starts {
-		for ; slot <= int(r.starts[i].Hi>>(64-topBits)); slot++ {
+	for i := range r.entries {
+		for ; slot <= int(r.entries[i].start.Hi>>(64-topBits)); slot++ {
 			r.top[slot].before = uint32(i)
 		}
 	}
@@ -64,7 +68,7 @@ func (r *ranges6) indexCrowded(t *top6, end int) {
 	t.sub = uint32(len(r.sub))
 	slot := 0
 	for i := int(t.before); i < end; i++ {
-		for ; slot <= subSlot(r.starts[i].Hi, t.bits); slot++ {
+		for ; slot <= subSlot(r.entries[i].start.Hi, t.bits); slot++ {
 			r.sub = append(r.sub, uint32(i))
 		}
 	}
@@ -87,7 +91,7 @@ func (r *ranges6) find(k Key) int {
 	}
 	for lo < hi {
 		mid := int(uint(lo+hi) / 2)
-		if k.Less(r.starts[mid]) {
+		if k.Less(r.entries[mid].start) {
 			hi = mid
 		} else {
 			lo = mid + 1
@@ -97,24 +101,24 @@ func (r *ranges6) find(k Key) int {
 }
 
 func (r *ranges6) lookup(k Key) (uint32, int) {
-	if len(r.starts) == 0 {
+	if len(r.entries) == 0 {
 		return 0, 0
 	}
 	i := r.find(k)
 	wide := 0
 	if i > 0 {
-		wide = k.commonBits(r.starts[i].Before()) + 1
+		wide = k.commonBits(r.entries[i].start.Before()) + 1
 	}
-	if i+1 < len(r.starts) {
-		wide = max(wide, k.commonBits(r.starts[i+1])+1)
+	if i+1 < len(r.entries) {
+		wide = max(wide, k.commonBits(r.entries[i+1].start)+1)
 	}
-	return r.values[i], wide
+	return r.entries[i].value, wide
 }
 
 func (r *ranges6) bounds(i int) (first, last Key) {
-	first, last = r.starts[i], maxKey6
-	if i+1 < len(r.starts) {
-		last = r.starts[i+1].Before()
+	first, last = r.entries[i].start, maxKey6
+	if i+1 < len(r.entries) {
+		last = r.entries[i+1].start.Before()
 	}
 	return first, last
 }

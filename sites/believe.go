@@ -30,10 +30,10 @@ type belief struct {
 //  4. what the operator wants, by an override or else by the document, comes before all of it.
 func (t *Tracker) believe(e *evidence, now time.Time) belief {
 	want, by := t.wish(e, now)
-	if want == config.ServiceDisabled {
+	b := t.weigh(e, now)
+	if e.seen = b; want == config.ServiceDisabled {
 		return belief{state: gslb.Disabled, reason: by.reason, source: by.source, seen: now, direct: true}
 	}
-	b := t.weigh(e, now)
 	b.doubt = t.doubt(e, b, now)
 	b = t.frozen(e, b, now)
 	b = t.damp(e, b, now)

@@ -4,8 +4,8 @@ import (
 	"fmt"
 	"time"
 
-	"fairlead/config"
 	"fairlead/gslb"
+	"fairlead/mep"
 )
 
 // view is what another site sees of a service that it does not own.
@@ -66,23 +66,52 @@ func (t *Tracker) indirect(e *evidence, b belief, now time.Time) belief {
 		reason: fmt.Sprintf("site %s is not heard; %d of %d other sites see it %s", e.service.Site, most, total, state)}
 }
 
-// Sight is what this node sees itself of a service of another site, for others to count.
-type Sight struct {
-	Service string
-	State   gslb.State
-	Seen    time.Time
-}
-
-// Sights returns what this node saw itself, as of the last Status, of other sites' services that have no monitor: of those
-// with monitors every site has verdicts of its own.
-func (t *Tracker) Sights() []Sight {
-	var out []Sight
-	for i := range t.services {
-		e := &t.services[i]
-		if e.service.Site == t.opts.Site || len(e.service.Monitors) > 0 || !e.believed.direct || e.service.State == config.ServiceDisabled {
+// heardViews takes in all that a site sees of others. What it no longer names it no longer sees.
+func (t *Tracker) heardViews(r *mep.ViewsReport) bool {
+	named := make(map[string]bool, len(r.Records))
+	changed := false
+	for i := range r.Records {
+		v := &r.Records[i]
+		if v.Kind != mep.ViewOfService {
 			continue
 		}
-		out = append(out, Sight{Service: e.service.Name, State: e.believed.state, Seen: e.believed.seen})
+		named[v.Name] = true
+		changed = t.View(r.Peer, v.Name, stateOf(v.State), r.ReceivedAt.Add(-r.Age-v.Age), r.ReceivedAt) || changed
+	}
+	for i := range t.services {
+		e := &t.services[i]
+		if _, had := e.views[r.Peer]; had && !named[e.service.Name] {
+			delete(e.views, r.Peer)
+			changed = true
+		}
+	}
+	return changed
+}
+
+// Views is what this node tells others that it sees itself, as of the last Status: which sites it hears, and other sites'
+// services that have no monitor. Of those with monitors every site has verdicts of its own.
+func (t *Tracker) Views(now time.Time) []mep.ViewRecord {
+	var out []mep.ViewRecord
+	for i := range t.document.Sites {
+		name := t.document.Sites[i].Name
+		if s := t.sites[name]; name != t.opts.Site && s != nil {
+			r := mep.ViewRecord{Kind: mep.ViewOfSite, State: mep.StateDown, Name: name}
+			if s.up {
+				r.State = mep.StateUp
+			}
+			out = append(out, r)
+		}
+	}
+	for i := range t.services {
+		e := &t.services[i]
+		if e.service.Site == t.opts.Site || len(e.service.Monitors) > 0 || !e.seen.direct {
+			continue
+		}
+		out = append(out, mep.ViewRecord{Kind: mep.ViewOfService, State: wireState(e.seen.state), Name: e.service.Name,
+			Age: max(now.Sub(e.seen.seen), 0)})
+		if len(out) == mep.MaxViews {
+			break
+		}
 	}
 	return out
 }

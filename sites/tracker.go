@@ -62,6 +62,9 @@ type evidence struct {
 	ramp     ramp
 	believed belief
 	since    time.Time
+
+	drain *drain // nil: it does not
+	seen  belief // what this node sees itself, before suspicion, damping and operators
 }
 
 type verdictKey struct {
@@ -153,6 +156,7 @@ func (e *evidence) inherit(old *evidence) {
 // inheritSights takes over what was seen of addresses that stay. Without monitors, and for a service that gets its first,
 // there is nothing yet that could be lost.
 func (e *evidence) inheritSights(old *evidence) {
+	e.drain = old.drain
 	same := len(e.service.Addresses) == 0 && len(old.service.Addresses) == 0
 	if same {
 		e.dampers = old.dampers
@@ -243,6 +247,8 @@ func (t *Tracker) Peer(event mep.Event, handed func(gslb.ServiceIndex) uint64) b
 		return t.setSession(e.Peer, session{left: e.Left, since: e.At})
 	case *mep.ServicesReport:
 		return t.report(e, handed)
+	case *mep.ViewsReport:
+		return t.heardViews(e)
 	}
 	return false
 }
@@ -331,6 +337,9 @@ func (t *Tracker) Status(now time.Time, handed func(gslb.ServiceIndex) uint64) *
 			Since: e.since, Seen: b.seen, Load: e.load,
 			Share: e.ramp.share(e.service.SlowStart.Std(), now), Doubt: b.doubt,
 		}
+	}
+	for i := range t.services {
+		t.services[i].draining(&out.Services[i], now)
 	}
 	return out
 }

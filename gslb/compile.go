@@ -336,7 +336,9 @@ func (c *compiler) zoneTTLs() (map[string]uint32, error) {
 		if err != nil {
 			return nil, fmt.Errorf("compile zone %q: %w", z.Name, err)
 		}
-		ttls[name] = seconds(z.TTL)
+		if _, known := ttls[name]; !known || len(z.Views) == 0 { // of several for views, the one for all others counts
+			ttls[name] = seconds(z.TTL)
+		}
 	}
 	return ttls, nil
 }

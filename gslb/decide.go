@@ -231,7 +231,11 @@ func (d *Decider) findPair() {
 		d.pairKind = 0
 		return
 	}
-	d.pairKey = pairKey(d.Query.Domain, d.Query.LDNS, d.Query.Subnet)
+	subnet := d.Query.Subnet
+	if !d.Decision.SubnetUsed { // the resolver keeps the answer for all its clients, so they are one
+		subnet = netip.Prefix{}
+	}
+	d.pairKey = pairKey(d.Query.Domain, d.Query.LDNS, subnet)
 	d.pairWith, d.pairFound = d.learned.pairs.find(d.pairKey, d.pairKind, d.Query.At, d.Decision.TTL)
 }
 

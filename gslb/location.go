@@ -72,6 +72,9 @@ func (l *locations) spot(client netip.Addr) (spot, int) {
 		return s, bits
 	}
 	n, wide := l.geo.Lookup(client)
+	if n == 0 {
+		return spot{}, max(bits, wide)
+	}
 	return coordinatesOf(l.geo.Spot(n)), max(bits, wide)
 }
 

@@ -67,7 +67,7 @@ type collection struct {
 }
 
 func newCollection() *collection {
-	return &collection{spots: make([]Spot, 1), numbers: map[Spot]uint32{}, texts: make([]string, 1), known: map[string]uint32{"": 0}}
+	return &collection{spots: []Spot{{Latitude: Unlocated}}, numbers: map[Spot]uint32{}, texts: make([]string, 1), known: map[string]uint32{"": 0}}
 }
 
 // spot numbers a spot. One that says nothing is 0.

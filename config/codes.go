@@ -64,6 +64,7 @@ const (
 	codeWithoutBackup   Code = "FL1214"
 	codeWildcardMatch   Code = "FL1215"
 	codeDatagramIO      Code = "FL1219"
+	codeGeoFormat       Code = "FL1220"
 )
 
 // FL13xx: references between objects and uniqueness.
@@ -189,6 +190,8 @@ const (
 	codeNodeTSIGAlgorithm  Code = "FL2131"
 	codeNodeTSIGSecret     Code = "FL2132"
 	codeNodeUnknownTSIGKey Code = "FL2133"
+
+	codeNodeGeoFile Code = "FL2140"
 )
 
 // FL9xxx: warnings.
@@ -206,6 +209,7 @@ const (
 	codeWarnInsecure         Code = "FL9101"
 	codeWarnKeyMode          Code = "FL9102"
 	codeWarnCertificateDates Code = "FL9103"
+	codeWarnGeoFile          Code = "FL9104"
 )
 
 // CodeText is a code with its one-line meaning.
@@ -253,6 +257,7 @@ func shapeCodes() []CodeText {
 		{codeWithoutBackup, "Unknown word for spillover without a backup."},
 		{codeWildcardMatch, "Unknown word for how wildcards of places match."},
 		{codeDatagramIO, "Unknown way to wait for UDP."},
+		{codeGeoFormat, "Unknown format of location files."},
 		{codeUnknownService, "A member or a service names a service that does not exist."},
 		{codeUnknownSite, "A service names a site that does not exist."},
 		{codeUnknownMonitor, "A service names a monitor that does not exist."},
@@ -371,6 +376,7 @@ func nodeCodes() []CodeText {
 		{codeNodeTSIGAlgorithm, "Unknown TSIG algorithm, or one that is too weak."},
 		{codeNodeTSIGSecret, "The file of a TSIG secret does not hold one."},
 		{codeNodeUnknownTSIGKey, "The document names a TSIG key that the node does not have."},
+		{codeNodeGeoFile, "A location file has no name, stands twice, or has locations that its format does not use."},
 		{codeWarnShortTTL, "A TTL below 5 seconds."},
 		{codeWarnUnusedServer, "A virtual server has no domains and is nobody's backup."},
 		{codeWarnUnusedService, "A service or a service group is a member of no virtual server."},
@@ -384,5 +390,6 @@ func nodeCodes() []CodeText {
 		{codeWarnInsecure, "MEP without TLS."},
 		{codeWarnKeyMode, "A private key that others on the machine can read."},
 		{codeWarnCertificateDates, "A certificate that expires within two weeks, has expired, or is not valid yet."},
+		{codeWarnGeoFile, "A location file cannot be read; the node serves without it."},
 	}
 }

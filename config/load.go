@@ -57,6 +57,9 @@ func (n *Node) joinPaths(dir string) {
 	for i := range n.GeoIP.Databases {
 		paths = append(paths, &n.GeoIP.Databases[i])
 	}
+	for i := range n.GeoIP.CSV {
+		paths = append(paths, &n.GeoIP.CSV[i].File, &n.GeoIP.CSV[i].Locations)
+	}
 	for _, p := range paths {
 		if *p != "" && !filepath.IsAbs(*p) {
 			*p = filepath.Join(dir, *p)

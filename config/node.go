@@ -113,7 +113,16 @@ type NodeAPITLS struct {
 
 // NodeGeoIP names location databases.
 type NodeGeoIP struct {
-	Databases []string `json:"databases,omitempty" doc:"MaxMind DB files."`
+	Databases []string     `json:"databases,omitempty" doc:"MaxMind DB files: City, Country, Enterprise, ASN or ISP."`
+	CSV       []NodeGeoCSV `json:"csv,omitempty" doc:"Text files. Where files differ the first counts, and these come before databases."`
+	Check     Duration     `json:"check,omitempty" default:"1m" range:"1s..24h" doc:"Time between two looks at whether a file has changed. It is read again then, and on SIGHUP."`
+}
+
+// NodeGeoCSV is a location file as text.
+type NodeGeoCSV struct {
+	File      string    `json:"file" doc:"The file."`
+	Format    GeoFormat `json:"format" doc:"What its columns mean."`
+	Locations string    `json:"locations,omitempty" doc:"maxmind: the file that says which places the numbers mean (…-Locations-en.csv); not for ASN and ISP."`
 }
 
 // NodeLog is how the node logs.

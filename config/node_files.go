@@ -31,6 +31,7 @@ func checkNodeFiles(p *page, n *Node) {
 	checkCookieSecrets(p, n.DNS.CookieSecretFile)
 	checkObserverFiles(p, n)
 	checkSecureFiles(p, n, time.Now())
+	checkGeoFiles(p, n)
 	if n.MEP.Insecure || n.MEP.TLS.Cert == "" {
 		return
 	}

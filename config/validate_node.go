@@ -30,6 +30,7 @@ func validateNode(p *page, n *Node) {
 	c.checkObservers()
 	c.checkMEP()
 	c.checkAPI()
+	c.checkGeoIP()
 	c.checkRelease()
 }
 
@@ -125,7 +126,6 @@ func (c *nodeChecker) checkAPI() {
 // checkRelease refuses or warns of what the node file can say but this release cannot do.
 func (c *nodeChecker) checkRelease() {
 	n := c.node
-	c.noEffectYet("/geoip/databases", len(n.GeoIP.Databases) > 0, "location databases have")
 	c.noEffectYet("/api/tokens_file", n.API.TokensFile != "", "API tokens have")
 }
 

@@ -55,6 +55,8 @@ type (
 	WithoutBackup string
 	// WildcardMatch says what a qualifier * of a place matches.
 	WildcardMatch string
+	// GeoFormat is a form of location files.
+	GeoFormat string
 	// LogLevel is a log level.
 	LogLevel string
 	// LogFormat is a log format.
@@ -114,6 +116,9 @@ const (
 	SpillAccept WithoutBackup = "accept"
 	SpillEmpty  WithoutBackup = "empty"
 )
+
+// MaxMindCSV is the format of MaxMind's text files; all others are NetScaler's.
+const MaxMindCSV GeoFormat = "maxmind"
 
 // What a qualifier * matches.
 const (
@@ -198,6 +203,12 @@ func (WithoutBackup) Enum() []string { return []string{"accept", "empty"} }
 
 // Enum lists the words.
 func (WildcardMatch) Enum() []string { return []string{"any", "literal"} }
+
+// Enum lists the formats.
+func (GeoFormat) Enum() []string {
+	return []string{"maxmind", "netscaler", "netscaler6", "ip-country", "ip-country-isp", "ip-country-region-city", "ip-country-region-city-isp",
+		"geoip-country", "geoip-country6", "geoip-region", "geoip-city", "geoip-country-org", "geoip-country-isp", "geoip-city-isp-org"}
+}
 
 // Enum lists the answers.
 func (WhenAllDown) Enum() []string { return []string{"all", "empty", "backup-address", "servfail"} }

@@ -42,6 +42,8 @@ func wordNoun(t reflect.Type) (noun string, code Code) {
 		return "log format", codeLogFormat
 	case reflect.TypeFor[DatagramIO]():
 		return "way to wait for UDP", codeDatagramIO
+	case reflect.TypeFor[GeoFormat]():
+		return "format of location files", codeGeoFormat
 	case reflect.TypeFor[DnstapMessage]():
 		return "kind of dnstap message", codeNodeDnstapMessage
 	}

@@ -35,6 +35,8 @@ type Options struct {
 	TransferStats func() transfer.Stats
 	// Secondaries lists the zones that come from primaries, by name. Nil: there are none.
 	Secondaries func() []transfer.SecondaryStatus
+	// Groups tells how the names of autoscaled service groups resolve, by the name of the group. Nil: there are none.
+	Groups func() []GroupStatus
 	// PushLoad takes in a load report. Its errors wrap monitors.ErrNotPushed, ErrOutdated, ErrNothingTold or ErrRange. Nil:
 	// no service is pushed here.
 	PushLoad func(service string, told monitors.Metrics, at time.Time) error
@@ -87,6 +89,9 @@ func New(o Options) (http.Handler, error) {
 	if o.Secondaries == nil {
 		o.Secondaries = func() []transfer.SecondaryStatus { return nil }
 	}
+	if o.Groups == nil {
+		o.Groups = func() []GroupStatus { return nil }
+	}
 	if o.PushLoad == nil {
 		o.PushLoad = func(string, monitors.Metrics, time.Time) error { return monitors.ErrNotPushed }
 	}
@@ -135,6 +140,7 @@ func (r *resources) route() (*chi.Mux, error) {
 	r.registerSites(rest)
 	r.registerDocument(rest)
 	r.registerSecondaries(rest)
+	r.registerGroups(rest)
 	r.registerExplain(rest)
 	r.registerPush(rest)
 	r.registerVersion(rest)

@@ -139,7 +139,7 @@ func (v *serviceView) status(s *config.Service) *gslb.ServiceStatus {
 func (v *serviceView) describe(s *config.Service) resource.Service {
 	status := v.status(s)
 	out := resource.Service{
-		Name: s.Name, Site: s.Site, Local: s.Site == v.site,
+		Name: s.Name, Group: s.Group, Site: s.Site, Local: s.Site == v.site,
 		Addresses: slices.Clone(s.Addresses), CNAME: s.CNAME, Host: s.Host, Port: s.Port,
 		State: status.State.String(), WithoutIPv4: status.Without4, WithoutIPv6: status.Without6,
 		Reason: status.Reason, Source: status.Source, Since: status.Since.UTC(),

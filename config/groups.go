@@ -1,8 +1,10 @@
 package config
 
 import (
+	"net"
 	"net/netip"
 	"slices"
+	"strconv"
 	"strings"
 )
 
@@ -133,4 +135,20 @@ func stricter(a, b ServiceState) ServiceState {
 		}
 	}
 	return ServiceEnabled
+}
+
+// Answerable reports whether an address can be answered with: it is one host's, and means the same to all clients.
+func Answerable(a netip.Addr) bool { return a.IsValid() && unusableAddress(a) == "" }
+
+// ResolverAddress returns the resolver that is asked for an autoscaled group's name, as host:port for a dialer; empty for
+// the system's. Port 53 unless it has one.
+func (a *Autoscale) ResolverAddress() string {
+	if a.Resolver == "" {
+		return ""
+	}
+	host, port, err := splitHostPort(a.Resolver, DefaultDNSPort)
+	if err != nil {
+		return a.Resolver
+	}
+	return net.JoinHostPort(host, strconv.Itoa(port))
 }

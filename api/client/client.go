@@ -160,6 +160,43 @@ func (c *Client) Secondaries(ctx context.Context, f SecondaryFilter) (*resource.
 	return nil, fmt.Errorf("list zones from primaries of %s: more than %d pages", c.base.Host, maxPages)
 }
 
+// GroupFilter narrows a list of autoscaled service groups down. The zero GroupFilter lets all through.
+type GroupFilter struct {
+	Failing bool // only groups whose last question was not answered
+	Most    int  // at most so many, the first by name; 0: all
+}
+
+// Groups returns the autoscaled service groups that pass the filter, by name: all pages as one. NextCursor is empty unless
+// there are more than GroupFilter.Most. At is that of the first page. A node of a release without this resource is
+// *NotFound.
+func (c *Client) Groups(ctx context.Context, f GroupFilter) (*resource.GroupList, error) {
+	q := url.Values{}
+	if f.Failing {
+		q.Set("failing", "true")
+	}
+	all := &resource.GroupList{}
+	for n := range maxPages {
+		limit := pageSize
+		if f.Most > 0 {
+			limit = min(limit, f.Most-len(all.Groups))
+		}
+		q.Set("limit", fmt.Sprint(limit))
+		page, err := get[resource.GroupList](ctx, c, "/v1/status/groups", q)
+		if err != nil {
+			return nil, err
+		}
+		if n == 0 {
+			all.At = page.At
+		}
+		all.Groups, all.NextCursor = append(all.Groups, page.Groups...), page.NextCursor
+		if page.NextCursor == "" || f.Most > 0 && len(all.Groups) >= f.Most {
+			return all, nil
+		}
+		q.Set("cursor", page.NextCursor)
+	}
+	return nil, fmt.Errorf("list service groups of %s: more than %d pages", c.base.Host, maxPages)
+}
+
 // Version says what runs at the address.
 func (c *Client) Version(ctx context.Context) (*resource.Version, error) {
 	return get[resource.Version](ctx, c, "/v1/version", nil)

@@ -17,6 +17,7 @@ type ServiceList struct {
 // Service is what this node believes of a service, and why.
 type Service struct {
 	Name      string       `json:"name"`
+	Group     string       `json:"group,omitempty" doc:"Service group that it is of. Absent: none."`
 	Site      string       `json:"site" doc:"Site that owns it."`
 	Local     bool         `json:"local" doc:"It belongs to this node's site."`
 	Addresses []netip.Addr `json:"addresses,omitempty" doc:"At most one IPv4 and one IPv6 address."`

@@ -58,7 +58,7 @@ func upperStates(states []string) error {
 func runStatus(cmd *cobra.Command, c *client.Client, what string, filter client.ServiceFilter, output string) error {
 	var sites *resource.SiteList
 	var services *resource.ServiceList
-	var secondaries *resource.SecondaryList
+	var more sections
 	var err error
 	if what != "services" {
 		if sites, err = c.Sites(cmd.Context()); err != nil {
@@ -71,7 +71,7 @@ func runStatus(cmd *cobra.Command, c *client.Client, what string, filter client.
 		}
 	}
 	if what == "both" {
-		if secondaries, err = failingZones(cmd.Context(), c); err != nil {
+		if more, err = readSections(cmd.Context(), c); err != nil {
 			return apiError(err)
 		}
 	}
@@ -84,9 +84,7 @@ func runStatus(cmd *cobra.Command, c *client.Client, what string, filter client.
 			return printJSON(out, services)
 		}
 		all := map[string]any{"sites": sites.Sites, "services": services.Services}
-		if secondaries != nil {
-			all["secondaries"] = map[string]any{"counts": secondaries.Counts, "failing": secondaries.Secondaries}
-		}
+		more.addTo(all)
 		return printJSON(out, all)
 	}
 	if sites != nil {
@@ -107,10 +105,7 @@ func runStatus(cmd *cobra.Command, c *client.Client, what string, filter client.
 			return err
 		}
 	}
-	if secondaries != nil {
-		return printSecondaries(out, secondaries)
-	}
-	return nil
+	return more.print(out)
 }
 
 func printDocument(w io.Writer, d *resource.Document, now time.Time) {

@@ -1,6 +1,7 @@
 package node
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"time"
@@ -18,7 +19,8 @@ import (
 type intent struct {
 	from     string // the file or directory it came from
 	id       string
-	document *config.Document
+	written  *config.Document // as Parse gave it
+	document *config.Document // the same with its groups expanded: what everything else is made from
 	plan     *gslb.Plan
 	zones    *adns.Zones
 	since    time.Time
@@ -37,15 +39,16 @@ func (n *Node) compile(src config.Source, from string) (*intent, error) {
 	if doc.Site(n.opts.Config.Site) == nil {
 		return nil, fmt.Errorf("%s: this node's site %q is not among its sites", src.Name, n.opts.Config.Site)
 	}
-	plan, err := gslb.Compile(doc, gslb.CompileOptions{})
+	expanded := n.autoscale.expanded(doc)
+	plan, err := n.plan(expanded)
 	if err != nil {
 		return nil, err
 	}
-	zones, err := adns.CompileZonesFrom(doc, plan, n.zones.secondary.Records)
+	zones, err := adns.CompileZonesFrom(expanded, plan, n.zones.secondary.Records)
 	if err != nil {
 		return nil, err
 	}
-	return &intent{octets: src.Octets(), from: from, id: src.ID(), document: doc, plan: plan, zones: zones, since: time.Now()}, nil
+	return &intent{octets: src.Octets(), from: from, id: src.ID(), written: doc, document: expanded, plan: plan, zones: zones, since: time.Now()}, nil
 }
 
 // firstIntent finds the document to start with.
@@ -174,6 +177,7 @@ func (n *Node) Reload() error {
 		n.log.Warn("config.restart", zap.String("why", "settings.mep intervals take effect when the node is started again"))
 	}
 	n.reloadErr.Store(nil)
+	in = n.withGroups(context.Background(), in)
 	n.latest, n.newest = in.id, in
 	n.publisher.adoptLater(in)
 	return nil

@@ -57,6 +57,7 @@ type Node struct {
 	observers adns.Observers
 	zones     exchangers
 	exchange  *mep.Exchange // nil: this node keeps to itself
+	autoscale *autoscale
 	probes    *monitors.Scheduler
 	loads     *monitors.Loads
 	handler   http.Handler
@@ -86,6 +87,7 @@ func New(o Options) (*Node, error) {
 		o.PeerEvent = func(mep.Event) {}
 	}
 	n := &Node{opts: o, log: o.Logger}
+	n.autoscale = newAutoscale(n.log, n.replan)
 	if err := n.newExchangers(); err != nil {
 		return nil, err
 	}
@@ -128,7 +130,7 @@ func (n *Node) build(in *intent) error {
 	n.latest, n.newest = in.id, in
 	n.handler, err = api.New(api.Options{
 		Site: c.Site, Version: n.opts.Version, State: n.State, Peers: n.peers, MEPRejections: n.rejections,
-		DNSStats: n.dns.Stats, TransferStats: n.zones.out.Stats, Secondaries: n.zones.secondary.Status, ProbeStats: n.probes.Stats,
+		DNSStats: n.dns.Stats, TransferStats: n.zones.out.Stats, Secondaries: n.zones.secondary.Status, Groups: n.autoscale.status, ProbeStats: n.probes.Stats,
 		PushLoad: n.loads.Push, Ready: n.ready, Logger: n.log,
 	})
 	return err
@@ -216,6 +218,7 @@ func (n *Node) Run(ctx context.Context) error {
 	}
 	serving, stop := context.WithCancel(context.WithoutCancel(ctx))
 	defer stop()
+	n.meetGroups(ctx)
 	group, running := errgroup.WithContext(serving)
 	group.Go(func() error { return n.publisher.run(running) })
 	group.Go(func() error { return n.keeper.run(running) })
@@ -223,6 +226,7 @@ func (n *Node) Run(ctx context.Context) error {
 	group.Go(func() error { return n.loads.Run(running) })
 	group.Go(func() error { return n.serveDNS(running) })
 	group.Go(func() error { return n.zones.run(running) })
+	group.Go(func() error { return n.autoscale.run(running) })
 	group.Go(func() error { return n.serveAPI(running) })
 	if n.exchange != nil {
 		group.Go(func() error { return n.exchange.Run(running) })

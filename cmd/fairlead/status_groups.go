@@ -1,0 +1,58 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+
+	"fairlead/api/client"
+	"fairlead/api/resource"
+)
+
+// maxGroupsShown is how many autoscaled groups are listed; the API has all.
+const maxGroupsShown = 20
+
+// autoscaledGroups returns the first groups whose services come from DNS. Nil: there are none, or the node is of a release
+// that does not tell.
+func autoscaledGroups(ctx context.Context, c *client.Client) (*resource.GroupList, error) {
+	list, err := c.Groups(ctx, client.GroupFilter{Most: maxGroupsShown})
+	var missing *client.NotFound
+	switch {
+	case errors.As(err, &missing):
+		return nil, nil
+	case err != nil:
+		return nil, err
+	case len(list.Groups) == 0:
+		return nil, nil
+	}
+	return list, nil
+}
+
+// printGroups prints the section of autoscaled groups, after a blank line.
+func printGroups(w io.Writer, list *resource.GroupList) error {
+	fmt.Fprintln(w)
+	rows := [][]string{{"GROUP", "FROM", "ADDRESSES", "RESOLVED", "FAILURE"}}
+	for _, g := range list.Groups {
+		addresses := fmt.Sprint(len(g.Addresses))
+		if n := len(g.Draining); n > 0 {
+			addresses += fmt.Sprintf(", %d draining", n)
+		}
+		if g.LeftOut > 0 {
+			addresses += fmt.Sprintf(", %d left out", g.LeftOut)
+		}
+		resolved := "never"
+		if g.AgeSeconds != nil {
+			resolved = ago(g.AgeSeconds)
+		}
+		rows = append(rows, []string{g.Name, g.Resolves, addresses, resolved, strings.ReplaceAll(g.Failure, "\n", "; ")})
+	}
+	if err := table(w, "", rows...); err != nil {
+		return err
+	}
+	if list.NextCursor != "" {
+		fmt.Fprintln(w, "and more; /v1/status/groups lists them all")
+	}
+	return nil
+}

@@ -1,0 +1,45 @@
+package main
+
+import (
+	"context"
+	"io"
+
+	"fairlead/api/client"
+	"fairlead/api/resource"
+)
+
+// sections is what a whole status tells besides sites and services. What is nil is not told.
+type sections struct {
+	groups      *resource.GroupList
+	secondaries *resource.SecondaryList
+}
+
+func readSections(ctx context.Context, c *client.Client) (s sections, err error) {
+	if s.groups, err = autoscaledGroups(ctx, c); err != nil {
+		return s, err
+	}
+	s.secondaries, err = failingZones(ctx, c)
+	return s, err
+}
+
+// addTo adds the sections to what is printed as JSON.
+func (s *sections) addTo(all map[string]any) {
+	if s.groups != nil {
+		all["groups"] = s.groups.Groups
+	}
+	if s.secondaries != nil {
+		all["secondaries"] = map[string]any{"counts": s.secondaries.Counts, "failing": s.secondaries.Secondaries}
+	}
+}
+
+func (s *sections) print(w io.Writer) error {
+	if s.groups != nil {
+		if err := printGroups(w, s.groups); err != nil {
+			return err
+		}
+	}
+	if s.secondaries != nil {
+		return printSecondaries(w, s.secondaries)
+	}
+	return nil
+}

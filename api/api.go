@@ -12,7 +12,9 @@ import (
 	"go.uber.org/zap"
 
 	"fairlead/adns"
+	"fairlead/adns/sketch"
 	"fairlead/adns/transfer"
+	"fairlead/api/resource"
 	"fairlead/config"
 	"fairlead/mep"
 	"fairlead/monitors"
@@ -40,6 +42,14 @@ type Options struct {
 	// PushLoad takes in a load report. Its errors wrap monitors.ErrNotPushed, ErrOutdated, ErrNothingTold or ErrRange. Nil:
 	// no service is pushed here.
 	PushLoad func(service string, told monitors.Metrics, at time.Time) error
+	// Sketch returns what is asked of this node, SketchSize how many kinds of it there are and how many queries were left
+	// out. Nil: nothing is.
+	Sketch     func() sketch.View
+	SketchSize func() (kinds int, leftOut uint64)
+	// Peak is how many connections there were and are. Nil: none.
+	Peak func() resource.ConnectionHistory
+	// Headroom returns what the loss of each site would do. Nil: it was not computed.
+	Headroom func() []resource.Headroom
 	// Ready returns what has to be so before queries are sent here. Nil: nothing.
 	Ready func() []Check
 	// Logger gets panics and refused origins. Nil: none.
@@ -95,10 +105,22 @@ func New(o Options) (http.Handler, error) {
 	if o.PushLoad == nil {
 		o.PushLoad = func(string, monitors.Metrics, time.Time) error { return monitors.ErrNotPushed }
 	}
+	if o.Sketch == nil {
+		o.Sketch = func() sketch.View { return sketch.View{} }
+	}
+	if o.SketchSize == nil {
+		o.SketchSize = func() (int, uint64) { return 0, 0 }
+	}
+	if o.Peak == nil {
+		o.Peak = func() resource.ConnectionHistory { return resource.ConnectionHistory{} }
+	}
+	if o.Headroom == nil {
+		o.Headroom = func() []resource.Headroom { return nil }
+	}
 	if o.Ready == nil {
 		o.Ready = func() []Check { return nil }
 	}
-	r := &resources{Options: o, log: o.Logger.Named("api")}
+	r := &resources{Options: o, log: o.Logger.Named("api"), asking: make(chan struct{}, 1)}
 	router, err := r.route()
 	if err != nil {
 		return nil, err
@@ -116,7 +138,8 @@ type handler struct {
 type resources struct {
 	Options
 	log     *zap.Logger
-	refused every // limits the log of refused requests
+	refused every         // limits the log of refused requests
+	asking  chan struct{} // holds who asks what-if
 }
 
 // state returns the moment that a request is answered from.
@@ -142,6 +165,8 @@ func (r *resources) route() (*chi.Mux, error) {
 	r.registerSecondaries(rest)
 	r.registerGroups(rest)
 	r.registerExplain(rest)
+	r.registerSketch(rest)
+	r.registerWhatIf(rest)
 	r.registerPush(rest)
 	r.registerVersion(rest)
 

@@ -17,6 +17,7 @@ import (
 	"go.uber.org/zap"
 
 	"fairlead/adns"
+	"fairlead/adns/sketch"
 	"fairlead/adns/transfer"
 	"fairlead/api/resource"
 	"fairlead/config"
@@ -116,7 +117,16 @@ func newFixture(t testing.TB, change func(*Options)) *fixture {
 		Secondaries: testSecondaries,
 		ProbeStats:  func() monitors.Stats { return monitors.Stats{Targets: 4, Done: 70, Late: 1} },
 		PushLoad:    f.push,
-		Ready:       func() []Check { return []Check{{Name: "dns", OK: true, Detail: "listening"}} },
+		Headroom: func() []resource.Headroom {
+			left := 0.25
+			return []resource.Headroom{{Lost: "nyc", Ratio: &left, Worst: "web-ams"}}
+		},
+		Sketch:     func() sketch.View { return testSketch(f.state.Since) },
+		SketchSize: func() (int, uint64) { return 3, 4 },
+		Peak: func() resource.ConnectionHistory {
+			return resource.ConnectionHistory{Connections: 24, Now: 12, At: f.state.Since}
+		},
+		Ready: func() []Check { return []Check{{Name: "dns", OK: true, Detail: "listening"}} },
 	}
 	if change != nil {
 		change(&f.options)

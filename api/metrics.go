@@ -19,7 +19,7 @@ func (r *resources) metrics() (http.Handler, error) {
 	for _, c := range []prometheus.Collector{
 		collectors.NewGoCollector(),
 		collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
-		r.dnsMetrics(), r.transferMetrics(), r.serviceMetrics(), r.groupMetrics(), r.exchangeMetrics(), r.probeMetrics(), r.nodeMetrics(),
+		r.dnsMetrics(), r.transferMetrics(), r.serviceMetrics(), r.groupMetrics(), r.exchangeMetrics(), r.probeMetrics(), r.nodeMetrics(), r.headroomMetrics(),
 	} {
 		if err := registry.Register(c); err != nil {
 			return nil, fmt.Errorf("register metrics: %w", err)

@@ -40,7 +40,7 @@ func (r *resources) sites(_ context.Context, _ *sitesInput) (*sitesOutput, error
 	v := newSiteView(st, r.Site, r.Peers(), time.Now())
 	out := &sitesOutput{Body: resource.SiteList{Sites: []resource.Site{}, Snapshot: st.Snapshot.Generation, At: v.now.UTC()}}
 	for i := range st.Document.Sites {
-		out.Body.Sites = append(out.Body.Sites, v.describe(&st.Document.Sites[i]))
+		out.Body.Sites = append(out.Body.Sites, r.withHeadroom(v.describe(&st.Document.Sites[i])))
 	}
 	return out, nil
 }
@@ -55,7 +55,7 @@ func (r *resources) site(_ context.Context, in *nameInput) (*siteOutput, error) 
 		return nil, newProblem(http.StatusNotFound, resource.Fault{Pointer: "/path/name", Code: resource.CodeNoSuchSite,
 			Detail: "the document has no site \"" + clip(in.Name) + "\"; " + sitesPath + " lists them"})
 	}
-	return &siteOutput{newSiteView(st, r.Site, r.Peers(), time.Now()).describe(s)}, nil
+	return &siteOutput{r.withHeadroom(newSiteView(st, r.Site, r.Peers(), time.Now()).describe(s))}, nil
 }
 
 // siteView describes the sites of one moment.

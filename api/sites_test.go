@@ -15,13 +15,13 @@ func TestSites(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		f := newFixture(t, nil)
 		now := time.Now().UTC()
-		lat, lon, heard, rtt, skew := 52.37, 4.90, 0.5, 0.08, -0.002
+		lat, lon, heard, rtt, skew, left := 52.37, 4.90, 0.5, 0.08, -0.002, 0.25
 		want := []resource.Site{
 			{Name: "ams", Address: "192.0.2.10", Local: true, Location: &resource.Location{Place: "EU.NL.NH.Amsterdam", Latitude: &lat, Longitude: &lon},
 				Peer: "local", Document: "same", Services: resource.StateCounts{Up: 2}},
 			{Name: "nyc", Address: "198.51.100.10", Peer: "up", Since: now.Add(-time.Minute), LastHeardAgeSeconds: &heard, RTTSeconds: &rtt,
 				ClockSkewSeconds: &skew, Node: "nyc-1", Version: 1, Document: "same", Sessions: 2, BytesIn: 1000, BytesOut: 2000,
-				Services: resource.StateCounts{Up: 1, Disabled: 1}},
+				Services: resource.StateCounts{Up: 1, Disabled: 1}, Headroom: &resource.Headroom{Lost: "nyc", Ratio: &left, Worst: "web-ams"}},
 			{Name: "tyo", Address: "203.0.113.10", Peer: "down", Since: now.Add(-2 * time.Minute), Document: "unknown", LastError: "connection refused",
 				LastErrorAt: now.Add(-time.Second), Services: resource.StateCounts{Down: 1, Unknown: 1}},
 		}

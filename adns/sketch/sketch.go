@@ -245,6 +245,9 @@ func (s *Sketch) Len() int {
 	return len(s.table.entries)
 }
 
+// LeftOut returns how many queries were not counted. Safe for concurrent use, and without waiting.
+func (s *Sketch) LeftOut() uint64 { return s.leftOut.Load() }
+
 // Changes returns how many samples were added.
 func (s *Sketch) Changes() uint64 {
 	s.mu.Lock()

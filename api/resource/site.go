@@ -51,6 +51,7 @@ type Site struct {
 	// LastErrorAt is zero when there was no error.
 	LastErrorAt time.Time   `json:"last_error_at,omitzero"`
 	Services    StateCounts `json:"services" doc:"Its services, counted by what this node believes of them."`
+	Headroom    *Headroom   `json:"headroom,omitempty" doc:"What its loss would do to the others. Absent: not computed yet."`
 }
 
 // Location is where a site is.

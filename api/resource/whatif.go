@@ -17,7 +17,6 @@ type Sketch struct {
 	LeftOut         uint64             `json:"left_out" doc:"Queries since the start that were not counted, because they came too fast or there were too many names."`
 	Entries         []SketchEntry      `json:"entries" nullable:"false" doc:"The most frequent kinds, at most limit."`
 	Remainders      []SketchRemainder  `json:"remainders" nullable:"false" doc:"Queries whose kind is not counted apart any more, by name, at most limit."`
-	Headroom        []Headroom         `json:"headroom,omitempty" doc:"What the loss of each site would do, as it was computed last."`
 	Peak            *ConnectionHistory `json:"peak,omitempty" doc:"The most connections of all services together. Absent: no load was ever reported."`
 }
 

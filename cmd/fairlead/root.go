@@ -70,7 +70,7 @@ Exit codes: 0 done; 1 failed or invalid; 2 usage; 3 not found; 6 unreachable.`,
 		SilenceErrors: true, SilenceUsage: true,
 		Version: version(),
 	}
-	root.AddCommand(newDemo(), newServe(), newCheck(), newSchema(), newQuery(), newExplain(), newStatus(), newPKI(), newBench(), newVersion())
+	root.AddCommand(newDemo(), newServe(), newCheck(), newSchema(), newQuery(), newExplain(), newWhatIf(), newStatus(), newPKI(), newBench(), newVersion())
 	return root
 }
 

@@ -120,7 +120,7 @@ func printDocument(w io.Writer, d *resource.Document, now time.Time) {
 }
 
 func printSites(w io.Writer, list *resource.SiteList) error {
-	rows := [][]string{{"SITE", "EXCHANGE", "FOR", "HEARD", "RTT", "DOCUMENT", "SERVICES", "LAST ERROR"}}
+	rows := [][]string{{"SITE", "EXCHANGE", "FOR", "HEARD", "RTT", "DOCUMENT", "SERVICES", "IF LOST", "LAST ERROR"}}
 	for _, s := range list.Sites {
 		lasting := "-"
 		if !s.Since.IsZero() {
@@ -130,9 +130,22 @@ func printSites(w io.Writer, list *resource.SiteList) error {
 		if s.Peer != resource.PeerUp {
 			lastError = s.LastError
 		}
-		rows = append(rows, []string{s.Name, s.Peer, lasting, ago(s.LastHeardAgeSeconds), ago(s.RTTSeconds), s.Document, counts(s.Services), lastError})
+		rows = append(rows, []string{s.Name, s.Peer, lasting, ago(s.LastHeardAgeSeconds), ago(s.RTTSeconds), s.Document, counts(s.Services), headroom(s.Headroom), lastError})
 	}
 	return table(w, "", rows...)
+}
+
+// headroom is what the loss of a site would do, in a few words.
+func headroom(h *resource.Headroom) string {
+	switch {
+	case h == nil:
+		return "-"
+	case h.Unanswered > 0.0005:
+		return fmt.Sprintf("%.3g %% of queries unanswered", h.Unanswered*100)
+	case h.Ratio == nil:
+		return "answered"
+	}
+	return fmt.Sprintf("%s at %.3g %%", h.Worst, (1-*h.Ratio)*100)
 }
 
 func counts(c resource.StateCounts) string {

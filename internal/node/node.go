@@ -55,6 +55,7 @@ type Node struct {
 
 	dns       *adns.Server
 	observers adns.Observers
+	headroom  *headroom
 	zones     exchangers
 	exchange  *mep.Exchange // nil: this node keeps to itself
 	autoscale *autoscale
@@ -126,11 +127,13 @@ func (n *Node) build(in *intent) error {
 	if n.dns, err = adns.New(server); err != nil {
 		return err
 	}
+	n.headroom = newHeadroom(n.State, n.observers.Sketch)
 	n.publisher.adopt(in, time.Now())
 	n.latest, n.newest = in.id, in
 	n.handler, err = api.New(api.Options{
 		Site: c.Site, Version: n.opts.Version, State: n.State, Peers: n.peers, MEPRejections: n.rejections,
 		DNSStats: n.dns.Stats, TransferStats: n.zones.out.Stats, Secondaries: n.zones.secondary.Status, Groups: n.autoscale.status, ProbeStats: n.probes.Stats,
+		Sketch: n.observers.Sketch.View, SketchSize: n.headroom.sketchSize, Peak: n.headroom.history, Headroom: n.headroom.list,
 		PushLoad: n.loads.Push, Ready: n.ready, Logger: n.log,
 	})
 	return err
@@ -225,6 +228,7 @@ func (n *Node) Run(ctx context.Context) error {
 	group.Go(func() error { return n.probes.Run(running) })
 	group.Go(func() error { return n.loads.Run(running) })
 	group.Go(func() error { return n.serveDNS(running) })
+	group.Go(func() error { return n.headroom.run(running) })
 	group.Go(func() error { return n.zones.run(running) })
 	group.Go(func() error { return n.autoscale.run(running) })
 	group.Go(func() error { return n.serveAPI(running) })

@@ -10,11 +10,13 @@ import (
 	"fairlead/adns"
 	"fairlead/adns/dnstap"
 	"fairlead/adns/querylog"
+	"fairlead/adns/sketch"
 	"fairlead/config"
 )
 
-// newObservers makes what the node file wants queries shown to.
+// newObservers makes what the node file wants queries shown to, and the sketch of what is asked.
 func newObservers(c *config.Node, version string, log *zap.Logger) (o adns.Observers, err error) {
+	o.Sketch = sketch.New(sketch.Options{})
 	if tap := c.DNS.Dnstap; tap != nil {
 		o.Dnstap, err = dnstap.New(dnstap.Options{
 			Socket: tap.Socket, TCP: tap.TCP, File: tap.File,
@@ -43,6 +45,7 @@ func (n *Node) serveDNS(ctx context.Context) error {
 	if log := n.observers.QueryLog; log != nil {
 		group.Go(func() error { return log.Run(observing) })
 	}
+	group.Go(func() error { return n.observers.Sketch.Run(observing) })
 	group.Go(func() error {
 		defer stop()
 		return n.dns.Run(ctx)

@@ -1,0 +1,103 @@
+package api
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"strconv"
+	"strings"
+
+	"github.com/danielgtaylor/huma/v2"
+
+	"fairlead/api/resource"
+	"fairlead/internal/whatif"
+)
+
+// whatIfSteps is in how many parts connections are filled in: methods that look at loads see them grow.
+const whatIfSteps = 10
+
+type whatIfInput struct {
+	Lose []string `query:"lose,explode" maxItems:"64" doc:"Sites or services that are lost; may be given several times."`
+	Load string   `query:"load" default:"1x" doc:"Factor on all connections, such as 1.5x; or peak: the most connections of the last 24 hours."`
+
+	peak   bool // set by Resolve
+	factor float64
+}
+
+// Resolve reads the factor.
+func (in *whatIfInput) Resolve(ctx huma.Context) []error {
+	faults := strictQuery(ctx)
+	if in.peak = in.Load == "peak"; in.peak {
+		return faults
+	}
+	var err error
+	in.factor, err = strconv.ParseFloat(strings.TrimSuffix(in.Load, "x"), 64)
+	if err != nil || !(in.factor > 0 && in.factor <= whatif.MaxLoad) {
+		faults = append(faults, fault("/query/load", resource.CodeInvalid, "%q is neither peak nor a factor such as 1.5x, above 0 and at most %d", clip(in.Load), whatif.MaxLoad))
+	}
+	return faults
+}
+
+type whatIfOutput struct{ Body resource.WhatIf }
+
+func (r *resources) registerWhatIf(rest huma.API) {
+	register(r, rest, huma.Operation{OperationID: "what-if", Method: http.MethodGet, Path: "/v1/whatif", Tags: []string{"status"},
+		Summary:     "Where clients and connections would go if sites or services were lost",
+		Description: "The function that serves queries decides those that were asked lately, on a copy of what queries have written: asking changes no answer."},
+		[]int{http.StatusUnprocessableEntity, http.StatusServiceUnavailable}, r.whatIf)
+}
+
+func (r *resources) whatIf(ctx context.Context, in *whatIfInput) (*whatIfOutput, error) {
+	st, err := r.state()
+	if err != nil {
+		return nil, err
+	}
+	select { // one at a time: each takes a core for a moment
+	case r.asking <- struct{}{}:
+		defer func() { <-r.asking }()
+	case <-ctx.Done():
+		return nil, notReady()
+	}
+	v := r.Sketch()
+	question := whatif.Input{Snapshot: st.Snapshot.GSLB, Learned: st.Snapshot.Learned, Queries: SketchQueries(&v), Lose: in.Lose, Load: in.factor, Steps: whatIfSteps}
+	var notes []string
+	if in.peak {
+		question.Load, notes = r.peakLoad()
+	}
+	for i := range st.Document.Sites {
+		question.Sites = append(question.Sites, st.Document.Sites[i].Name)
+	}
+	out, err := whatif.Ask(question)
+	if unknown := (*whatif.UnknownError)(nil); errors.As(err, &unknown) {
+		return nil, newProblem(http.StatusUnprocessableEntity, resource.Fault{Pointer: "/query/lose", Code: resource.CodeInvalid,
+			Detail: fmt.Sprintf("\"%s\" is neither a site nor a service of the document; %s and %s list them", clip(unknown.Name), sitesPath, servicesPath)})
+	}
+	if err != nil {
+		return nil, err
+	}
+	out.Notes = append(notes, out.Notes...)
+	return &whatIfOutput{*out}, nil
+}
+
+// peakLoad returns the factor from now to the peak.
+func (r *resources) peakLoad() (float64, []string) {
+	p := r.Peak()
+	switch {
+	case p.Connections == 0:
+		return 1, []string{"no load was ever reported: there is no peak"}
+	case p.Now == 0:
+		return 1, []string{fmt.Sprintf("there are no connections now that could grow to the %.0f of the peak", p.Connections)}
+	}
+	return min(max(p.Connections/p.Now, 1), whatif.MaxLoad), nil
+}
+
+// withHeadroom adds what the loss of a site would do.
+func (r *resources) withHeadroom(s resource.Site) resource.Site {
+	for _, h := range r.Headroom() {
+		if h.Lost == s.Name {
+			s.Headroom = &h
+		}
+	}
+	return s
+}

@@ -128,9 +128,11 @@ func estimate(loads []pour, contenders []contender) bool {
 	return true
 }
 
-// pick returns the contender for a turn. since is how many answers this fill has given before.
+// pick returns the contender for a turn. since is how many answers this fill has given before. A snapshot may answer few
+// queries: the turn says by chance, which is even over snapshots, who is taken while a part of one answer is still to go
+// before the next contender joins.
 func (f *fill) pick(turn, since uint64) int {
-	k := f.joined(float64(since))
+	k := f.joined(float64(since) + float64(turn*golden>>11)/(1<<53))
 	if f.prefix == nil {
 		return int(f.order[uint32(turn)%uint32(k)])
 	}

@@ -114,6 +114,9 @@ type Domain struct {
 	virtualServer VirtualServerIndex
 }
 
+// VirtualServer returns the virtual server that answers the name.
+func (d *Domain) VirtualServer() VirtualServerIndex { return d.virtualServer }
+
 // Types is the types of a balanced name that are decided besides A and AAAA. What is nil is not.
 type Types struct {
 	HTTPS *config.HTTPSAnswer

@@ -34,13 +34,15 @@ type Load struct {
 	Active uint64 // active connections when the report was made
 	// At is when the report was made, on this node's clock (a peer's report is dated back by its age). Zero: no report.
 	At time.Time
-	// Handed is Learned's count of answers for the service when the report arrived here: what was handed out since is
+	// Handed is Learned's count of answers for the service when the report was made: what was handed out since is
 	// not in Active yet. Of a service that never reported, or not for long, it is the count about
 	// a metrics interval ago.
 	Handed uint64
-	// PerAnswer is how many connections one answer brings, as learned from earlier reports; at least 0.25, at most 8.
+	// PerAnswer is how many connections one more answer counts for while this status holds: as many as it brings, learned
+	// from reports, or more, so that differences are levelled over the time for which answers are kept, not at once.
 	PerAnswer float64
-	// Expected is the connections that answers handed out since the report will bring, as of Status.At.
+	// Expected is by how many connections Active is believed to have changed since, as of Status.At: what the answers
+	// handed out since have brought, less what has ended. Not below -Active.
 	Expected float64
 	Source   string // who measured: "haproxy", "push", "mep nyc"
 }

@@ -2,7 +2,6 @@ package sites
 
 import (
 	"fmt"
-	"math"
 	"math/rand/v2"
 	"net/netip"
 	"slices"
@@ -33,8 +32,8 @@ type decidingNode struct {
 	snapshot *gslb.Snapshot
 }
 
-// habit is what follows an answer: connections that open within a tenth of a second and live for life on the average.
-type habit struct {
+// visits is what follows an answer: connections that open within a tenth of a second and live for life on the average.
+type visits struct {
 	services  int
 	life      time.Duration
 	perAnswer int
@@ -43,7 +42,7 @@ type habit struct {
 
 const crowdStep = 5 * time.Millisecond // one answer: 200 a second
 
-func newCrowd(t *testing.T, h habit) *crowd {
+func newCrowd(t *testing.T, h visits) *crowd {
 	names := [2]string{"ams", "nyc"}
 	doc := &config.Document{Sites: []config.Site{{Name: "ams"}, {Name: "nyc"}}}
 	doc.Settings.MEP.KeepaliveTimeout = config.Duration(10 * time.Second)
@@ -74,7 +73,7 @@ func newCrowd(t *testing.T, h habit) *crowd {
 }
 
 // ask lets one client ask one of the sites, and time pass.
-func (c *crowd) ask(h habit) {
+func (c *crowd) ask(h visits) {
 	n := &c.nodes[c.rng.IntN(2)]
 	d := gslb.Decide(n.snapshot, gslb.Query{Family: gslb.IPv4, LDNS: netip.MustParseAddr("198.51.100.1")}, n.learned, c.now, nil)
 	s := d.Services[0]
@@ -85,7 +84,7 @@ func (c *crowd) ask(h habit) {
 }
 
 // connect opens and closes what is due.
-func (c *crowd) connect(h habit) {
+func (c *crowd) connect(h visits) {
 	past := func(t time.Time) bool { return !t.After(c.now) }
 	for s := range c.opens {
 		for _, at := range c.opens[s] {
@@ -118,7 +117,7 @@ func (c *crowd) report(tick int) {
 // TestLeastConnectionSpread: two sites that answer apart, on reports that are up to two seconds old, keep services level.
 // Connections that live shorter than reports take are bound to be less even.
 func TestLeastConnectionSpread(t *testing.T) {
-	for _, h := range []habit{
+	for _, h := range []visits{
 		{2, 500 * time.Millisecond, 1, 1.25}, {2, time.Second, 4, 1.15}, {2, 5 * time.Second, 1, 1.1}, {2, 5 * time.Second, 4, 1.1},
 		{4, 500 * time.Millisecond, 1, 1.4}, {4, 500 * time.Millisecond, 4, 1.4}, {4, time.Second, 1, 1.25}, {4, time.Second, 4, 1.25},
 		{4, 2 * time.Second, 4, 1.15}, {4, 5 * time.Second, 1, 1.1}, {4, 5 * time.Second, 4, 1.1},
@@ -134,7 +133,7 @@ func TestLeastConnectionSpread(t *testing.T) {
 }
 
 // spread plays a minute and returns how much fuller than the mean the fullest service is, after the first 20 s.
-func spread(t *testing.T, h habit) (mean, worst float64) {
+func spread(t *testing.T, h visits) (mean, worst float64) {
 	c := newCrowd(t, h)
 	for tick := range 600 {
 		c.report(tick)
@@ -157,7 +156,7 @@ func spread(t *testing.T, h habit) (mean, worst float64) {
 
 // TestADeadSourceDoesNotStarve: a service whose load is no longer told keeps getting answers, by its last value.
 func TestADeadSourceDoesNotStarve(t *testing.T) {
-	c := newCrowd(t, habit{services: 3}) // s1 is of the other site, which says nothing
+	c := newCrowd(t, visits{services: 3}) // s1 is of the other site, which says nothing
 	n := &c.nodes[0]
 	push := func(service string) {
 		n.tr.Load(monitors.Load{Service: service, Active: 10, At: c.now, Source: "json"}, n.learned.Handed)
@@ -177,33 +176,6 @@ func TestADeadSourceDoesNotStarve(t *testing.T) {
 	}
 	if got := n.learned.Handed(2) - handed; got < 100 {
 		t.Errorf("of 290 answers the service whose source died at 10 connections got %d, the other, at 10 too, the rest", got)
-	}
-}
-
-func TestNextLoad(t *testing.T) {
-	old := gslb.Load{Active: 10, At: epoch, Handed: 100, PerAnswer: 1, Source: "push"}
-	tests := []struct {
-		name   string
-		active uint64
-		after  time.Duration
-		handed uint64
-		want   uint64 // active
-		per    float64
-	}{
-		{"repeated", 10, 150 * time.Millisecond, 110, 10, 1},
-		{"pushed again at once", 500, 50 * time.Millisecond, 100, 500, 1},
-		{"overtaken", 500, -time.Second, 110, 10, 1},
-		{"no answers", 30, time.Second, 100, 30, 1},
-		{"three for each answer", 30, time.Second, 110, 30, 1.4},
-		{"few answers say little", 3, time.Second, 101, 3, 1.04},
-	}
-	for _, tt := range tests {
-		t.Run(tt.name, func(t *testing.T) {
-			got := nextLoad(old, tt.active, epoch.Add(tt.after), tt.handed, "push")
-			if got.Active != tt.want || math.Abs(got.PerAnswer-tt.per) > 1e-9 {
-				t.Errorf("got %+v, want %d connections, %v per answer", got, tt.want, tt.per)
-			}
-		})
 	}
 }
 

@@ -40,7 +40,10 @@ type Tracker struct {
 	plan      *gslb.Plan
 	intervals map[string]time.Duration // of monitors
 	suspicion suspicion
-	round     time.Time // when answers for services that report no load, or no longer, were last counted
+	round     time.Time // when services that report no load, or no longer, last began to count answers anew
+	rounds    rounds
+	interval  time.Duration
+	last      time.Time
 	services  []evidence
 	byName    map[string]int
 	sites     map[string]*session
@@ -55,10 +58,10 @@ type evidence struct {
 	passing  map[verdictKey]bool
 	report   *report         // the owner's latest; nil when it has none
 	views    map[string]view // by site that sees it; bounded by the document's sites
-	load     gslb.Load
-	sights   [2]sight  // by family of the address, while it is monitored
-	before   belief    // the last one from before this node lost sight of it
-	dampers  [2]damper // by family
+	busy     *busy           // nil: it has no load source
+	sights   [2]sight        // by family of the address, while it is monitored
+	before   belief          // the last one from before this node lost sight of it
+	dampers  [2]damper       // by family
 	ramp     ramp
 	believed belief
 	since    time.Time
@@ -110,11 +113,14 @@ func (t *Tracker) SetDocument(doc *config.Document, plan *gslb.Plan, now time.Ti
 			sessions[s.Name] = &session{added: now}
 		}
 	}
-	services := make([]evidence, len(doc.Services))
+	services, kept := make([]evidence, len(doc.Services)), answersKept(doc, plan)
 	byName := make(map[string]int, len(doc.Services))
 	for i := range doc.Services {
 		s := &doc.Services[i]
 		e := evidence{service: s, trigger: triggers[s.Site], since: now}
+		if s.Load != nil {
+			e.busy = &busy{from: t.rounds.n, kept: kept[s.Name]}
+		}
 		if j, ok := t.byName[s.Name]; ok {
 			e.inherit(&t.services[j])
 		}
@@ -131,8 +137,10 @@ func (t *Tracker) SetDocument(doc *config.Document, plan *gslb.Plan, now time.Ti
 func (e *evidence) inherit(old *evidence) {
 	e.believed, e.since, e.ramp = old.believed, old.since, old.ramp
 	e.inheritSights(old)
-	if e.service.Load != nil && old.service.Site == e.service.Site {
-		e.load = old.load // without a source nobody would ever correct it
+	if e.busy != nil && old.busy != nil && old.service.Site == e.service.Site {
+		kept := e.busy.kept
+		e.busy = old.busy // without a source nobody would ever correct it
+		e.busy.kept = kept
 	}
 	if old.service.Site == e.service.Site {
 		e.report, e.views = old.report, old.views
@@ -229,11 +237,10 @@ func (e *evidence) bound(key verdictKey) bool {
 // Load takes in a load that this node read itself. handed is Learned's count of answers for the service now.
 func (t *Tracker) Load(l monitors.Load, handed func(gslb.ServiceIndex) uint64) {
 	i, ok := t.byName[l.Service]
-	if !ok || l.Err != nil || t.services[i].service.Load == nil {
+	if !ok || l.Err != nil || t.services[i].busy == nil {
 		return
 	}
-	e := &t.services[i]
-	e.load = nextLoad(e.load, l.Active, l.At, handed(gslb.ServiceIndex(i)), l.Source)
+	t.services[i].busy.told(&l, &t.rounds, handed(gslb.ServiceIndex(i)))
 }
 
 // Peer takes in an event of the exchange. It reports whether belief may have changed.
@@ -298,9 +305,8 @@ func (t *Tracker) report(r *mep.ServicesReport, handed func(gslb.ServiceIndex) u
 		changed = changed || e.report == nil || e.report.record.State != record.State ||
 			e.report.record.Without4 != record.Without4 || e.report.record.Without6 != record.Without6
 		e.report = &report{record: *record, seen: r.ReceivedAt.Add(-r.Age - record.EvidenceAge)}
-		if record.Has&mep.HasActiveConnections != 0 && e.service.Load != nil {
-			at := r.ReceivedAt.Add(-r.Age - record.LoadAge)
-			e.load = nextLoad(e.load, record.ActiveConnections, at, handed(gslb.ServiceIndex(i)), "mep "+r.Peer)
+		if e.busy != nil {
+			e.busy.reported(record, r.Age, r.ReceivedAt, "mep "+r.Peer, &t.rounds, handed(gslb.ServiceIndex(i)))
 		}
 	}
 	return changed
@@ -314,6 +320,8 @@ func (t *Tracker) Status(now time.Time, handed func(gslb.ServiceIndex) uint64) *
 	if newRound {
 		t.round = now
 	}
+	counted := t.rounds.due(now)
+	t.interval, t.last = now.Sub(t.last), now
 	for i := range t.services {
 		t.services[i].look()
 	}
@@ -329,13 +337,13 @@ func (t *Tracker) Status(now time.Time, handed func(gslb.ServiceIndex) uint64) *
 		if e.ramp.settle(b, now); b.kept {
 			e.ramp.forget()
 		}
-		if newRound && !e.load.Fresh(now, t.plan.Service(gslb.ServiceIndex(i)).LoadFresh()) {
-			e.load.Handed = handed(gslb.ServiceIndex(i)) // its answers are counted by rounds, as if it had reported
-		}
 		out.Services[i] = gslb.ServiceStatus{
 			State: b.state, Without4: b.without4, Without6: b.without6, Reason: b.reason, Source: b.source,
-			Since: e.since, Seen: b.seen, Load: e.load,
+			Since: e.since, Seen: b.seen,
 			Share: e.ramp.share(e.service.SlowStart.Std(), now), Doubt: b.doubt,
+		}
+		if e.busy != nil {
+			out.Services[i].Load, out.Services[i].Measures = t.busyness(gslb.ServiceIndex(i), now, handed(gslb.ServiceIndex(i)), counted, newRound)
 		}
 	}
 	for i := range t.services {

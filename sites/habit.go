@@ -1,0 +1,78 @@
+package sites
+
+import (
+	"math"
+	"time"
+)
+
+const (
+	// habitMemory is the weight that what was learned keeps with every report.
+	habitMemory = 0.97
+	// priorReports is how many reports' worth of chance the first guess outweighs.
+	priorReports = 4
+	// leastSurvival bounds how much of a metric is believed to end between two reports.
+	leastSurvival = 0.05
+	// leastPerAnswer is the least number of connections that one answer is believed to bring, while there are any.
+	leastPerAnswer = 0.25
+	// startPerAnswer is the first guess of it.
+	startPerAnswer = 1
+)
+
+// habit is what reports taught about one metric of a service: how much of it an answer brings, and how soon that ends.
+//
+// The model: an answer brings k, each part of which ends by chance after a mean life L, so that with q answers a second the
+// metric stands at k·L·q (Little's law). Reports tell the mean of the metric, and Learned that of q: their ratio C = k·L is
+// known well. What remains is k. From one report to the next the metric changes by k times the answers, less its own decay,
+// which C ties to k as well: the change is k × (answers − metric × mean answers / mean metric), a line through zero. Its
+// slope is fitted here; old reports count ever less. Answers of other sites are in the slope as far as those sites follow the
+// same reports.
+type habit struct {
+	reports        float64 // sum of the weights of all reports
+	value, answers float64 // sums of the metric, and of the answers between reports
+	seconds        float64 // sum of the times between reports
+	square, slope  float64 // sums for the fit
+}
+
+// learn takes in the change from one report to the next; answers were handed out between them.
+func (h *habit) learn(before, after, answers float64, apart time.Duration) {
+	h.reports = h.reports*habitMemory + 1
+	h.value = h.value*habitMemory + after
+	h.answers = h.answers*habitMemory + answers
+	h.seconds = h.seconds*habitMemory + apart.Seconds()
+	x := answers
+	if h.value > 0 {
+		x -= before * h.answers / h.value
+	}
+	h.square = h.square*habitMemory + x*x
+	h.slope = h.slope*habitMemory + x*(after-before)
+}
+
+// rate returns how much one answer brings, k, and how much of the metric ends in a second, 1/L. start is the first guess
+// of k, 0 when there is none; least is the least k, unless the metric itself is less.
+func (h *habit) rate(start, least float64) (perAnswer, ending float64) {
+	if h.answers <= 0 || h.value <= 0 {
+		return start, 0
+	}
+	ratio := h.value / h.answers // what would be there for each answer if all of it ended until the next report
+	most := ratio * (1 - leastSurvival)
+	if start == 0 {
+		start = ratio / 2
+	}
+	prior := priorReports * h.answers / h.reports
+	round := (h.slope + prior*start) / (h.square + prior) // what an answer adds until the next report
+	round = min(max(round, least), most)
+	survival := 1 - round/ratio
+	ending = -math.Log(survival) * h.reports / h.seconds
+	return -math.Log(survival) * ratio, ending
+}
+
+// expected is by how much the metric differs from a report of value that is old: what the answers since have brought, less
+// what has ended.
+func (h *habit) expected(value, answers float64, old time.Duration, perAnswer, ending float64) float64 {
+	passed := old.Seconds() * ending
+	if passed < 1e-6 {
+		return perAnswer * answers
+	}
+	ended := -math.Expm1(-passed)
+	return ended*(perAnswer*answers/passed) - ended*value
+}

@@ -29,6 +29,8 @@ func asked(d *gslb.Domain, qtype uint16) gslb.Family {
 		return gslb.AnyFamily
 	case qtype == dns.TypeSRV && d.Types.SRV != nil, qtype == dns.TypeMX && d.Types.MX != nil:
 		return gslb.ByHost
+	case qtype == dns.TypeNAPTR && d.Types.NAPTR != nil:
+		return gslb.ByNAPTR
 	}
 	return gslb.FamilyNone
 }
@@ -70,6 +72,8 @@ func (r *resolution) decide(m match) (target string) {
 			r.answerHTTPS(domain.Types.HTTPS, v4, v6, d.TTL)
 		case gslb.ByHost:
 			r.answerHosts(domain.Types, &d)
+		case gslb.ByNAPTR:
+			r.answerNAPTR(domain.Types.NAPTR, &d)
 		default:
 			for _, i := range chosen {
 				addr4, addr6 := plan.Seen(r.view, i)

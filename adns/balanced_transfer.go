@@ -16,6 +16,7 @@ func balancedRecords(header dns.RR_Header, v *config.VirtualServer, d *config.Do
 	of := func(rrtype uint16) dns.RR_Header { h := header; h.Rrtype = rrtype; return h }
 	var v4, v6 []netip.Addr
 	var srv, mx hostRecords
+	var naptr []dns.RR
 	cname := ""
 	for _, m := range v.Members {
 		s := services[m.Service]
@@ -31,6 +32,9 @@ func balancedRecords(header dns.RR_Header, v *config.VirtualServer, d *config.Do
 		}
 		if cname == "" {
 			cname = s.CNAME
+		}
+		if d.NAPTR != nil && s.NAPTR != nil && len(naptr) < maxNAPTR {
+			naptr = addNAPTR(naptr, of(dns.TypeNAPTR), s.NAPTR)
 		}
 		name, err := config.CanonicalName(s.Host)
 		if err != nil {
@@ -60,7 +64,7 @@ func balancedRecords(header dns.RR_Header, v *config.VirtualServer, d *config.Do
 			out = append(out, rr)
 		}
 	}
-	return slices.Concat(out, srv, mx)
+	return slices.Concat(out, srv, mx, naptr)
 }
 
 func sortedSet(addresses []netip.Addr) []netip.Addr {

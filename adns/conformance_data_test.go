@@ -233,8 +233,9 @@ virtual_servers:
 		status.Services[i].State = gslb.Up
 	}
 	s := &Snapshot{Zones: zones, GSLB: gslb.NewSnapshot(1, plan, status, nil), Learned: gslb.NewLearned(plan)}
-	service := func(name string, qtype uint16, from netip.Addr) byte {
-		switch rr := s.Resolve(Question{Name: name, Type: qtype, Class: dns.ClassINET, LDNS: from}, epoch, nil).Answer[0].(type) {
+	service := func(name string, qtype uint16, from netip.Addr, subnet netip.Prefix) byte {
+		q := Question{Name: name, Type: qtype, Class: dns.ClassINET, LDNS: from, Subnet: subnet}
+		switch rr := s.Resolve(q, epoch, nil).Answer[0].(type) {
 		case *dns.A:
 			return rr.A[3]
 		case *dns.AAAA:
@@ -242,11 +243,20 @@ virtual_servers:
 		}
 		return 0
 	}
-	for _, name := range []string{"hash.x.test.", "turns.x.test."} {
-		for i := range 100 {
-			from := netip.AddrFrom4([4]byte{10, 0, byte(i), 7})
-			if a, aaaa := service(name, dns.TypeA, from), service(name, dns.TypeAAAA, from); a != aaaa {
-				t.Errorf("%s, client %s: A is of service %d, AAAA of %d", name, from, a, aaaa)
+	resolver := func(i int) netip.Addr { return netip.AddrFrom4([4]byte{10, 0, byte(i), 7}) }
+	one, other := netip.MustParsePrefix("203.0.113.0/24"), netip.MustParsePrefix("198.51.100.0/24")
+	for _, tt := range []struct {
+		name  string
+		again netip.Prefix // the client that the second question is for
+	}{{"hash.x.test.", one}, {"turns.x.test.", one}, {"turns.x.test.", other}} {
+		const resolvers = 50
+		var first [resolvers]byte
+		for i := range first { // with those of others between the two questions of each
+			first[i] = service(tt.name, dns.TypeA, resolver(i), one)
+		}
+		for i := range first {
+			if aaaa := service(tt.name, dns.TypeAAAA, resolver(i), tt.again); first[i] != aaaa {
+				t.Errorf("%s, resolver %s: A is of service %d, AAAA of %d", tt.name, resolver(i), first[i], aaaa)
 			}
 		}
 	}

@@ -207,6 +207,8 @@ func checkTrace(t *testing.T, s *Snapshot, a Answer, trace *gslb.Trace) {
 				return rr.Target == svc.Host
 			case *dns.MX:
 				return rr.Mx == svc.Host
+			case *dns.NAPTR:
+				return svc.NAPTR != nil && rr.Service == escaped(svc.NAPTR.Services) && int(rr.Order) == svc.NAPTR.Order && int(rr.Preference) == svc.NAPTR.Preference
 			}
 			return false
 		}) {

@@ -65,18 +65,19 @@ func (c *checker) checkBackupAddresses(v *VirtualServer, d *Domain, path string)
 	}
 }
 
-// checkDomainInZone checks one balanced name against the records of its zone, in all views.
+// checkDomainInZone checks one balanced name against the records of its zone, of each that it has for the clients of some
+// view.
 func (c *checker) checkDomainInZone(server int, d *Domain, name, path string) {
-	z := c.zoneOf(name)
-	if z == nil {
+	zones := c.zonesOf(name)
+	if len(zones) == 0 {
 		c.problem(path, codeOutsideZones, c.zoneHint(), "domain %s is in none of the zones", show(name))
 		return
 	}
 	cname := c.answersWithName(server)
-	if cname && name == z.name {
+	if cname && slices.ContainsFunc(zones, func(z *zoneFacts) bool { return z.name == name }) {
 		c.problem(path, codeApexCNAME, "use members with addresses", "domain %s is the top of its zone and cannot be answered with a CNAME", show(name))
 	}
-	for ; z != nil; z = z.twin {
+	for _, z := range zones {
 		if !c.checkDomainAndRecords(d, z, cname, name, path) {
 			return
 		}

@@ -1,6 +1,7 @@
 package config
 
 import (
+	"slices"
 	"strings"
 
 	"github.com/miekg/dns"
@@ -18,6 +19,38 @@ func (c *checker) zoneOf(name string) *zoneFacts {
 	return nil
 }
 
+// zonesOf returns the zones that a canonical name belongs to: for the clients of each view, and for those of none, the
+// longest one that encloses it and that they see.
+func (c *checker) zonesOf(name string) (out []*zoneFacts) {
+	covered := map[string]bool{} // views whose clients see a longer one
+	for rest := name; rest != ""; rest = parentName(rest) {
+		forAll := false
+		for z := c.zones[rest]; z != nil; z = z.twin {
+			views := c.doc.Zones[z.index].Views
+			forAll = forAll || len(views) == 0
+			if len(views) == 0 || slices.ContainsFunc(views, func(view string) bool { return !covered[view] }) {
+				out = append(out, z)
+			}
+		}
+		if forAll {
+			return out
+		}
+		for z := c.zones[rest]; z != nil; z = z.twin {
+			for _, view := range c.doc.Zones[z.index].Views {
+				covered[view] = true
+			}
+		}
+	}
+	return out
+}
+
+// seenTogether reports whether some client can see both of two zones of different names.
+func (c *checker) seenTogether(a, b *zoneFacts) bool {
+	x, y := &c.doc.Zones[a.index], &c.doc.Zones[b.index]
+	_, both := sameClients(x, y)
+	return both || len(x.Views) == 0 || len(y.Views) == 0
+}
+
 // parentName drops the first label of a canonical name; "" above the last one.
 func parentName(name string) string {
 	_, rest, _ := strings.Cut(name, ".")
@@ -28,15 +61,24 @@ func parentName(name string) string {
 func (c *checker) checkNesting() {
 	for i := range c.doc.Zones {
 		name, err := canonicalHost(c.doc.Zones[i].Name)
-		if err != nil || c.zones[name] == nil || c.zones[name].index != i {
+		if err != nil {
 			continue
 		}
-		outer := c.zoneOf(parentName(name))
-		if outer == nil || c.doc.Zones[outer.index].Secondary() || outer.has(name, dns.TypeNS) {
-			continue
+		inner := c.zones[name]
+		for inner != nil && inner.index != i {
+			inner = inner.twin
 		}
-		c.problem(at("zones", i, "name"), codeWarnNestedZone, "add NS records for it to "+show(outer.name),
-			"zone %s lies inside %s, which does not delegate it", show(name), show(outer.name))
+		if inner == nil {
+			continue // refused
+		}
+		for outer := c.zoneOf(parentName(name)); outer != nil; outer = outer.twin {
+			if c.doc.Zones[outer.index].Secondary() || outer.has(name, dns.TypeNS) || !c.seenTogether(inner, outer) {
+				continue
+			}
+			c.problem(at("zones", i, "name"), codeWarnNestedZone, "add NS records for it to "+show(outer.name),
+				"zone %s lies inside %s, which does not delegate it", show(name), show(outer.name))
+			break
+		}
 	}
 }
 

@@ -44,7 +44,7 @@ func printGroups(w io.Writer, list *resource.GroupList) error {
 		}
 		resolved := "never"
 		if g.AgeSeconds != nil {
-			resolved = ago(g.AgeSeconds)
+			resolved = ago(g.AgeSeconds) + " ago"
 		}
 		rows = append(rows, []string{g.Name, g.Resolves, addresses, resolved, strings.ReplaceAll(g.Failure, "\n", "; ")})
 	}

@@ -75,3 +75,20 @@ func TestANewGroupIsResolvedBeforeItIsServed(t *testing.T) {
 	eventually(t, n, "pods.example.test", "192.0.2.11")
 	shows(t, n, "/v1/status/groups?failing=true", `"groups":[]`)
 }
+
+// TestAGroupThatWasNeverResolved: its virtual server has no members, and says so; it is served as soon as the name is there.
+func TestAGroupThatWasNeverResolved(t *testing.T) {
+	names := node.NewNameServer(t)
+	names.Fail(dns.RcodeServerFailure)
+	p := newPlace(t, true)
+	p.write(groupDocument(names.Address, ""))
+	n, _ := p.serve(nil)
+	if got := answer(t, n, "pods.example.test"); got != "" {
+		t.Errorf("answered %q", got)
+	}
+	shows(t, n, "/v1/status/groups", `"addresses":[]`, `"failure":"`)
+	shows(t, n, "/metrics", `fairlead_group_members{group="pods"} 0`)
+	names.Say(t, "pods.test. 0 AAAA 2001:db8::1", "pods.test. 0 A 192.0.2.11")
+	names.Fail(0)
+	eventually(t, n, "pods.example.test", "192.0.2.11")
+}

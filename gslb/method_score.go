@@ -1,6 +1,7 @@
 package gslb
 
 import (
+	"cmp"
 	"math"
 	"sync/atomic"
 	"time"
@@ -17,18 +18,19 @@ type scoring struct {
 // scoredLoad is one contender's load: connections when it was reported, and what answers add since.
 type scoredLoad struct {
 	active, perAnswer float64
+	expected          float64 // that answers between the report and the snapshot add
 	handed            uint64
 	divisor           float64 // capacity where all contenders have one, else 1
 	basis             basis
 }
 
 // scoredSpot is what nearness adds for clients at one spot. Where nearness does not count, and among many contenders, it has
-// a fill of its own; among few, loads are compared as they are now, so that the answers for all spots count.
+// a fill of its own; among few, loads are compared as they are now, so that the answers for all spots count. It follows from
+// the snapshot and the spot alone: who makes it, and when, changes nothing.
 type scoredSpot struct {
-	lat, lon float64
+	at       spot
 	distance []float64 // weighted, in proportion to the farthest
 	fill     *fill
-	given    atomic.Uint64 // answers of this fill
 }
 
 const (
@@ -51,6 +53,7 @@ func (s *Snapshot) newScoring(v *virtualServer, f *field) *scoring {
 		capacities = capacities && w.loads[i].divisor > 0
 		if l := &st.Load; !l.At.IsZero() && s.Status.At.Sub(l.At) <= forgotten*svc.loadFresh {
 			w.loads[i].active, w.loads[i].perAnswer, w.loads[i].handed, w.loads[i].basis = float64(l.Active), l.PerAnswer, l.Handed, basisAged
+			w.loads[i].expected = l.Expected
 			if l.Fresh(s.Status.At, svc.loadFresh) {
 				w.loads[i].basis = basisMeasured
 			}
@@ -83,8 +86,8 @@ func (d *Decider) pickScore(v *virtualServer, f *field) (int, Reason) {
 		return i, ReasonPaired
 	}
 	if here != nil && here.fill != nil && v.score.rtt == 0 {
-		turn, _ := d.learned.pour(d.Decision.VirtualServer, d.s.Generation)
-		return here.fill.pick(turn, here.given.Add(1)-1), ReasonScore
+		turn, since := d.learned.pour(d.Decision.VirtualServer, d.s.Generation)
+		return here.fill.pick(turn, since), ReasonScore
 	}
 	return d.leastScore(v, f, here, rtts)
 }
@@ -199,7 +202,7 @@ func (d *Decider) scoredSpot(v *virtualServer, f *field) (*scoredSpot, bool) {
 	}
 	slot := &f.scoring.spots[math.Float64bits(at.lat*31+at.lon)*golden>>56]
 	here := slot.Load()
-	if here == nil || here.lat != at.lat || here.lon != at.lon {
+	if here == nil || here.at.lat != at.lat || here.at.lon != at.lon || here.at.located != at.located {
 		here = d.newScoredSpot(v, f, at)
 		slot.Store(here)
 	}
@@ -207,22 +210,44 @@ func (d *Decider) scoredSpot(v *virtualServer, f *field) (*scoredSpot, bool) {
 }
 
 func (d *Decider) newScoredSpot(v *virtualServer, f *field, at spot) *scoredSpot {
-	here := &scoredSpot{lat: at.lat, lon: at.lon}
+	here := &scoredSpot{at: at}
 	if at.located {
 		here.distance = d.distances(v, f, at)
 	}
 	if v.score.rtt > 0 || f.memo == nil && v.score.distance > 0 {
 		return here
 	}
-	load, loads := d.loadScale(f), make([]pour, len(f.contenders))
-	for i := range loads {
-		loads[i] = pour{value: d.score(v, f, i, here, nil, load, scale{}), basis: basisMeasured}
-		if l := &f.scoring.loads[i]; l.basis != basisNone && load.most > 0 {
-			loads[i].growth = v.score.load * l.perAnswer / max(l.divisor, 1) / load.most
+	here.fill = newFill(f.scorePours(v, here), f.contenders)
+	return here
+}
+
+// scorePours is each contender's score when the snapshot was made, and what an answer adds to it.
+func (f *field) scorePours(v *virtualServer, here *scoredSpot) []pour {
+	loads, most, mean, n := make([]pour, len(f.contenders)), float64(fewConnections), 0.0, 0.0
+	load := func(l *scoredLoad) float64 { return (l.active + l.expected) / cmp.Or(l.divisor, 1) }
+	for i := range f.scoring.loads {
+		if l := &f.scoring.loads[i]; l.basis != basisNone {
+			most, mean, n = max(most, load(l)), mean+load(l), n+1
 		}
 	}
-	here.fill = newFill(loads, f.contenders)
-	return here
+	if f.scoring.loads[0].divisor > 0 {
+		most = 1
+	}
+	for i := range loads {
+		loads[i] = pour{value: f.scoring.cost[i], basis: basisMeasured}
+		if here.distance != nil {
+			loads[i].value += here.distance[i]
+		}
+		switch l := &f.scoring.loads[i]; {
+		case n == 0:
+		case l.basis == basisNone:
+			loads[i].value += v.score.load * mean / n / most
+		default:
+			loads[i].value += v.score.load * load(l) / most
+			loads[i].growth = v.score.load * l.perAnswer / cmp.Or(l.divisor, 1) / most
+		}
+	}
+	return loads
 }
 
 // distances returns what distance adds for each contender; nil when no site's place is known.

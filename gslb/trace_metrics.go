@@ -118,6 +118,9 @@ func (d *Decider) pushedMetric(c *Candidate, by *contender) {
 }
 
 func (d *Decider) scoreMetric(c *Candidate, v *virtualServer, f *field, i int) {
+	if f.scoring == nil {
+		return // there was nothing to compare
+	}
 	here, _ := d.scoredSpot(v, f)
 	var rtts []SiteRTT
 	if v.score.rtt > 0 && d.learned.Resolvers != nil {

@@ -1,0 +1,226 @@
+package gslb
+
+import (
+	"flag"
+	"fmt"
+	"math/rand/v2"
+	"net/netip"
+	"slices"
+	"testing"
+	"time"
+)
+
+var rounds = flag.Int("rounds", 30_000, "queries that Decide and the oracle are compared on")
+
+// queriesOfPlan is how many queries each random plan is asked.
+const queriesOfPlan = 12
+
+func newOracle(w *randomPlan, s *Snapshot) *oracle {
+	o := &oracle{w: w, seeds: map[string]uint64{}, sessions: map[string]oracleSession{}, stays: map[string]int64{}, paired: map[string]oraclePair{},
+		given: map[string]int{}, sent: map[string]int{}}
+	for i := range s.Plan.services {
+		o.seeds[s.Plan.services[i].Name] = s.Plan.services[i].seed
+	}
+	return o
+}
+
+// tables fills what Decide reads besides the snapshot.
+func (w *randomPlan) tables(t *testing.T, s *Snapshot, l *Learned) {
+	t.Helper()
+	l.Sessions = NewSessions(1024)
+	l.Resolvers = NewResolvers(ResolverOptions{Prefix4: 32, Prefix6: 128, Max: 1024, Timeout: time.Hour})
+	for ldns, times := range w.rtts {
+		for i := range s.Plan.sites {
+			if rtt, ok := times[s.Plan.sites[i].name]; ok {
+				l.Resolvers.Measured(ldns, s.Plan.sites[i].hash, rtt, oracleNow)
+			}
+		}
+	}
+	values := map[netip.Prefix][]PushedValue{}
+	last := map[string]bool{} // of a prefix and service the last one counts
+	for i := len(w.pushed) - 1; i >= 0; i-- {
+		p := w.pushed[i]
+		if key := fmt.Sprint(p.prefix, p.service); last[key] {
+			w.pushed = slices.Delete(w.pushed, i, i+1)
+			continue
+		} else {
+			last[key] = true
+		}
+		until := oracleNow + 1<<20
+		if p.ended {
+			until = oracleNow - 1
+		}
+		service, _ := s.Plan.ServiceByName(p.service)
+		values[p.prefix] = append(values[p.prefix], PushedValue{Service: s.Plan.services[service].Hash, Value: p.value, Until: until})
+	}
+	for prefix, v := range values {
+		if err := l.Pushed.Set(prefix, v, oracleNow); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+// TestDecideAgreesWithOracle compares Decide with the oracle on random plans, beliefs and queries, and checks on the way
+// that explaining changes nothing and that the scope is truthful.
+func TestDecideAgreesWithOracle(t *testing.T) {
+	joins, parted := 0, 0
+	for seed := range uint64(*rounds / queriesOfPlan) {
+		r := rand.New(rand.NewPCG(seed, 7))
+		w := randomWorld(r)
+		s, l := w.snapshotHeld(t)
+		w.tables(t, s, l)
+		o := newOracle(w, s)
+		o.at = oracleNow
+		for n := range queriesOfPlan {
+			q := randomQuery(r, o.families(), o.at)
+			explained := Decide(s, q, l.Copy(), epoch, &Trace{})
+			o.subnetUsed = explained.SubnetUsed
+			want := o.decide(q)
+			if !w.doc.Settings.Answers.Coherent {
+				checkScope(t, r, s, q, l, explained)
+			}
+			got := Decide(s, q, l, epoch, nil)
+			if explained != got {
+				t.Fatalf("seed %d query %d: explained %+v, served %+v", seed, n, explained, got)
+			}
+			if problem := o.judge(s, q, want, &got); problem != "" {
+				t.Fatalf("seed %d query %d %+v: %s\ngot %+v %q\noracle says %+v", seed, n, q, problem, got, serviceNames(s, &got), want)
+			}
+			o.note(s, q, want, &got)
+			if oneIn(r, 4) {
+				o.at += int64(r.IntN(50))
+			}
+		}
+		joins, parted = joins+o.joins, parted+o.parted
+	}
+	t.Logf("%d answers agreed with another family's, %d did not", joins, parted)
+	if parted*200 > joins {
+		t.Errorf("%d answers did not agree with another family's, %d did", parted, joins)
+	}
+}
+
+// snapshotHeld is snapshot with what is held.
+func (w *randomPlan) snapshotHeld(t testing.TB) (*Snapshot, *Learned) {
+	s, l := w.snapshot(t)
+	s.Status.Held = make([]bool, s.Plan.VirtualServers())
+	for i := range s.Status.Held {
+		s.Status.Held[i] = w.held[s.Plan.VirtualServerName(VirtualServerIndex(i))]
+	}
+	return NewSnapshot(1, s.Plan, s.Status, nil), l
+}
+
+func serviceNames(s *Snapshot, d *Decision) []string {
+	var out []string
+	for _, i := range d.Services[:d.Count] {
+		out = append(out, s.Plan.Service(i).Name)
+	}
+	return out
+}
+
+// judge says what is wrong with a decision.
+func (o *oracle) judge(s *Snapshot, q Query, want ruling, got *Decision) string {
+	outcome := map[Outcome]string{OutcomeServices: "services", OutcomeEmpty: "empty", OutcomeServFail: "servfail", OutcomeBackupAddresses: "backup-address"}[got.Outcome]
+	services := serviceNames(s, got)
+	switch {
+	case outcome != want.outcome:
+		return "outcome " + outcome
+	case got.TTL != want.ttl:
+		return fmt.Sprintf("TTL %d, want %d", got.TTL, want.ttl)
+	case s.Plan.VirtualServerName(got.VirtualServer) != want.v:
+		return "it answers from " + s.Plan.VirtualServerName(got.VirtualServer)
+	case outcome != "services":
+		return ""
+	case got.Reason == ReasonPaired && services[0] != want.pair:
+		return "the other family has " + want.pair
+	case got.Reason != ReasonPaired && !slices.Contains(want.first, services[0]):
+		return services[0] + " may not be first"
+	}
+	return o.judgeRest(want, services)
+}
+
+// judgeRest checks who comes after the first.
+func (o *oracle) judgeRest(want ruling, got []string) string {
+	most := o.find(want.v).MaxAnswers
+	if want.resort {
+		most = MaxAnswers
+	}
+	all := names(want.rest)
+	at := slices.Index(all, got[0])
+	if want.session {
+		at = -1 // the others follow as they stand
+	}
+	exp := []string{got[0]}
+	for i := range all {
+		if name := all[(at+1+i)%len(all)]; name != got[0] && len(exp) < most {
+			exp = append(exp, name)
+		}
+	}
+	if !slices.Equal(got, exp) {
+		return fmt.Sprintf("want %q", exp)
+	}
+	return ""
+}
+
+// note keeps what the answer taught.
+func (o *oracle) note(s *Snapshot, q Query, want ruling, got *Decision) {
+	if want.stays != "" {
+		o.stays[want.stays] = o.at + 120
+	}
+	if got.Outcome != OutcomeServices || want.resort {
+		return
+	}
+	first, v := s.Plan.Service(got.Services[0]).Name, o.find(want.v)
+	joined := got.Reason == ReasonPaired
+	switch {
+	case joined:
+		o.joins++
+	case want.pair != "":
+		o.parted++
+	}
+	if want.filled && !joined {
+		o.given[want.v]++
+	}
+	if !joined {
+		o.sent[first]++
+	}
+	if v.Persistence.Type != "" {
+		o.sessions[o.key("session", v, o.client(q))] = oracleSession{first, o.at + 120}
+	}
+	if want.session || !o.coheres(v, want.policy, q) {
+		return
+	}
+	p := oraclePair{first, string(familyLetter(q.Family)), o.at}
+	if joined {
+		p = o.paired[o.pairName(q)]
+		p.families += string(familyLetter(q.Family))
+	}
+	o.paired[o.pairName(q)] = p
+}
+
+// checkScope asks for other clients inside the answer's scope: they must get the same.
+func checkScope(t *testing.T, r *rand.Rand, s *Snapshot, q Query, l *Learned, d Decision) {
+	t.Helper()
+	if !d.SubnetUsed || d.Scope > 24 {
+		return
+	}
+	for range 3 {
+		other := q
+		masked, err := q.Subnet.Addr().Prefix(int(d.Scope))
+		if err != nil {
+			t.Fatalf("scope %d of %s: %v", d.Scope, q.Subnet, err)
+		}
+		b, x := masked.Addr().As4(), r.Uint32()
+		for i := int(d.Scope); i < 24; i++ {
+			if x>>i&1 == 1 {
+				b[i/8] |= 0x80 >> (i % 8)
+			}
+		}
+		if b[0] == 127 || b[0] == 0 || b[0] >= 224 || b[0] == 169 && b[1] == 254 {
+			continue // not routable: the resolver would be the client
+		}
+		other.Subnet, _ = netip.AddrFrom4(b).Prefix(24)
+		if got := Decide(s, other, l.Copy(), epoch, nil); got != d {
+			t.Fatalf("client %s got %+v with scope %d, but %s inside it gets %+v", q.Subnet, d, d.Scope, other.Subnet, got)
+		}
+	}
+}

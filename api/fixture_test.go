@@ -194,9 +194,13 @@ func testStatus(plan *gslb.Plan, now time.Time) *gslb.Status {
 	}
 	seen := now.Add(-3 * time.Second)
 	set("web-ams", gslb.ServiceStatus{State: gslb.Up, Without6: true, Reason: "connected in 2 ms", Source: "monitor web-ok", Seen: seen,
-		Load: gslb.Load{Active: 12, At: seen, PerAnswer: 2, Source: "push"}})
+		Load: gslb.Load{Active: 12, At: seen, PerAnswer: 2, Expected: 4, Source: "push"},
+		Measures: &gslb.Measures{ResponseTime: gslb.Measure{Value: 0.25, At: seen.Add(time.Second), Source: "push"},
+			Bandwidth: gslb.Measure{Value: 5e6, At: seen, PerAnswer: 1e5, Expected: -1e5, Source: "push"}}})
 	set("web-nyc", gslb.ServiceStatus{State: gslb.Up, Reason: "connected in 80 ms", Source: "monitor web-ok", Seen: seen})
-	set("api-ams", gslb.ServiceStatus{State: gslb.Up, Reason: "no monitor is bound", Source: "assumed", Seen: seen})
+	told := gslb.Measure{Value: 7, At: seen, Source: "json"}
+	set("api-ams", gslb.ServiceStatus{State: gslb.Up, Reason: "no monitor is bound", Source: "assumed", Seen: seen, Measures: &gslb.Measures{
+		Requests: told, Packets: told, Custom: told, Members: told, MemberWeight: told, Capacity: told}})
 	set("old-nyc", gslb.ServiceStatus{State: gslb.Disabled, Reason: "disabled by the operator", Source: "operator", Seen: seen})
 	set("web-tyo", gslb.ServiceStatus{State: gslb.Down, Reason: "site tyo is not heard, and no monitor is bound", Source: "mep tyo"})
 	return status

@@ -46,6 +46,9 @@ func TestMetrics(t *testing.T) {
 		`fairlead_service_state{service="web-ams",site="ams",state="DOWN"} 0`,
 		`fairlead_service_state{service="old-nyc",site="nyc",state="DISABLED"} 1`,
 		`fairlead_service_active_connections{service="web-ams",site="ams"} 12`,
+		`fairlead_service_response_time_seconds{service="web-ams",site="ams"} 0.25`,
+		`fairlead_service_bandwidth_bits_per_second{service="web-ams",site="ams"} 5e+06`,
+		`fairlead_service_load_age_seconds{service="web-ams",site="ams"} `,
 		`fairlead_virtual_server_usable{virtual_server="web"} 1`,
 		`fairlead_virtual_server_usable{virtual_server="spare"} 0`,
 		`fairlead_mep_session_up{peer="nyc"} 1`,
@@ -67,7 +70,7 @@ func TestMetrics(t *testing.T) {
 			t.Errorf("no line starts with %s", want)
 		}
 	}
-	for _, absent := range []string{`fairlead_service_active_connections{service="web-nyc"`, `fairlead_mep_rtt_seconds{peer="tyo"}`} {
+	for _, absent := range []string{`fairlead_service_active_connections{service="web-nyc"`, `fairlead_service_load_age_seconds{service="web-nyc"`, `fairlead_service_packets_per_second{service="web-ams"`, `fairlead_mep_rtt_seconds{peer="tyo"}`} {
 		if strings.Contains(text, absent) {
 			t.Errorf("%s has a value although nothing was measured", absent)
 		}

@@ -88,7 +88,7 @@ func TestPushRefusals(t *testing.T) {
 		{"too many", "web-ams", `{"active":9007199254740994}`, nil, 422, []string{"/body/active invalid"}},
 		{"missing", "web-ams", `{}`, nil, 422, []string{"/body required"}},
 		{"only a time", "web-ams", `{"at":"2026-01-02T03:04:05Z"}`, nil, 422, []string{"/body required"}},
-		{"negative metrics", "web-ams", `{"custom":-0.5,"bytes_total":1e300}`, nil, 422, []string{"/body/custom invalid", "/body/bytes_total invalid"}},
+		{"negative metrics", "web-ams", `{"custom":-0.5,"bytes_total":1e300}`, nil, 422, []string{"/body/bytes_total invalid", "/body/custom invalid"}},
 		{"null", "web-ams", `null`, nil, 422, []string{"/body invalid"}},
 		{"date", "web-ams", `{"active":1,"at":"yesterday"}`, nil, 422, []string{"/body/at invalid"}},
 		{"list", "web-ams", `[1]`, nil, 422, []string{"/body invalid"}},

@@ -11,9 +11,7 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
-	"github.com/miekg/dns"
 
-	"fairlead/adns"
 	"fairlead/api/resource"
 	"fairlead/config"
 )
@@ -142,10 +140,6 @@ func TestService(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		f := newFixture(t, nil)
 		begin := time.Now()
-		for range 4 { // two of them name web-ams
-			f.state.Snapshot.Resolve(adns.Question{Name: "www.gslb.example.com.", Type: dns.TypeA, Class: dns.ClassINET,
-				LDNS: netip.MustParseAddr("192.0.2.9")}, begin, nil)
-		}
 		time.Sleep(time.Second)
 		age := 4.0
 		tests := []struct {
@@ -156,7 +150,9 @@ func TestService(t *testing.T) {
 				Name: "web-ams", Site: "ams", Local: true, Port: 80, State: "UP", WithoutIPv6: true,
 				Addresses: []netip.Addr{netip.MustParseAddr("192.0.2.80"), netip.MustParseAddr("2001:db8:a::80")},
 				Reason:    "connected in 2 ms", Source: "monitor web-ok", Since: begin.Add(-time.Minute).UTC(), EvidenceAgeSeconds: &age,
-				Load:           &resource.Load{Active: 12, AgeSeconds: 4, Source: "push", Expected: 4}, // 2 answers, 2 connections each
+				Load: &resource.Load{Active: 12, AgeSeconds: 4, Source: "push", Expected: 4},
+				Metrics: []resource.Metric{{Name: "response-time", Value: 0.25, Unit: "s", AgeSeconds: 3, Source: "push"},
+					{Name: "bandwidth", Value: 5e6, Unit: "bit/s", AgeSeconds: 4, Source: "push", Expected: -1e5}},
 				VirtualServers: []string{"web", "near", "api"},
 			}},
 			{"web-tyo", resource.Service{

@@ -19,7 +19,7 @@ func newStatus() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:       "status [sites|services]",
 		Short:     "Show what a running node believes of sites and services",
-		Example:   "  fairlead status\n  fairlead status services --state DOWN -o json",
+		Example:   "  fairlead status\n  fairlead status services -o wide\n  fairlead status services --state DOWN -o json",
 		Args:      cobra.MatchAll(cobra.MaximumNArgs(1), cobra.OnlyValidArgs),
 		ValidArgs: []string{"sites", "services"},
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -38,6 +38,7 @@ func newStatus() *cobra.Command {
 		},
 	}
 	f.add(cmd)
+	addWide(cmd, &f)
 	cmd.Flags().StringVar(&filter.Site, "site", "", "services of this site only")
 	cmd.Flags().StringSliceVar(&filter.States, "state", nil, "services in one of these states only: UP, DOWN, UNKNOWN, DISABLED, DRAINING")
 	return cmd
@@ -101,7 +102,7 @@ func runStatus(cmd *cobra.Command, c *client.Client, what string, filter client.
 		if sites != nil {
 			fmt.Fprintln(out)
 		}
-		if err := printServices(out, services); err != nil {
+		if err := printServices(out, services, output == "wide"); err != nil {
 			return err
 		}
 	}
@@ -164,7 +165,7 @@ func counts(c resource.StateCounts) string {
 	return strings.Join(parts, ", ")
 }
 
-func printServices(w io.Writer, list *resource.ServiceList) error {
+func printServices(w io.Writer, list *resource.ServiceList, wide bool) error {
 	rows := [][]string{{"SERVICE", "SITE", "STATE", "FOR", "LOAD", "WHY"}}
 	for _, s := range list.Services {
 		state := s.State
@@ -177,6 +178,9 @@ func printServices(w io.Writer, list *resource.ServiceList) error {
 		load := "-"
 		if s.Load != nil {
 			load = fmt.Sprintf("%d, %s old", s.Load.Active, duration(s.Load.AgeSeconds))
+		}
+		if wide {
+			load = allLoad(&s)
 		}
 		rows = append(rows, []string{s.Name, s.Site, state, since(list.At, s.Since), load, fmt.Sprintf("%s (%s)", s.Reason, s.Source)})
 	}

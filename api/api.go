@@ -18,6 +18,7 @@ import (
 	"fairlead/config"
 	"fairlead/mep"
 	"fairlead/monitors"
+	"fairlead/sites"
 )
 
 // Options are what the interface reads. All functions are called from many goroutines, at each request; they must not
@@ -50,6 +51,8 @@ type Options struct {
 	Peak func() resource.ConnectionHistory
 	// Headroom returns what the loss of each site would do. Nil: it was not computed.
 	Headroom func() []resource.Headroom
+	// Overrides is what operators want for a time; orders are given to it. Nil: none can be given.
+	Overrides *sites.Overrides
 	// Ready returns what has to be so before queries are sent here. Nil: nothing.
 	Ready func() []Check
 	// Logger gets panics and refused origins. Nil: none.
@@ -61,9 +64,10 @@ type State struct {
 	Snapshot       *adns.Snapshot
 	Document       *config.Document // that Snapshot was compiled from
 	DocumentID     string
-	DocumentSource string    // path of the file it came from, or the data directory
-	Since          time.Time // when this document came into use
-	LastError      string    // why the last reload was refused; empty when it was not
+	DocumentSource string                       // path of the file it came from, or the data directory
+	Since          time.Time                    // when this document came into use
+	Drains         map[string]sites.DrainStatus // by service, of those that drain
+	LastError      string                       // why the last reload was refused; empty when it was not
 }
 
 // Check is one condition of readiness.
@@ -168,6 +172,7 @@ func (r *resources) route() (*chi.Mux, error) {
 	r.registerSketch(rest)
 	r.registerWhatIf(rest)
 	r.registerPush(rest)
+	r.registerOverrides(rest)
 	r.registerVersion(rest)
 
 	metrics, err := r.metrics()

@@ -17,6 +17,7 @@ const maxScrapes = 4
 func (r *resources) metrics() (http.Handler, error) {
 	registry := prometheus.NewRegistry()
 	for _, c := range []prometheus.Collector{
+		r.beliefMetrics(),
 		collectors.NewGoCollector(),
 		collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
 		r.dnsMetrics(), r.transferMetrics(), r.serviceMetrics(), r.groupMetrics(), r.exchangeMetrics(), r.probeMetrics(), r.nodeMetrics(), r.headroomMetrics(),

@@ -13,6 +13,7 @@ import (
 	"fairlead/api/resource"
 	"fairlead/config"
 	"fairlead/gslb"
+	"fairlead/sites"
 )
 
 const servicesPath = "/v1/status/services"
@@ -64,7 +65,7 @@ func (r *resources) services(_ context.Context, in *servicesInput) (*servicesOut
 	if err != nil {
 		return nil, err
 	}
-	v := newServiceView(st, r.Site, time.Now())
+	v := r.serviceView(st, time.Now())
 	var wanted []*config.Service
 	for i := range st.Document.Services {
 		s := &st.Document.Services[i]
@@ -93,7 +94,7 @@ func (r *resources) service(_ context.Context, in *nameInput) (*serviceOutput, e
 	if s == nil {
 		return nil, noSuchService(in.Name)
 	}
-	return &serviceOutput{newServiceView(st, r.Site, time.Now()).describe(s)}, nil
+	return &serviceOutput{r.serviceView(st, time.Now()).describe(s)}, nil
 }
 
 func noSuchService(name string) *problem {
@@ -114,10 +115,12 @@ type serviceView struct {
 	site     string // this node's
 	now      time.Time
 	memberOf map[string][]string // virtual servers, by service
+
+	overrides *sites.Overrides // nil: there are none
 }
 
-func newServiceView(st *State, site string, now time.Time) *serviceView {
-	v := &serviceView{state: st, site: site, now: now, memberOf: make(map[string][]string, len(st.Document.Services))}
+func (r *resources) serviceView(st *State, now time.Time) *serviceView {
+	v := &serviceView{state: st, site: r.Site, overrides: r.Overrides, now: now, memberOf: make(map[string][]string, len(st.Document.Services))}
 	for i := range st.Document.VirtualServers {
 		vs := &st.Document.VirtualServers[i]
 		for _, m := range vs.Members {
@@ -147,6 +150,7 @@ func (v *serviceView) describe(s *config.Service) resource.Service {
 		VirtualServers: append([]string{}, v.memberOf[s.Name]...),
 	}
 	slices.SortFunc(out.Addresses, netip.Addr.Compare)
+	v.believed(&out, s, status)
 	return out
 }
 

@@ -38,7 +38,8 @@ func (r *resources) sites(_ context.Context, _ *sitesInput) (*sitesOutput, error
 		return nil, err
 	}
 	v := newSiteView(st, r.Site, r.Peers(), time.Now())
-	out := &sitesOutput{Body: resource.SiteList{Sites: []resource.Site{}, Snapshot: st.Snapshot.Generation, At: v.now.UTC()}}
+	out := &sitesOutput{Body: resource.SiteList{Sites: []resource.Site{}, Snapshot: st.Snapshot.Generation, At: v.now.UTC(),
+		Alarm: st.Snapshot.GSLB.Status.Alarm}}
 	for i := range st.Document.Sites {
 		out.Body.Sites = append(out.Body.Sites, r.withHeadroom(v.describe(&st.Document.Sites[i])))
 	}

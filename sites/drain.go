@@ -70,6 +70,8 @@ type DrainStatus struct {
 	HalfLife time.Duration
 	// ResolversUntil is until when resolvers may still hold an answer with it.
 	ResolversUntil time.Time
+	// Sessions is how many persistence sessions still point to it. Nil: they were not counted.
+	Sessions *int
 }
 
 // Left estimates the time from now until nothing comes any more: no resolver holds an answer, and less than one connection is

@@ -149,7 +149,8 @@ func NewOverrides(o OverridesOptions) *Overrides {
 	return &Overrides{opts: o, log: o.Logger.Named("sites"), entries: map[overrideKey]Override{}}
 }
 
-// Invalid says what of an override is not acceptable.
+// Invalid says what of an order is not acceptable. Field is reason, owner or for; name when there is nothing to end; limit
+// when there are too many.
 type Invalid struct{ Field, Why string }
 
 // Error returns the reason.
@@ -188,7 +189,7 @@ func (s *Overrides) Give(o Order, now time.Time) (Override, error) {
 	}
 	if !had && len(s.entries) >= MaxOverrides {
 		s.mu.Unlock()
-		return Override{}, &Invalid{"name", fmt.Sprintf("there are %d overrides already, which is the limit; clear some", MaxOverrides)}
+		return Override{}, &Invalid{"limit", fmt.Sprintf("there are %d overrides already, which is the limit; clear some", MaxOverrides)}
 	}
 	s.entries[key] = out
 	s.revision++

@@ -98,6 +98,7 @@ func (o *Override) known() bool {
 // savedOverrides is the form in which overrides outlast a restart.
 type savedOverrides struct {
 	Version   int             `json:"version"`
+	Revision  uint64          `json:"revision"` // greatest one seen: the next one must be above it although it has ended
 	Overrides []savedOverride `json:"overrides"`
 }
 
@@ -121,7 +122,9 @@ const (
 
 // Save writes all overrides for Restore.
 func (s *Overrides) Save(w io.Writer) error {
-	out := savedOverrides{Version: savedVersion, Overrides: []savedOverride{}}
+	s.mu.Lock()
+	out := savedOverrides{Version: savedVersion, Revision: s.revision, Overrides: []savedOverride{}}
+	s.mu.Unlock()
 	for _, o := range s.list(func(*Override) bool { return true }) {
 		out.Overrides = append(out.Overrides, savedOverride(o))
 	}
@@ -140,6 +143,7 @@ func (s *Overrides) Restore(r io.Reader, now time.Time) error {
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	s.revision = max(s.revision, min(in.Revision, maxRevision))
 	for _, saved := range in.Overrides {
 		o := Override(saved)
 		if !o.known() || !mep.ValidServiceName(o.Name) || o.Revision > maxRevision || o.Until.IsZero() != (o.Action == Hold) {

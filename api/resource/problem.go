@@ -35,4 +35,7 @@ const (
 	CodeCrossOrigin      = "cross-origin"      // a browser sent it on behalf of another origin
 	CodeRequestTooLarge  = "request-too-large" // the body is above its limit
 	CodeNothingServedYet = "not-ready"         // the node is still starting
+
+	CodeNoSuchVirtualServer = "no-such-virtual-server" // the document has no virtual server of this name
+	CodeNothingToEnd        = "nothing-to-end"         // there is no override, or no hold
 )

@@ -41,6 +41,13 @@ type Service struct {
 	// Metrics are what else was reported.
 	Metrics        []Metric `json:"metrics,omitempty" doc:"What else its load source tells. Absent: nothing."`
 	VirtualServers []string `json:"virtual_servers" nullable:"false" doc:"Virtual servers that it is a member of."`
+
+	// Doubt is why the state is uncertain, in the words of gslb.Reason; empty: it is not.
+	Doubt string `json:"doubt,omitempty" doc:"Why the state is uncertain, which lowers TTLs: failing, recovering, flapping, suspicion, peer-lost, learning or stale. Absent: it is not."`
+	// Share is nil while all of its weight counts.
+	Share    *float64  `json:"share,omitempty" doc:"Part of its weight that counts while it starts slowly. Absent: all of it."`
+	Override *Override `json:"override,omitempty" doc:"What an operator wants of it for a time. Absent: what the document says."`
+	Drain    *Drain    `json:"drain,omitempty" doc:"What a DRAINING service has still before it. Absent: it does not drain."`
 }
 
 // Load is the last report of how busy a service is.

@@ -24,6 +24,8 @@ type SiteList struct {
 	Sites    []Site    `json:"sites" nullable:"false" doc:"Sites in the document's order."`
 	Snapshot uint64    `json:"snapshot" doc:"Generation of the snapshot that this was read from."`
 	At       time.Time `json:"at" doc:"When it was read; ages are as of then."`
+	// Alarm says why this node suspects itself; empty: it does not.
+	Alarm string `json:"alarm,omitempty" doc:"Why this node suspects itself, and what that means for what it believes. Absent: it does not."`
 }
 
 // Site is a site as this node sees it.

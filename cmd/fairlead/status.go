@@ -85,10 +85,16 @@ func runStatus(cmd *cobra.Command, c *client.Client, what string, filter client.
 			return printJSON(out, services)
 		}
 		all := map[string]any{"sites": sites.Sites, "services": services.Services}
+		if sites.Alarm != "" {
+			all["alarm"] = sites.Alarm
+		}
 		more.addTo(all)
 		return printJSON(out, all)
 	}
 	if sites != nil {
+		if sites.Alarm != "" {
+			fmt.Fprintf(out, "ALARM: %s\n\n", printable(sites.Alarm))
+		}
 		document, err := c.Document(cmd.Context())
 		if err != nil {
 			return apiError(err)
@@ -174,6 +180,13 @@ func printServices(w io.Writer, list *resource.ServiceList, wide bool) error {
 		}
 		if s.WithoutIPv6 {
 			state += " (not IPv6)"
+		}
+		if s.Doubt != "" {
+			state += " (" + s.Doubt + ")"
+		}
+		if s.Drain != nil {
+			line, _ := drainLine(&s, list.At)
+			s.Reason += "; " + line
 		}
 		load := "-"
 		if s.Load != nil {

@@ -12,10 +12,14 @@ import (
 type sections struct {
 	groups      *resource.GroupList
 	secondaries *resource.SecondaryList
+	overrides   *resource.OverrideList
 }
 
 func readSections(ctx context.Context, c *client.Client) (s sections, err error) {
 	if s.groups, err = autoscaledGroups(ctx, c); err != nil {
+		return s, err
+	}
+	if s.overrides, err = standingOverrides(ctx, c); err != nil {
 		return s, err
 	}
 	s.secondaries, err = failingZones(ctx, c)
@@ -27,12 +31,20 @@ func (s *sections) addTo(all map[string]any) {
 	if s.groups != nil {
 		all["groups"] = s.groups.Groups
 	}
+	if s.overrides != nil {
+		all["overrides"] = s.overrides.Overrides
+	}
 	if s.secondaries != nil {
 		all["secondaries"] = map[string]any{"counts": s.secondaries.Counts, "failing": s.secondaries.Secondaries}
 	}
 }
 
 func (s *sections) print(w io.Writer) error {
+	if s.overrides != nil {
+		if err := printOverrides(w, s.overrides); err != nil {
+			return err
+		}
+	}
 	if s.groups != nil {
 		if err := printGroups(w, s.groups); err != nil {
 			return err

@@ -66,6 +66,8 @@ type Node struct {
 
 	publisher *publisher
 	keeper    *keeper
+	orders    *orders
+	sight     atomic.Pointer[sight]
 	state     atomic.Pointer[api.State]
 	reloadErr atomic.Pointer[string] // why the last reload was refused; nil: it was not
 	leaving   atomic.Bool
@@ -106,6 +108,7 @@ func New(o Options) (*Node, error) {
 func (n *Node) build(in *intent) error {
 	c := n.opts.Config
 	seed := xxhash.Sum64String(c.Site)
+	n.orders = newOrders(n)
 	n.publisher, n.keeper = newPublisher(n), newKeeper(n)
 	n.probes = monitors.New(monitors.Options{DialContext: n.opts.ProbeDial, Verdict: n.publisher.verdict, Logger: n.log, Seed: seed})
 	n.loads = monitors.NewLoads(monitors.LoadOptions{DialContext: n.opts.ProbeDial, Load: n.publisher.load, Logger: n.log, Seed: seed})
@@ -134,7 +137,8 @@ func (n *Node) build(in *intent) error {
 		Site: c.Site, Version: n.opts.Version, State: n.State, Peers: n.peers, MEPRejections: n.rejections,
 		DNSStats: n.dns.Stats, TransferStats: n.zones.out.Stats, Secondaries: n.zones.secondary.Status, Groups: n.autoscale.status, ProbeStats: n.probes.Stats,
 		Sketch: n.observers.Sketch.View, SketchSize: n.headroom.sketchSize, Peak: n.headroom.history, Headroom: n.headroom.list,
-		PushLoad: n.loads.Push, Ready: n.ready, Logger: n.log,
+		Overrides: n.orders.Overrides,
+		PushLoad:  n.loads.Push, Ready: n.ready, Logger: n.log,
 	})
 	return err
 }
@@ -159,7 +163,7 @@ func (n *Node) newExchange(in *intent) (*mep.Exchange, error) {
 		Site: n.opts.Config.Site, Node: n.opts.Config.DNS.NSID, Listen: c.Listen, TLS: identity, Insecure: c.Insecure,
 		ListenFunc: n.opts.MEPListen, DialFunc: n.opts.MEPDial,
 		MetricsInterval: m.MetricsInterval.Std(), KeepaliveTimeout: m.KeepaliveTimeout.Std(),
-		Digest: n.digest, Services: n.records, Receive: n.publisher.peer, Logger: n.log,
+		Digest: n.digest, Services: n.records, Views: n.views, Overrides: n.orders.records, Receive: n.publisher.peer, Logger: n.log,
 	})
 }
 
@@ -225,6 +229,7 @@ func (n *Node) Run(ctx context.Context) error {
 	group, running := errgroup.WithContext(serving)
 	group.Go(func() error { return n.publisher.run(running) })
 	group.Go(func() error { return n.keeper.run(running) })
+	group.Go(func() error { return n.orders.run(running) })
 	group.Go(func() error { return n.probes.Run(running) })
 	group.Go(func() error { return n.loads.Run(running) })
 	group.Go(func() error { return n.serveDNS(running) })
@@ -244,6 +249,7 @@ func (n *Node) Run(ctx context.Context) error {
 	stop()
 	err := group.Wait()
 	n.keeper.save(time.Now())
+	n.orders.flush()
 	return errors.Join(err, n.closeStore())
 }
 

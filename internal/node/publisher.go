@@ -34,6 +34,11 @@ type publisher struct {
 	learned    *gslb.Learned
 	snapshot   *gslb.Snapshot
 	generation uint64
+
+	holds    *sites.Holds
+	probed   map[string]bool // services that the document disables, and that are probed by override
+	sessions map[uint64]int  // by service's hash, while one drains
+	counted  time.Time       // when sessions were
 }
 
 // refresh asks for a snapshot now.
@@ -41,7 +46,8 @@ type refresh struct{}
 
 func newPublisher(n *Node) *publisher {
 	p := &publisher{node: n, inbox: make(chan any, inbox), ended: make(chan struct{})}
-	p.tracker = sites.New(sites.Options{Site: n.opts.Config.Site, Transition: n.opts.Transition, Logger: n.log})
+	p.tracker = sites.New(sites.Options{Site: n.opts.Config.Site, Transition: n.opts.Transition, Overrides: n.orders.Overrides, Logger: n.log})
+	p.holds = sites.NewHolds(n.orders.Overrides)
 	return p
 }
 
@@ -97,6 +103,8 @@ func (p *publisher) take(event any, now time.Time) bool {
 		return false
 	case refresh:
 		return true
+	case *mep.OverridesReport:
+		return p.node.orders.Merge(e.Records, e.Age, e.ReceivedAt)
 	case mep.Event:
 		p.node.opts.PeerEvent(e)
 		if p.node.leaving.Load() {
@@ -115,7 +123,8 @@ func (p *publisher) adopt(in *intent, now time.Time) {
 	p.in = in
 	p.tracker.SetDocument(in.document, in.plan, now)
 	n := p.node
-	n.probes.SetTargets(probeTargets(in.document))
+	p.probed = n.orders.enabled(in.document, now)
+	n.probes.SetTargets(probeTargets(in.document, p.probed))
 	n.loads.SetTargets(loadTargets(in.document, n.opts.Config.Site))
 	if n.exchange != nil {
 		if err := n.exchange.SetPeers(peersOf(in.document, n.opts.Config.Site)); err != nil {
@@ -144,10 +153,14 @@ func (p *publisher) learn(in *intent, now time.Time) {
 // publish compiles belief and stores the snapshot. Other sites are told at once when something of this site changed.
 func (p *publisher) publish(now time.Time) {
 	p.generation++
+	p.node.orders.Expire(now)
 	status := p.tracker.Status(now, p.learned.Handed)
+	p.operate(status, now)
 	announce := p.snapshot == nil || statesDiffer(p.snapshot.Status, status)
 	p.snapshot = gslb.NewSnapshot(p.generation, p.in.plan, status, p.snapshot)
+	p.holds.Observe(p.in.document, p.snapshot, now)
 	state := &api.State{
+		Drains:   p.drains(now),
 		Snapshot: &adns.Snapshot{Generation: p.generation, Zones: p.in.zones, GSLB: p.snapshot, Learned: p.learned},
 		Document: p.in.document, DocumentID: p.in.id, DocumentSource: p.in.from, Since: p.in.since,
 	}

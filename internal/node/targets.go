@@ -9,7 +9,8 @@ import (
 )
 
 // probeTargets lists what the document's monitors probe: every address of every service that binds them, at all sites.
-func probeTargets(doc *config.Document) []monitors.Target {
+// Services that the document disables are left out, unless enabled names them.
+func probeTargets(doc *config.Document, enabled map[string]bool) []monitors.Target {
 	byName := make(map[string]*config.Monitor, len(doc.Monitors))
 	for i := range doc.Monitors {
 		byName[doc.Monitors[i].Name] = &doc.Monitors[i]
@@ -17,7 +18,7 @@ func probeTargets(doc *config.Document) []monitors.Target {
 	var out []monitors.Target
 	for i := range doc.Services {
 		s := &doc.Services[i]
-		if s.State == config.ServiceDisabled {
+		if s.State == config.ServiceDisabled && !enabled[s.Name] {
 			continue
 		}
 		for _, bound := range s.Monitors {

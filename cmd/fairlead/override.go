@@ -1,0 +1,203 @@
+package main
+
+import (
+	"fmt"
+	"os"
+	"os/user"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"fairlead/api/client"
+	"fairlead/api/resource"
+)
+
+// orderFlags are the flags of commands that order something.
+type orderFlags struct {
+	apiFlags
+	site   bool
+	reason string
+	owner  string
+	lasts  time.Duration
+	wait   bool
+}
+
+func (f *orderFlags) add(cmd *cobra.Command, timed bool) {
+	f.apiFlags.add(cmd)
+	cmd.Flags().StringVar(&f.reason, "reason", "", "why, for those who will wonder")
+	cmd.Flags().StringVar(&f.owner, "owner", "", "who (default: the user who calls)")
+	if timed {
+		cmd.Flags().DurationVar(&f.lasts, "for", 4*time.Hour, "how long, from 1s to 720h; what shall stay belongs into the document")
+		if err := cmd.MarkFlagRequired("reason"); err != nil {
+			panic(err) // the flag is three lines above
+		}
+	}
+}
+
+func (f *orderFlags) about(name string) client.Subject {
+	if f.site {
+		return client.Subject{Kind: "sites", Name: name}
+	}
+	return client.Subject{Kind: "services", Name: name}
+}
+
+// caller is who the process runs as.
+func (f *orderFlags) caller() string {
+	if f.owner != "" {
+		return f.owner
+	}
+	if name := os.Getenv("SUDO_USER"); name != "" {
+		return name
+	}
+	if u, err := user.Current(); err == nil && u.Username != "" {
+		return u.Username
+	}
+	return "cli"
+}
+
+func newDisable() *cobra.Command {
+	return newOrder("disable", "Take a service, or a site's services, out of answers for a time")
+}
+
+func newEnable() *cobra.Command {
+	return newOrder("enable", "Use a service, or a site's services, for a time although the document disables it")
+}
+
+func newDrain() *cobra.Command {
+	return newOrder("drain", "Give a service, or a site's services, no new clients for a time; sessions are kept")
+}
+
+func newOrder(action, short string) *cobra.Command {
+	var f orderFlags
+	cmd := &cobra.Command{
+		Use: action + " NAME --reason TEXT [--for 2h]", Short: short, Args: cobra.ExactArgs(1),
+		Long: short + `.
+
+All sites follow within seconds, and a restart does not end it. It ends by itself: after --for, or with "fairlead clear NAME". While
+it lasts it beats the document's state; it does not make a service UP that monitors see DOWN.`,
+		Example: "  fairlead " + action + " web-ams --reason \"kernel update\" --for 2h",
+		RunE: func(cmd *cobra.Command, args []string) error {
+			c, err := f.client()
+			if err != nil {
+				return err
+			}
+			o, err := c.Give(cmd.Context(), f.about(args[0]), action, resource.Order{Reason: f.reason, For: f.lasts.String(), Owner: f.caller()})
+			if err != nil {
+				return apiError(err)
+			}
+			if err := printOverride(cmd, o, f.output); err != nil || !f.wait {
+				return err
+			}
+			return waitForDrain(cmd, c, args[0])
+		},
+	}
+	f.add(cmd, true)
+	cmd.Flags().BoolVar(&f.site, "site", false, "NAME is a site: all its services that have no override of their own")
+	if action == "drain" {
+		cmd.Flags().BoolVar(&f.wait, "wait", false, "wait until no resolver holds an answer with it and its connections have ended")
+		cmd.MarkFlagsMutuallyExclusive("site", "wait")
+	}
+	return cmd
+}
+
+func newClear() *cobra.Command {
+	var f orderFlags
+	cmd := &cobra.Command{
+		Use: "clear NAME", Short: "End the override of a service or site: the document's state counts again", Args: cobra.ExactArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error { return f.withdraw(cmd, f.about(args[0]), "clear") },
+	}
+	f.add(cmd, false)
+	cmd.Flags().BoolVar(&f.site, "site", false, "NAME is a site")
+	return cmd
+}
+
+func newRelease() *cobra.Command {
+	var f orderFlags
+	cmd := &cobra.Command{
+		Use: "release VIRTUAL-SERVER", Short: "Return a virtual server that backup_hold keeps on its backup", Args: cobra.ExactArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return f.withdraw(cmd, client.Subject{Kind: "virtual-servers", Name: args[0]}, "release")
+		},
+	}
+	f.add(cmd, false)
+	return cmd
+}
+
+func (f *orderFlags) withdraw(cmd *cobra.Command, about client.Subject, action string) error {
+	c, err := f.client()
+	if err != nil {
+		return err
+	}
+	o, err := c.Withdraw(cmd.Context(), about, action, resource.Withdrawal{Reason: f.reason, Owner: f.caller()})
+	if err != nil {
+		return apiError(err)
+	}
+	return printOverride(cmd, o, f.output)
+}
+
+func printOverride(cmd *cobra.Command, o *resource.Override, output string) error {
+	w := cmd.OutOrStdout()
+	switch {
+	case output == "json":
+		return printJSON(w, o)
+	case o.Action == "clear" || o.Action == "release":
+		_, err := fmt.Fprintf(w, "%s %s: %s\n", o.Kind, printable(o.Name), o.Action)
+		return err
+	}
+	_, err := fmt.Fprintf(w, "%s %s: %s until %s, then as the document says\n", o.Kind, printable(o.Name), o.Action, o.Until.Format(time.RFC3339))
+	return err
+}
+
+// drainPoll is the time between two looks at a service that drains.
+const drainPoll = 2 * time.Second
+
+// waitForDrain tells how a drain goes on, until nothing is left.
+func waitForDrain(cmd *cobra.Command, c *client.Client, name string) error {
+	said := ""
+	for {
+		s, err := c.Service(cmd.Context(), name)
+		if err != nil {
+			return apiError(err)
+		}
+		line, done := drainLine(s, time.Now())
+		if line != said {
+			fmt.Fprintln(cmd.OutOrStdout(), line)
+			said = line
+		}
+		if done {
+			return nil
+		}
+		select {
+		case <-cmd.Context().Done():
+			return exit(exitFailed, fmt.Errorf("wait for %q: %w; it goes on draining", name, cmd.Context().Err()))
+		case <-time.After(drainPoll):
+		}
+	}
+}
+
+// drainLine says what a service that drains has still before it. done: nothing that is known of.
+func drainLine(s *resource.Service, now time.Time) (line string, done bool) {
+	d := s.Drain
+	switch {
+	case d == nil && s.State == "UP":
+		return fmt.Sprintf("%s is UP: the order is on its way", printable(s.Name)), false
+	case d == nil:
+		return fmt.Sprintf("%s is %s: nothing to wait for (%s)", printable(s.Name), s.State, printable(s.Reason)), true
+	}
+	connections, sessions, left := "connections are not reported", "", ""
+	if d.Connections != nil {
+		connections = fmt.Sprintf("%d connections", *d.Connections)
+	}
+	if d.Sessions != nil && *d.Sessions > 0 {
+		sessions = fmt.Sprintf(", %d sessions", *d.Sessions)
+	}
+	resolvers := ", no resolver holds an answer any more"
+	if wait := d.ResolversUntil.Sub(now); wait > 0 {
+		resolvers = ", resolvers may hold answers for " + duration(wait.Round(time.Second).Seconds())
+	}
+	if d.EstimateSeconds != nil && *d.EstimateSeconds >= 1 {
+		left = "; about " + duration(*d.EstimateSeconds) + " left"
+	}
+	done = !d.ResolversUntil.After(now) && (d.Connections == nil || *d.Connections == 0)
+	return connections + sessions + resolvers + left, done
+}

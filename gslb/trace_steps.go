@@ -70,7 +70,7 @@ func (d *Decider) traceCandidates(v *virtualServer, f *field, reason Reason, onl
 			candidate.Reason = ReasonNotPreferred
 		case f.settled && m.order != f.order && v.before(f.order, m.order):
 			candidate.Reason, candidate.Detail = ReasonOrder, fmt.Sprintf("order %d", m.order)
-		case f.settled && m.order != f.order:
+		case f.settled && m.order != f.order && d.s.familyReason(m, d.Query.Family) == ReasonUp:
 			candidate.Reason, candidate.Detail = ReasonOrderThreshold, fmt.Sprintf("order %d: fewer than %d %% of its members are usable", m.order, v.orderThreshold)
 		default:
 			if why := d.s.familyReason(m, d.Query.Family); why != ReasonUp {

@@ -173,6 +173,8 @@ func (r *resources) route() (*chi.Mux, error) {
 	r.registerWhatIf(rest)
 	r.registerPush(rest)
 	r.registerOverrides(rest)
+	r.registerSessions(rest)
+	r.registerResolvers(rest)
 	r.registerVersion(rest)
 
 	metrics, err := r.metrics()

@@ -175,6 +175,8 @@ func newState(t testing.TB) *State {
 	}
 	now := time.Now()
 	learned := gslb.NewLearned(plan)
+	learned.Sessions = gslb.NewSessions(1000)
+	learned.Resolvers = gslb.NewResolvers(gslb.ResolverOptions{Prefix4: 24, Max: 500, Timeout: 3 * time.Minute})
 	snapshot := gslb.NewSnapshot(7, plan, testStatus(plan, now), nil)
 	return &State{
 		Snapshot: &adns.Snapshot{Generation: 7, Zones: zones, GSLB: snapshot, Learned: learned},

@@ -123,6 +123,18 @@ func (r *Resolvers) RTTs(ldns netip.Addr, at int64, into []SiteRTT) []SiteRTT {
 	return into
 }
 
+// Lookup returns the network that stands for a resolver, and all that is known of it, also what does not count any more.
+func (r *Resolvers) Lookup(ldns netip.Addr) (network netip.Prefix, rtts []SiteRTT, ok bool) {
+	var e resolver
+	if t := r.table.Load(); t == nil || !t.find(r.seek(ldns), &e) {
+		return netip.Prefix{}, nil, false
+	}
+	for _, c := range e.cells[:e.count] {
+		rtts = append(rtts, r.siteRTT(c))
+	}
+	return r.network(&e), rtts, true
+}
+
 // Measured takes in a round-trip time, and reports whether it did: one that is older than what is there from the same
 // site is not taken, nor is a long one when there are enough shorter ones.
 func (r *Resolvers) Measured(ldns netip.Addr, site uint64, rtt time.Duration, at int64) bool {

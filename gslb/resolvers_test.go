@@ -88,19 +88,30 @@ func TestResolversKeepTheBest(t *testing.T) {
 	}
 }
 
+// oracleResolver is what a slow and obvious table remembers of a resolver.
+type oracleResolver struct {
+	last  int64
+	cells map[uint64]SiteRTT
+}
+
+// count returns what counts.
+func (o *oracleResolver) count(at int64) (out []SiteRTT) {
+	if o == nil {
+		return nil
+	}
+	for _, c := range o.cells {
+		if c.At+180 > at {
+			out = append(out, c)
+		}
+	}
+	return out
+}
+
 // TestResolversAgainstAMap drives a table and a map with the same random calls and times.
 func TestResolversAgainstAMap(t *testing.T) {
-	type cell struct {
-		rtt time.Duration
-		at  int64
-	}
-	type entry struct {
-		last  int64
-		cells map[uint64]cell
-	}
 	rng := rand.New(rand.NewPCG(9, 9))
 	r := newTestResolvers(5000)
-	oracle := map[netip.Prefix]*entry{}
+	oracle := map[netip.Prefix]*oracleResolver{}
 	at := int64(1_000_000)
 	prefix := func(a netip.Addr) netip.Prefix {
 		bits := 24
@@ -118,10 +129,10 @@ func TestResolversAgainstAMap(t *testing.T) {
 			site, rtt := rng.Uint64N(5)+1, time.Duration(rng.IntN(1000))*time.Millisecond
 			if r.Measured(ldns, site, rtt, at) {
 				if e == nil {
-					e = &entry{cells: map[uint64]cell{}}
+					e = &oracleResolver{cells: map[uint64]SiteRTT{}}
 					oracle[prefix(ldns)] = e
 				}
-				e.cells[site], e.last = cell{rtt, at}, at
+				e.cells[site], e.last = SiteRTT{site, rtt, at}, at
 			} else {
 				t.Fatalf("step %d: not taken", step)
 			}
@@ -146,14 +157,7 @@ func TestResolversAgainstAMap(t *testing.T) {
 				r = r.Carry(o)
 			}
 		}
-		var want []SiteRTT
-		if e := oracle[prefix(ldns)]; e != nil {
-			for site, c := range e.cells {
-				if c.at+180 > at {
-					want = append(want, SiteRTT{site, c.rtt, c.at})
-				}
-			}
-		}
+		want := oracle[prefix(ldns)].count(at)
 		if got := r.RTTs(ldns, at, nil); !slices.Equal(sorted(got), sorted(want)) {
 			t.Fatalf("step %d: got %v, want %v", step, got, want)
 		}

@@ -75,6 +75,12 @@ func (s *Sessions) Find(k SessionKey, at int64) (service uint64, ok bool) {
 	return service, ok && until > at
 }
 
+// Lookup is Find with the session's end.
+func (s *Sessions) Lookup(k SessionKey, at int64) (service uint64, until int64, ok bool) {
+	service, until, ok = s.lookUp(s.seek(k))
+	return service, until, ok && until > at
+}
+
 // refreshShare is the part of a session's time-out that its end must move by to be written again: the end is late by at
 // most that, and a busy client's session is written a few times only.
 const refreshShare = 16

@@ -38,4 +38,5 @@ const (
 
 	CodeNoSuchVirtualServer = "no-such-virtual-server" // the document has no virtual server of this name
 	CodeNothingToEnd        = "nothing-to-end"         // there is no override, or no hold
+	CodeNoSuchResolver      = "no-such-resolver"       // nothing is known of the resolver
 )

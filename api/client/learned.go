@@ -1,0 +1,110 @@
+package client
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"net/netip"
+	"net/url"
+
+	"fairlead/api/resource"
+)
+
+// SessionFilter narrows sessions down. The zero SessionFilter lets all through.
+type SessionFilter struct {
+	VirtualServer string
+	Client        string // address of a client; empty: any
+	Most          int    // at most so many; 0: all. Dropping ignores it
+}
+
+func (f *SessionFilter) query() url.Values {
+	q := url.Values{}
+	if f.VirtualServer != "" {
+		q.Set("virtual_server", f.VirtualServer)
+	}
+	if f.Client != "" {
+		q.Set("client", f.Client)
+	}
+	return q
+}
+
+// Sessions returns the sessions that pass the filter, in no order: all pages as one. NextCursor is empty unless there are
+// more than SessionFilter.Most. Counts and At are those of the first page.
+func (c *Client) Sessions(ctx context.Context, f SessionFilter) (*resource.SessionList, error) {
+	q := f.query()
+	all := &resource.SessionList{}
+	for n := range maxPages {
+		q.Set("limit", fmt.Sprint(pageOf(f.Most, len(all.Sessions))))
+		page, err := get[resource.SessionList](ctx, c, "/v1/sessions", q)
+		if err != nil {
+			return nil, err
+		}
+		if n == 0 {
+			all.Counts, all.At = page.Counts, page.At
+		}
+		all.Sessions, all.NextCursor = append(all.Sessions, page.Sessions...), page.NextCursor
+		if page.NextCursor == "" || f.Most > 0 && len(all.Sessions) >= f.Most {
+			return all, nil
+		}
+		q.Set("cursor", page.NextCursor)
+	}
+	return nil, fmt.Errorf("list sessions of %s: more than %d pages; narrow them down", c.base.Host, maxPages)
+}
+
+// pageOf returns how many entries to ask for; most 0: there is no bound.
+func pageOf(most, have int) int {
+	if most > 0 {
+		return min(pageSize, most-have)
+	}
+	return pageSize
+}
+
+// DropSessions makes the node forget the sessions that pass the filter, and returns how many that were.
+func (c *Client) DropSessions(ctx context.Context, f SessionFilter) (int, error) {
+	q := f.query()
+	if len(q) == 0 {
+		q.Set("all", "true")
+	}
+	var out resource.Dropped
+	err := c.do(ctx, call{method: http.MethodDelete, path: "/v1/sessions", query: q}, &out)
+	return out.Dropped, err
+}
+
+// Resolvers returns resolvers with measured round-trip times, in no order; at most so many, or all of them for 0.
+func (c *Client) Resolvers(ctx context.Context, most int) (*resource.ResolverList, error) {
+	q := url.Values{}
+	all := &resource.ResolverList{}
+	for n := range maxPages {
+		q.Set("limit", fmt.Sprint(pageOf(most, len(all.Resolvers))))
+		page, err := get[resource.ResolverList](ctx, c, "/v1/ldns", q)
+		if err != nil {
+			return nil, err
+		}
+		if n == 0 {
+			all.Counts, all.At = page.Counts, page.At
+		}
+		all.Resolvers, all.NextCursor = append(all.Resolvers, page.Resolvers...), page.NextCursor
+		if page.NextCursor == "" || most > 0 && len(all.Resolvers) >= most {
+			return all, nil
+		}
+		q.Set("cursor", page.NextCursor)
+	}
+	return nil, fmt.Errorf("list resolvers of %s: more than %d pages", c.base.Host, maxPages)
+}
+
+// Resolver returns one resolver's round-trip times. One that nothing is known of is *NotFound.
+func (c *Client) Resolver(ctx context.Context, address string) (*resource.Resolver, error) {
+	return get[resource.Resolver](ctx, c, "/v1/ldns/"+url.PathEscape(address), nil)
+}
+
+// PutRTT reports a round-trip time. One that is not taken because a later one is there is a *Problem of status 409.
+func (c *Client) PutRTT(ctx context.Context, address string, report resource.RTTReport) error {
+	return c.do(ctx, call{method: http.MethodPut, path: "/v1/ldns/" + url.PathEscape(address), body: report}, nil)
+}
+
+// TakeWanted returns resolvers that wait to be measured, and takes them out of the queue.
+func (c *Client) TakeWanted(ctx context.Context, most int) ([]netip.Addr, error) {
+	var out resource.WantedResolvers
+	err := c.do(ctx, call{method: http.MethodPost, path: "/v1/ldns/wanted", query: url.Values{"limit": {fmt.Sprint(most)}}}, &out)
+	return out.Resolvers, err
+}

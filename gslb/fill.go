@@ -193,7 +193,8 @@ func (s *Snapshot) pour(m config.Method, i ServiceIndex) pour {
 	}
 	none := new(Measures)
 	by := cmp.Or(st.Measures, none)
-	connections := Measure{Value: float64(st.Load.Active), At: st.Load.At, PerAnswer: st.Load.PerAnswer, Expected: st.Load.Expected}
+	connections := Measure{Value: float64(st.Load.Active), At: st.Load.At, PerAnswer: st.Load.PerAnswer, Patience: st.Load.Patience,
+		Expected: st.Load.Expected}
 	switch m {
 	case config.LeastConnection:
 		return s.pourOf(&connections, limit)
@@ -215,7 +216,7 @@ func (s *Snapshot) pour(m config.Method, i ServiceIndex) pour {
 
 // pourOf takes a metric as it is.
 func (s *Snapshot) pourOf(m *Measure, limit time.Duration) pour {
-	p := pour{value: m.Value + m.Expected, growth: m.PerAnswer, basis: basisMeasured}
+	p := pour{value: m.Value + m.Expected, growth: m.PerAnswer * max(m.Patience, 1), basis: basisMeasured}
 	switch {
 	case m.At.IsZero(), s.Status.At.Sub(m.At) > forgotten*limit:
 		return pour{}
@@ -241,7 +242,7 @@ func (s *Snapshot) shareGrowth(m config.Method, f *field, out []pour) {
 	for i := range f.contenders {
 		if l := &s.Status.Services[f.contenders[i].service].Load; !l.At.IsZero() && out[i].basis != basisNone {
 			known++
-			perAnswer += l.PerAnswer
+			perAnswer += l.PerAnswer * max(l.Patience, 1)
 		}
 	}
 	if known == 0 {

@@ -38,9 +38,11 @@ type Load struct {
 	// not in Active yet. Of a service that never reported, or not for long, it is the count about
 	// a metrics interval ago.
 	Handed uint64
-	// PerAnswer is how many connections one more answer counts for while this status holds: as many as it brings, learned
-	// from reports, or more, so that differences are levelled over the time for which answers are kept, not at once.
+	// PerAnswer is how many connections one answer brings, as learned from reports.
 	PerAnswer float64
+	// Patience is by how many times less than they would the answers of this status are to level differences, which then
+	// takes about as long as answers are kept; at once, they would come back as a wave when those end together. 0: 1.
+	Patience float64
 	// Expected is by how many connections Active is believed to have changed since, as of Status.At: what the answers
 	// handed out since have brought, less what has ended. Not below -Active.
 	Expected float64
@@ -51,9 +53,9 @@ type Load struct {
 type Measure struct {
 	Value float64
 	At    time.Time // as Load.At
-	// PerAnswer and Expected are as in Load, in the metric's unit.
-	PerAnswer, Expected float64
-	Source              string
+	// PerAnswer, Patience and Expected are as in Load, in the metric's unit.
+	PerAnswer, Patience, Expected float64
+	Source                        string
 }
 
 // Fresh reports whether the measure is young enough to be compared with others at now.

@@ -190,7 +190,8 @@ func (b *busy) load(now time.Time, handed uint64, limit, interval time.Duration)
 	c := &b.connections
 	fresh := !c.at.IsZero() && now.Sub(c.at) <= limit
 	m := c.measure(handed, now.Sub(c.at), fresh, startPerAnswer, leastPerAnswer)
-	return gslb.Load{Active: uint64(c.value), At: c.at, Handed: uint64(c.handed), Source: c.source, PerAnswer: m.PerAnswer * patience(b.kept, interval), Expected: m.Expected}
+	return gslb.Load{Active: uint64(c.value), At: c.at, Handed: uint64(c.handed), Source: c.source, PerAnswer: m.PerAnswer,
+		Patience: patience(b.kept, interval), Expected: m.Expected}
 }
 
 // measures is what else was reported, as of now; nil: nothing ever was.
@@ -206,7 +207,7 @@ func (b *busy) measures(now time.Time, handed uint64, limit, interval time.Durat
 		case kind.rises:
 			old := now.Sub(m.at)
 			one := m.measure(handed, old+kind.window/2, old <= limit, 0, 0)
-			one.PerAnswer *= patience(max(b.kept, kind.window), interval)
+			one.Patience = patience(max(b.kept, kind.window), interval)
 			*kind.of(out) = one
 		default:
 			*kind.of(out) = gslb.Measure{Value: m.value, At: m.at, Source: m.source}

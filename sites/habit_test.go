@@ -1,0 +1,108 @@
+package sites
+
+import (
+	"math"
+	"math/rand/v2"
+	"testing"
+	"time"
+)
+
+// population is connections that answers bring, and that end by chance.
+type population struct {
+	rng       *rand.Rand
+	perAnswer float64
+	life      time.Duration
+	active    float64
+}
+
+// step lets answers come evenly over a time, in small parts.
+func (p *population) step(answers int, d time.Duration) {
+	const parts = 50
+	stays := math.Exp(-d.Seconds() / parts / p.life.Seconds())
+	for range parts {
+		p.active = p.active*stays + float64(answers)/parts*p.perAnswer
+	}
+	p.active += p.rng.NormFloat64() * math.Sqrt(p.active) * 0.2 // chance
+}
+
+// TestHabitIsLearned: from reports and counts of answers alone it follows how much an answer brings and how soon that ends.
+func TestHabitIsLearned(t *testing.T) {
+	tests := []struct {
+		name      string
+		perAnswer float64
+		life      time.Duration
+		every     time.Duration
+		most      float64 // factor of error
+	}{
+		{"one each, short", 1, 2 * time.Second, time.Second, 1.4},
+		{"one each, long", 1, time.Minute, time.Second, 1.4},
+		{"four each", 4, 5 * time.Second, time.Second, 1.4},
+		{"behind large resolvers", 200, 20 * time.Second, time.Second, 1.4},
+		{"slow reports", 3, 20 * time.Second, 5 * time.Second, 1.4},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			p := &population{rng: rand.New(rand.NewPCG(1, 2)), perAnswer: tt.perAnswer, life: tt.life}
+			var h habit
+			for range 300 {
+				answers, before := 20+p.rng.IntN(60), p.active
+				p.step(answers, tt.every)
+				h.learn(before, p.active, float64(answers), tt.every)
+			}
+			perAnswer, ending := h.rate(startPerAnswer, leastPerAnswer)
+			if off := max(perAnswer/tt.perAnswer, tt.perAnswer/perAnswer); off > tt.most {
+				t.Errorf("%.2f for each answer, want %.2f", perAnswer, tt.perAnswer)
+			}
+			if life := 1 / ending; max(life/tt.life.Seconds(), tt.life.Seconds()/life) > tt.most {
+				t.Errorf("a life of %.1f s, want %v", life, tt.life)
+			}
+			// What it foretells is what comes, also after a burst.
+			before := p.active
+			p.step(200, tt.every)
+			got := before + h.expected(before, 200, tt.every, perAnswer, ending)
+			if math.Abs(got-p.active) > 0.15*p.active {
+				t.Errorf("foretold %.0f, came to %.0f", got, p.active)
+			}
+		})
+	}
+}
+
+// TestHabitIsBounded: whatever reports say, what follows is finite, and never less than nothing is left.
+func TestHabitIsBounded(t *testing.T) {
+	rng := rand.New(rand.NewPCG(3, 4))
+	values := []float64{0, 1, 1e3, 1 << 53}
+	for range 2000 {
+		var h habit
+		before := 0.0
+		for range rng.IntN(20) {
+			after := values[rng.IntN(len(values))]
+			h.learn(before, after, float64(rng.IntN(3))*rng.Float64()*1e6, time.Duration(1+rng.Int64N(int64(time.Hour))))
+			before = after
+		}
+		start := float64(rng.IntN(2))
+		perAnswer, ending := h.rate(start, 0.25*start)
+		expected := h.expected(before, float64(rng.IntN(1e6)), time.Duration(rng.Int64N(int64(time.Hour))), perAnswer, ending)
+		for what, v := range map[string]float64{"per answer": perAnswer, "ending": ending, "expected": expected} {
+			if math.IsNaN(v) || math.IsInf(v, 0) {
+				t.Fatalf("%s is %v after %+v", what, v, h)
+			}
+		}
+		if perAnswer < 0 || ending < 0 || before+expected < -1e-6*before {
+			t.Fatalf("per answer %v, ending %v, expected %v of %v after %+v", perAnswer, ending, expected, before, h)
+		}
+	}
+}
+
+func TestHabitWithoutEvidence(t *testing.T) {
+	var h habit
+	if perAnswer, ending := h.rate(1, 0.25); perAnswer != 1 || ending != 0 {
+		t.Errorf("nothing learned: %v, %v, want the first guess, and nothing ends", perAnswer, ending)
+	}
+	if got := h.expected(100, 7, time.Second, 1, 0); got != 7 {
+		t.Errorf("7 answers are expected to bring %v", got)
+	}
+	h.learn(50, 20, 0, time.Second)
+	if perAnswer, ending := h.rate(1, 0.25); perAnswer != 1 || ending != 0 {
+		t.Errorf("no answers: %v, %v, want the first guess", perAnswer, ending)
+	}
+}

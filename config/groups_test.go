@@ -74,6 +74,7 @@ func TestExpanded(t *testing.T) {
 			t.Errorf("members of %s (-want +got):\n%s", got.VirtualServers[i].Name, d)
 		}
 	}
+	checkExpanded(t, doc)
 	if again := got.Expanded(nil); again != got {
 		t.Error("what is expanded is expanded again")
 	}
@@ -112,6 +113,36 @@ func TestGroupServicesHaveTheirNames(t *testing.T) {
 		name := GroupService("auto", address)
 		if !slices.ContainsFunc(got.Services, func(s Service) bool { return s.Name == name }) {
 			t.Errorf("no service is named %s: %s", name, fmt.Sprint(got.VirtualServers[2].Members))
+		}
+	}
+}
+
+// checkExpanded checks what holds of every valid document when its groups are expanded: names are unique and short enough,
+// members are services and not too many, weights are weights.
+func checkExpanded(t *testing.T, doc *Document) {
+	t.Helper()
+	resolved := map[string][]netip.Addr{}
+	for _, g := range doc.ServiceGroups {
+		resolved[g.Name] = []netip.Addr{netip.MustParseAddr("192.0.2.1"), netip.MustParseAddr("2001:db8:1111:2222:3333:4444:5555:6666")}
+	}
+	out := doc.Expanded(resolved)
+	names := map[string]bool{}
+	for _, s := range out.Services {
+		if names[s.Name] || s.Name == "" || len(s.Name) > MaxNameLength {
+			t.Errorf("name %q is taken, empty or too long", s.Name)
+		}
+		names[s.Name] = true
+	}
+	for _, v := range out.VirtualServers {
+		if len(v.Members) > MaxMembers {
+			t.Errorf("virtual server %q has %d members", v.Name, len(v.Members))
+		}
+		seen := map[string]bool{}
+		for _, m := range v.Members {
+			if !names[m.Service] || seen[m.Service] || m.Weight < 1 || m.Weight > MaxWeight || m.Order < 1 {
+				t.Errorf("virtual server %q has member %+v", v.Name, m)
+			}
+			seen[m.Service] = true
 		}
 	}
 }

@@ -42,7 +42,7 @@ func TestLimits(t *testing.T) {
 
 // TestLongChainsOfBackupServices: what follows what is found in time in proportion to the document, however it is chained.
 func TestLongChainsOfBackupServices(t *testing.T) {
-	const count = 20_000
+	const count = 4000
 	chain := func(next func(i int) string) string {
 		var b strings.Builder
 		b.WriteString("sites: [{name: ams, address: 192.0.2.10}]\nservices:\n")

@@ -337,6 +337,7 @@ func FuzzParse(f *testing.F) {
 	f.Add(read(f, "testdata/two-sites.yaml"))
 	f.Add([]byte("\na:\n<<:\n-\n?\n-\n"))
 	f.Add([]byte(small))
+	f.Add([]byte(grouped))
 	f.Fuzz(func(t *testing.T, text []byte) {
 		doc, report := Parse(Source{Name: "fuzz.yaml", Text: text})
 		if (doc == nil) != (report.Errors() > 0) {
@@ -354,6 +355,7 @@ func FuzzParse(f *testing.F) {
 				t.Errorf("a valid document's zone: %v", err)
 			}
 		}
+		checkExpanded(t, doc)
 		for i := range doc.Sites {
 			if doc.Sites[i].Endpoint() == "" {
 				t.Errorf("site %d has no end point", i)

@@ -40,6 +40,8 @@ type Options struct {
 	Secondaries func() []transfer.SecondaryStatus
 	// Groups tells how the names of autoscaled service groups resolve, by the name of the group. Nil: there are none.
 	Groups func() []GroupStatus
+	// Geo tells of the location files. Nil: there are none.
+	Geo func() []GeoStatus
 	// PushLoad takes in a load report. Its errors wrap monitors.ErrNotPushed, ErrOutdated, ErrNothingTold or ErrRange. Nil:
 	// no service is pushed here.
 	PushLoad func(service string, told monitors.Metrics, at time.Time) error
@@ -106,6 +108,9 @@ func New(o Options) (http.Handler, error) {
 	if o.Groups == nil {
 		o.Groups = func() []GroupStatus { return nil }
 	}
+	if o.Geo == nil {
+		o.Geo = func() []GeoStatus { return nil }
+	}
 	if o.PushLoad == nil {
 		o.PushLoad = func(string, monitors.Metrics, time.Time) error { return monitors.ErrNotPushed }
 	}
@@ -168,6 +173,8 @@ func (r *resources) route() (*chi.Mux, error) {
 	r.registerDocument(rest)
 	r.registerSecondaries(rest)
 	r.registerGroups(rest)
+	r.registerGeo(rest)
+	r.registerLocate(rest)
 	r.registerExplain(rest)
 	r.registerSketch(rest)
 	r.registerWhatIf(rest)

@@ -115,6 +115,7 @@ func newFixture(t testing.TB, change func(*Options)) *fixture {
 			return transfer.Stats{Whole: 11, Incremental: 12, Current: 13, Refused: 14, Failed: 15, Notified: 16, Unanswered: 17}
 		},
 		Secondaries: testSecondaries,
+		Geo:         testGeo,
 		ProbeStats:  func() monitors.Stats { return monitors.Stats{Targets: 4, Done: 70, Late: 1} },
 		PushLoad:    f.push,
 		Headroom: func() []resource.Headroom {

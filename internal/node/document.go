@@ -154,6 +154,7 @@ func (n *Node) Reload() error {
 	n.reopenLogs()
 	n.reloadCookieSecrets()
 	_ = n.dns.ReloadCertificates()
+	n.geo.reread()
 	path := n.opts.Config.Config.Follow
 	if path == "" || n.store == nil {
 		n.log.Info("config.unchanged", zap.String("why", "the node follows no file"))

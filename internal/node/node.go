@@ -59,6 +59,7 @@ type Node struct {
 	zones     exchangers
 	exchange  *mep.Exchange // nil: this node keeps to itself
 	autoscale *autoscale
+	geo       *geo
 	probes    *monitors.Scheduler
 	loads     *monitors.Loads
 	handler   http.Handler
@@ -91,6 +92,7 @@ func New(o Options) (*Node, error) {
 	}
 	n := &Node{opts: o, log: o.Logger}
 	n.autoscale = newAutoscale(n.log, n.replan)
+	n.geo = newGeo(&o.Config.GeoIP, n.log, n.replan)
 	if err := n.newExchangers(); err != nil {
 		return nil, err
 	}
@@ -135,7 +137,7 @@ func (n *Node) build(in *intent) error {
 	n.latest, n.newest = in.id, in
 	n.handler, err = api.New(api.Options{
 		Site: c.Site, Version: n.opts.Version, State: n.State, Peers: n.peers, MEPRejections: n.rejections,
-		DNSStats: n.dns.Stats, TransferStats: n.zones.out.Stats, Secondaries: n.zones.secondary.Status, Groups: n.autoscale.status, ProbeStats: n.probes.Stats,
+		DNSStats: n.dns.Stats, TransferStats: n.zones.out.Stats, Secondaries: n.zones.secondary.Status, Groups: n.autoscale.status, Geo: n.geo.status, ProbeStats: n.probes.Stats,
 		Sketch: n.observers.Sketch.View, SketchSize: n.headroom.sketchSize, Peak: n.headroom.history, Headroom: n.headroom.list,
 		Overrides: n.orders.Overrides,
 		PushLoad:  n.loads.Push, Ready: n.ready, Logger: n.log,
@@ -226,6 +228,7 @@ func (n *Node) Run(ctx context.Context) error {
 	serving, stop := context.WithCancel(context.WithoutCancel(ctx))
 	defer stop()
 	n.meetGroups(ctx)
+	n.meetGeo(ctx)
 	group, running := errgroup.WithContext(serving)
 	group.Go(func() error { return n.publisher.run(running) })
 	group.Go(func() error { return n.keeper.run(running) })
@@ -236,6 +239,7 @@ func (n *Node) Run(ctx context.Context) error {
 	group.Go(func() error { return n.headroom.run(running) })
 	group.Go(func() error { return n.zones.run(running) })
 	group.Go(func() error { return n.autoscale.run(running) })
+	group.Go(func() error { return n.geo.run(running) })
 	group.Go(func() error { return n.serveAPI(running) })
 	if n.exchange != nil {
 		group.Go(func() error { return n.exchange.Run(running) })

@@ -5,7 +5,7 @@
 // connection lasts an exponential time. Every site reads its services' connections at an interval and tells the other
 // over MEP once a second. The sites decide with packages sites and gslb, as the server does.
 //
-//	go run ./bench/herd                        # prints the table
+//	go run ./bench/herd                        # prints the table: spread, and in brackets the worst moment's
 //	go run ./bench/herd -svg docs/img/herd.svg # writes the plot too
 package main
 
@@ -56,19 +56,18 @@ func run(out io.Writer, svg string) error {
 }
 
 func printTable(out io.Writer, cases []Case) error {
-	fmt.Fprintln(out, "| weights | load read every | connections last | Fairlead: spread (worst) | least report: spread (worst) |")
-	fmt.Fprintln(out, "|---|---|---|---|---|")
+	fmt.Fprintln(out, "| weights | load read every | connections last | Fairlead | in turn | least report wins |")
+	fmt.Fprintln(out, "|---|---|---|---|---|---|")
 	for _, c := range cases {
-		ours, err := Simulate(c, Ours)
-		if err != nil {
-			return err
+		fmt.Fprintf(out, "| %s | %v | %v |", strings.Trim(fmt.Sprint(c.Weights), "[]"), c.Report, c.Life)
+		for _, choice := range []Choice{Ours, Turns, Naive} {
+			r, err := Simulate(c, choice)
+			if err != nil {
+				return err
+			}
+			fmt.Fprintf(out, " %.2f (%.2f) |", r.Spread, r.Worst)
 		}
-		naive, err := Simulate(c, Naive)
-		if err != nil {
-			return err
-		}
-		fmt.Fprintf(out, "| %s | %v | %v | %.2f (%.2f) | %.2f (%.2f) |\n", strings.Trim(fmt.Sprint(c.Weights), "[]"), c.Report, c.Life,
-			ours.Spread, ours.Worst, naive.Spread, naive.Worst)
+		fmt.Fprintln(out)
 	}
 	return nil
 }

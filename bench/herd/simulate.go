@@ -55,6 +55,7 @@ type Choice string
 // Choices.
 const (
 	Ours  Choice = "fairlead" // method least-connection
+	Turns Choice = "turns"    // method round-robin: what evenness there can be while all services are alike
 	Naive Choice = "naive"    // the service whose last report, by weight, is least
 )
 
@@ -150,7 +151,11 @@ func (s *simulation) document() *config.Document {
 		Zones: []config.Zone{{Name: "example.com", TTL: config.Duration(s.TTL)}}}
 	doc.Settings.MEP.KeepaliveTimeout = config.Duration(10 * time.Second)
 	doc.Settings.MEP.MetricsInterval = config.Duration(told)
-	v := config.VirtualServer{Name: "web", Method: config.LeastConnection, BackupMethod: config.RoundRobin, MaxAnswers: 1,
+	method := config.LeastConnection
+	if s.choice == Turns {
+		method = config.RoundRobin
+	}
+	v := config.VirtualServer{Name: "web", Method: method, BackupMethod: config.RoundRobin, MaxAnswers: 1,
 		WhenAllDown: config.AnswerAll, Domains: []config.Domain{{Name: "www.example.com"}}}
 	for i, w := range s.Weights {
 		name := serviceName(i)

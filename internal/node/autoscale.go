@@ -34,6 +34,8 @@ type autoscale struct {
 	ask func(context.Context, *config.Autoscale) (four, six familyAnswer)
 	// changed is called by run, when what a group resolves to is another set.
 	changed func()
+	path    string               // of the file that keeps what is known; empty: there is none
+	kept    map[string]keptGroup // by group, as that file had it at the start
 
 	mu     sync.Mutex
 	groups map[string]*autoscaled // of the document in use
@@ -48,6 +50,7 @@ type autoscaled struct {
 	leaving   map[netip.Addr]time.Time // gone from the answers, and until when they are draining
 	leftOut   int                      // addresses above settings.Max
 
+	answered bool      // since this start
 	resolved time.Time // of the last answer with addresses; zero: never
 	failure  string    // of the last question; empty: it was answered
 	failed   time.Time
@@ -79,7 +82,7 @@ func (a *autoscale) adopt(doc *config.Document) {
 		s := a.groups[g.Name]
 		switch {
 		case s == nil || s.settings.Name != g.Autoscale.Name:
-			s = &autoscaled{settings: *g.Autoscale}
+			s = a.restored(g)
 		case s.settings != *g.Autoscale:
 			s.settings, s.due = *g.Autoscale, time.Time{}
 			s.takeIn(nil, time.Now())
@@ -95,16 +98,19 @@ func (a *autoscale) adopt(doc *config.Document) {
 }
 
 // expanded is a document with its groups' services as they are now. Addresses that are gone are draining until their delay
-// has passed. A group that the document in use does not have, or under another DNS name, has no services.
+// has passed. A group that the document in use does not have, or under another DNS name, has what was kept of it.
 func (a *autoscale) expanded(doc *config.Document) *config.Document {
 	resolved := make(map[string][]netip.Addr)
 	draining := make(map[string]bool) // by service
 	a.mu.Lock()
 	for i := range doc.ServiceGroups {
 		g := &doc.ServiceGroups[i]
-		s := a.groups[g.Name]
-		if g.Autoscale == nil || s == nil || s.settings.Name != g.Autoscale.Name {
+		if g.Autoscale == nil {
 			continue
+		}
+		s := a.groups[g.Name]
+		if s == nil || s.settings.Name != g.Autoscale.Name {
+			s = a.restored(g)
 		}
 		leaving := s.draining()
 		resolved[g.Name] = slices.Concat(s.live, leaving)
@@ -128,7 +134,7 @@ func (s *autoscaled) draining() []netip.Addr {
 	return leaving[:min(len(leaving), s.settings.Max-len(s.live))]
 }
 
-// first asks for groups that were never resolved, and waits for the answers, but not long: a name without members would
+// first asks for groups that were not resolved since this start, and waits for the answers, but not long: a name without members would
 // be answered with nothing, and resolvers would remember that. It reports whether there are such answers.
 func (a *autoscale) first(ctx context.Context) bool {
 	ctx, cancel := context.WithTimeout(ctx, firstAnswers)
@@ -136,7 +142,7 @@ func (a *autoscale) first(ctx context.Context) bool {
 	var asked sync.WaitGroup
 	var changed atomic.Bool
 	room := make(chan struct{}, maxAsking)
-	for _, q := range a.start(time.Now(), config.MaxGroups, func(s *autoscaled) bool { return s.resolved.IsZero() }) {
+	for _, q := range a.start(time.Now(), config.MaxGroups, func(s *autoscaled) bool { return !s.answered }) {
 		room <- struct{}{}
 		asked.Go(func() {
 			r := a.resolve(ctx, q)
@@ -147,6 +153,9 @@ func (a *autoscale) first(ctx context.Context) bool {
 		})
 	}
 	asked.Wait()
+	if changed.Load() {
+		a.keep()
+	}
 	return changed.Load()
 }
 
@@ -201,6 +210,7 @@ func (a *autoscale) run(ctx context.Context) error {
 		changed = false
 		if dirty && !now.Before(rest) {
 			a.changed()
+			a.keep()
 			dirty, rest = false, time.Now().Add(min((arrivalShare-1)*time.Since(now), maxArrivalRest))
 		}
 		timer.Reset(a.wait(waiting{dirty: dirty, rest: rest, room: under < maxAsking}))
@@ -301,7 +311,7 @@ func (a *autoscale) note(r resolution, now time.Time) bool {
 	if len(four)+len(six) == 0 || r.four.err != nil && r.six.err != nil {
 		return false // what was resolved last stays
 	}
-	s.resolved = now
+	s.answered, s.resolved = true, now
 	if err == nil {
 		if s.failure != "" {
 			a.log.Info("group.recovered", zap.String("group", r.group), zap.String("name", r.name))

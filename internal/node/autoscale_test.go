@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"net/netip"
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"sync"
@@ -306,5 +308,62 @@ func TestGroupsOfAnotherDocument(t *testing.T) {
 	}
 	if a.adopt(&config.Document{}); len(a.status()) != 0 {
 		t.Error("a group that is gone is followed")
+	}
+}
+
+// TestKeptGroups: what is kept comes back for the same group and name only, within its limit, and without what no client
+// could use.
+func TestKeptGroups(t *testing.T) {
+	path := filepath.Join(t.TempDir(), groupsFile)
+	doc := autoscaledDocument(config.Autoscale{})
+	before := newAutoscale(zap.NewNop(), nil)
+	before.restore(path)
+	before.adopt(doc)
+	before.keep() // nothing yet
+	before.note(resolution{"web", "pods.test", addresses("192.0.2.2", "192.0.2.1"), addresses("2001:db8::1")}, time.Now())
+	before.keep()
+	tests := []struct {
+		name     string
+		settings config.Autoscale
+		change   func(text string) string
+		want     string
+	}{
+		{"the same", config.Autoscale{}, nil, "192.0.2.1 192.0.2.2 2001-db8--1"},
+		{"a lower limit", config.Autoscale{Max: 1}, nil, "192.0.2.1"},
+		{"another name", config.Autoscale{}, func(text string) string { return strings.ReplaceAll(text, "pods.test", "other.test") }, ""},
+		{"another group", config.Autoscale{}, func(text string) string { return strings.ReplaceAll(text, `"web"`, `"wed"`) }, ""},
+		{"addresses that nobody could use", config.Autoscale{}, func(text string) string { return strings.ReplaceAll(text, "192.0.2.2", "0.0.0.0") }, "192.0.2.1 2001-db8--1"},
+		{"words that are no addresses", config.Autoscale{}, func(text string) string { return strings.ReplaceAll(text, "192.0.2.2", "web") }, ""},
+		{"a file that is cut off", config.Autoscale{}, func(text string) string { return text[:len(text)/2] }, ""},
+		{"a file too large", config.Autoscale{}, func(text string) string { return strings.Repeat(" ", maxGroupsFile) + text }, ""},
+	}
+	text, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			file := filepath.Join(t.TempDir(), groupsFile)
+			changed := string(text)
+			if tt.change != nil {
+				changed = tt.change(changed)
+			}
+			if err := os.WriteFile(file, []byte(changed), 0o600); err != nil {
+				t.Fatal(err)
+			}
+			a := newAutoscale(zap.NewNop(), nil)
+			a.restore(file)
+			doc := autoscaledDocument(tt.settings)
+			if got := services(a.expanded(doc)); got != tt.want {
+				t.Errorf("before it is adopted: %q, want %q", got, tt.want)
+			}
+			a.adopt(doc)
+			if got := services(a.expanded(doc)); got != tt.want {
+				t.Errorf("services %q, want %q", got, tt.want)
+			}
+			if asked := a.start(time.Now(), maxAsking, func(s *autoscaled) bool { return !s.answered }); len(asked) != 1 {
+				t.Error("the start does not ask for what was only kept")
+			}
+		})
 	}
 }

@@ -2,6 +2,8 @@ package node_test
 
 import (
 	"fmt"
+	"os"
+	"path/filepath"
 	"testing"
 
 	"github.com/miekg/dns"
@@ -91,4 +93,36 @@ func TestAGroupThatWasNeverResolved(t *testing.T) {
 	names.Say(t, "pods.test. 0 AAAA 2001:db8::1", "pods.test. 0 A 192.0.2.11")
 	names.Fail(0)
 	eventually(t, n, "pods.example.test", "192.0.2.11")
+}
+
+// TestGroupsSurviveARestart while nobody can be asked.
+func TestGroupsSurviveARestart(t *testing.T) {
+	names := node.NewNameServer(t)
+	names.Say(t, "pods.test. 0 A 192.0.2.11")
+	p := newPlace(t, true)
+	p.write(groupDocument(names.Address, ""))
+	n, stop := p.serve(nil)
+	names.Say(t, "pods.test. 0 A 192.0.2.12")
+	eventually(t, n, "pods.example.test", "192.0.2.12")
+	stop()
+
+	names.Fail(dns.RcodeServerFailure)
+	again, stop := p.serve(nil)
+	if got := answer(t, again, "pods.example.test"); got != "192.0.2.12" {
+		t.Errorf("after a restart without DNS the answer is %q, want the last one known", got)
+	}
+	shows(t, again, "/v1/status/groups?failing=true", `"addresses":["192.0.2.12"]`, `"age_seconds":`)
+	names.Fail(0)
+	names.Say(t, "pods.test. 0 A 192.0.2.13")
+	eventually(t, again, "pods.example.test", "192.0.2.13")
+	stop()
+
+	if err := os.WriteFile(filepath.Join(p.config.DataDir, "groups.json"), []byte("[{"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	names.Fail(dns.RcodeServerFailure)
+	last, _ := p.serve(nil)
+	if got := answer(t, last, "pods.example.test"); got != "" {
+		t.Errorf("with a file that is cut off the answer is %q", got)
+	}
 }

@@ -8,6 +8,7 @@ import (
 	"net"
 	"net/http"
 	"net/netip"
+	"path/filepath"
 	"sync"
 	"sync/atomic"
 	"syscall"
@@ -92,6 +93,9 @@ func New(o Options) (*Node, error) {
 	}
 	n := &Node{opts: o, log: o.Logger}
 	n.autoscale = newAutoscale(n.log, n.replan)
+	if o.Source == nil {
+		n.autoscale.restore(filepath.Join(o.Config.DataDir, groupsFile))
+	}
 	n.geo = newGeo(&o.Config.GeoIP, n.log, n.replan)
 	if err := n.newExchangers(); err != nil {
 		return nil, err

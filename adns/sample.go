@@ -147,3 +147,21 @@ func subnetOf(options []byte) netip.Prefix {
 	}
 	return netip.Prefix{}
 }
+
+// Asked returns what a message asks: a name in presentation form and lower case, a type in class IN, and the EDNS Client
+// Subnet if there is one. It reads queries and responses alike, whatever is in them; ok is false when there is not exactly
+// one such question.
+func Asked(message []byte) (name string, qtype uint16, subnet netip.Prefix, ok bool) {
+	if len(message) < headerOctets || binary.BigEndian.Uint16(message[4:]) != 1 {
+		return "", 0, subnet, false
+	}
+	var l labels
+	end, ok := skipQuestionName(message, headerOctets)
+	if !ok || end+4 > len(message) || !l.parse(message[headerOctets:end:end]) || binary.BigEndian.Uint16(message[end+2:]) != dns.ClassINET {
+		return "", 0, subnet, false
+	}
+	if _, options, ok := findOPT(message, end+4); ok {
+		subnet = subnetOf(options)
+	}
+	return key(l.suffix(0)).String(), binary.BigEndian.Uint16(message[end:]), subnet, true
+}

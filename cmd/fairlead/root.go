@@ -70,7 +70,7 @@ Exit codes: 0 done; 1 failed or invalid; 2 usage; 3 not found; 6 unreachable.`,
 		SilenceErrors: true, SilenceUsage: true,
 		Version: version(),
 	}
-	root.AddCommand(newDemo(), newServe(), newCheck(), newSchema(), newQuery(), newExplain(), newLocate(), newWhatIf(), newStatus(), newPKI(), newBench(), newVersion())
+	root.AddCommand(newDemo(), newServe(), newCheck(), newSchema(), newQuery(), newExplain(), newLocate(), newWhatIf(), newReplay(), newStatus(), newPKI(), newBench(), newVersion())
 	root.AddCommand(newDisable(), newEnable(), newDrain(), newClear(), newRelease())
 	root.AddCommand(newSessions(), newLDNS())
 	return root

@@ -8,9 +8,9 @@ import (
 
 // Outcomes of a decision that names no service, in place of a service's index.
 const (
-	nobody     = -1 // no address
-	lastResort = -2 // addresses of services that are down, or backup addresses
-	familyless = -3 // no address of the family, while there are services for another
+	Nobody     = -1 // no address
+	LastResort = -2 // addresses of services that are down, or backup addresses
+	Familyless = -3 // no address of the family, while there are services for another
 )
 
 // part is how often one outcome is drawn.
@@ -22,8 +22,8 @@ type part struct {
 // Limits of draws for one kind of query.
 const (
 	leastDraws = 8
-	// mostDraws is a number that many small sums of weights divide.
-	mostDraws = 240
+	// MostDraws bounds the draws for one query. It is a number that many small sums of weights divide.
+	MostDraws = 240
 )
 
 // drawer decides kinds against one snapshot.
@@ -39,7 +39,7 @@ func (d *drawer) draw(q *gslb.Query, n int, into []part) []part {
 	d.decider.Query = *q
 	for i := range n {
 		d.decider.Decide(d.snapshot, d.learned, time.Time{}, nil)
-		to, fixed := outcomeOf(&d.decider.Decision)
+		to, fixed := Outcome(&d.decider.Decision)
 		into = add(into, to, 1)
 		if i == 0 && fixed {
 			break
@@ -65,15 +65,15 @@ func add(parts []part, to int32, share float64) []part {
 	return append(parts, part{to, share})
 }
 
-// outcomeOf returns what a decision came to, and whether the same query always comes to it.
-func outcomeOf(d *gslb.Decision) (to int32, fixed bool) {
+// Outcome returns what a decision came to: a gslb.ServiceIndex or one of the outcomes above, and whether the same query always comes to it.
+func Outcome(d *gslb.Decision) (to int32, fixed bool) {
 	switch {
 	case d.Reason == gslb.ReasonAllDown || d.Reason == gslb.ReasonAllBackup:
-		return lastResort, true
+		return LastResort, true
 	case d.Outcome == gslb.OutcomeEmpty && d.Reason == gslb.ReasonNobody:
-		return familyless, true
+		return Familyless, true
 	case d.Outcome != gslb.OutcomeServices || d.Count == 0:
-		return nobody, true
+		return Nobody, true
 	}
 	switch d.Reason {
 	case gslb.ReasonOnlyOne, gslb.ReasonHash, gslb.ReasonProximity, gslb.ReasonMeasured, gslb.ReasonSession:
@@ -100,7 +100,7 @@ func (m *model) drawAll(status *gslb.Status) [][]part {
 	buf := make([]part, 0, 16)
 	for i := range m.kinds.all {
 		k := &m.kinds.all[i]
-		most := mostDraws
+		most := MostDraws
 		if !k.anywhere {
 			most /= 4
 		}

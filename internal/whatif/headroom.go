@@ -38,5 +38,5 @@ func (l *Losses) Of(site string) resource.Headroom {
 }
 
 func unserved(parts []part) float64 {
-	return shareOf(parts, nobody) + shareOf(parts, lastResort) + shareOf(parts, familyless)
+	return shareOf(parts, Nobody) + shareOf(parts, LastResort) + shareOf(parts, Familyless)
 }

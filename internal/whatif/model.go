@@ -140,7 +140,7 @@ func (m *model) now() {
 func (m *model) leaveOutFamilyless() {
 	kept := 0
 	for i := range m.kinds.all {
-		if shareOf(m.before.parts[i], familyless) == 1 {
+		if shareOf(m.before.parts[i], Familyless) == 1 {
 			m.kinds.weight -= m.kinds.all[i].weight
 			continue
 		}

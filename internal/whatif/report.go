@@ -15,8 +15,8 @@ func (m *model) report(s *settled, down []bool) resource.WhatIfState {
 	out.Names = m.reportNames(s)
 	for i := range s.parts {
 		share := m.kinds.all[i].weight / m.kinds.weight
-		out.Unanswered += share * (shareOf(s.parts[i], nobody) + shareOf(s.parts[i], familyless))
-		out.LastResort += share * shareOf(s.parts[i], lastResort)
+		out.Unanswered += share * (shareOf(s.parts[i], Nobody) + shareOf(s.parts[i], Familyless))
+		out.LastResort += share * shareOf(s.parts[i], LastResort)
 	}
 	answers, answersBefore := m.answers(s.parts), m.answers(m.before.parts)
 	for i := range answers {
@@ -89,8 +89,8 @@ func (m *model) reportNames(s *settled) []resource.WhatIfName {
 			byDomain[k.query.Domain] = n
 		}
 		n.PerSecond += k.weight
-		n.Unanswered += k.weight * (shareOf(s.parts[i], nobody) + shareOf(s.parts[i], familyless))
-		n.LastResort += k.weight * shareOf(s.parts[i], lastResort)
+		n.Unanswered += k.weight * (shareOf(s.parts[i], Nobody) + shareOf(s.parts[i], Familyless))
+		n.LastResort += k.weight * shareOf(s.parts[i], LastResort)
 	}
 	out := []resource.WhatIfName{}
 	for _, n := range byDomain {

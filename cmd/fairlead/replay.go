@@ -1,0 +1,242 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"maps"
+	"os"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"fairlead/api/client"
+	"fairlead/api/resource"
+	"fairlead/config"
+	"fairlead/internal/replay"
+)
+
+// maxStatusBytes bounds a file with services.
+const maxStatusBytes = 64 << 20
+
+// replayFlags are the flags of replay.
+type replayFlags struct {
+	api                              apiFlags
+	log, document, candidate, status string
+	maxShift                         string
+	most                             float64 // maxShift as a share
+}
+
+func newReplay() *cobra.Command {
+	var f replayFlags
+	cmd := &cobra.Command{
+		Use:   "replay --log FILE --candidate FILE",
+		Short: "Show which answers to recorded queries a new document would change",
+		Long: `Replay answers the queries of a query log or a dnstap file from two documents, and prints how many answers change, where
+clients go, and which queries fail that do not fail now. Probabilities are compared, not single answers, so a rotation
+that is as it was is no change (docs/whatif.md).
+
+All services are UP unless --status says otherwise. Without --document the file that the running node serves is taken.
+
+Exit codes: 0 within --max-shift, and nothing fails that did not; 1 above it, or something does; 2 usage, or a file that
+cannot be read.`,
+		Example: "  fairlead replay --log queries.json --candidate new.yaml --document current.yaml --max-shift 5%\n" +
+			"  fairlead replay --log tap.fstrm --candidate new.yaml --status 127.0.0.1:8053 -o json",
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error { return runReplay(cmd, &f) },
+	}
+	f.api.add(cmd)
+	cmd.Flags().StringVar(&f.log, "log", "", "query log or dnstap file; - is standard input")
+	cmd.Flags().StringVar(&f.candidate, "candidate", "", "the document that might be served")
+	cmd.Flags().StringVar(&f.document, "document", "", "the document that is served (default: the node's)")
+	cmd.Flags().StringVar(&f.status, "status", "", "states of services: a node's API address, or a file with its /v1/status/services")
+	cmd.Flags().StringVar(&f.maxShift, "max-shift", "5%", "share of answers that may change")
+	_ = cmd.MarkFlagRequired("log")
+	_ = cmd.MarkFlagRequired("candidate")
+	return cmd
+}
+
+func runReplay(cmd *cobra.Command, f *replayFlags) error {
+	var err error
+	if f.most, err = readShare(f.maxShift); err != nil {
+		return err
+	}
+	believed, err := f.believed(cmd.Context())
+	if err != nil {
+		return err
+	}
+	if f.document == "" {
+		if f.document, err = f.served(cmd.Context()); err != nil {
+			return err
+		}
+	}
+	at := time.Now()
+	now, err := f.world(cmd, f.document, believed, at)
+	if err != nil {
+		return err
+	}
+	candidate, err := f.world(cmd, f.candidate, believed, at)
+	if err != nil {
+		return err
+	}
+	queries, err := f.queries(cmd)
+	if err != nil {
+		return exit(exitUsage, err)
+	}
+	report, err := replay.Compare(cmd.Context(), queries, now, candidate)
+	if err != nil {
+		return exit(exitFailed, err)
+	}
+	if f.api.output == "json" {
+		err = printJSON(cmd.OutOrStdout(), report)
+	} else {
+		err = printReplay(cmd.OutOrStdout(), report)
+	}
+	switch {
+	case err != nil:
+		return err
+	case report.NewFailures > 0:
+		return exit(exitFailed, fmt.Errorf("%s of the queries fail with the candidate and do not now", percent(report.NewFailures)))
+	case report.Shift > f.most:
+		return exit(exitFailed, fmt.Errorf("%s of the answers change; --max-shift allows %s", percent(report.Shift), percent(f.most)))
+	}
+	return nil
+}
+
+// readShare reads 5% or 0.05.
+func readShare(text string) (float64, error) {
+	number, inPercent := strings.CutSuffix(text, "%")
+	v, err := strconv.ParseFloat(strings.TrimSpace(number), 64)
+	if inPercent {
+		v /= 100
+	}
+	if err != nil || !(v >= 0 && v <= 1) {
+		return 0, usagef("--max-shift %q is not a share such as 5%%, at most 100%%", text)
+	}
+	return v, nil
+}
+
+// served returns the file that the running node serves.
+func (f *replayFlags) served(ctx context.Context) (string, error) {
+	c, err := f.api.client()
+	if err != nil {
+		return "", err
+	}
+	d, err := c.Document(ctx)
+	if err != nil {
+		return "", exit(exitUsage, fmt.Errorf("find the document that is served, which --document would name: %w", err))
+	}
+	if info, err := os.Stat(d.Source); err != nil || !info.Mode().IsRegular() {
+		return "", usagef("the node's document comes from %q, which is no file here: name it with --document", d.Source)
+	}
+	return d.Source, nil
+}
+
+// believed returns the states of services; nil: none are known.
+func (f *replayFlags) believed(ctx context.Context) ([]resource.Service, error) {
+	if f.status == "" {
+		return nil, nil
+	}
+	if info, err := os.Stat(f.status); err == nil && info.Mode().IsRegular() {
+		file, err := os.Open(f.status)
+		if err != nil {
+			return nil, exit(exitUsage, err)
+		}
+		defer file.Close()
+		var list resource.ServiceList
+		if err := json.NewDecoder(io.LimitReader(file, maxStatusBytes)).Decode(&list); err != nil {
+			return nil, exit(exitUsage, fmt.Errorf("read services of %q: %w", f.status, err))
+		}
+		return list.Services, nil
+	}
+	c, err := client.New(f.status)
+	if err != nil {
+		return nil, usagef("--status %q is neither a file nor an API address: %w", f.status, err)
+	}
+	list, err := c.Services(ctx, client.ServiceFilter{})
+	if err != nil {
+		return nil, apiError(err)
+	}
+	return list.Services, nil
+}
+
+// world compiles a document.
+func (f *replayFlags) world(cmd *cobra.Command, path string, believed []resource.Service, at time.Time) (*replay.World, error) {
+	source, err := config.ReadSource(path)
+	if err != nil {
+		return nil, exit(exitUsage, err)
+	}
+	document, problems := config.Parse(source)
+	if problems.Errors() > 0 {
+		var text bytes.Buffer
+		_ = problems.Render(&text, colorful(cmd.ErrOrStderr()))
+		fmt.Fprint(cmd.ErrOrStderr(), text.String())
+		return nil, exit(exitUsage, nil)
+	}
+	w, err := replay.NewWorld(document, believed, at)
+	if err != nil {
+		return nil, exit(exitUsage, fmt.Errorf("compile %q: %w", path, err))
+	}
+	return w, nil
+}
+
+func (f *replayFlags) queries(cmd *cobra.Command) (*replay.Queries, error) {
+	if f.log == "-" {
+		return replay.Read(cmd.Context(), cmd.InOrStdin())
+	}
+	file, err := os.Open(f.log)
+	if err != nil {
+		return nil, err
+	}
+	defer file.Close()
+	queries, err := replay.Read(cmd.Context(), file)
+	if err != nil {
+		return nil, errors.Join(fmt.Errorf("%s: %w", f.log, err))
+	}
+	return queries, nil
+}
+
+func printReplay(w io.Writer, r *replay.Report) error {
+	fmt.Fprintf(w, "%d queries of %d kinds: %s of the answers change, %s of the queries fail that do not fail now\n",
+		r.Queries, r.Kinds, percent(r.Shift), percent(r.NewFailures))
+	rows := [][]string{{"SITE", "NOW", "", "CANDIDATE"}}
+	for _, site := range slices.Sorted(maps.Keys(r.Sites)) {
+		rows = append(rows, []string{site, percent(r.Sites[site].Before), "->", percent(r.Sites[site].After)})
+	}
+	for _, kind := range slices.Sorted(maps.Keys(r.Failures)) {
+		rows = append(rows, []string{"(" + kind + ")", percent(r.Failures[kind].Before), "->", percent(r.Failures[kind].After)})
+	}
+	if err := table(w, "  ", rows...); err != nil {
+		return err
+	}
+	if r.Scope.Queries > 0 {
+		fmt.Fprintf(w, "scope of %d queries with a client subnet: /%.1f -> /%.1f on average\n", r.Scope.Queries, r.Scope.MeanBits.Before, r.Scope.MeanBits.After)
+	}
+	if len(r.Moved) > 0 {
+		rows = [][]string{{"NAME", "TYPE", "QUERIES", "CHANGED", "NEW FAILURES"}}
+		for _, m := range r.Moved {
+			rows = append(rows, []string{m.Name, m.Type, strconv.FormatUint(m.Queries, 10), percent(m.Shift), percent(m.NewFailures)})
+		}
+		if err := table(w, "  ", rows...); err != nil {
+			return err
+		}
+	}
+	for _, n := range []struct {
+		n    uint64
+		text string
+	}{{r.LeftOut, "queries of further kinds were left out"}, {r.Unreadable, "entries could not be read"}, {r.Other, "entries have no question"}} {
+		if n.n > 0 {
+			fmt.Fprintf(w, "note: %d %s\n", n.n, n.text)
+		}
+	}
+	if r.Cut {
+		fmt.Fprintln(w, "note: the log ends in the middle of an entry")
+	}
+	return nil
+}

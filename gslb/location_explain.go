@@ -36,6 +36,9 @@ type Nearness struct {
 	Rank  uint32  // greater is closer, equals tie; 0: nothing is known
 }
 
+// Geo returns the location files that the plan was made with; nil: none.
+func (p *Plan) Geo() *geodata.Table { return p.locations.geo }
+
 // Locate says where an address is. It is for people: it allocates.
 func (p *Plan) Locate(a netip.Addr) Located { return p.locations.locate(a.Unmap()) }
 

@@ -47,8 +47,7 @@ func (r *resolution) decide(m match) (target string) {
 	plan := r.snapshot.GSLB.Plan
 	domain := plan.Domain(m.extra.domain)
 	f := asked(domain, r.q.Type)
-	d := gslb.Decide(r.snapshot.GSLB, gslb.Query{Domain: m.extra.domain, Family: f, LDNS: r.q.LDNS,
-		Subnet: r.q.Subnet, Listener: r.q.Listener, At: r.now.Unix()}, r.snapshot.Learned, r.now, r.trace)
+	d := r.ask(gslb.Query{Domain: m.extra.domain, Family: f, LDNS: r.q.LDNS, Subnet: r.q.Subnet, Listener: r.q.Listener, At: r.now.Unix()})
 	if d.SubnetUsed {
 		// In a chain of several decisions the answer depends on the most specific one.
 		r.ans.Scope = max(r.ans.Scope, d.Scope)
@@ -101,6 +100,20 @@ func (r *resolution) decide(m match) (target string) {
 		r.noData(m)
 	}
 	return ""
+}
+
+// ask decides. The decisions of one explanation know of each other, as on the serving path those of one answer do.
+func (r *resolution) ask(q gslb.Query) gslb.Decision {
+	s := r.snapshot
+	if r.trace == nil {
+		return gslb.Decide(s.GSLB, q, s.Learned, r.now, nil)
+	}
+	if r.explained == nil {
+		r.explained = new(gslb.Decider)
+	}
+	r.explained.Query = q
+	r.explained.Decide(s.GSLB, s.Learned, r.now, r.trace)
+	return r.explained.Decision
 }
 
 // answerName answers with a single CNAME and returns its target if that is to be followed.

@@ -79,7 +79,7 @@ func TestBalancedNAPTR(t *testing.T) {
 			if d := cmp.Diff(tt.want, render(got)); d != "" {
 				t.Errorf("(-want +got):\n%s", d)
 			}
-			checkTrace(t, s, got, &trace)
+			checkTrace(t, s, q, got, &trace)
 			server := newServer(t, func(o *Options) { o.Snapshot = func() *Snapshot { return s } })
 			wire := server.Handle(wireQuery(q), netip.AddrPortFrom(q.LDNS, 4242), UDP, nil)
 			if served := render(answerOf(t, wire)); served != render(got) {

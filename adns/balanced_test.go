@@ -134,11 +134,12 @@ func TestBalancedTypes(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			s := believing(t, typesDocument, tt.belief)
 			var trace gslb.Trace
-			got := s.Resolve(Question{Name: tt.qname, Type: tt.qtype, Class: dns.ClassINET, LDNS: netip.MustParseAddr("192.0.2.200")}, epoch, &trace)
+			q := Question{Name: tt.qname, Type: tt.qtype, Class: dns.ClassINET, LDNS: netip.MustParseAddr("192.0.2.200")}
+			got := s.Resolve(q, epoch, &trace)
 			if d := cmp.Diff(tt.want, render(got)); d != "" {
 				t.Errorf("(-want +got):\n%s", d)
 			}
-			checkTrace(t, s, got, &trace)
+			checkTrace(t, s, q, got, &trace)
 		})
 	}
 }

@@ -205,7 +205,13 @@ func zoneOf(t testing.TB, name, text string) *zonedata.Zone {
 // fixture compiles the zones and the document with every service UP but "off".
 func fixture(t testing.TB) *Snapshot {
 	t.Helper()
-	plan, err := gslb.Compile(document(), gslb.CompileOptions{})
+	return fixtureOf(t, document())
+}
+
+// fixtureOf is fixture of a document with more in it.
+func fixtureOf(t testing.TB, doc *config.Document) *Snapshot {
+	t.Helper()
+	plan, err := gslb.Compile(doc, gslb.CompileOptions{})
 	if err != nil {
 		t.Fatalf("compile plan: %v", err)
 	}

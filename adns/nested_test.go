@@ -101,14 +101,7 @@ func TestFastIsSlowInNestedZones(t *testing.T) {
 	answered := 0
 	for range 300 {
 		s, text := randomTree(t, r)
-		w := &twin{}
-		for i := range w.snapshots {
-			c := *s
-			c.Learned = s.Learned.Copy()
-			w.snapshots[i] = &c
-		}
-		w.server = newServer(t, func(o *Options) { o.Snapshot = func() *Snapshot { return w.serving } })
-		w.fast, w.slow = w.server.newResponder(), w.server.newResponder()
+		w := twinOf(t, s, func() *gslb.Learned { return gslb.NewLearned(s.GSLB.Plan) })
 		c := client{addr: fastClients[0], port: 53}
 		for range 200 {
 			name := randomName(r, r.IntN(6), "aabbcc*", "z.")

@@ -74,18 +74,19 @@ type Answer struct {
 
 // resolution is the state of one Resolve. It lives on the stack.
 type resolution struct {
-	snapshot *Snapshot
-	zones    *Zones // as the client sees them
-	view     gslb.ViewIndex
-	q        Question
-	now      time.Time
-	trace    *gslb.Trace
-	owner    string  // name under which records are answered: the question's, then each alias's target
-	labels   *labels // of owner
-	zone     uint32  // that owner is in, if located
-	located  bool
-	from     answerFrom // of the question's name
-	ans      Answer
+	snapshot  *Snapshot
+	zones     *Zones // as the client sees them
+	view      gslb.ViewIndex
+	q         Question
+	now       time.Time
+	trace     *gslb.Trace
+	explained *gslb.Decider // nil until something is decided for the trace
+	owner     string        // name under which records are answered: the question's, then each alias's target
+	labels    *labels       // of owner
+	zone      uint32        // that owner is in, if located
+	located   bool
+	from      answerFrom // of the question's name
+	ans       Answer
 }
 
 // Resolve answers a question. It reads nothing but the snapshot and its arguments and writes nothing but Learned and

@@ -37,6 +37,7 @@ type Decider struct {
 	pairWith   ServiceIndex // what the client was given for another family
 	pairFound  bool
 	pairJoined bool
+	supposed   []supposed // in explanations, which keep nothing
 	rtts       [MaxResolverSites]SiteRTT
 	scores     [fewContenders]float64
 }

@@ -18,19 +18,39 @@ func (d *Decider) session(p *persistence) (key SessionKey, ok bool) {
 
 // keep notes that the client has a session with a service from now on.
 func (d *Decider) keep(p *persistence, service uint64) {
-	if d.learned.frozen || d.learned.Sessions == nil {
+	if d.learned.Sessions == nil {
 		return
 	}
-	if key, ok := d.session(p); ok {
+	key, ok := d.session(p)
+	switch {
+	case !ok:
+	case !d.learned.frozen:
 		d.learned.Sessions.Keep(key, service, d.Query.At, d.Query.At+p.timeout)
+	case d.trace != nil && len(d.supposed) < maxSupposed:
+		d.supposed = append(d.supposed, supposed{key, service})
 	}
 }
+
+// supposed is a session that an explanation would have kept. The next decision of the same Decider, for the target of an alias,
+// finds it as it would on the serving path.
+type supposed struct {
+	key     SessionKey
+	service uint64
+}
+
+// maxSupposed is more than one answer follows aliases.
+const maxSupposed = 32
 
 // found looks the client's session up.
 func (d *Decider) found(p *persistence) (service uint64, ok bool) {
 	key, ok := d.session(p)
 	if !ok || d.learned.Sessions == nil {
 		return 0, false
+	}
+	for i := len(d.supposed) - 1; i >= 0; i-- {
+		if d.supposed[i].key == key {
+			return d.supposed[i].service, true
+		}
 	}
 	return d.learned.Sessions.Find(key, d.Query.At)
 }

@@ -153,6 +153,9 @@ func (o *oracle) draws(v *config.VirtualServer, of []config.Member, client netip
 	return out
 }
 
+// beyond is farther than anything on earth, and notNear the farness of a site that shares neither place nor coordinates.
+const beyond, notNear = 1e6, 1e6 - 1
+
 // farness is how far sites are from a client: first by place, then by distance. nil: nobody is anywhere near.
 func (o *oracle) farness(of []config.Member, client netip.Addr) []float64 {
 	l := o.location(client)
@@ -168,12 +171,11 @@ func (o *oracle) farness(of []config.Member, client netip.Addr) []float64 {
 		for depth < len(have) && depth < len(want) && have[depth] == want[depth] && have[depth] != "" {
 			depth++
 		}
-		const beyond = 1e6
-		km := beyond - 1
+		km := float64(notNear)
 		if at.Latitude != nil && l.Latitude != nil {
 			km = kilometres(*l.Latitude, *l.Longitude, *at.Latitude, *at.Longitude)
 		}
-		some = some || depth > 0 || km < beyond-1
+		some = some || depth > 0 || km < notNear
 		out = append(out, km-beyond*float64(depth))
 	}
 	if !some {

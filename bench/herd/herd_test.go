@@ -26,7 +26,7 @@ func TestSpread(t *testing.T) {
 		{"5 s, weights", Case{Weights: []int{4, 2, 1, 1}, Report: 5 * time.Second, Life: 5 * time.Second}, 1.5},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			tt.Measured, tt.Seed = 30*time.Second, 7
+			tt.Warm, tt.Measured, tt.Seed = 15*time.Second, 20*time.Second, 7
 			ours, err := Simulate(tt.Case, Ours)
 			if err != nil {
 				t.Fatal(err)

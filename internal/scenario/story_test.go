@@ -8,6 +8,8 @@ import (
 	"testing"
 
 	"github.com/rogpeppe/go-internal/txtar"
+
+	"fairlead/config"
 )
 
 var verbose = flag.Bool("explain", false, "log the explanation of every answer")
@@ -59,5 +61,14 @@ func play(t *testing.T, file string) {
 	}
 	if !asked {
 		t.Error("the story asks nothing")
+	}
+}
+
+// TestEveryMethodHasAStory: a method that nobody shows may do anything.
+func TestEveryMethodHasAStory(t *testing.T) {
+	for _, m := range config.RoundRobin.Enum() {
+		if files, _ := filepath.Glob(filepath.Join("testdata", "method-"+m+"*.txtar")); len(files) == 0 {
+			t.Errorf("no story shows method %s", m)
+		}
 	}
 }

@@ -55,6 +55,7 @@ virtual_servers:
     method: round-robin
     members: [{service: web-ams}, {service: web-nyc}]
     backup: spare
+    backup_hold: true
   - name: spare
     method: round-robin
     members: [{service: old-nyc}]
@@ -205,7 +206,7 @@ func testStatus(plan *gslb.Plan, now time.Time) *gslb.Status {
 	set("api-ams", gslb.ServiceStatus{State: gslb.Up, Reason: "no monitor is bound", Source: "assumed", Seen: seen, Measures: &gslb.Measures{
 		Requests: told, Packets: told, Custom: told, Members: told, MemberWeight: told, Capacity: told}})
 	set("old-nyc", gslb.ServiceStatus{State: gslb.Disabled, Reason: "disabled by the operator", Source: "operator", Seen: seen})
-	set("web-tyo", gslb.ServiceStatus{State: gslb.Down, Reason: "site tyo is not heard, and no monitor is bound", Source: "mep tyo"})
+	set("web-tyo", gslb.ServiceStatus{State: gslb.Down, Reason: "site tyo is not heard, and no monitor is bound", Source: "mep tyo", Doubt: gslb.DoubtPeerLost})
 	return status
 }
 

@@ -156,7 +156,7 @@ func TestService(t *testing.T) {
 				VirtualServers: []string{"web", "near", "api"},
 			}},
 			{"web-tyo", resource.Service{
-				Name: "web-tyo", Site: "tyo", State: "DOWN", Addresses: []netip.Addr{netip.MustParseAddr("203.0.113.80")},
+				Name: "web-tyo", Site: "tyo", State: "DOWN", Doubt: "peer-lost", Addresses: []netip.Addr{netip.MustParseAddr("203.0.113.80")},
 				Reason: "site tyo is not heard, and no monitor is bound", Source: "mep tyo", Since: begin.Add(-time.Minute).UTC(),
 				VirtualServers: []string{},
 			}},

@@ -25,7 +25,7 @@ func (l *Losses) Of(site string) resource.Headroom {
 		if down[i] || !m.anyLoad || m.capacity[i] == 0 || after.connections[i] == 0 {
 			continue
 		}
-		if left := 1 - after.connections[i]/m.capacity[i]; out.Ratio == nil || left < *out.Ratio {
+		if left := tidy(1 - after.connections[i]/m.capacity[i]); out.Ratio == nil || left < *out.Ratio {
 			out.Ratio, out.Worst = &left, m.plan.Service(gslb.ServiceIndex(i)).Name
 		}
 	}
@@ -34,6 +34,7 @@ func (l *Losses) Of(site string) resource.Headroom {
 			out.Unanswered += worse * m.kinds.all[i].weight / m.kinds.weight
 		}
 	}
+	out.Unanswered = tidy(out.Unanswered)
 	return out
 }
 

@@ -3,6 +3,7 @@ package whatif
 import (
 	"cmp"
 	"fmt"
+	"math"
 	"slices"
 
 	"fairlead/api/resource"
@@ -18,6 +19,7 @@ func (m *model) report(s *settled, down []bool) resource.WhatIfState {
 		out.Unanswered += share * (shareOf(s.parts[i], Nobody) + shareOf(s.parts[i], Familyless))
 		out.LastResort += share * shareOf(s.parts[i], LastResort)
 	}
+	out.Unanswered, out.LastResort, out.Stranded = tidy(out.Unanswered), tidy(out.LastResort), tidy(out.Stranded)
 	answers, answersBefore := m.answers(s.parts), m.answers(m.before.parts)
 	for i := range answers {
 		if answers[i] > 0 || answersBefore[i] > 0 || m.active[i] > 0 || s.connections[i] > 0 {
@@ -30,6 +32,9 @@ func (m *model) report(s *settled, down []bool) resource.WhatIfState {
 	return out
 }
 
+// tidy takes away what adding fractions leaves.
+func tidy(v float64) float64 { return math.Round(v*1e9) / 1e9 }
+
 func (m *model) reportService(s *settled, i int, down bool, answers float64) resource.WhatIfService {
 	svc := m.plan.Service(gslb.ServiceIndex(i))
 	out := resource.WhatIfService{Name: svc.Name, Site: svc.Site, State: m.in.Snapshot.Status.Services[i].State.String(),
@@ -38,13 +43,13 @@ func (m *model) reportService(s *settled, i int, down bool, answers float64) res
 		out.State = gslb.Down.String()
 	}
 	if m.kinds.weight > 0 {
-		out.Share = answers / m.kinds.weight
+		out.Share = tidy(answers / m.kinds.weight)
 	}
 	if m.anyLoad {
-		connections := s.connections[i]
+		connections := tidy(s.connections[i])
 		out.Connections = &connections
 		if m.capacity[i] > 0 {
-			percent := connections / m.capacity[i] * 100
+			percent := tidy(connections / m.capacity[i] * 100)
 			out.Percent = &percent
 		}
 	}
@@ -71,8 +76,9 @@ func sumUp(site string, services []resource.WhatIfService) resource.WhatIfSite {
 			out.WithoutLimits++
 		}
 	}
+	out.Share, out.Connections = tidy(out.Share), tidy(out.Connections)
 	if out.Capacity > 0 {
-		percent := limited / out.Capacity * 100
+		percent := tidy(limited / out.Capacity * 100)
 		out.Percent = &percent
 	}
 	return out

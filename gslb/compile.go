@@ -227,11 +227,11 @@ func persistenceOf(v *config.VirtualServer) persistence {
 
 func spilloverOf(v *config.VirtualServer) spillover {
 	s := &v.Spillover
-	if s.Method == config.SpilloverNone || v.Backup == "" {
+	if s.Method == config.SpilloverNone || v.Backup == "" && s.WithoutBackup != config.SpillEmpty {
 		return spillover{}
 	}
 	stay := persistenceOf(v)
-	stay.on, stay.timeout = s.Persistence, int64(s.Timeout.Std()/time.Second)
+	stay.on, stay.timeout = s.Persistence && v.Backup != "", int64(s.Timeout.Std()/time.Second)
 	stay.id |= spillSessions
 	return spillover{method: s.Method, threshold: s.Threshold, stay: stay, empty: s.WithoutBackup == config.SpillEmpty}
 }

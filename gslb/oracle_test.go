@@ -280,10 +280,10 @@ func (o *oracle) fails(name string, f Family) bool {
 
 // spills reports whether a client goes on to the backup although members could be picked.
 func (o *oracle) spills(v *config.VirtualServer, client netip.Addr, f Family) bool {
-	if v.Spillover.Method == "" || v.Backup == "" {
+	if v.Spillover.Method == "" || v.Backup == "" && v.Spillover.WithoutBackup != config.SpillEmpty {
 		return false
 	}
-	if v.Spillover.Persistence && o.stays[o.key("spill", v, client)] > o.at {
+	if v.Backup != "" && v.Spillover.Persistence && o.stays[o.key("spill", v, client)] > o.at {
 		return true
 	}
 	if !o.busy(v) {

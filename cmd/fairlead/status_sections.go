@@ -12,6 +12,7 @@ import (
 type sections struct {
 	groups      *resource.GroupList
 	secondaries *resource.SecondaryList
+	locations   *resource.GeoFileList
 	overrides   *resource.OverrideList
 }
 
@@ -20,6 +21,9 @@ func readSections(ctx context.Context, c *client.Client) (s sections, err error)
 		return s, err
 	}
 	if s.overrides, err = standingOverrides(ctx, c); err != nil {
+		return s, err
+	}
+	if s.locations, err = locationFiles(ctx, c); err != nil {
 		return s, err
 	}
 	s.secondaries, err = failingZones(ctx, c)
@@ -34,6 +38,9 @@ func (s *sections) addTo(all map[string]any) {
 	if s.overrides != nil {
 		all["overrides"] = s.overrides.Overrides
 	}
+	if s.locations != nil {
+		all["location_files"] = s.locations.Files
+	}
 	if s.secondaries != nil {
 		all["secondaries"] = map[string]any{"counts": s.secondaries.Counts, "failing": s.secondaries.Secondaries}
 	}
@@ -47,6 +54,11 @@ func (s *sections) print(w io.Writer) error {
 	}
 	if s.groups != nil {
 		if err := printGroups(w, s.groups); err != nil {
+			return err
+		}
+	}
+	if s.locations != nil {
+		if err := printLocationFiles(w, s.locations); err != nil {
 			return err
 		}
 	}

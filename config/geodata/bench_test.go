@@ -67,7 +67,7 @@ func BenchmarkLookup(b *testing.B) {
 		const step = 1 << 32 / n
 		v4 = append(v4, Span{Key{Lo: i * step}, Key{Lo: i*step + step - 1}, 1 + uint32(i%999)})
 		hi := 0x2000<<48 + i*(0x2000<<48/n) // 2000::/3
-		v6 = append(v6, Span{Key{Hi: hi}, Key{Hi: hi + 1<<40, Lo: 1}, 1 + uint32(i%999)})
+		v6 = append(v6, Span{Key{Hi: hi}, Key{Hi: hi + 1<<38, Lo: 1}, 1 + uint32(i%999)})
 	}
 	r := NewRanges(v4, v6)
 	ask := func(b *testing.B, make func() netip.Addr) {

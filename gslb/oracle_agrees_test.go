@@ -71,8 +71,13 @@ func TestDecideAgreesWithOracle(t *testing.T) {
 		w.tables(t, s, l)
 		o := newOracle(w, s)
 		o.at = oracleNow
+		var last Query
 		for n := range queriesOfPlan {
 			q := randomQuery(r, o.families(), o.at)
+			if n > 0 && oneIn(r, 3) { // the same client asks for something else, or again
+				q.LDNS, q.Subnet, q.Listener = last.LDNS, last.Subnet, last.Listener
+			}
+			last = q
 			explained := Decide(s, q, l.Copy(), epoch, &Trace{})
 			o.subnetUsed = explained.SubnetUsed
 			want := o.decide(q)

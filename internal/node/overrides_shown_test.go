@@ -1,9 +1,13 @@
 package node_test
 
 import (
+	"context"
 	"fmt"
+	"net"
 	"os"
 	"path/filepath"
+	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -105,4 +109,49 @@ func TestADamagedFileOfOverrides(t *testing.T) {
 	}
 	n, _ := p.serve(nil)
 	eventually(t, n, "www.example.test", "192.0.2.1")
+}
+
+// TestOverridesAreShared orders at one site what the other one answers. Both listen where there is room, and find each other
+// by the addresses of the document.
+func TestOverridesAreShared(t *testing.T) {
+	text := strings.Replace(twoServices, "sites: [{name: here, address: 127.0.0.1}]",
+		"sites: [{name: here, address: \"127.0.0.1:30901\"}, {name: there, address: \"127.0.0.1:30902\"}]", 1)
+	var mu sync.Mutex
+	real := map[string]string{}
+	seams := func(o *node.Options) {
+		o.Config.MEP.Insecure = true
+		o.MEPListen = func(ctx context.Context, network, address string) (net.Listener, error) {
+			l, err := new(net.ListenConfig).Listen(ctx, network, "127.0.0.1:0")
+			if err == nil {
+				mu.Lock()
+				real[address] = l.Addr().String()
+				mu.Unlock()
+			}
+			return l, err
+		}
+		o.MEPDial = func(ctx context.Context, network, address string) (net.Conn, error) {
+			mu.Lock()
+			address = real[address]
+			mu.Unlock()
+			return new(net.Dialer).DialContext(ctx, network, address)
+		}
+	}
+	serve := func(site, listen string) *node.Node {
+		p := newPlace(t, true)
+		p.write(text)
+		p.config.Site, p.config.MEP.Listen = site, listen
+		n, _ := p.serve(seams)
+		return n
+	}
+	here, there := serve("here", "127.0.0.1:30901"), serve("there", "127.0.0.1:30902")
+	eventually(t, there, "www.example.test", "192.0.2.1")
+	web := client.Subject{Kind: "services", Name: "web"}
+	if _, err := clientOf(t, here).Give(t.Context(), web, "disable", resource.Order{Reason: "kernel"}); err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, there, "www.example.test", "192.0.2.2")
+	list, err := clientOf(t, there).Overrides(t.Context())
+	if err != nil || len(list.Overrides) == 0 || list.Overrides[0].Site != "here" || list.Overrides[0].Reason != "kernel" {
+		t.Errorf("the other site lists %+v, %v; want the order of here", list, err)
+	}
 }

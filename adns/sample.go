@@ -49,13 +49,14 @@ func (s *Snapshot) sample(response []byte, out *sketch.Sample) bool {
 	if class != dns.ClassINET {
 		return false
 	}
-	domain, family, ok := s.balanced(&l, qtype)
+	zones, _ := s.seenBy(out.Listener, out.LDNS)
+	domain, family, ok := s.balanced(zones, &l, qtype)
 	if !ok {
 		target, chained := lastTarget(response, end+4)
 		if !chained || !l.parse(target) {
 			return false
 		}
-		if domain, family, ok = s.balanced(&l, qtype); !ok {
+		if domain, family, ok = s.balanced(zones, &l, qtype); !ok {
 			return false
 		}
 	}
@@ -66,23 +67,25 @@ func (s *Snapshot) sample(response []byte, out *sketch.Sample) bool {
 	return true
 }
 
-// Balanced returns the balanced name that a question is about, and what it asks of its services. ok is false when the
+// Balanced returns the balanced name that a question is about, and what it asks of its services. listener and source choose
+// the view, as in a Question. ok is false when the
 // answer does not come from a decision; it may still be an alias of a name that is balanced.
-func (s *Snapshot) Balanced(name string, qtype uint16) (domain gslb.DomainIndex, family gslb.Family, ok bool) {
+func (s *Snapshot) Balanced(name string, qtype uint16, listener, source netip.Addr) (domain gslb.DomainIndex, family gslb.Family, ok bool) {
 	k, err := nameKey(name)
 	var l labels
 	if err != nil || !l.parse([]byte(k)) {
 		return 0, 0, false
 	}
-	return s.balanced(&l, qtype)
+	zones, _ := s.seenBy(listener, source)
+	return s.balanced(zones, &l, qtype)
 }
 
-func (s *Snapshot) balanced(l *labels, qtype uint16) (gslb.DomainIndex, gslb.Family, bool) {
-	zone, ok := s.Zones.find(l, qtype)
+func (s *Snapshot) balanced(zones *Zones, l *labels, qtype uint16) (gslb.DomainIndex, gslb.Family, bool) {
+	zone, ok := zones.find(l, qtype)
 	if !ok {
 		return 0, 0, false
 	}
-	m := s.Zones.lookup(zone, l, qtype)
+	m := zones.lookup(zone, l, qtype)
 	if m.kind != kindNode || m.extra == nil || !m.extra.balanced {
 		return 0, 0, false
 	}

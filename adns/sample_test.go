@@ -73,7 +73,7 @@ func TestBalanced(t *testing.T) {
 		{"no.such.zone.", dns.TypeA, 0, false},
 		{"..", dns.TypeA, 0, false},
 	} {
-		domain, family, ok := s.Balanced(c.name, c.qtype)
+		domain, family, ok := s.Balanced(c.name, c.qtype, netip.Addr{}, asker.Addr())
 		if ok != c.ok || ok && (family != c.family || s.GSLB.Plan.Domain(domain).Name != "www.example.com.") {
 			t.Errorf("%s %s: got domain %d, family %d, %v", c.name, dns.Type(c.qtype), domain, family, ok)
 		}

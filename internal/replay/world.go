@@ -132,7 +132,7 @@ func (a *asker) look(k *Kind) outlook {
 		return known
 	}
 	s := a.world.snapshot
-	domain, family, ok := s.Balanced(k.Name, k.Type)
+	domain, family, ok := s.Balanced(k.Name, k.Type, k.Listener, k.Client)
 	if !ok {
 		return a.lookUp(k, key)
 	}
@@ -221,7 +221,7 @@ func (a *asker) lookUp(k *Kind, key nameType) outlook {
 		if !ok {
 			continue
 		}
-		if _, _, ok := s.Balanced(alias.Target, k.Type); ok {
+		if _, _, ok := s.Balanced(alias.Target, k.Type, k.Listener, k.Client); ok {
 			next := *k
 			next.Name = dns.CanonicalName(alias.Target)
 			return a.look(&next)

@@ -308,3 +308,27 @@ func BenchmarkAsk(b *testing.B) {
 		}
 	}
 }
+
+// TestSpillover has a virtual server that spills at 150 connections, and twice the load: answers above that go to the backup,
+// and no connection gets lost.
+func TestSpillover(t *testing.T) {
+	text := fmt.Sprintf(twoSites, "capacity: 300", "capacity: 100", "capacity: 400", "capacity: 150", "round-robin") +
+		"  - {name: spare, method: round-robin, members: [{service: api-nyc}]}\n"
+	text = strings.Replace(text, "members: [{service: web-ams}, {service: web-nyc}]}",
+		"members: [{service: web-ams}, {service: web-nyc}], backup: spare, spillover: {method: connections, threshold: 150}}", 1)
+	w := newWorld(t, text).carry(t, map[string]uint64{"web-ams": 60, "web-nyc": 60, "api-nyc": 1})
+	in := w.input(asked("www.example.test.", 60))
+	in.Load = 2
+	out, err := Ask(in)
+	if err != nil {
+		t.Fatal(err)
+	}
+	after := out.Rounds[0].State
+	total := 0.0
+	for _, s := range after.Services {
+		total += *s.Connections
+	}
+	if math.Abs(total-242) > 1e-6 || *after.Services[2].Connections <= 2 {
+		t.Errorf("got %s, want 242 connections, some of them at the spare", describe(&after))
+	}
+}

@@ -187,6 +187,9 @@ func (k *seeker) greatest(is float64, whole bool, at func(float64) edit) (x floa
 			high = middle
 		}
 	}
+	if high == int(math.Ceil(is/math.Pow10(digits))) && tried(high) { // is is not what it has now
+		low = high
+	}
 	return value(low), true
 }
 

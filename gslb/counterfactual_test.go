@@ -50,8 +50,7 @@ func TestCounterfactualsAreTrue(t *testing.T) {
 			t.Errorf("no random world had a change of kind %q", k)
 		}
 	}
-	// Shares of many contenders are no monotonous function of one's load, so a few numbers are not the greatest.
-	if beyond < 30 || beyondWins*20 > beyond {
+	if beyond < 30 || beyondWins > 0 {
 		t.Errorf("of %d numbers just beyond what is needed %d are enough, too", beyond, beyondWins)
 	}
 }
@@ -109,7 +108,7 @@ func checkAnew(t *testing.T, seed uint64, s *Snapshot, q Query, l *Learned, targ
 
 // justBeyond decides with a number one thousandth, and at least one step, greater than what is needed.
 func justBeyond(s *Snapshot, q Query, l *Learned, c Counterfactual) (tried, wins bool) {
-	if len(c.Changes) != 1 || c.Changes[0].Metric != "active" || c.Changes[0].Kind != ChangeLoad {
+	if len(c.Changes) != 1 || c.Changes[0].Metric != "active" || c.Changes[0].Kind != ChangeLoad || c.Changes[0].Is == nil {
 		return false, false
 	}
 	i, _ := s.Plan.ServiceByName(c.Service)
@@ -166,7 +165,7 @@ func TestCounterfactualOfEachKind(t *testing.T) {
 		{"connections", twoSites(config.VirtualServer{Method: config.LeastConnection}).load("a", 41, 0).load("b", 57, 0), nil,
 			"if its connections were at most 41 (now 57); it would take 1/2 of the answers"},
 		{"round-trip time", twoSites(config.VirtualServer{Method: config.RTT}), rtts, "if its RTT were at most 41 ms (now 57 ms); it would take 1/2 of the answers"},
-		{"pushed", twoSites(config.VirtualServer{Method: config.Measured}), pushed, "if the measurement pushed for it were at most 2.99 (nothing was pushed for it)"},
+		{"pushed", twoSites(config.VirtualServer{Method: config.Measured}), pushed, "if the measurement pushed for it were at most 3 (nothing was pushed for it); it would take 1/2 of the answers"},
 		{"order", twoSites(config.VirtualServer{Method: config.RoundRobin, Members: ordered}), nil, "if no member of a better order than 2 were usable: a"},
 		{"two changes", twoSites(config.VirtualServer{Method: config.RoundRobin, Members: ordered}).state("b", Unknown), nil,
 			"if it were UP (it is UNKNOWN), and if no member of a better order than 2 were usable: a"},

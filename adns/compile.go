@@ -23,6 +23,7 @@ type Zones struct {
 	slots     []uint64  // upper half of the hash, then index into zones plus 1; 0 is empty
 	depths    [2]uint64 // bit n: some zone's name has n labels
 	maxLabels int       // of any zone's name
+	listeners bool      // decisions ask which address was asked
 	extra     extraNames
 	services  []serviceWire // by gslb.ServiceIndex
 	octets    int           // of all zones
@@ -41,6 +42,7 @@ type domains interface {
 	Services() int
 	Service(gslb.ServiceIndex) *gslb.Service
 	Views() int
+	NeedsListener() bool
 	Seen(gslb.ViewIndex, gslb.ServiceIndex) (addr4, addr6 netip.Addr)
 }
 

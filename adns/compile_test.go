@@ -27,6 +27,8 @@ func (noDomains) Views() int                                                   {
 func (noDomains) Seen(gslb.ViewIndex, gslb.ServiceIndex) (a, b netip.Addr)     { return }
 func (s someDomains) Views() int                                               { return 0 }
 func (s someDomains) Seen(gslb.ViewIndex, gslb.ServiceIndex) (a, b netip.Addr) { return }
+func (noDomains) NeedsListener() bool                                          { return false }
+func (s someDomains) NeedsListener() bool                                      { return false }
 func (s someDomains) Services() int                                            { return 0 }
 func (s someDomains) Service(gslb.ServiceIndex) *gslb.Service                  { return nil }
 func (s someDomains) Domains() int                                             { return len(s) }

@@ -104,7 +104,10 @@ func (r *responder) fastBalanced(b []byte, q *fastQuery, snapshot *Snapshot, zon
 	}
 	d := &r.decider
 	d.Query.Domain, d.Query.Family, d.Query.At = x.domain, f, int64(r.unix())
-	d.Query.LDNS, d.Query.Listener = c.addr, c.listener()
+	d.Query.LDNS = c.addr
+	if zones.listeners {
+		d.Query.Listener = c.listener()
+	}
 	if x.needsClient { // else what there is of an earlier query's subnet means as little
 		d.Query.Subnet = netip.Prefix{}
 		if q.ecsSize != 0 && r.server.policy.believes(c.addr) && q.subnet.parse(q.ecs[:q.ecsSize]) {

@@ -138,10 +138,12 @@ func (r *responder) tick() {
 // unix returns the time of the batch in seconds, late by unixFor at most. It is read when the first message needs it.
 func (r *responder) unix() uint32 {
 	if r.seconds == 0 {
-		r.seconds, r.readAt = uint32(r.server.now().Unix()), r.nanos
+		r.readClock()
 	}
 	return r.seconds
 }
+
+func (r *responder) readClock() { r.seconds, r.readAt = uint32(r.server.now().Unix()), r.nanos }
 
 // answerUnobserved is what answerBare does when nobody looks.
 func (r *responder) answerUnobserved(buf []byte, n int, c *client) []byte {

@@ -79,7 +79,7 @@ func (c *faceCompiler) face(view gslb.ViewIndex, before []*Zones) *Zones {
 		f.services = services
 		return &f
 	}
-	f := &Zones{zones: c.data, octets: c.octets, services: services}
+	f := &Zones{zones: c.data, octets: c.octets, services: services, listeners: c.plan.NeedsListener()}
 	if err := f.file(seen); err != nil {
 		c.problem(err) // names could not be placed in zones that are missing
 		return f

@@ -61,6 +61,10 @@ func (v *views) of(listener, source netip.Addr) ViewIndex {
 	return ViewIndex(1 + bits.TrailingZeros64(in))
 }
 
+// NeedsListener reports whether decisions ask which address of this server was asked: some policy does. Where none does, a
+// Query's Listener changes nothing.
+func (p *Plan) NeedsListener() bool { return p.needsListener }
+
 // Views returns how many views there are: they are numbered from 1 up to that.
 func (p *Plan) Views() int {
 	if p.views == nil {

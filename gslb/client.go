@@ -53,7 +53,10 @@ func unusableBits(a netip.Addr) uint8 {
 }
 
 // needScope records that the decision depended on this many bits of the client's address.
-func (d *Decider) needScope(bits int) {
+func (d *Decider) needScope(bits int, step scopeStep) {
+	if d.trace != nil {
+		d.told.bits[step] = bits
+	}
 	if bits > int(d.Decision.Scope) && !d.blocked {
 		d.Decision.Scope = uint8(bits)
 	}

@@ -248,7 +248,7 @@ func (c *compiler) compileDomains() error {
 			if err != nil {
 				return fmt.Errorf("compile virtual server %q: %w", v.Name, err)
 			}
-			out := Domain{Name: name, TTL: ttlOf(d.TTL, name, ttls), virtualServer: VirtualServerIndex(i), HasCNAME: c.hasCNAME(i)}
+			out := Domain{Name: name, TTL: ttlOf(d.TTL, name, ttls), virtualServer: VirtualServerIndex(i), HasCNAME: c.hasCNAME(i), ownTTL: d.TTL != nil}
 			out.Backup4, out.Backup6 = byFamily(d.BackupAddresses)
 			if d.HTTPS != nil || d.SRV != nil || d.MX != nil || d.NAPTR != nil {
 				out.Types = &Types{HTTPS: d.HTTPS, SRV: d.SRV, MX: d.MX, NAPTR: d.NAPTR}

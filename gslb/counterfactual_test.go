@@ -117,8 +117,8 @@ func justBeyond(s *Snapshot, q Query, l *Learned, c Counterfactual) (tried, wins
 	return true, trial.wins(i, withConnections(i, *c.Changes[0].Needed+1))
 }
 
-// told returns what is said of one service.
-func told(t *testing.T, s *Snapshot, q Query, l *Learned, service string) Counterfactual {
+// saidOf returns what is said of one service.
+func saidOf(t *testing.T, s *Snapshot, q Query, l *Learned, service string) Counterfactual {
 	t.Helper()
 	for _, c := range Counterfactuals(s, q, l, epoch) {
 		if c.Service == service {
@@ -183,7 +183,7 @@ func TestCounterfactualOfEachKind(t *testing.T) {
 			if tt.learn != nil {
 				tt.learn(s, l)
 			}
-			if got := told(t, s, q, l, "b"); got.Text != tt.want {
+			if got := saidOf(t, s, q, l, "b"); got.Text != tt.want {
 				t.Errorf("got %q, want %q", got.Text, tt.want)
 			}
 		})
@@ -195,7 +195,7 @@ func TestCounterfactualOfABackup(t *testing.T) {
 	w := twoSites(config.VirtualServer{Method: config.RoundRobin, Backup: "dr"}).backup(config.VirtualServer{})
 	w.service("d", "nyc", Up, "192.0.2.4")
 	s, l := w.snapshot(t)
-	got := told(t, s, Query{Family: IPv4, LDNS: epochAddr, At: oracleNow}, l, "c")
+	got := saidOf(t, s, Query{Family: IPv4, LDNS: epochAddr, At: oracleNow}, l, "c")
 	if len(got.Changes) != 1 || got.Changes[0].Kind != ChangeOthers || !slices.Equal(got.Changes[0].Services, []string{"a", "b"}) {
 		t.Errorf("got %+v", got)
 	}

@@ -38,6 +38,7 @@ type Decider struct {
 	pairFound  bool
 	pairJoined bool
 	supposed   []supposed // in explanations, which keep nothing
+	told       told       // as well
 	rtts       [MaxResolverSites]SiteRTT
 	scores     [fewContenders]float64
 }
@@ -50,6 +51,10 @@ func (d *Decider) Decide(s *Snapshot, learned *Learned, now time.Time, trace *Tr
 	out := &d.Decision
 	out.Outcome, out.Count, out.Reason, out.TTL, out.Scope, out.SubnetUsed = 0, 0, "", domain.TTL, 0, false
 	d.client, d.blocked, d.located, d.pairKind, d.pairJoined = netip.Addr{}, false, false, 0, false
+	if trace != nil {
+		trace.Queries = append(trace.Queries, d.Query)
+		d.told = told{}
+	}
 	if trace != nil || own.looksAtClient {
 		d.chooseClient(own)
 	}
@@ -177,6 +182,7 @@ func (d *Decider) answer(v *virtualServer, f *field) {
 	}
 	if d.trace != nil {
 		d.traceAnswer(v, f)
+		d.traceLearned(v, f, c.counted && !d.pairJoined)
 	}
 }
 
@@ -222,7 +228,7 @@ func (d *Decider) locate() {
 	}
 	d.located = true
 	d.here, d.hereBits = d.s.Plan.locations.find(d.client)
-	d.needScope(d.hereBits)
+	d.needScope(d.hereBits, scopePlace)
 }
 
 // findPair finds out what the client was given for another family.

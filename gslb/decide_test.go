@@ -297,7 +297,7 @@ func TestTraceTellsTheDecision(t *testing.T) {
 	for _, e := range tr.Entries {
 		steps = append(steps, e.Step)
 	}
-	if want := []Step{StepClient, StepVirtualServer, StepCandidates, StepMethod, StepAnswer}; !slices.Equal(steps, want) {
+	if want := []Step{StepClient, StepVirtualServer, StepCandidates, StepMethod, StepAnswer, StepLearn}; !slices.Equal(steps, want) {
 		t.Fatalf("steps %v, want %v", steps, want)
 	}
 	method := tr.Entries[3]

@@ -4,7 +4,7 @@ package gslb
 // contenders without a measurement wait until none with one is left.
 func (d *Decider) pickPushed(f *field) (int, Reason) {
 	values, bits := d.learned.Pushed.Lookup(d.client)
-	d.needScope(bits)
+	d.needScope(bits, scopePushed)
 	best, bestIndex, ties := 0.0, none, 0
 	for i := range values { // best first
 		v := &values[i]

@@ -6,6 +6,9 @@ func (d *Decider) pickRoundRobin(f *field) (int, Reason) {
 		return i, ReasonPaired
 	}
 	turn := d.learned.turn(d.Decision.VirtualServer, d.Query.Family)
+	if d.trace != nil {
+		d.told.turn, d.told.turns = turn, uint64(len(f.rotation))
+	}
 	return int(f.rotation[uint32(turn)%uint32(len(f.rotation))]), ReasonRotation // in 32 bits a division takes half as long
 }
 
@@ -23,7 +26,11 @@ func (d *Decider) rotate(f *field, tied func(int) bool) (int, Reason) {
 	if total == 0 {
 		return none, ReasonTie
 	}
-	at := d.learned.turn(d.Decision.VirtualServer, d.Query.Family) % total
+	turn := d.learned.turn(d.Decision.VirtualServer, d.Query.Family)
+	if d.trace != nil {
+		d.told.turn, d.told.turns = turn, total
+	}
+	at := turn % total
 	for i := range f.contenders {
 		if !tied(i) {
 			continue

@@ -87,6 +87,9 @@ func (d *Decider) pickScore(v *virtualServer, f *field) (int, Reason) {
 	}
 	if here != nil && here.fill != nil && v.score.rtt == 0 {
 		turn, since := d.learned.pour(d.Decision.VirtualServer, d.s.Generation)
+		if d.trace != nil {
+			d.told.fill, d.told.turn, d.told.since = here.fill, turn, since
+		}
 		return here.fill.pick(turn, since), ReasonScore
 	}
 	return d.leastScore(v, f, here, rtts)
@@ -195,7 +198,7 @@ func (d *Decider) scoredSpot(v *virtualServer, f *field) (*scoredSpot, bool) {
 	if v.score.distance > 0 {
 		var bits int
 		at, bits = d.s.Plan.locations.spot(d.client)
-		d.needScope(bits)
+		d.needScope(bits, scopeDistance)
 		if !at.located {
 			at = spot{}
 		}

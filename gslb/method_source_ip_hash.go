@@ -12,7 +12,7 @@ func (d *Decider) pickSourceIPHash(v *virtualServer, f *field) (int, Reason) {
 	if err != nil { // only an invalid address; it hashes like any other
 		return d.pickRoundRobin(f)
 	}
-	d.needScope(mask)
+	d.needScope(mask, scopeHash)
 	client := clientHash(masked.Addr())
 	if f.memo == nil {
 		return f.bestDraw(client), ReasonHash

@@ -47,7 +47,11 @@ func (d *Decider) pickNearest(f *field) (int, Reason) {
 			return i, ReasonPaired
 		}
 	}
-	at := d.learned.turn(d.Decision.VirtualServer, d.Query.Family) % near.weights[len(near.weights)-1]
+	turn, total := d.learned.turn(d.Decision.VirtualServer, d.Query.Family), near.weights[len(near.weights)-1]
+	if d.trace != nil {
+		d.told.turn, d.told.turns = turn, total
+	}
+	at := turn % total
 	i, found := slices.BinarySearch(near.weights, at)
 	if found {
 		i++

@@ -112,6 +112,7 @@ type Domain struct {
 	Types *Types
 
 	virtualServer VirtualServerIndex
+	ownTTL        bool // TTL is the domain's, not that of its zone
 }
 
 // VirtualServer returns the virtual server that answers the name.

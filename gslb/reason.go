@@ -111,3 +111,27 @@ const (
 	ReasonLoadAged      Reason = "aged"      // the last value, older than loads stay fresh
 	ReasonLoadEstimated Reason = "estimated" // never reported: the mean of the others by weight
 )
+
+// Reasons of step learn.
+const (
+	ReasonLearned        Reason = "learned"         // what the query leaves behind where it is served
+	ReasonNothingLearned Reason = "nothing-learned" // nothing
+)
+
+// Reasons lists all reasons of this package; package adns has some more.
+func Reasons() []Reason {
+	return []Reason{
+		ReasonBalanced, ReasonStatic, ReasonNoZone, ReasonNoSuchName, ReasonNoSuchType, ReasonDelegated, ReasonChased, ReasonSubnet,
+		ReasonLDNS, ReasonSubnetOff, ReasonSubnetEmpty, ReasonSubnetUnusable, ReasonUsable, ReasonToBackup, ReasonNoBackup, ReasonSpilled,
+		ReasonSpillStay, ReasonNotSpilled, ReasonSpillEmpty, ReasonHeld, ReasonNotHeld, ReasonAllDown, ReasonAllEmpty, ReasonAllBackup,
+		ReasonAllServFail, ReasonUp, ReasonDown, ReasonUnknown, ReasonDisabled, ReasonDraining, ReasonMaxConnections, ReasonMaxBandwidth,
+		ReasonLoadThreshold, ReasonEffective, ReasonOrder, ReasonOrderThreshold, ReasonNotPreferred, ReasonNoAddress, ReasonNoHost,
+		ReasonAddressDown, ReasonNobody, DoubtFailing, DoubtRecovering, DoubtFlapping, DoubtSuspicion, DoubtPeerLost, DoubtLearning,
+		DoubtAged, ReasonOnlyOne, ReasonRotation, ReasonLeastLoad, ReasonHash, ReasonProximity, ReasonResponseTime, ReasonBandwidth,
+		ReasonPackets, ReasonCustomLoad, ReasonRTT, ReasonMeasured, ReasonScore, ReasonPaired, ReasonSession, ReasonSessionLost,
+		ReasonSessionYields, ReasonSessionNew, ReasonPolicy, ReasonPolicyUnused, ReasonNoPolicy, ReasonTie, ReasonNoLoad, ReasonNoTime,
+		ReasonNoBandwidth, ReasonNoPackets, ReasonNoCustom, ReasonNotMeasured, ReasonNothingPushed, ReasonNoInputs, ReasonNotLocated,
+		ReasonNoSiteLocated, ReasonChosen, ReasonAlsoUsable, ReasonNotChosen, ReasonLoadMeasured, ReasonLoadAged, ReasonLoadEstimated,
+		ReasonLearned, ReasonNothingLearned,
+	}
+}

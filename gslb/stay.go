@@ -12,7 +12,7 @@ func (d *Decider) session(p *persistence) (key SessionKey, ok bool) {
 	if err != nil {
 		return SessionKey{}, false
 	}
-	d.needScope(mask)
+	d.needScope(mask, scopeSession)
 	return SessionKey{ID: p.id, Client: masked.Addr()}, true
 }
 
@@ -76,6 +76,7 @@ func (d *Decider) answerSession(v *virtualServer, f *field) bool {
 	d.keep(&v.persistence, svc.Hash)
 	if d.trace != nil {
 		d.traceAnswer(v, f)
+		d.traceLearned(v, nil, svc.counted)
 	}
 	return true
 }

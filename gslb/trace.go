@@ -15,6 +15,7 @@ const (
 	StepCandidates    Step = "candidates"
 	StepMethod        Step = "method"
 	StepAnswer        Step = "answer"
+	StepLearn         Step = "learn"
 )
 
 // Entry is what one step did. Candidates lists every service the step looked at, kept or not.
@@ -47,6 +48,8 @@ type Candidate struct {
 // path passes. A Trace belongs to one goroutine.
 type Trace struct {
 	Entries []Entry `json:"entries"`
+	// Queries are what was decided: one after the other where aliases lead from one balanced name to the next.
+	Queries []Query `json:"-"`
 }
 
 // Add appends an entry. Safe on nil; callers avoid building the entry then.

@@ -97,13 +97,19 @@ func (d *Decider) rttMetric(c *Candidate, v *virtualServer, by *contender) {
 	if d.learned.Resolvers == nil {
 		return
 	}
-	t, ok := d.rttOf(d.learned.Resolvers.RTTs(d.Query.LDNS, d.Query.At, nil), by.site)
+	rtts := d.learned.Resolvers.RTTs(d.Query.LDNS, d.Query.At, nil)
+	t, ok := d.rttOf(rtts, by.site)
 	if !ok {
 		c.Detail = "its site has not measured the resolver"
 		return
 	}
 	c.Metric, c.Value, c.Unit, c.Source = "round-trip time", float64(t)/float64(time.Millisecond), "ms", "site "+c.Site
 	c.Detail = fmt.Sprintf("to resolver %s; tolerance %s", d.Query.LDNS, v.tolerance)
+	for i := range rtts {
+		if rtts[i].Site == d.s.Plan.sites[by.site].hash {
+			c.AgeSeconds = float64(d.Query.At - rtts[i].At)
+		}
+	}
 }
 
 func (d *Decider) pushedMetric(c *Candidate, by *contender) {

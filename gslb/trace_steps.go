@@ -167,6 +167,9 @@ func (d *Decider) traceMethod(v *virtualServer, f *field, m config.Method, picke
 		d.methodMetric(&c, v, f, i, m)
 		e.Candidates = append(e.Candidates, c)
 	}
+	if picked != none {
+		e.Detail += d.turnText(f)
+	}
 	d.trace.Add(e)
 }
 
@@ -195,12 +198,4 @@ func (d *Decider) addAnswered(e *Entry) {
 		}
 		e.Candidates = append(e.Candidates, c)
 	}
-}
-
-func (d *Decider) answerText() string {
-	scope := "it did not depend on the client: scope 0"
-	if d.Decision.Scope > 0 {
-		scope = fmt.Sprintf("it depended on %d bits of the client's address: scope %d", d.Decision.Scope, d.Decision.Scope)
-	}
-	return fmt.Sprintf("TTL %d s; %s", d.Decision.TTL, scope)
 }

@@ -174,7 +174,7 @@ func (d *Decider) answer(v *virtualServer, f *field) {
 		d.learned.handed[c.service].n.Add(1)
 	}
 	d.fill(v, f, first)
-	if f.paired && d.pairKind != 0 && !d.learned.frozen {
+	if f.paired && d.pairKind != 0 && !d.supposePair() {
 		d.learned.pairs.note(d.pairKey, d.pairKind, c.service, d.Query.At, d.pairJoined)
 	}
 	if v.persistence.on {
@@ -244,6 +244,7 @@ func (d *Decider) findPair() {
 	}
 	d.pairKey = pairKey(d.Query.Domain, d.Query.LDNS, subnet)
 	d.pairWith, d.pairFound = d.learned.pairs.find(d.pairKey, d.pairKind, d.Query.At, d.Decision.TTL)
+	d.pairFound = d.pairFound && !d.supposedPair()
 }
 
 // joinPair returns the contender that the client was given for another family, else the first one at the same site; none

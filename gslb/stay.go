@@ -1,5 +1,7 @@
 package gslb
 
+import "slices"
+
 // Clients that stay where they were sent: persistence, and spillover with persistence.
 
 // session returns the key of the client's session. ok is false when it has no address.
@@ -36,6 +38,21 @@ func (d *Decider) keep(p *persistence, service uint64) {
 type supposed struct {
 	key     SessionKey
 	service uint64
+}
+
+// supposePair reports whether what the client was given is not to be kept. An explanation supposes that it was, as a session
+// without a key, whose service is the slot: its next decisions, for targets of the same alias, are of the same family, and
+// find nothing there.
+func (d *Decider) supposePair() bool {
+	if d.learned.frozen && d.trace != nil && len(d.supposed) < maxSupposed {
+		d.supposed = append(d.supposed, supposed{service: d.pairKey % pairSlots})
+	}
+	return d.learned.frozen
+}
+
+// supposedPair reports whether the slot of the client's pair would have been taken by now.
+func (d *Decider) supposedPair() bool {
+	return len(d.supposed) > 0 && slices.Contains(d.supposed, supposed{service: d.pairKey % pairSlots})
 }
 
 // maxSupposed is more than one answer follows aliases.

@@ -51,6 +51,9 @@ type Options struct {
 	// AnnounceOverrides and every 5 s. nil: nothing is told of it.
 	Views     func() []ViewRecord
 	Overrides func() []OverrideRecord
+	// Answer answers a peer's questions, one after the other for each peer; the result has at most MaxAsk bytes. An error's
+	// text is told to the peer. nil: questions are refused.
+	Answer func(peer string, kind AskKind, body []byte) ([]byte, error)
 	// Receive is told what happens with peers; see Event for the order. It is called from the goroutines of sessions and
 	// holds up the peer concerned, so it must not block for long. It may call any method but Leave and Run.
 	Receive func(Event)

@@ -39,6 +39,8 @@ type session struct {
 	orders unbundle[OverrideRecord, *OverrideRecord]
 	limit  struct{ frames, bytes *rate.Limiter }
 
+	asks *asking
+
 	out     []byte        // used by the writing goroutine only
 	fresh   chan struct{} // capacity 1: a newer set may be there
 	ending  chan struct{} // closed by the first end
@@ -76,6 +78,7 @@ func newSession(x *Exchange, p *peer, g *greeting) *session {
 		heard:   1,
 		heardAt: now,
 		digest:  g.theirs.Digest, digestAt: now,
+		asks: newAsking(),
 	}
 	s.views.most, s.orders.most = MaxViews, MaxOverrides
 	s.limit.frames = rate.NewLimiter(frameRate, frameBurst)
@@ -93,8 +96,9 @@ func (s *session) run(ctx context.Context) {
 	defer close(s.done)
 	stop := context.AfterFunc(ctx, func() { s.end(errStopped, nil) })
 	defer stop()
-	var writer sync.WaitGroup
+	var writer sync.WaitGroup // and who answers questions
 	writer.Go(s.write)
+	writer.Go(s.answerAsked)
 	err := s.read()
 	var farewell *leaving
 	if kind, refused := rejectionOf(err); refused {

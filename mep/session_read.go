@@ -77,6 +77,10 @@ func (s *session) handle(h header, payload []byte) error {
 			s.x.report(s, &OverridesReport{Peer: s.peer.site, Records: records, ReceivedAt: time.Now(), Age: age})
 		}
 		return err
+	case FrameAsk:
+		return s.handleAsk(payload)
+	case FrameAnswer:
+		return s.handleAnswer(payload)
 	case FrameLeaving:
 		return s.handleLeaving(payload)
 	}

@@ -24,6 +24,8 @@ func (s *session) write() {
 			return
 		case <-tick.C:
 			err = s.sendKeepAlive()
+		case n := <-s.asks.notes:
+			err = s.send(n.kind, 0, n.encode)
 		case <-s.fresh:
 			if set := s.x.set.Load(); set != nil && set.number != number {
 				number = set.number

@@ -19,13 +19,21 @@ type fill struct {
 	joins  []float64 // after how many answers each of them joins those before it; joins[0] is 0
 	prefix []uint64  // running sums of the rates at which they take answers; nil: all rates are equal
 	loads  []pour    // by contender, for explanations
+	// urgent comes first, for this many answers: the contenders far below the mean, up to near it. Nil: there are none.
+	urgent *fill
+	before float64
 }
 
 // pour is one contender's part in a fill.
 type pour struct {
 	value  float64 // of the metric, with what is expected
 	growth float64 // by which one answer raises it
-	basis  basis
+	// patience is by how many times more an answer counts while differences are levelled, so that this takes its time (Load);
+	// 0: once.
+	patience float64
+	// grain is the least by which the metric can differ, 0 when it has none: what chance makes of it depends on that.
+	grain float64
+	basis basis
 }
 
 // basis says where a value comes from.
@@ -44,6 +52,10 @@ const (
 	rateUnits = 1 << 16
 	// levelAfter is how many answers level contenders whose growth is not known.
 	levelAfter = 64
+	// farBelow is the part of the mean level, and chance how many times the spread that chance gives, by which a contender
+	// must be below it to be urgent.
+	farBelow = 0.5
+	chance   = 2
 	// golden spreads turns evenly: 2^64 divided by the golden ratio.
 	golden = 0x9E3779B97F4A7C15
 )
@@ -53,51 +65,92 @@ func newFill(loads []pour, contenders []contender) *fill {
 	if !estimate(loads, contenders) {
 		return nil
 	}
-	n := len(loads)
-	f := &fill{order: make([]uint16, n), joins: make([]float64, n), loads: loads}
-	level := make([]float64, n)
-	for i := range n {
-		f.order[i] = uint16(i)
-		level[i] = loads[i].value / float64(contenders[i].weight)
+	setUnknownGrowth(loads)
+	levels, rates, all := make([]float64, len(loads)), make([]float64, len(loads)), make([]uint16, len(loads))
+	for i := range loads {
+		levels[i] = loads[i].value / float64(contenders[i].weight)
+		rates[i] = float64(contenders[i].weight) / loads[i].growth
+		all[i] = uint16(i)
 	}
-	slices.SortStableFunc(f.order, func(a, b uint16) int { return cmp.Compare(level[a], level[b]) })
-	rates := f.rates(contenders)
+	urgent, before := pourUrgent(loads, contenders, levels, rates)
+	for i := range rates {
+		rates[i] /= max(loads[i].patience, 1)
+	}
+	f := poured(all, levels, rates)
+	f.loads, f.urgent, f.before = loads, urgent, before
+	return f
+}
+
+// pourUrgent makes the fill of the contenders far below the mean level, which it raises to where they are not, and returns
+// after how many answers that is done. Who is alone in being idle is not left so for the sake of smoothness; what chance may
+// explain is not urgent.
+func pourUrgent(loads []pour, contenders []contender, levels, rates []float64) (*fill, float64) {
+	var value, weight float64
+	step := 0.0 // the most that one grain raises a level
+	for i := range loads {
+		value, weight = value+loads[i].value, weight+float64(contenders[i].weight)
+		step = max(step, cmp.Or(loads[i].grain, loads[i].growth)/float64(contenders[i].weight))
+	}
+	mean := value / weight
+	to := mean - max(farBelow*mean, chance*math.Sqrt(mean*step))
+	var below []uint16
+	answers := 0.0
+	for i, level := range levels {
+		if level < to {
+			below = append(below, uint16(i))
+			answers += (to - level) * rates[i]
+		}
+	}
+	if below == nil {
+		return nil, 0
+	}
+	urgent := poured(below, levels, rates)
+	for _, i := range below {
+		levels[i] = to
+	}
+	return urgent, answers
+}
+
+// poured makes a fill of some contenders by their levels, and by how many answers raise each level by one.
+func poured(of []uint16, levels, rates []float64) *fill {
+	f := &fill{order: of, joins: make([]float64, len(of))}
+	slices.SortStableFunc(f.order, func(a, b uint16) int { return cmp.Compare(levels[a], levels[b]) })
 	rate := rates[f.order[0]]
-	for i := 1; i < n; i++ {
-		f.joins[i] = f.joins[i-1] + rate*(level[f.order[i]]-level[f.order[i-1]])
+	for i := 1; i < len(of); i++ {
+		f.joins[i] = f.joins[i-1] + rate*(levels[f.order[i]]-levels[f.order[i-1]])
 		rate += rates[f.order[i]]
 	}
 	f.addPrefix(rates)
 	return f
 }
 
-// rates returns how many answers raise each contender's level by one.
-func (f *fill) rates(contenders []contender) []float64 {
+// setUnknownGrowth gives contenders whose growth is not known one that levels them soon.
+func setUnknownGrowth(loads []pour) {
 	highest := 0.0
-	for i := range f.loads {
-		highest = max(highest, f.loads[i].value)
+	for i := range loads {
+		highest = max(highest, loads[i].value)
 	}
 	unknown := 1.0
 	if highest > 0 {
 		unknown = highest / levelAfter
 	}
-	rates := make([]float64, len(f.loads))
-	for i := range rates {
-		if f.loads[i].growth <= 0 {
-			f.loads[i].growth = unknown
+	for i := range loads {
+		if loads[i].growth <= 0 {
+			loads[i].growth = unknown
 		}
-		rates[i] = float64(contenders[i].weight) / f.loads[i].growth
 	}
-	return rates
 }
 
 // addPrefix makes the table by which unequal contenders share answers.
 func (f *fill) addPrefix(rates []float64) {
-	least, most := slices.Min(rates), slices.Max(rates)
+	least, most := math.Inf(1), 0.0
+	for _, c := range f.order {
+		least, most = min(least, rates[c]), max(most, rates[c])
+	}
 	if most <= least*(1+1e-9) {
 		return
 	}
-	f.prefix = make([]uint64, len(rates))
+	f.prefix = make([]uint64, len(f.order))
 	sum := uint64(0)
 	for i, c := range f.order {
 		sum += max(1, uint64(math.Round(rates[c]/most*rateUnits)))
@@ -108,10 +161,11 @@ func (f *fill) addPrefix(rates []float64) {
 // estimate gives contenders without a value the mean of the others per weight, and all of them without a growth the mean
 // growth. It reports whether any value is known.
 func estimate(loads []pour, contenders []contender) bool {
-	var value, weight, growth, known float64
+	var value, weight, growth, patience, known float64
 	for i := range loads {
 		if l := &loads[i]; l.basis != basisNone {
 			known++
+			patience = max(patience, l.patience)
 			value += l.value
 			growth += l.growth
 			weight += float64(contenders[i].weight)
@@ -122,7 +176,7 @@ func estimate(loads []pour, contenders []contender) bool {
 	}
 	for i := range loads {
 		if l := &loads[i]; l.basis == basisNone {
-			l.value, l.growth = value/weight*float64(contenders[i].weight), growth/known
+			l.value, l.growth, l.patience = value/weight*float64(contenders[i].weight), growth/known, patience
 		}
 	}
 	return true
@@ -132,7 +186,14 @@ func estimate(loads []pour, contenders []contender) bool {
 // queries: the turn says by chance, which is even over snapshots, who is taken while a part of one answer is still to go
 // before the next contender joins.
 func (f *fill) pick(turn, since uint64) int {
-	k := f.joined(float64(since) + float64(turn*golden>>11)/(1<<53))
+	answers := float64(since) + float64(turn*golden>>11)/(1<<53)
+	if f.urgent != nil {
+		if answers < f.before {
+			return f.urgent.pick(turn, since)
+		}
+		answers -= f.before
+	}
+	k := f.joined(answers)
 	if f.prefix == nil {
 		return int(f.order[uint32(turn)%uint32(k)])
 	}
@@ -197,7 +258,9 @@ func (s *Snapshot) pour(m config.Method, i ServiceIndex) pour {
 		Expected: st.Load.Expected}
 	switch m {
 	case config.LeastConnection:
-		return s.pourOf(&connections, limit)
+		p := s.pourOf(&connections, limit)
+		p.grain = 1
+		return p
 	case config.LeastResponseTime:
 		return s.pourTime(&connections, &by.ResponseTime, limit)
 	case config.LeastBandwidth:
@@ -216,7 +279,7 @@ func (s *Snapshot) pour(m config.Method, i ServiceIndex) pour {
 
 // pourOf takes a metric as it is.
 func (s *Snapshot) pourOf(m *Measure, limit time.Duration) pour {
-	p := pour{value: m.Value + m.Expected, growth: m.PerAnswer * max(m.Patience, 1), basis: basisMeasured}
+	p := pour{value: m.Value + m.Expected, growth: m.PerAnswer, patience: m.Patience, basis: basisMeasured}
 	switch {
 	case m.At.IsZero(), s.Status.At.Sub(m.At) > forgotten*limit:
 		return pour{}
@@ -233,22 +296,24 @@ func (s *Snapshot) pourTime(connections, responseTime *Measure, limit time.Durat
 	if t.basis == basisNone {
 		return pour{}
 	}
-	return pour{value: (n.value + 1) * t.value, growth: t.value, basis: min(t.basis, max(n.basis, basisAged))}
+	return pour{value: (n.value + 1) * t.value, growth: t.value, grain: t.value, basis: min(t.basis, max(n.basis, basisAged))}
 }
 
 // shareGrowth gives all contenders the mean number of connections that an answer brings.
 func (s *Snapshot) shareGrowth(m config.Method, f *field, out []pour) {
-	var perAnswer, known float64
+	var perAnswer, patience, known float64
 	for i := range f.contenders {
 		if l := &s.Status.Services[f.contenders[i].service].Load; !l.At.IsZero() && out[i].basis != basisNone {
 			known++
-			perAnswer += l.PerAnswer * max(l.Patience, 1)
+			perAnswer += l.PerAnswer
+			patience = max(patience, l.Patience)
 		}
 	}
 	if known == 0 {
 		return
 	}
 	for i := range out {
+		out[i].patience = patience
 		switch {
 		case out[i].basis == basisNone:
 		case m == config.LeastResponseTime:

@@ -10,8 +10,8 @@ import (
 	"fairlead/config"
 )
 
-// poured returns the picks of consecutive answers by name: a, b, c…
-func poured(values, growths []float64, weights []uint32, answers int) string {
+// pouredNames returns the picks of consecutive answers by name: a, b, c…
+func pouredNames(values, growths []float64, weights []uint32, answers int) string {
 	loads, contenders := make([]pour, len(values)), make([]contender, len(values))
 	for i := range values {
 		loads[i] = pour{value: values[i], growth: growths[i], basis: basisMeasured}
@@ -40,7 +40,7 @@ func TestFillFindsItsLevel(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			got := poured(tt.values, tt.growths, tt.weights, len(tt.want))
+			got := pouredNames(tt.values, tt.growths, tt.weights, len(tt.want))
 			if tt.name != tests[0].name && got != tt.want {
 				t.Errorf("got %s, want %s", got, tt.want)
 			}
@@ -62,7 +62,7 @@ func TestFillEndsLevel(t *testing.T) {
 		}
 		loads, contenders := make([]pour, n), make([]contender, n)
 		for i := range n {
-			loads[i], contenders[i].weight = pour{values[i], growths[i], basisMeasured}, weights[i]
+			loads[i], contenders[i].weight = pour{value: values[i], growth: growths[i], basis: basisMeasured}, weights[i]
 		}
 		f := newFill(loads, contenders)
 		const answers = 40_000
@@ -223,4 +223,40 @@ func TestEffectiveState(t *testing.T) {
 	w.doc.Services[0].BackupServices = []string{"c"}
 	play(t, w, nil, asked{0, IPv4, "192.0.2.7", "", "a", ReasonOnlyOne})
 	play(t, w.state("c", Down), nil, asked{0, IPv4, "192.0.2.7", "", "a", ReasonAllDown})
+}
+
+// TestFillIsUrgentFarBelow: patience levels small differences slowly, and does not leave an idle contender idle.
+func TestFillIsUrgentFarBelow(t *testing.T) {
+	tests := []struct {
+		name   string
+		values []float64
+		first  int // answers in a row that the first contender gets, at least
+	}{
+		{"idle beside 40", []float64{0, 40, 40}, 12},
+		{"a little below", []float64{35, 40, 40}, 0},
+		{"small numbers are chance", []float64{0, 2, 2}, 0},
+		{"a tenth of ten thousand", []float64{1000, 10000, 10000}, 2400},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			loads, contenders := make([]pour, len(tt.values)), make([]contender, len(tt.values))
+			for i, v := range tt.values {
+				loads[i], contenders[i].weight = pour{value: v, growth: 1, patience: 600, basis: basisMeasured}, 1
+			}
+			f := newFill(loads, contenders)
+			got, counts := 0, make([]int, len(tt.values))
+			for n := range uint64(30_000) {
+				i := f.pick(n, n)
+				if counts[i]++; i == 0 && counts[0] == int(n)+1 {
+					got++
+				}
+			}
+			if got < tt.first || got > tt.first+tt.first/10+3 {
+				t.Errorf("the first contender gets %d answers in a row, want %d", got, tt.first)
+			}
+			if most := counts[1]; most < 9000-tt.first {
+				t.Errorf("counts are %v: the others never join", counts)
+			}
+		})
+	}
 }

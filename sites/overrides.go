@@ -25,8 +25,10 @@ const (
 	// MaxOverrideText bounds owner and reason, in bytes.
 	MaxOverrideText = mep.MaxReason
 
-	// maxRevision bounds what a peer's counter is believed to be, so that the next one cannot run over.
+	// maxRevision bounds revisions, so that the next one cannot run over. maxLead is how far ahead of this node's a peer's may be:
+	// one that a fault made huge would else be the last that all sites agree about.
 	maxRevision = 1 << 62
+	maxLead     = 1 << 32
 )
 
 // OverrideKind is what an override is about.
@@ -81,10 +83,11 @@ type Override struct {
 	Name          string
 	Action        OverrideAction
 	Owner, Reason string
-	// Set is when it was given, Until when it ends, both on this node's clock. Until is zero for Hold, which does not end.
+	// Set is when it was given, Until when it ends, both on this node's clock. Until is zero for Hold, which does not end, and
+	// when it may be forgotten for Clear and Release.
 	Set, Until time.Time
 	// Revision and Site say which of two is the later one: revisions grow over all sites, and of two equal ones that of
-	// the site with the greater name counts.
+	// the site with the greater name counts. Should a site that lost its data give a revision twice, the greater action does.
 	Revision uint64
 	Site     string // that gave it
 }
@@ -106,11 +109,14 @@ func (o *Override) explain(time.Time) string {
 
 // standing reports whether it has an effect at now.
 func (o *Override) standing(now time.Time) bool {
-	return o.Action != Clear && o.Action != Release && (o.Until.IsZero() || now.Before(o.Until))
+	return !o.ended() && (o.Until.IsZero() || now.Before(o.Until))
 }
 
+// ended reports whether it is only there so that what it ended does not come back.
+func (o *Override) ended() bool { return o.Action == Clear || o.Action == Release }
+
 func (o *Override) after(than *Override) bool {
-	return cmp.Or(cmp.Compare(o.Revision, than.Revision), cmp.Compare(o.Site, than.Site)) > 0
+	return cmp.Or(cmp.Compare(o.Revision, than.Revision), cmp.Compare(o.Site, than.Site), cmp.Compare(o.Action, than.Action)) > 0
 }
 
 type overrideKey struct {
@@ -136,6 +142,7 @@ type Overrides struct {
 	entries  map[overrideKey]Override // at most MaxOverrides
 	revision uint64                   // greatest one seen
 	full     bool                     // logged that there is no room
+	ahead    bool                     // logged that a revision is too far ahead
 }
 
 // NewOverrides returns an Overrides that knows of none.
@@ -181,13 +188,11 @@ func (s *Overrides) Give(o Order, now time.Time) (Override, error) {
 			s.mu.Unlock()
 			return Override{}, &Invalid{"name", fmt.Sprintf("there is nothing to %s for %s %q", o.Action, o.Kind, o.Name)}
 		}
-		if out.Until = old.Until; out.Until.IsZero() {
-			out.Until = now.Add(MaxOverride) // by then no site remembers what it ended
-		}
+		out.Until = now.Add(MaxOverride) // by then all that was given before has ended, also at sites that are cut off
 	case Hold:
 		out.Until = time.Time{}
 	}
-	if !had && len(s.entries) >= MaxOverrides {
+	if !had && !s.room() {
 		s.mu.Unlock()
 		return Override{}, &Invalid{"limit", fmt.Sprintf("there are %d overrides already, which is the limit; clear some", MaxOverrides)}
 	}
@@ -272,19 +277,45 @@ func (s *Overrides) list(wanted func(*Override) bool) []Override {
 	return out
 }
 
-// Expire removes what has ended at now, and reports whether there was such.
+// room reports whether there is room for one more, after it has made some: of what ended, a tenth is forgotten, that which
+// would be anyway first. s.mu is held.
+func (s *Overrides) room() bool {
+	if len(s.entries) < MaxOverrides {
+		return true
+	}
+	var ended []Override
+	for _, o := range s.entries {
+		if o.ended() {
+			ended = append(ended, o)
+		}
+	}
+	slices.SortFunc(ended, func(a, b Override) int { return a.Until.Compare(b.Until) })
+	for _, o := range ended[:(len(ended)+9)/10] {
+		delete(s.entries, overrideKey{o.Kind, o.Name})
+	}
+	return len(ended) > 0
+}
+
+// Expire ends what is over at now, and reports whether there was such. What ended stays as a Clear: an order from before it, or
+// the same one told late, must not come back from a site that was cut off.
 func (s *Overrides) Expire(now time.Time) bool {
 	var ended []Override
 	s.mu.Lock()
 	for key, o := range s.entries {
-		if !o.Until.IsZero() && !now.Before(o.Until) {
-			delete(s.entries, key)
-			ended = append(ended, o)
+		if o.Until.IsZero() || now.Before(o.Until) {
+			continue
 		}
+		ended = append(ended, o)
+		if o.ended() {
+			delete(s.entries, key)
+			continue
+		}
+		o.Action, o.Until = Clear, now.Add(MaxOverride)
+		s.entries[key] = o
 	}
 	s.mu.Unlock()
 	for i := range ended {
-		if o := &ended[i]; o.Action != Clear && o.Action != Release {
+		if o := &ended[i]; !o.ended() {
 			s.log.Info("override.expired", o.fields()...)
 		}
 	}

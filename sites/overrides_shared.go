@@ -29,21 +29,36 @@ func (s *Overrides) Records(now time.Time) []mep.OverrideRecord {
 // Merge takes in what another site holds; age is how old that was when it arrived, at now. Of two for one name the later
 // one counts, wherever it was given. It reports whether anything changed.
 func (s *Overrides) Merge(records []mep.OverrideRecord, age time.Duration, now time.Time) bool {
-	var news []Override
+	type change struct{ old, now Override }
+	var news []change
 	s.mu.Lock()
+	most, crowded := s.revision+maxLead, false
 	for i := range records {
 		o, ok := overrideOf(&records[i], age, now)
+		if ok && o.Revision > most {
+			s.tooFarAhead(&o)
+			continue
+		}
 		if !ok {
 			continue
 		}
 		s.revision = max(s.revision, o.Revision)
-		if s.take(o) {
-			news = append(news, o)
+		old := s.entries[overrideKey{o.Kind, o.Name}]
+		if s.take(o, &crowded) {
+			news = append(news, change{old, o})
 		}
 	}
 	s.mu.Unlock()
 	for i := range news {
-		s.log.Info("override.heard", news[i].fields()...)
+		switch n := &news[i]; {
+		case !n.now.ended():
+			s.log.Info("override.heard", n.now.fields()...)
+		case !n.old.standing(now): // what it ended was not heard here, or is over
+		case n.old.Revision == n.now.Revision && n.old.Site == n.now.Site:
+			s.log.Info("override.expired", n.old.fields()...) // there a moment before
+		default:
+			s.log.Info("override.heard", n.now.fields()...)
+		}
 	}
 	if len(news) > 0 {
 		s.opts.Changed()
@@ -51,15 +66,25 @@ func (s *Overrides) Merge(records []mep.OverrideRecord, age time.Duration, now t
 	return len(news) > 0
 }
 
-// take stores an override that is later than the one there. s.mu is held.
-func (s *Overrides) take(o Override) bool {
+// tooFarAhead logs a record that is left out. s.mu is held.
+func (s *Overrides) tooFarAhead(o *Override) {
+	if !s.ahead {
+		s.ahead = true
+		s.log.Error("override.left_out", zap.String("why", "its revision is too far ahead to be one"), zap.Uint64("revision", o.Revision),
+			zap.Uint64("here", s.revision), zap.String("name", o.Name), zap.String("site", o.Site))
+	}
+}
+
+// take stores an override that is later than the one there. crowded is set when there is no room for another. s.mu is held.
+func (s *Overrides) take(o Override, crowded *bool) bool {
 	key := overrideKey{o.Kind, o.Name}
 	old, had := s.entries[key]
+	full := !had && len(s.entries) >= MaxOverrides
 	switch {
-	case had && !o.after(&old):
+	case had && !o.after(&old), full && o.ended():
 		return false
-	case !had && len(s.entries) >= MaxOverrides:
-		if !s.full {
+	case full && (*crowded || !s.room()):
+		if *crowded = true; !s.full {
 			s.full = true
 			s.log.Error("override.left_out", zap.String("why", "there are too many"), zap.Int("limit", MaxOverrides), zap.String("name", o.Name))
 		}
@@ -132,7 +157,7 @@ func (s *Overrides) Save(w io.Writer) error {
 }
 
 // Restore takes in what Save wrote. Times are this machine's: an override ends when it would have ended, and never lasts
-// longer than one can, should the clock have been set back.
+// longer than it was given for, should the clock have been set back.
 func (s *Overrides) Restore(r io.Reader, now time.Time) error {
 	var in savedOverrides
 	if err := json.NewDecoder(io.LimitReader(r, maxSavedBytes)).Decode(&in); err != nil {
@@ -144,17 +169,23 @@ func (s *Overrides) Restore(r io.Reader, now time.Time) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.revision = max(s.revision, min(in.Revision, maxRevision))
+	crowded := false
 	for _, saved := range in.Overrides {
 		o := Override(saved)
 		if !o.known() || !mep.ValidServiceName(o.Name) || o.Revision > maxRevision || o.Until.IsZero() != (o.Action == Hold) {
 			continue
+		}
+		if back := o.Set.Sub(now); back > 0 {
+			if o.Set = now; !o.Until.IsZero() {
+				o.Until = o.Until.Add(-back)
+			}
 		}
 		if latest := now.Add(MaxOverride); o.Until.After(latest) {
 			o.Until = latest
 		}
 		s.revision = max(s.revision, o.Revision)
 		if o.Until.IsZero() || now.Before(o.Until) {
-			s.take(o)
+			s.take(o, &crowded)
 		}
 	}
 	return nil

@@ -175,8 +175,14 @@ func TestOverridesAgree(t *testing.T) {
 	exchange(now, ams, nyc, lax)
 	later := now.Add(time.Hour)
 	for _, s := range []*Overrides{ams, nyc, lax} {
-		if !s.Expire(later) || len(s.Records(later)) != 0 {
-			t.Errorf("site %s: something is left after the end: %+v", s.opts.Site, s.Records(later))
+		if !s.Expire(later) || len(s.List(later)) != 0 {
+			t.Errorf("site %s: something is left after the end: %+v", s.opts.Site, s.List(later))
+		}
+	}
+	forgotten := later.Add(MaxOverride)
+	for _, s := range []*Overrides{ams, nyc, lax} {
+		if s.Expire(forgotten); len(s.Records(forgotten)) != 0 {
+			t.Errorf("site %s: something is remembered for ever: %+v", s.opts.Site, s.Records(forgotten))
 		}
 	}
 }

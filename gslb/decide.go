@@ -37,8 +37,10 @@ type Decider struct {
 	pairWith   ServiceIndex // what the client was given for another family
 	pairFound  bool
 	pairJoined bool
-	supposed   []supposed // in explanations, which keep nothing
-	told       told       // as well
+	saw        seenSession
+	sawFor     *persistence // whose session saw is, of this decision; nil: none was looked for
+	supposed   []supposed   // in explanations, which keep nothing
+	told       told         // as well
 	rtts       [MaxResolverSites]SiteRTT
 	scores     [fewContenders]float64
 }
@@ -50,7 +52,7 @@ func (d *Decider) Decide(s *Snapshot, learned *Learned, now time.Time, trace *Tr
 	own := &s.Plan.virtualServers[domain.virtualServer]
 	out := &d.Decision
 	out.Outcome, out.Count, out.Reason, out.TTL, out.Scope, out.SubnetUsed = 0, 0, "", domain.TTL, 0, false
-	d.client, d.blocked, d.located, d.pairKind, d.pairJoined = netip.Addr{}, false, false, 0, false
+	d.client, d.blocked, d.located, d.pairKind, d.pairJoined, d.sawFor = netip.Addr{}, false, false, 0, false, nil
 	if trace != nil {
 		trace.Queries = append(trace.Queries, d.Query)
 		d.told = told{}

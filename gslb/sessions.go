@@ -28,11 +28,10 @@ type Sessions struct {
 type sessionStore struct {
 	key HashKey
 	max atomic.Int64
-	// current is the table in use; nil: nothing was kept yet. While sessions move from an older one, previous is that. It is
-	// set before current is, and whoever looks for a client moves the client's bucket first.
-	current  atomic.Pointer[sessionTable]
-	previous atomic.Pointer[sessionTable]
-	growing  atomic.Bool
+	// current is the table in use; nil: nothing was kept yet. While sessions move there from an older one, its previous is
+	// that, and whoever looks for a client moves the client's bucket first.
+	current atomic.Pointer[sessionTable]
+	growing atomic.Bool
 
 	used      atomic.Int64 // slots taken, by sessions that have ended, too
 	evictions atomic.Uint64
@@ -91,11 +90,33 @@ func (s *Sessions) Keep(k SessionKey, service uint64, at, until int64) {
 	if s.readOnly || until <= at {
 		return
 	}
-	w := s.seek(k)
-	if old, end, ok := s.lookUp(w); ok && old == service && end <= until && until-end < max(1, (until-at)/refreshShare) {
+	seen := s.see(k)
+	s.keepSeen(&seen, service, at, until)
+}
+
+// seenSession is a client's place in a table and what is there: who looks for a session and keeps it then, looks once.
+type seenSession struct {
+	sought
+	service uint64
+	until   int64 // 0: there is none
+}
+
+// see looks a session up, whether it has ended or not.
+func (s *Sessions) see(k SessionKey) (seen seenSession) {
+	seen.sought = s.seek(k)
+	seen.service, seen.until, _ = s.lookUp(seen.sought)
+	return seen
+}
+
+// keepSeen is Keep of what see saw a moment ago.
+func (s *Sessions) keepSeen(seen *seenSession, service uint64, at, until int64) {
+	if s.readOnly || until <= at {
 		return
 	}
-	s.write(w, service, at, until, nil)
+	if seen.until != 0 && seen.service == service && seen.until <= until && until-seen.until < max(1, (until-at)/refreshShare) {
+		return
+	}
+	s.write(seen.sought, service, at, until, nil)
 }
 
 // Merge takes in a session that another table kept, and reports whether it did. Of two services for one client the one with
@@ -146,8 +167,19 @@ func (s *Sessions) Stats() SessionStats {
 }
 
 // Each calls f for each session, in no order, until f returns false. Sessions that have ended may be among them. One that
-// is kept or dropped meanwhile may be seen or not.
-func (s *Sessions) Each(f func(k SessionKey, service uint64, until int64) bool) { s.Walk(0, f) }
+// is kept or dropped meanwhile may be seen or not; when the table changes its size meanwhile, some are seen twice.
+func (s *Sessions) Each(f func(k SessionKey, service uint64, until int64) bool) {
+	for t := s.settled(); t != nil; {
+		if t.walk(0, f) > 0 {
+			return
+		}
+		next := s.settled()
+		if next == t {
+			return
+		}
+		t = next // what had not been seen has moved there
+	}
+}
 
 // Walk is Each from a position on: 0, or what an earlier Walk returned. When f returned false, next is the position to go
 // on with; else it is 0. While the table has its size, a session keeps its position.
@@ -156,16 +188,7 @@ func (s *Sessions) Walk(from int, f func(k SessionKey, service uint64, until int
 	if t == nil || from < 0 {
 		return 0
 	}
-	var copied [placeWays]session
-	for b := from / placeWays; b < len(t.buckets); b++ {
-		t.buckets[b].copy(&copied)
-		for i := max(0, from-b*placeWays); i < placeWays; i++ {
-			if c := &copied[i]; c.until != 0 && !f(SessionKey{ID: c.id, Client: addrOf(c.high, c.low)}, c.service, c.until) {
-				return b*placeWays + i + 1
-			}
-		}
-	}
-	return 0
+	return t.walk(from, f)
 }
 
 // Expire forgets sessions that have ended at the time at. It looks at a share of the table, a different one at each call:
@@ -203,16 +226,20 @@ func (s *Sessions) Grow(most int) {
 		}
 		old = s.current.Load()
 	}
-	s.previous.Store(old)
-	s.current.Store(newSessionTable(most))
+	next := newSessionTable(most)
+	next.previous.Store(old)
+	s.current.Store(next)
 	s.settled()
-	s.previous.Store(nil)
+	next.previous.Store(nil)
 }
 
 // settled returns the table after everything has moved there.
 func (s *Sessions) settled() *sessionTable {
-	t, old := s.current.Load(), s.previous.Load()
-	if old != nil && old != t {
+	t := s.current.Load()
+	if t == nil {
+		return nil
+	}
+	if old := t.previous.Load(); old != nil {
 		for i := range old.buckets {
 			s.move(&old.buckets[i], t)
 		}
@@ -223,7 +250,10 @@ func (s *Sessions) settled() *sessionTable {
 // table returns the table in use for a hash, nil when there is none yet.
 func (s *Sessions) table(hash uint64) *sessionTable {
 	t := s.current.Load()
-	if old := s.previous.Load(); old != nil && old != t {
+	if t == nil {
+		return nil
+	}
+	if old := t.previous.Load(); old != nil {
 		s.move(old.bucket(hash), t)
 	}
 	return t
@@ -242,7 +272,7 @@ func (s *Sessions) move(from *sessionBucket, to *sessionTable) {
 		}
 		c := from.slots[i].session()
 		w := sought{high: c.high, low: c.low, id: c.id}
-		w.hash = s.key.hash(w.high, w.low, uint64(w.id))
+		w.hash = s.key.client(w.high, w.low, w.id)
 		s.used.Add(-1) // put counts it again
 		to.bucket(w.hash).put(s.sessionStore, &sessionChange{sought: w, service: c.service, until: c.until, at: s.swept.Load(), wins: mergeWins, moves: true})
 	}
@@ -253,7 +283,7 @@ func (s *Sessions) move(from *sessionBucket, to *sessionTable) {
 func (s *Sessions) seek(k SessionKey) (w sought) {
 	w.high, w.low = words(k.Client)
 	w.id = k.ID
-	w.hash = s.key.hash(w.high, w.low, uint64(w.id))
+	w.hash = s.key.client(w.high, w.low, w.id)
 	return w
 }
 

@@ -5,11 +5,14 @@ import (
 	"unsafe"
 )
 
-// sessionTable is buckets of the same size, without pointers: the garbage collector never looks into it.
-type sessionTable struct{ buckets []sessionBucket }
+// sessionTable is buckets of the same size, without pointers: the garbage collector never looks into them.
+type sessionTable struct {
+	buckets  []sessionBucket
+	previous atomic.Pointer[sessionTable] // that sessions move here from; nil: none
+}
 
 func newSessionTable(most int) *sessionTable {
-	return &sessionTable{make([]sessionBucket, places(most))}
+	return &sessionTable{buckets: make([]sessionBucket, places(most))}
 }
 
 func (t *sessionTable) bytes() int { return len(t.buckets) * int(unsafe.Sizeof(sessionBucket{})) }
@@ -17,6 +20,20 @@ func (t *sessionTable) bytes() int { return len(t.buckets) * int(unsafe.Sizeof(s
 // bucket returns the place of a hash.
 func (t *sessionTable) bucket(hash uint64) *sessionBucket {
 	return &t.buckets[placeOf(hash, len(t.buckets))]
+}
+
+// walk calls f for each session from a position on, until f returns false: then it returns the position after that, else 0.
+func (t *sessionTable) walk(from int, f func(k SessionKey, service uint64, until int64) bool) (next int) {
+	var copied [placeWays]session
+	for b := from / placeWays; b < len(t.buckets); b++ {
+		t.buckets[b].copy(&copied)
+		for i := max(0, from-b*placeWays); i < placeWays; i++ {
+			if c := &copied[i]; c.until != 0 && !f(SessionKey{ID: c.id, Client: addrOf(c.high, c.low)}, c.service, c.until) {
+				return b*placeWays + i + 1
+			}
+		}
+	}
+	return 0
 }
 
 // sessionBucket is the sessions of one place, in eight cache lines.

@@ -61,6 +61,16 @@ func TestHashKeyIsSipHash(t *testing.T) {
 		if got, want := k.hash(a, b, c), slowSip(1, 3, k, words); got != want {
 			t.Fatalf("hash(%#x, %#x, %#x) = %#x, want %#x", a, b, c, got, want)
 		}
+		if got, want := k.short(a), slowSip(1, 3, k, words[:8]); got != want {
+			t.Fatalf("short(%#x) = %#x, want %#x", a, got, want)
+		}
+		id := uint32(c)
+		if got, want := k.client(0, 0xffff<<32|a>>32, id), k.short(uint64(id)<<32|a>>32); got != want {
+			t.Fatalf("an IPv4 client has the hash %#x, want %#x", got, want)
+		}
+		if got, want := k.client(a, b, id), k.hash(a, b, uint64(id)); got != want {
+			t.Fatalf("an IPv6 client has the hash %#x, want %#x", got, want)
+		}
 	}
 }
 
@@ -376,6 +386,147 @@ func TestSessionsConcurrently(t *testing.T) {
 	if s.Len() != writers*clients || s.Stats().Evictions != 0 {
 		t.Errorf("%d sessions and %d evictions, want %d and none", s.Len(), s.Stats().Evictions, writers*clients)
 	}
+}
+
+// TestSessionsAgainstALockedMap has many write the same few sessions at once, each with a lock of its own that holds the
+// map and the table together, while time passes, others expire, and the table changes its size.
+func TestSessionsAgainstALockedMap(t *testing.T) {
+	const writers, clients, rounds = 4, 300, 3000
+	type entry struct {
+		sync.Mutex
+		service uint64
+		until   int64
+	}
+	s := NewSessions(20 * clients)
+	entries := make([]entry, clients)
+	var clock atomic.Int64
+	clock.Store(1_700_000_000)
+	var group, others sync.WaitGroup
+	var stop atomic.Bool
+	for w := range uint64(writers) {
+		group.Go(func() {
+			rng := rand.New(rand.NewPCG(w, 6))
+			for range rounds {
+				n := rng.IntN(clients)
+				k, e, at := SessionKey{ID: uint32(n % 3), Client: someone(n)}, &entries[n], clock.Load()
+				service, until := rng.Uint64(), at+1+rng.Int64N(40)
+				e.Lock()
+				switch rng.IntN(8) {
+				case 0:
+					s.Drop(k)
+					e.until = 0
+				case 1:
+					if s.Merge(k, service, until) {
+						e.service, e.until = service, until
+					}
+				case 2, 3:
+					s.Keep(k, service, at, until)
+					e.service, e.until = service, until
+				case 4:
+					clock.Add(1)
+				}
+				got, end, ok := s.Lookup(k, at)
+				if live := e.until > at; ok && !live || ok && (got != e.service || end != e.until) || !ok && e.until > clock.Load() {
+					t.Errorf("client %d at %d: %x until %d, %v; want %x until %d", n, at, got, end, ok, e.service, e.until)
+				}
+				e.Unlock()
+			}
+		})
+	}
+	others.Go(func() {
+		for n := 0; !stop.Load(); n++ {
+			s.Expire(clock.Load(), 3)
+			if n%8 == 0 {
+				s.Grow((10 + n%5) * clients)
+			}
+			runtime.Gosched()
+		}
+	})
+	group.Wait()
+	stop.Store(true)
+	others.Wait()
+	s.Expire(clock.Load(), 1)
+	want := 0
+	for n := range entries {
+		if entries[n].until > clock.Load() {
+			want++
+		}
+	}
+	if s.Len() != want || s.Stats().Evictions != 0 {
+		t.Errorf("%d sessions and %d evictions, want %d and none", s.Len(), s.Stats().Evictions, want)
+	}
+}
+
+// TestEachSeesAllWhileTheTableGrows: what is saved meanwhile is whole.
+func TestEachSeesAllWhileTheTableGrows(t *testing.T) {
+	s := NewSessions(4000)
+	for n := range 1000 {
+		s.Keep(SessionKey{Client: someone(n)}, 1, 1, 2)
+	}
+	seen := map[netip.Addr]bool{}
+	s.Each(func(k SessionKey, _ uint64, _ int64) bool {
+		if seen[k.Client] = true; len(seen) == 10 {
+			s.Grow(8000)
+		}
+		return true
+	})
+	if len(seen) != 1000 {
+		t.Errorf("%d of 1000 sessions were seen", len(seen))
+	}
+}
+
+// TestSessionsAreFoundWhileTheyMove looks at a table that has just begun to take in another one's sessions.
+func TestSessionsAreFoundWhileTheyMove(t *testing.T) {
+	s := NewSessions(1000)
+	key := func(n int) SessionKey { return SessionKey{Client: someone(n)} }
+	for n := range 300 {
+		s.Keep(key(n), 1, 1000, 2000)
+	}
+	next := newSessionTable(2000)
+	next.previous.Store(s.current.Load())
+	s.current.Store(next)
+	for n := range 100 {
+		if _, ok := s.Find(key(n), 1000); !ok {
+			t.Errorf("session %d is not found", n)
+		}
+	}
+	for n := 100; n < 200; n++ {
+		if s.Merge(key(n), 2, 1999) {
+			t.Errorf("session %d gave way to one that ends earlier", n)
+		}
+		s.Keep(key(n), 3, 1000, 1500)
+	}
+	if seen := 0; !s.Drop(key(200)) {
+		t.Error("session 200 was not there to be dropped")
+	} else if s.Each(func(k SessionKey, service uint64, _ int64) bool { seen++; return true }); seen != 299 || s.Len() != 299 {
+		t.Errorf("%d sessions were seen and %d counted, want 299", seen, s.Len())
+	}
+	for n := 100; n < 200; n++ {
+		if got, _ := s.Find(key(n), 1000); got != 3 {
+			t.Errorf("session %d: got service %d, want what was kept while it moved", n, got)
+		}
+	}
+}
+
+// TestSessionsAreReadWhole: what is found is never half of one session and half of the next.
+func TestSessionsAreReadWhole(t *testing.T) {
+	s, k := NewSessions(1000), SessionKey{Client: someone(1)}
+	var writer sync.WaitGroup
+	var stop atomic.Bool
+	s.Keep(k, 1000, 1, 1000)
+	writer.Go(func() {
+		for n := int64(0); !stop.Load(); n++ {
+			s.Keep(k, uint64(1000+n%1000), 1, 1000+n%1000)
+		}
+	})
+	for range 300_000 {
+		if service, until, ok := s.Lookup(k, 1); !ok || service != uint64(until) {
+			t.Errorf("found service %d until %d, %v; both are the same number in all sessions that were kept", service, until, ok)
+			break
+		}
+	}
+	stop.Store(true)
+	writer.Wait()
 }
 
 // TestSessionsMemory: a million sessions take at most 48 octets each, all in. The table is made as a whole with the first.

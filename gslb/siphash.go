@@ -27,6 +27,28 @@ func (k HashKey) hash(a, b, c uint64) uint64 {
 	return v0 ^ v1 ^ v2 ^ v3
 }
 
+// short is hash of the 8 octets of one word: no hash of three words is the hash of the same text.
+func (k HashKey) short(a uint64) uint64 {
+	v0, v1, v2, v3 := k[0]^0x736f6d6570736575, k[1]^0x646f72616e646f6d, k[0]^0x6c7967656e657261, k[1]^0x7465646279746573
+
+	v0, v1, v2, v3 = sipRound(v0, v1, v2, v3^a)
+	const length = 8 << 56
+	v0, v1, v2, v3 = sipRound(v0^a, v1, v2, v3^length)
+
+	v0, v1, v2, v3 = sipRound(v0^length, v1, v2^0xff, v3)
+	v0, v1, v2, v3 = sipRound(v0, v1, v2, v3)
+	v0, v1, v2, v3 = sipRound(v0, v1, v2, v3)
+	return v0 ^ v1 ^ v2 ^ v3
+}
+
+// client is the hash of an address, in the words that words makes, and a number. An IPv4 address and the number are one word.
+func (k HashKey) client(high, low uint64, id uint32) uint64 {
+	if high == 0 && low>>32 == 0xffff {
+		return k.short(uint64(id)<<32 | low&(1<<32-1))
+	}
+	return k.hash(high, low, uint64(id))
+}
+
 func sipRound(v0, v1, v2, v3 uint64) (uint64, uint64, uint64, uint64) {
 	v0 += v1
 	v2 += v3

@@ -23,6 +23,10 @@ func (d *Decider) keep(p *persistence, service uint64) {
 	if d.learned.Sessions == nil {
 		return
 	}
+	if d.sawFor == p && !d.learned.frozen {
+		d.learned.Sessions.keepSeen(&d.saw, service, d.Query.At, d.Query.At+p.timeout)
+		return
+	}
 	key, ok := d.session(p)
 	switch {
 	case !ok:
@@ -69,7 +73,8 @@ func (d *Decider) found(p *persistence) (service uint64, ok bool) {
 			return d.supposed[i].service, true
 		}
 	}
-	return d.learned.Sessions.Find(key, d.Query.At)
+	d.saw, d.sawFor = d.learned.Sessions.see(key), p
+	return d.saw.service, d.saw.until > d.Query.At
 }
 
 // answerSession answers from the client's session. It reports whether there is one that may be used.

@@ -382,8 +382,8 @@ type DampingSettings struct {
 	MaxSuppress Duration `json:"max_suppress,omitempty" default:"5m" range:"1s..24h" doc:"Longest time that it is kept DOWN at a stretch."`
 }
 
-// SuspicionSettings say when a node suspects itself: more than Share percent of at least Targets targets that were UP fail
-// within Window. The last good state is frozen then, until less than Share percent fail, at most for Longest.
+// SuspicionSettings say when a node suspects itself: more than Share percent of at least Targets targets that were UP, and of
+// those of at least two sites, fail within Window. The last good state is frozen then, until less fail, at most for Longest.
 type SuspicionSettings struct {
 	Share   int      `json:"share,omitempty" default:"50" range:"0..100" doc:"Percentage of the targets (1 to 100). 0: never."`
 	Targets int      `json:"targets,omitempty" default:"3" range:"2..1000000" doc:"Fewest targets for which it makes sense."`

@@ -118,6 +118,7 @@ func (t *Tracker) unheard(e *evidence, s *session, now time.Time) belief {
 		patience = max(patience, t.document.Settings.MEP.KeepaliveTimeout.Std()) // it is learning
 	case s.left:
 		b.reason, b.seen = fmt.Sprintf("site %s announced that it stops", e.service.Site), s.since
+		b.reported = true
 		return b
 	default:
 		since, b.reason, b.seen = s.since, fmt.Sprintf("site %s is not heard, and no monitor is bound", e.service.Site), s.since

@@ -12,9 +12,10 @@ import (
 // A node that loses sight of most of what it watches at once is more likely to have lost its own network than all of them
 // to have failed together. It then suspects itself: what it lost sight of stays as it was.
 //
-// Targets are the addresses that this node's monitors probe, and the sessions with other sites. Losing those of one site
-// alone is never suspicious, however many they are: that is what the loss of a site looks like, and believing it is what this
-// program is for.
+// Targets are the addresses that this node's monitors probe, and the sessions with other sites. Losing one site is never
+// suspicious, however many of all targets it has, and whatever fails by chance elsewhere meanwhile: that is what the loss of a
+// site looks like, and believing it is what this program is for. So the share must be lost of at least two sites' own targets, too.
+// Services that operators disabled are no targets: they may be switched off.
 
 // sight is one target.
 type sight struct {
@@ -45,24 +46,45 @@ type suspicion struct {
 
 func (s *suspicion) on() bool { return !s.since.IsZero() }
 
+// leastSitesLost is of how many sites more than the share must be lost.
+const leastSitesLost = 2
+
 // sightings counts targets.
 type sightings struct {
-	good, lost int
-	sites      map[string]bool // that something was lost of
+	all    tally
+	bySite map[string]tally
 }
 
+type tally struct{ good, lost int }
+
 func (c *sightings) add(s *sight, site string, from time.Time) {
+	var one tally
 	switch {
 	case s.good:
-		c.good++
+		one.good = 1
 	case !s.lost.IsZero() && s.lost.After(from):
-		c.lost++
-		c.sites[site] = true
+		one.lost = 1
+	default:
+		return
 	}
+	of := c.bySite[site]
+	c.bySite[site] = tally{of.good + one.good, of.lost + one.lost}
+	c.all = tally{c.all.good + one.good, c.all.lost + one.lost}
 }
 
 // percent returns a hundred times the lost ones, and all: their quotient is the percentage.
-func (c *sightings) percent() (lost, all int) { return 100 * c.lost, c.lost + c.good }
+func (c tally) percent() (lost, all int) { return 100 * c.lost, c.lost + c.good }
+
+// sites is of how many sites more than share percent were lost.
+func (c *sightings) sites(share int) int {
+	n := 0
+	for _, of := range c.bySite {
+		if lost, all := of.percent(); lost > share*all {
+			n++
+		}
+	}
+	return n
+}
 
 // watch looks at all targets, and begins or ends suspicion.
 func (t *Tracker) watch(now time.Time) {
@@ -71,18 +93,19 @@ func (t *Tracker) watch(now time.Time) {
 	if t.suspicion.on() {
 		from = t.suspicion.from
 	}
-	c := sightings{sites: map[string]bool{}}
+	c := sightings{bySite: make(map[string]tally, len(t.sites))}
 	t.eachSight(func(s *sight, site string, good, lost bool) {
 		s.look(good, lost, now)
 		c.add(s, site, from)
 	})
-	lost, all := c.percent()
+	lost, all := c.all.percent()
+	sites := c.sites(o.Share)
 	switch {
 	case !t.suspicion.on():
-		if o.Share > 0 && all >= o.Targets && lost > o.Share*all && len(c.sites) > 1 {
+		if o.Share > 0 && all >= o.Targets && lost > o.Share*all && sites >= leastSitesLost {
 			t.beginSuspicion(&c, from, now)
 		}
-	case o.Share == 0 || lost < o.Share*all || all == 0:
+	case o.Share == 0 || lost < o.Share*all || all == 0 || sites < leastSitesLost:
 		t.endSuspicion("sight was regained", now)
 	case now.Sub(t.suspicion.since) >= o.Longest.Std():
 		t.endSuspicion("it lasted for the longest time; what is seen is believed", now)
@@ -98,7 +121,8 @@ func (t *Tracker) eachSight(visit func(s *sight, site string, good, lost bool)) 
 		}
 		for _, a := range e.service.Addresses {
 			s := &e.sights[family(a)]
-			visit(s, e.service.Site, s.belief.state == gslb.Up, s.belief.state == gslb.Down)
+			watched := e.believed.state != gslb.Disabled
+			visit(s, e.service.Site, watched && s.belief.state == gslb.Up, watched && s.belief.state == gslb.Down)
 		}
 	}
 	for name, s := range t.sites {
@@ -110,10 +134,10 @@ func (t *Tracker) eachSight(visit func(s *sight, site string, good, lost bool)) 
 
 func (t *Tracker) beginSuspicion(c *sightings, from, now time.Time) {
 	o := &t.document.Settings.Suspicion
-	t.suspicion = suspicion{since: now, from: from, losses: c.lost}
+	t.suspicion = suspicion{since: now, from: from, losses: c.all.lost}
 	t.suspicion.alarm = fmt.Sprintf("this node suspects itself since %s: it lost sight of %d of %d targets, of %d sites, within %s; they stay as they were until sight is regained, at most until %s",
-		now.UTC().Format(time.RFC3339), c.lost, c.lost+c.good, len(c.sites), o.Window, now.Add(o.Longest.Std()).UTC().Format(time.RFC3339))
-	t.log.Error("node.suspicion.began", zap.Int("lost", c.lost), zap.Int("targets", c.lost+c.good), zap.Int("sites", len(c.sites)),
+		now.UTC().Format(time.RFC3339), c.all.lost, c.all.lost+c.all.good, c.sites(o.Share), o.Window, now.Add(o.Longest.Std()).UTC().Format(time.RFC3339))
+	t.log.Error("node.suspicion.began", zap.Int("lost", c.all.lost), zap.Int("targets", c.all.lost+c.all.good), zap.Int("sites", c.sites(o.Share)),
 		zap.String("then", "what this node lost sight of stays as it was"))
 }
 

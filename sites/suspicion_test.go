@@ -155,6 +155,17 @@ func TestNoSuspicion(t *testing.T) {
 			o.probe(monitors.Down, "n1", "n2", "n3", "n4")
 			o.lose("nyc")
 		}, "a1 l1"},
+		{"a whole site, and a service elsewhere by chance", []string{"a1", "a2", "a3", "n1", "n2", "n3", "n4", "l1"}, func(o *outlook) {
+			o.probe(monitors.Down, "n1", "n2", "n3", "n4", "a1")
+			o.lose("nyc")
+		}, "a2 a3 l1"},
+		{"what operators took out before it was switched off", []string{"a1", "n1", "n2", "n3", "l1", "l2", "l3"}, func(o *outlook) {
+			o.tr.opts.Overrides = NewOverrides(OverridesOptions{Site: "ams"})
+			mustGive(o.t, o.tr.opts.Overrides, order(OfSite, "nyc", Disable), o.now)
+			mustGive(o.t, o.tr.opts.Overrides, order(OfSite, "lax", Disable), o.now)
+			o.status()
+			o.probe(monitors.Down, "n1", "n2", "n3", "l1", "l2", "l3")
+		}, "a1"},
 		{"half", []string{"a1", "a2", "n1", "n2", "l1", "l2"}, func(o *outlook) { o.probe(monitors.Down, "n1", "n2", "l1", "a1") }, "a2 l2"},
 		{"one after the other", all, func(o *outlook) {
 			for _, name := range []string{"n1", "l1", "a1", "n2", "l2", "a2"} {
@@ -208,4 +219,26 @@ func TestTheOwnersWordIsBelievedDuringSuspicion(t *testing.T) {
 		o.tr.Peer(&mep.ServicesReport{Peer: "nyc", ReceivedAt: o.now, Records: []mep.ServiceRecord{{Name: "u1", State: mep.StateDown}}}, noneHanded)
 	})
 	o.wantUp("after", "a1 a2 n1 n2 l1 l2", true)
+}
+
+// TestASiteThatAnnouncedItsStopIsBelievedDuringSuspicion: it said so itself.
+func TestASiteThatAnnouncedItsStopIsBelievedDuringSuspicion(t *testing.T) {
+	o := newOutlook(t, all...)
+	o.play(func() { o.probe(monitors.Down, "a1", "a2", "n1", "l1", "l2"); o.lose("lax") })
+	o.wantUp("before", "a1 a2 n1 n2 l1 l2 u1", true)
+	o.play(func() {
+		o.tr.Peer(&mep.PeerLeaving{Peer: "nyc", At: o.now}, noneHanded)
+		o.tr.Peer(&mep.SessionDown{Peer: "nyc", At: o.now, Left: true}, noneHanded)
+	})
+	o.wantUp("after", "a1 a2 n1 n2 l1 l2", true)
+}
+
+// TestSuspicionEndsWhenOneSiteIsLeft: a1 came back, so this node's network works, and nyc is lost.
+func TestSuspicionEndsWhenOneSiteIsLeft(t *testing.T) {
+	o := newOutlook(t, "a1", "n1", "n2", "n3")
+	o.play(func() { o.probe(monitors.Down, "a1", "n1", "n2", "n3"); o.lose("nyc") })
+	o.wantUp("two sites are lost", "a1 n1 n2 n3", true)
+	o.play(func() { o.probe(monitors.Up, "a1") })
+	o.wantUp("one is left", "a1", false)
+	o.wantEvents("node.suspicion.began", "node.suspicion.ended")
 }

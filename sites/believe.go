@@ -86,8 +86,7 @@ func (t *Tracker) weigh(e *evidence, now time.Time) belief {
 		if monitored {
 			return e.byMonitors()
 		}
-		return belief{state: gslb.Unknown, reason: fmt.Sprintf("site %s does not report it", e.service.Site),
-			source: "mep " + e.service.Site, seen: s.since, blind: true}
+		return t.unreported(e, s, now)
 	case !monitored:
 		return e.byReport()
 	}
@@ -127,6 +126,18 @@ func (t *Tracker) unheard(e *evidence, s *session, now time.Time) belief {
 		b.state = gslb.Unknown
 		return b
 	}
+	return t.indirect(e, b, now)
+}
+
+// unreported is the belief about a service that only its site could speak for, while that is heard but says nothing. What other
+// sites see counts until it has told what it has.
+func (t *Tracker) unreported(e *evidence, s *session, now time.Time) belief {
+	b := belief{state: gslb.Unknown, source: "mep " + e.service.Site, seen: s.since, blind: true}
+	if s.told {
+		b.reason = fmt.Sprintf("site %s does not report it", e.service.Site)
+		return b
+	}
+	b.reason = fmt.Sprintf("site %s is heard, but has not reported yet", e.service.Site)
 	return t.indirect(e, b, now)
 }
 

@@ -63,7 +63,7 @@ func (t *Tracker) indirect(e *evidence, b belief, now time.Time) belief {
 		return b
 	}
 	return belief{state: state, source: "other sites", seen: seen, blind: b.blind && state == gslb.Down,
-		reason: fmt.Sprintf("site %s is not heard; %d of %d other sites see it %s", e.service.Site, most, total, state)}
+		reason: fmt.Sprintf("%s; %d of %d other sites see it %s", b.reason, most, total, state)}
 }
 
 // heardViews takes in all that a site sees of others. What it no longer names it no longer sees.

@@ -1,6 +1,7 @@
 package sites
 
 import (
+	"strings"
 	"testing"
 	"time"
 
@@ -70,6 +71,30 @@ func TestWhatIsToldToOthers(t *testing.T) {
 	for i := range want {
 		if got[i] != want[i] {
 			t.Errorf("record %d: got %+v, want %+v", i, got[i], want[i])
+		}
+	}
+}
+
+// TestBetweenTheSessionAndTheReport: the owner is heard again, and has not told yet what it has; what other sites see still counts.
+func TestBetweenTheSessionAndTheReport(t *testing.T) {
+	s := newScene(t, "nyc", nil)
+	s.tr.Peer(&mep.SessionUp{Peer: "lax", At: s.now}, noneHanded)
+	tell := func() {
+		s.tr.Peer(&mep.ViewsReport{Peer: "lax", Records: []mep.ViewRecord{{Kind: mep.ViewOfService, State: mep.StateUp, Name: "svc"}}, ReceivedAt: s.now}, noneHanded)
+	}
+	for _, step := range []struct{ words, want, source string }{
+		{"session=up report=up", "UP", "mep nyc"},
+		{"wait=1s session=down", "UP", "other sites"},
+		{"wait=1s session=up", "UP", "other sites"},
+		{"report=up", "UP", "mep nyc"},
+		{"wait=1s report=none", "UNKNOWN", "mep nyc"}, // its own word
+	} {
+		for word := range strings.FieldsSeq(step.words) {
+			s.do(word)
+		}
+		tell()
+		if b := s.believed(); b.State.String() != step.want || b.Source != step.source {
+			t.Errorf("%s: %v by %s (%s), want %s by %s", step.words, b.State, b.Source, b.Reason, step.want, step.source)
 		}
 	}
 }

@@ -84,6 +84,7 @@ type report struct {
 // session is the state of the exchange with one site.
 type session struct {
 	up    bool
+	told  bool      // it reported its services in this session
 	left  bool      // the site announced that it stops
 	since time.Time // of up; zero: there never was a session
 	added time.Time // to the document: a site not heard yet is being learned until then + keep-alive time-out
@@ -268,7 +269,7 @@ func (t *Tracker) setSession(site string, s session) bool {
 	if old.left && !s.up {
 		s.left = true
 	}
-	if s.up && !old.up {
+	if s.told = s.up && old.up && old.told; s.up && !old.up {
 		t.forgetReports(site) // they are from before the silence; the site tells all anew within an interval
 	}
 	s.added, s.sight = old.added, old.sight
@@ -291,6 +292,9 @@ func (t *Tracker) report(r *mep.ServicesReport, handed func(gslb.ServiceIndex) u
 		named[r.Records[i].Name] = &r.Records[i]
 	}
 	changed := false
+	if s := t.sites[r.Peer]; s != nil {
+		s.told = true
+	}
 	for i := range t.services {
 		e := &t.services[i]
 		if e.service.Site != r.Peer {

@@ -102,8 +102,11 @@ func (t *Tracker) Drains() map[string]DrainStatus {
 		if out == nil {
 			out = make(map[string]DrainStatus)
 		}
+		if t.ttls == nil {
+			t.ttls = longestTTLs(t.document, t.plan)
+		}
 		out[e.service.Name] = DrainStatus{Since: e.drain.since, Load: e.drain.load, HalfLife: e.drain.halfLife(),
-			ResolversUntil: e.drain.since.Add(longestTTL(t.document, t.plan, e.service.Name))}
+			ResolversUntil: e.drain.since.Add(t.ttls[e.service.Name])}
 	}
 	return out
 }
@@ -121,41 +124,32 @@ func (e *evidence) draining(s *gslb.ServiceStatus, now time.Time) {
 	e.drain.note(&s.Load)
 }
 
-// longestTTL is the longest time that an answer with the service may be held: the greatest TTL of the domains whose virtual
+// longestTTLs is, by service, the longest time that an answer with it may be held: the greatest TTL of the domains whose virtual
 // server, or one that it falls back to, has it as a member.
-func longestTTL(doc *config.Document, plan *gslb.Plan, service string) time.Duration {
+func longestTTLs(doc *config.Document, plan *gslb.Plan) map[string]time.Duration {
 	byName := make(map[string]*config.VirtualServer, len(doc.VirtualServers))
 	for i := range doc.VirtualServers {
 		byName[doc.VirtualServers[i].Name] = &doc.VirtualServers[i]
 	}
-	names := map[string]bool{}
-	for _, v := range byName {
-		for depth, at := 0, v; at != nil && depth <= gslb.MaxBackupDepth; depth, at = depth+1, byName[at.Backup] {
-			if !hasMember(at, service) {
-				continue
-			}
-			for i := range v.Domains {
-				if name, err := config.CanonicalName(v.Domains[i].Name); err == nil {
-					names[name] = true
-				}
-			}
-			break
-		}
-	}
-	longest := uint32(0)
+	ttls := make(map[string]time.Duration, plan.Domains())
 	for i := range plan.Domains() {
-		if d := plan.Domain(gslb.DomainIndex(i)); names[d.Name] {
-			longest = max(longest, d.TTL)
+		d := plan.Domain(gslb.DomainIndex(i))
+		ttls[d.Name] = max(ttls[d.Name], time.Duration(d.TTL)*time.Second)
+	}
+	out := make(map[string]time.Duration, len(doc.Services))
+	for i := range doc.VirtualServers {
+		v, longest := &doc.VirtualServers[i], time.Duration(0)
+		for j := range v.Domains {
+			if name, err := config.CanonicalName(v.Domains[j].Name); err == nil {
+				longest = max(longest, ttls[name])
+			}
+		}
+		for depth, at := 0, v; longest > 0 && at != nil && depth <= gslb.MaxBackupDepth; depth, at = depth+1, byName[at.Backup] {
+			for j := range at.Members {
+				name := at.Members[j].Service
+				out[name] = max(out[name], longest)
+			}
 		}
 	}
-	return time.Duration(longest) * time.Second
-}
-
-func hasMember(v *config.VirtualServer, service string) bool {
-	for i := range v.Members {
-		if v.Members[i].Service == service {
-			return true
-		}
-	}
-	return false
+	return out
 }

@@ -1,7 +1,9 @@
 package sites
 
 import (
+	"fmt"
 	"math"
+	"net/netip"
 	"testing"
 	"time"
 
@@ -82,9 +84,43 @@ func TestDrains(t *testing.T) {
 	if !got.Since.Equal(epoch) || !got.ResolversUntil.Equal(epoch.Add(2*time.Minute)) || got.Load.Active != 3 {
 		t.Errorf("got %+v, want since %v, resolvers until two minutes later, 3 connections", got, epoch)
 	}
+	next := *s.doc
+	next.VirtualServers = append([]config.VirtualServer{}, s.doc.VirtualServers[:1]...)
+	s.set(&next)
+	s.believed()
+	if got := s.tr.Drains()["svc"]; !got.Since.Equal(epoch) || !got.ResolversUntil.Equal(epoch.Add(30*time.Second)) {
+		t.Errorf("after a reload: %+v, want since %v, resolvers until 30 s later", got, epoch)
+	}
 	mustGive(t, s.tr.opts.Overrides, order(OfService, "svc", Clear), s.now)
 	s.believed()
 	if got := s.tr.Drains(); got != nil {
 		t.Errorf("it drains no more, but there is %+v", got)
+	}
+}
+
+// TestManyDrain: a site that drains does not hold up what is decided meanwhile. A walk over all virtual servers for each service
+// would take a minute.
+func TestManyDrain(t *testing.T) {
+	const many = 10_000
+	s := newScene(t, "ams", func(d *config.Document) {
+		d.Zones = []config.Zone{{Name: "example.com", TTL: config.Duration(30 * time.Second)}}
+		d.Services, d.VirtualServers = nil, nil
+		for i := range many {
+			name := fmt.Sprintf("s%d", i)
+			d.Services = append(d.Services, config.Service{Name: name, Site: "ams", Port: 80, State: config.ServiceDraining,
+				Addresses: []netip.Addr{netip.AddrFrom4([4]byte{10, 0, byte(i >> 8), byte(i)})}})
+			d.VirtualServers = append(d.VirtualServers, config.VirtualServer{Name: "v" + name, Method: config.RoundRobin, BackupMethod: config.RoundRobin,
+				MaxAnswers: 1, Domains: []config.Domain{{Name: name + ".example.com"}}, Members: []config.Member{{Service: name, Weight: 1, Order: 1}}})
+		}
+	})
+	s.tr.Status(s.now, noneHanded)
+	began := time.Now()
+	for range 5 {
+		if got := len(s.tr.Drains()); got != many {
+			t.Fatalf("%d drain, want %d", got, many)
+		}
+	}
+	if took := time.Since(began); took > 5*time.Second {
+		t.Errorf("five looks took %v", took)
 	}
 }

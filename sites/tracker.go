@@ -39,6 +39,7 @@ type Tracker struct {
 	document  *config.Document
 	plan      *gslb.Plan
 	intervals map[string]time.Duration // of monitors
+	ttls      map[string]time.Duration // by service, longestTTLs of the document; nil: nothing drained since it came
 	suspicion suspicion
 	round     time.Time // when services that report no load, or no longer, last began to count answers anew
 	rounds    rounds
@@ -131,7 +132,7 @@ func (t *Tracker) SetDocument(doc *config.Document, plan *gslb.Plan, now time.Ti
 	for i := range doc.Monitors {
 		t.intervals[doc.Monitors[i].Name] = doc.Monitors[i].Interval.Std()
 	}
-	t.document, t.plan, t.services, t.byName, t.sites = doc, plan, services, byName, sessions
+	t.document, t.plan, t.services, t.byName, t.sites, t.ttls = doc, plan, services, byName, sessions, nil
 }
 
 // inherit takes over what is still about the same thing.

@@ -1,6 +1,7 @@
 package api
 
 import (
+	"context"
 	"errors"
 	"net/http"
 	"time"
@@ -53,6 +54,9 @@ type Options struct {
 	Peak func() resource.ConnectionHistory
 	// Headroom returns what the loss of each site would do. Nil: it was not computed.
 	Headroom func() []resource.Headroom
+	// AskSite asks another site's node what it would answer: body and answer are those of AnswerExplain. Nil: no site can be
+	// asked.
+	AskSite func(ctx context.Context, site string, body []byte) ([]byte, error)
 	// Overrides is what operators want for a time; orders are given to it. Nil: none can be given.
 	Overrides *sites.Overrides
 	// Ready returns what has to be so before queries are sent here. Nil: nothing.
@@ -179,6 +183,7 @@ func (r *resources) route() (*chi.Mux, error) {
 	r.registerSketch(rest)
 	r.registerWhatIf(rest)
 	r.registerPush(rest)
+	r.registerMeasurements(rest)
 	r.registerOverrides(rest)
 	r.registerSessions(rest)
 	r.registerResolvers(rest)

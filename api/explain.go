@@ -27,23 +27,38 @@ type explainInput struct {
 	Client string `query:"client" doc:"Address that the query comes from: the resolver's. Default: the caller's own."`
 	Subnet string `query:"subnet" doc:"EDNS Client Subnet (RFC 7871) that the query carries, as address/length."`
 
+	Listener string `query:"listener" doc:"Address of the server that is asked: views and policies may look at it."`
+	AtSite   string `query:"at_site" maxLength:"127" doc:"Site whose node is to say what it would answer. Default: this one."`
+
 	question adns.Question // set by Resolve
 }
 
 // Resolve reads all parameters and reports everything that is wrong with them.
 func (in *explainInput) Resolve(ctx huma.Context) []error {
-	faults := strictQuery(ctx)
-	add := func(err error) {
+	return append(strictQuery(ctx), in.read(ctx.RemoteAddr())...)
+}
+
+// read makes the question. remote is the caller's address with its port.
+func (in *explainInput) read(remote string) (faults []error) {
+	in.question.Class = dns.ClassINET
+	for _, err := range []error{in.readName(), in.readType(), in.readClient(remote), in.readSubnet(), in.readListener()} {
 		if err != nil {
 			faults = append(faults, err)
 		}
 	}
-	in.question.Class = dns.ClassINET
-	add(in.readName())
-	add(in.readType())
-	add(in.readClient(ctx.RemoteAddr()))
-	add(in.readSubnet())
 	return faults
+}
+
+func (in *explainInput) readListener() error {
+	if in.Listener == "" {
+		return nil
+	}
+	a, err := netip.ParseAddr(in.Listener)
+	if err != nil || a.Zone() != "" {
+		return fault("/query/listener", resource.CodeInvalid, "%q is not an IP address of the server, without a port", clip(in.Listener))
+	}
+	in.question.Listener = a.Unmap()
+	return nil
 }
 
 func (in *explainInput) readName() error {
@@ -118,29 +133,48 @@ type explainOutput struct{ Body resource.Explanation }
 
 func (r *resources) registerExplain(rest huma.API) {
 	register(r, rest, huma.Operation{OperationID: "explain", Method: http.MethodGet, Path: explainPath, Tags: []string{"status"},
-		Summary:     "What a client would be answered, and why",
-		Description: "The function that serves queries decides, on a copy of what queries have written: asking changes no answer."},
-		[]int{http.StatusUnprocessableEntity, http.StatusServiceUnavailable}, r.explain)
+		Summary: "What a client would be answered, why, and what would change it",
+		Description: "The function that serves queries decides, on a copy of what queries have written: asking changes no answer. " +
+			"at_site asks the node of another site for what it would answer, over MEP."},
+		[]int{http.StatusNotFound, http.StatusUnprocessableEntity, http.StatusServiceUnavailable}, r.explain)
 }
 
-func (r *resources) explain(_ context.Context, in *explainInput) (*explainOutput, error) {
+func (r *resources) explain(ctx context.Context, in *explainInput) (*explainOutput, error) {
 	st, err := r.state()
 	if err != nil {
 		return nil, err
 	}
+	if in.AtSite != "" && in.AtSite != r.Site {
+		return r.explainAt(ctx, st, in)
+	}
+	return &explainOutput{*explainHere(st, r.Site, &in.question)}, nil
+}
+
+// explainHere explains what this node would answer.
+func explainHere(st *State, site string, q *adns.Question) *resource.Explanation {
 	now := time.Now()
 	snapshot := *st.Snapshot
-	snapshot.Learned = snapshot.Learned.Copy()
+	frozen := snapshot.Learned.Copy()
+	snapshot.Learned = frozen.Copy()
 	trace := gslb.Trace{Entries: []gslb.Entry{}}
-	answer := snapshot.Resolve(in.question, now, &trace)
-	return &explainOutput{resource.Explanation{
-		Question: resource.Question{Name: in.question.Name, Type: dns.Type(in.question.Type).String(), Client: in.question.LDNS,
-			Subnet: in.question.Subnet},
-		Rcode: rcodeName(answer.Rcode), Authoritative: answer.Authoritative,
+	answer := snapshot.Resolve(*q, now, &trace)
+	out := &resource.Explanation{
+		Question: resource.Question{Name: q.Name, Type: dns.Type(q.Type).String(), Client: q.LDNS, Subnet: q.Subnet, Listener: q.Listener},
+		Rcode:    rcodeName(answer.Rcode), Authoritative: answer.Authoritative,
 		Answer: lines(answer.Answer), Authority: lines(answer.Authority), Additional: lines(answer.Additional),
 		TTL: leastTTL(answer.Answer), Scope: answer.Scope, EDE: extendedError(answer.EDE),
-		Snapshot: snapshot.Generation, Document: st.DocumentID, At: now.UTC(), Trace: trace,
-	}}, nil
+		Site: site, Snapshot: snapshot.Generation, Document: st.DocumentID, At: now.UTC(), Trace: trace,
+		Counterfactuals: []gslb.Counterfactual{},
+	}
+	if status := snapshot.GSLB.Status; status != nil {
+		out.StatusAgeSeconds, out.Alarm = now.Sub(status.At).Seconds(), status.Alarm
+	}
+	if n := len(trace.Queries); n > 0 {
+		if found := gslb.Counterfactuals(snapshot.GSLB, trace.Queries[n-1], frozen, now); found != nil {
+			out.Counterfactuals = found
+		}
+	}
+	return out
 }
 
 // lines writes records in presentation form. A tab only ever separates fields there; inside a string it is escaped.

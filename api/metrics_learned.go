@@ -1,6 +1,10 @@
 package api
 
-import "github.com/prometheus/client_golang/prometheus"
+import (
+	"github.com/prometheus/client_golang/prometheus"
+
+	"fairlead/gslb"
+)
 
 // learnedMetrics are the tables that queries write.
 func (r *resources) learnedMetrics() prometheus.Collector {
@@ -14,10 +18,16 @@ func (r *resources) learnedMetrics() prometheus.Collector {
 	ldnsGone := g.counter("fairlead_ldns_evictions_total", "Resolvers that gave way.")
 	waiting := g.gauge("fairlead_ldns_waiting", "Resolvers that wait to be measured.")
 	wanted := g.counter("fairlead_ldns_wanted_total", "Resolvers that asked without being measured, by whether they were queued.", "result")
+	pushed := g.gauge("fairlead_pushed_prefixes", "Prefixes of clients with pushed measurements.")
+	pushedRoom := g.gauge("fairlead_pushed_prefixes_max", "Most prefixes of clients with pushed measurements.")
 	g.collect = func(out chan<- prometheus.Metric) {
 		st := r.State()
 		if st == nil || st.Snapshot == nil || st.Snapshot.Learned == nil {
 			return
+		}
+		if t := st.Snapshot.Learned.Pushed; t != nil {
+			pushed.send(out, float64(t.Len()))
+			pushedRoom.send(out, gslb.MaxPushedPrefixes)
 		}
 		if t := st.Snapshot.Learned.Sessions; t != nil {
 			s := t.Stats()

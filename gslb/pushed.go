@@ -94,6 +94,35 @@ func withoutEnded(old *bart.Table[[]PushedValue], at int64) *bart.Table[[]Pushed
 	return next
 }
 
+// Expire removes prefixes all of whose measurements have ended at a time, in Unix seconds, and returns how many. Scopes may be wider
+// then.
+func (p *Pushed) Expire(at int64) int {
+	p.writing.Lock()
+	defer p.writing.Unlock()
+	old := p.table.Load().prefixes
+	ended := false
+	for _, values := range old.All() {
+		if ended = !slices.ContainsFunc(values, func(v PushedValue) bool { return v.Until > at }); ended {
+			break
+		}
+	}
+	if !ended {
+		return 0
+	}
+	next := &pushedTable{prefixes: withoutEnded(old, at)}
+	for prefix := range next.prefixes.All() {
+		family := pushedFamily(prefix.Addr())
+		next.longest[family] = max(next.longest[family], prefix.Bits(), 1)
+	}
+	p.table.Store(next)
+	return old.Size() - next.prefixes.Size()
+}
+
+// Get returns the measurements of exactly one prefix, best first. The slice must not be changed.
+func (p *Pushed) Get(prefix netip.Prefix) ([]PushedValue, bool) {
+	return p.table.Load().prefixes.Get(prefix)
+}
+
 // Lookup returns what is known about a client, best first, and how many bits of its address that depends on: as many as the
 // longest prefix of its family has, since one may lie beside the client in the prefix that was found. The slice is shared: it
 // must not be changed.

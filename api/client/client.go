@@ -208,12 +208,16 @@ type Question struct {
 	Type   string // mnemonic; empty: A
 	Client string // the resolver's address; empty: this program's own
 	Subnet string // EDNS Client Subnet as address/length; empty: none
+	// Listener is the address of the server that is asked; empty: it does not matter.
+	Listener string
+	AtSite   string // whose node is to say what it would answer; empty: that of the node that is asked
 }
 
 // Explain returns what a client would be answered at this moment, and why.
 func (c *Client) Explain(ctx context.Context, question Question) (*resource.Explanation, error) {
 	q := url.Values{}
-	for key, value := range map[string]string{"name": question.Name, "type": question.Type, "client": question.Client, "subnet": question.Subnet} {
+	for key, value := range map[string]string{"name": question.Name, "type": question.Type, "client": question.Client, "subnet": question.Subnet,
+		"listener": question.Listener, "at_site": question.AtSite} {
 		if value != "" {
 			q.Set(key, value)
 		}

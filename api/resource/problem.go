@@ -36,6 +36,9 @@ const (
 	CodeRequestTooLarge  = "request-too-large" // the body is above its limit
 	CodeNothingServedYet = "not-ready"         // the node is still starting
 
+	CodeSiteSilent          = "site-silent"            // the other site cannot be asked, or did not answer
+	CodeNoSuchMeasurement   = "no-such-measurement"    // nothing was pushed for the prefix
+	CodeTooMany             = "too-many"               // a limit is reached
 	CodeNoSuchVirtualServer = "no-such-virtual-server" // the document has no virtual server of this name
 	CodeNothingToEnd        = "nothing-to-end"         // there is no override, or no hold
 	CodeNoSuchResolver      = "no-such-resolver"       // nothing is known of the resolver

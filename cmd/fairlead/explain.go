@@ -15,40 +15,58 @@ import (
 func newExplain() *cobra.Command {
 	var f apiFlags
 	var q client.Question
+	var verbose bool
 	cmd := &cobra.Command{
 		Use:   "explain NAME",
-		Short: "Show what a client would be answered now, and why",
-		Long: `Explain decides as the server would for a query of this moment and prints every step. It leaves no mark: no turn is
-taken and nothing is learned. The words after each step are stable (docs/decision.md).`,
+		Short: "Show what a client would be answered now, why, and what would change it",
+		Long: `Explain decides as the server would for a query of this moment: the answer, the reasons, and what would have to be
+different for others to be answered. It leaves no mark: no turn is taken and nothing is learned. --verbose prints every step; the
+words after each one are stable (docs/explain.md).`,
 		Example: `  fairlead explain www.gslb.example.com --client 203.0.113.7
-  fairlead explain www.gslb.example.com --subnet 198.51.100.0/24 --type AAAA -o json`,
+  fairlead explain www.gslb.example.com --subnet 198.51.100.0/24 --type AAAA -o json
+  fairlead explain www.gslb.example.com --client 203.0.113.7 --at-site all`,
 		Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			q.Name = args[0]
-			if _, err := netip.ParseAddr(q.Client); err != nil {
-				return usagef("--client %q is not an IP address", q.Client)
+			if err := checkQuestion(&q); err != nil {
+				return err
 			}
-			if q.Subnet != "" {
-				subnet, err := parseSubnet(q.Subnet)
-				if err != nil {
-					return err
-				}
-				q.Subnet = subnet.String()
-			}
-			return runExplain(cmd, f, q)
+			return runExplain(cmd, f, q, verbose)
 		},
 	}
 	f.add(cmd)
 	cmd.Flags().StringVarP(&q.Type, "type", "t", "A", "record type")
 	cmd.Flags().StringVar(&q.Client, "client", "127.0.0.1", "address that the query comes from: the resolver's")
 	cmd.Flags().StringVar(&q.Subnet, "subnet", "", "client subnet that the query carries (EDNS Client Subnet)")
+	cmd.Flags().StringVar(&q.Listener, "listener", "", "address of the server that is asked, for views and policies that look at it")
+	cmd.Flags().StringVar(&q.AtSite, "at-site", "", "site whose node is to say what it would answer, or all to compare them")
+	cmd.Flags().BoolVarP(&verbose, "verbose", "v", false, "print every step")
 	return cmd
 }
 
-func runExplain(cmd *cobra.Command, f apiFlags, q client.Question) error {
+func checkQuestion(q *client.Question) error {
+	for _, flag := range []struct{ name, value string }{{"client", q.Client}, {"listener", q.Listener}} {
+		if _, err := netip.ParseAddr(flag.value); err != nil && flag.value != "" {
+			return usagef("--%s %q is not an IP address", flag.name, flag.value)
+		}
+	}
+	if q.Subnet != "" {
+		subnet, err := parseSubnet(q.Subnet)
+		if err != nil {
+			return err
+		}
+		q.Subnet = subnet.String()
+	}
+	return nil
+}
+
+func runExplain(cmd *cobra.Command, f apiFlags, q client.Question, verbose bool) error {
 	c, err := f.client()
 	if err != nil {
 		return err
+	}
+	if q.AtSite == allSites {
+		return explainEverywhere(cmd, c, f, q)
 	}
 	e, err := c.Explain(cmd.Context(), q)
 	if err != nil {
@@ -57,13 +75,16 @@ func runExplain(cmd *cobra.Command, f apiFlags, q client.Question) error {
 	if f.output == "json" {
 		return printJSON(cmd.OutOrStdout(), e)
 	}
-	return printExplanation(cmd.OutOrStdout(), e)
+	return printExplanation(cmd.OutOrStdout(), e, verbose)
 }
 
-func printExplanation(w io.Writer, e *resource.Explanation) error {
+func printExplanation(w io.Writer, e *resource.Explanation, verbose bool) error {
 	asked := fmt.Sprintf("%s %s, asked by %s", e.Question.Name, e.Question.Type, e.Question.Client)
 	if e.Question.Subnet.IsValid() {
 		asked += fmt.Sprintf(" for client subnet %s", e.Question.Subnet)
+	}
+	if e.Question.Listener.IsValid() {
+		asked += fmt.Sprintf(" at %s", e.Question.Listener)
 	}
 	fmt.Fprintln(w, printable(asked))
 	fmt.Fprintln(w, printable(resultText(e)))
@@ -72,13 +93,24 @@ func printExplanation(w io.Writer, e *resource.Explanation) error {
 			fmt.Fprintln(w, "  "+printable(strings.ReplaceAll(record, "\t", " ")))
 		}
 	}
-	fmt.Fprintln(w)
-	for i := range e.Trace.Entries {
-		if err := printEntry(w, i+1, &e.Trace.Entries[i]); err != nil {
-			return err
-		}
+	if e.Alarm != "" {
+		fmt.Fprintln(w, "\n"+printable("ALARM: "+e.Alarm))
 	}
-	return nil
+	if verbose {
+		fmt.Fprintln(w)
+		for i := range e.Trace.Entries {
+			if err := printEntry(w, i+1, &e.Trace.Entries[i]); err != nil {
+				return err
+			}
+		}
+	} else if err := printBecause(w, e); err != nil {
+		return err
+	}
+	if err := printCounterfactuals(w, e); err != nil {
+		return err
+	}
+	_, err := fmt.Fprintf(w, "\n%s\n", printable(fmt.Sprintf("site %s, snapshot %d, document %.8s, belief %s old", e.Site, e.Snapshot, e.Document, duration(e.StatusAgeSeconds))))
+	return err
 }
 
 // resultText is the answer in one line.
@@ -93,7 +125,7 @@ func resultText(e *resource.Explanation) string {
 	if e.EDE != nil {
 		parts = append(parts, strings.TrimRight(fmt.Sprintf("EDE %d %s: %s", e.EDE.Code, e.EDE.Name, e.EDE.Text), ": "))
 	}
-	return fmt.Sprintf("%s (snapshot %d, document %.8s)", strings.Join(parts, ", "), e.Snapshot, e.Document)
+	return strings.Join(parts, ", ")
 }
 
 func printEntry(w io.Writer, n int, e *resource.Step) error {

@@ -72,7 +72,7 @@ Exit codes: 0 done; 1 failed or invalid; 2 usage; 3 not found; 6 unreachable.`,
 	}
 	root.AddCommand(newDemo(), newServe(), newCheck(), newSchema(), newQuery(), newExplain(), newLocate(), newWhatIf(), newReplay(), newStatus(), newPKI(), newBench(), newVersion())
 	root.AddCommand(newDisable(), newEnable(), newDrain(), newClear(), newRelease())
-	root.AddCommand(newSessions(), newLDNS())
+	root.AddCommand(newSessions(), newLDNS(), newMeasure())
 	return root
 }
 

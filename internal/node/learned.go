@@ -28,6 +28,7 @@ const (
 type keeper struct {
 	path   string // empty: nothing is kept
 	tables func() learnedTables
+	pushed func() *gslb.Pushed
 	log    *zap.Logger
 }
 
@@ -62,7 +63,7 @@ func newKeeper(n *Node) *keeper {
 	k := &keeper{log: n.log, tables: func() learnedTables {
 		l := n.State().Snapshot.Learned
 		return learnedTables{l.Sessions, l.Resolvers}
-	}}
+	}, pushed: func() *gslb.Pushed { return n.State().Snapshot.Learned.Pushed }}
 	if n.store != nil {
 		k.path = filepath.Join(n.opts.Config.DataDir, learnedFile)
 	}
@@ -106,6 +107,9 @@ func (k *keeper) run(ctx context.Context) error {
 			t := k.tables()
 			t.sessions.Expire(now.Unix(), sweepParts)
 			t.resolvers.Expire(now.Unix(), sweepParts)
+			if pushed := k.pushed(); pushed != nil && now.Unix()%sweepParts == 0 {
+				pushed.Expire(now.Unix())
+			}
 		case now := <-save.C:
 			k.save(now)
 		}

@@ -143,8 +143,8 @@ func (n *Node) build(in *intent) error {
 		Site: c.Site, Version: n.opts.Version, State: n.State, Peers: n.peers, MEPRejections: n.rejections,
 		DNSStats: n.dns.Stats, TransferStats: n.zones.out.Stats, Secondaries: n.zones.secondary.Status, Groups: n.autoscale.status, Geo: n.geo.status, ProbeStats: n.probes.Stats,
 		Sketch: n.observers.Sketch.View, SketchSize: n.headroom.sketchSize, Peak: n.headroom.history, Headroom: n.headroom.list,
-		Overrides: n.orders.Overrides,
-		PushLoad:  n.loads.Push, Ready: n.ready, Logger: n.log,
+		Overrides: n.orders.Overrides, AskSite: n.askSite(),
+		PushLoad: n.loads.Push, Ready: n.ready, Logger: n.log,
 	})
 	return err
 }
@@ -169,7 +169,7 @@ func (n *Node) newExchange(in *intent) (*mep.Exchange, error) {
 		Site: n.opts.Config.Site, Node: n.opts.Config.DNS.NSID, Listen: c.Listen, TLS: identity, Insecure: c.Insecure,
 		ListenFunc: n.opts.MEPListen, DialFunc: n.opts.MEPDial,
 		MetricsInterval: m.MetricsInterval.Std(), KeepaliveTimeout: m.KeepaliveTimeout.Std(),
-		Digest: n.digest, Services: n.records, Views: n.views, Overrides: n.orders.records, Receive: n.publisher.peer, Logger: n.log,
+		Digest: n.digest, Services: n.records, Views: n.views, Overrides: n.orders.records, Receive: n.publisher.peer, Answer: n.answerSite, Logger: n.log,
 	})
 }
 

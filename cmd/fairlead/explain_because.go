@@ -1,0 +1,160 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"strings"
+
+	"fairlead/api/resource"
+	"fairlead/gslb"
+)
+
+const (
+	// screenWidth is what an explanation for people fits in.
+	screenWidth = 100
+	// shownCandidates is how many candidates of a step are shown without --verbose.
+	shownCandidates = 12
+)
+
+// printBecause tells the steps that made the answer what it is, and leaves out those that did not matter.
+func printBecause(w io.Writer, e *resource.Explanation) error {
+	fmt.Fprintln(w, "\nbecause")
+	for i := range e.Trace.Entries {
+		step := &e.Trace.Entries[i]
+		if !matters(e, i) {
+			continue
+		}
+		label := string(step.Step)
+		text := string(step.Reason)
+		if step.VirtualServer != "" && step.Step == gslb.StepVirtualServer {
+			text = step.VirtualServer + ": " + text
+		}
+		if step.Step == gslb.StepCandidates {
+			text = fmt.Sprintf("%d of %d members may be picked", step.After, step.Before)
+		} else if step.Detail != "" {
+			text += ": " + step.Detail
+		}
+		wrapped(w, fmt.Sprintf("  %-15s", label), printable(text))
+		if err := printCandidates(w, step); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// matters reports whether a step is worth a line at three in the morning.
+func matters(e *resource.Explanation, i int) bool {
+	step := &e.Trace.Entries[i]
+	switch step.Step {
+	case gslb.StepLearn:
+		return false
+	case gslb.StepName:
+		return step.Reason != gslb.ReasonBalanced || len(e.Trace.Entries) == 1
+	case gslb.StepPersistence:
+		return step.Reason != gslb.ReasonSessionNew
+	case gslb.StepPolicy:
+		return step.Reason != gslb.ReasonNoPolicy
+	}
+	return true
+}
+
+// printCandidates shows who was left out, and what a method compared.
+func printCandidates(w io.Writer, step *resource.Step) error {
+	if step.Step == gslb.StepAnswer {
+		return nil
+	}
+	var rows [][]string
+	more := 0
+	for i := range step.Candidates {
+		c := &step.Candidates[i]
+		if step.Step == gslb.StepCandidates && c.Kept {
+			continue
+		}
+		if len(rows) >= shownCandidates && !c.Kept {
+			more++
+			continue
+		}
+		rows = append(rows, shortRow(step, c))
+	}
+	if err := table(w, strings.Repeat(" ", 17), rows...); err != nil {
+		return err
+	}
+	if more > 0 {
+		fmt.Fprintf(w, "%17sand %d more; --verbose lists all\n", "", more)
+	}
+	return nil
+}
+
+// shortRow is a candidate without what is long.
+func shortRow(step *resource.Step, c *resource.Candidate) []string {
+	mark := "  "
+	if c.Kept {
+		mark = "=>"
+	}
+	name := c.Service
+	if c.Site != "" {
+		name += " (" + c.Site + ")"
+	}
+	age := ""
+	if c.AgeSeconds >= 0 && c.Source != "" {
+		age = duration(c.AgeSeconds) + " old"
+	}
+	if step.Step != gslb.StepMethod {
+		text := string(c.Reason)
+		if c.Metric != "" {
+			text += strings.TrimRight(fmt.Sprintf(": %s %.6g %s", c.Metric, c.Value, c.Unit), " ")
+		}
+		return []string{mark, name, text, clipped(c.Detail, 44), age}
+	}
+	if c.Metric == "" {
+		return []string{mark, name, clipped(c.Detail, 48), "", age}
+	}
+	return []string{mark, name, strings.TrimSpace(fmt.Sprintf("%s %.4g %s", c.Metric, c.Value, c.Unit)), "", age}
+}
+
+// clipped shortens a text to a number of characters.
+func clipped(s string, most int) string {
+	if r := []rune(s); len(r) > most {
+		return string(r[:most-3]) + "..."
+	}
+	return s
+}
+
+// printCounterfactuals tells what would change the answer.
+func printCounterfactuals(w io.Writer, e *resource.Explanation) error {
+	if len(e.Counterfactuals) == 0 {
+		return nil
+	}
+	fmt.Fprintln(w, "\nwhat else")
+	width := 0
+	for i := range e.Counterfactuals {
+		c := &e.Counterfactuals[i]
+		width = max(width, len([]rune(printable(c.Service+" ("+c.Site+")"))))
+	}
+	for i := range e.Counterfactuals {
+		c := &e.Counterfactuals[i]
+		text := c.Text
+		if len(c.Changes) > 0 {
+			text = "would be answered " + text
+		}
+		wrapped(w, fmt.Sprintf("  %-*s  ", width, printable(c.Service+" ("+c.Site+")")), printable(text))
+	}
+	return nil
+}
+
+// wrapped prints a text beside a label, in lines that fit the screen.
+func wrapped(w io.Writer, label, text string) {
+	indent := strings.Repeat(" ", len([]rune(label)))
+	line, used := label, len(indent)
+	for i, word := range strings.Fields(text) {
+		n := len([]rune(word))
+		if i > 0 && used+1+n > screenWidth {
+			fmt.Fprintln(w, line)
+			line, used = indent, len(indent)
+		} else if i > 0 {
+			line, used = line+" ", used+1
+		}
+		line, used = line+word, used+n
+	}
+	fmt.Fprintln(w, strings.TrimRight(line, " "))
+}

@@ -1,0 +1,101 @@
+package main
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"fairlead/api/client"
+	"fairlead/api/resource"
+	"fairlead/gslb"
+)
+
+// allSites as --at-site asks every site of the document.
+const allSites = "all"
+
+// siteAnswer is one site's explanation, or why there is none.
+type siteAnswer struct {
+	Site        string                `json:"site"`
+	Error       string                `json:"error,omitempty"`
+	Explanation *resource.Explanation `json:"explanation,omitempty"`
+}
+
+// explainEverywhere compares what all sites would answer.
+func explainEverywhere(cmd *cobra.Command, c *client.Client, f apiFlags, q client.Question) error {
+	list, err := c.Sites(cmd.Context())
+	if err != nil {
+		return apiError(err)
+	}
+	var all []siteAnswer
+	for i := range list.Sites {
+		q.AtSite = list.Sites[i].Name
+		one := siteAnswer{Site: q.AtSite}
+		if one.Explanation, err = c.Explain(cmd.Context(), q); err != nil {
+			one.Error = err.Error()
+		}
+		all = append(all, one)
+	}
+	if f.output == "json" {
+		return printJSON(cmd.OutOrStdout(), all)
+	}
+	rows := [][]string{{"", "SITE", "ANSWER", "FIRST", "REASON", "DOCUMENT", "BELIEF"}}
+	differ := false
+	for i := range all {
+		row := siteRow(&all[i])
+		if first := firstAnswered(all); all[i].Explanation != nil && first != nil && answerOf(all[i].Explanation) != answerOf(first) {
+			row[0], differ = "!", true
+		}
+		rows = append(rows, row)
+	}
+	if err := table(cmd.OutOrStdout(), "", rows...); err != nil {
+		return err
+	}
+	if differ {
+		fmt.Fprintln(cmd.OutOrStdout(), "\n! differs from the first. Where services take turns, or loads decide, sites differ from query to query;\nwhere they should not, compare --at-site SITE of both.")
+	}
+	return nil
+}
+
+func firstAnswered(all []siteAnswer) *resource.Explanation {
+	for i := range all {
+		if all[i].Explanation != nil {
+			return all[i].Explanation
+		}
+	}
+	return nil
+}
+
+// answerOf is what two sites should agree on.
+func answerOf(e *resource.Explanation) string {
+	return e.Rcode + " " + strings.Join(e.Answer, "\n")
+}
+
+func siteRow(a *siteAnswer) []string {
+	e := a.Explanation
+	if e == nil {
+		return []string{"?", a.Site, clipped(a.Error, screenWidth), "", "", "", ""}
+	}
+	var data []string
+	for _, record := range e.Answer {
+		if fields := strings.SplitN(record, " ", 5); len(fields) == 5 {
+			data = append(data, fields[4])
+		}
+	}
+	if len(data) == 0 {
+		data = []string{"no data"}
+	}
+	if e.Rcode != "NOERROR" {
+		data = []string{e.Rcode}
+	}
+	first, reason := "-", "-"
+	for i := range e.Trace.Entries {
+		step := &e.Trace.Entries[i]
+		if step.Step == gslb.StepAnswer {
+			if reason = string(step.Reason); len(step.Candidates) > 0 {
+				first = step.Candidates[0].Service
+			}
+		}
+	}
+	return []string{"", a.Site, clipped(strings.Join(data, " "), 40), first, reason, fmt.Sprintf("%.8s", e.Document), duration(e.StatusAgeSeconds) + " old"}
+}

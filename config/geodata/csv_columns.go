@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/netip"
 	"strconv"
+	"strings"
 )
 
 // column is what a column of a text file means. The first ones are the qualifiers.
@@ -149,7 +150,7 @@ func (r *reader) qualify(s *Spot, which int, value []byte) error {
 // addContinent derives the continent from the country where the file has none.
 func (r *reader) addContinent(s *Spot) (err error) {
 	if s.Qualifiers[Continent] == 0 && s.Qualifiers[Country] != 0 {
-		if name, ok := r.continents[r.data.texts[s.Qualifiers[Country]]]; ok {
+		if name, ok := r.continents[strings.ToUpper(r.data.texts[s.Qualifiers[Country]])]; ok {
 			s.Qualifiers[Continent], err = r.data.text([]byte(name))
 		}
 	}

@@ -159,20 +159,20 @@ func (r *reader) overlay(before, file []Span) []Span {
 func (r *reader) file(f File) (FileInfo, error) {
 	before := r.entries
 	info := FileInfo{File: f}
-	stat, err := os.Stat(f.Path)
-	if err == nil && !stat.Mode().IsRegular() {
-		err = errors.New("not a regular file")
-	}
-	if err != nil {
-		return info, &FileError{Path: f.Path, Err: plain(err)}
-	}
-	info.Size, info.Changed = stat.Size(), stat.ModTime()
 	limit := int64(MaxFileBytes)
 	if f.Format == MMDB {
 		limit = maxDatabaseBytes
 	}
-	if info.Size > limit {
-		return info, &FileError{Path: f.Path, Err: fmt.Errorf("it has %d octets; the limit is %d", info.Size, limit)}
+	stat, err := resting(f.Path, limit)
+	if err != nil {
+		return info, err
+	}
+	info.Size, info.Changed = stat.Size(), stat.ModTime()
+	var places os.FileInfo
+	if f.Locations != "" {
+		if places, err = resting(f.Locations, MaxFileBytes); err != nil {
+			return info, err
+		}
 	}
 	switch f.Format {
 	case MMDB:
@@ -185,11 +185,36 @@ func (r *reader) file(f File) (FileInfo, error) {
 	if err != nil {
 		return info, err
 	}
-	if after, err := os.Stat(f.Path); err != nil || after.Size() != info.Size || !after.ModTime().Equal(info.Changed) {
+	if changed(f.Path, stat) {
 		return info, &FileError{Path: f.Path, Err: errChanging}
+	}
+	if places != nil && changed(f.Locations, places) {
+		return info, &FileError{Path: f.Locations, Err: errChanging}
 	}
 	info.Entries = r.entries - before
 	return info, nil
+}
+
+// resting returns how a file is before it is read. What is no regular file is refused: opening a pipe might never end.
+func resting(path string, limit int64) (os.FileInfo, error) {
+	stat, err := os.Stat(path)
+	switch {
+	case err != nil:
+	case !stat.Mode().IsRegular():
+		err = errors.New("not a regular file")
+	case stat.Size() > limit:
+		err = fmt.Errorf("it has %d octets; the limit is %d", stat.Size(), limit)
+	}
+	if err != nil {
+		return nil, &FileError{Path: path, Err: plain(err)}
+	}
+	return stat, nil
+}
+
+// changed reports whether a file is not as it was before it was read.
+func changed(path string, before os.FileInfo) bool {
+	now, err := os.Stat(path)
+	return err != nil || now.Size() != before.Size() || !now.ModTime().Equal(before.ModTime())
 }
 
 // plain leaves the path out of a file system's error: FileError has it.

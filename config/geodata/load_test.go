@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+	"syscall"
 	"testing"
 )
 
@@ -60,6 +61,7 @@ func TestTextFormats(t *testing.T) {
 		{"netscaler6", NetScaler6, "NSGEO1.0\nQualifier1=a\nQualifier2=b\nQualifier3=c\nQualifier4=d\nQualifier5=e\nStart\n2001:db8::,2001:db8:ffff:ffff:ffff:ffff:ffff:ffff,,NL,NH,,Haarlem,4.6,52.4\n",
 			map[string]string{"2001:db8:1::1": "EU.NL.NH.?.Haarlem 52.4 4.6", "2001:db9::": "nowhere"}},
 		{"ip-country", IPCountry, "\"0\",\"16777215\",\"-\",\"-\"\n\"16777216\",\"16777471\",\"AU\",\"Australia\"\n", map[string]string{"0.0.0.1": "nowhere", "1.0.0.255": "OC.AU", "1.0.1.0": "nowhere"}},
+		{"ip-country in lower case", IPCountry, "16777216,16777471,au,Australia\n", map[string]string{"1.0.0.1": "OC.au"}},
 		{"ip-country-isp", IPCountryISP, "\"16777216\",\"16777471\",\"AU\",\"Australia\",\"APNIC \"\"Lab\"\"\"\n", map[string]string{"1.0.0.1": `OC.AU.?.?.APNIC "Lab"`}},
 		{"ip-country-region-city", IPCountryRegionCity, "\"16777216\",\"16777471\",\"US\",\"United States\",\"Missouri\",\"St. Louis\"\n", map[string]string{"1.0.0.1": "NA.US.Missouri.St Louis"}},
 		{"ip-country-region-city-isp", IPCountryRegionCityIS, "16777216,16777471,DE,Germany,Hessen,Frankfurt,DTAG\r\n", map[string]string{"1.0.0.1": "EU.DE.Hessen.Frankfurt.DTAG"}},
@@ -202,6 +204,54 @@ func TestFirstFileCounts(t *testing.T) {
 	for addr, want := range map[string]string{"192.0.2.1": "EU.XX.?.Lab.KPN", "192.0.2.64": "EU.NL.NH.Amsterdam.KPN 52.37 4.89"} {
 		if got := shown(table, addr); got != want {
 			t.Errorf("%s: got %q, want %q", addr, got, want)
+		}
+	}
+}
+
+// TestOnlyRegularFilesAreRead: opening a pipe would not end, whichever of its two files a format names it as.
+func TestOnlyRegularFilesAreRead(t *testing.T) {
+	pipe := filepath.Join(t.TempDir(), "pipe")
+	if err := syscall.Mkfifo(pipe, 0o600); err != nil {
+		t.Skip(err)
+	}
+	blocks := write(t, "Blocks.csv", maxmindCity)
+	for _, f := range []File{
+		{Path: pipe, Format: IPCountry}, {Path: pipe, Format: MMDB}, {Path: blocks, Format: MaxMind, Locations: pipe},
+		{Path: blocks, Format: MaxMind, Locations: filepath.Dir(pipe)},
+	} {
+		_, err := Load(context.Background(), []File{f})
+		if err == nil || !strings.Contains(err.Error(), "not a regular file") {
+			t.Errorf("%+v: got %v", f, err)
+		}
+	}
+}
+
+// meddling is a context that writes to a file whenever a reader looks whether to stop.
+type meddling struct {
+	context.Context
+	path string
+}
+
+func (m meddling) Err() error {
+	f, err := os.OpenFile(m.path, os.O_APPEND|os.O_WRONLY, 0)
+	if err != nil {
+		return err
+	}
+	if _, err := f.WriteString("\n"); err != nil {
+		return err
+	}
+	return f.Close()
+}
+
+// TestFilesThatChange holds that files that are written to while they are read are refused, whichever of the two it is.
+func TestFilesThatChange(t *testing.T) {
+	places := write(t, "Locations-en.csv", maxmindPlaces)
+	blocks := write(t, "Blocks.csv", maxmindCity+strings.Repeat("192.0.2.0/24,2759794,,,,,,,,\n", stopEvery))
+	for _, path := range []string{places, blocks} {
+		_, err := Load(meddling{context.Background(), path}, []File{{Path: blocks, Format: MaxMind, Locations: places}})
+		var refused *FileError
+		if !errors.As(err, &refused) || refused.Path != path || !errors.Is(err, errChanging) {
+			t.Errorf("%s: got %v, want %v", path, err, errChanging)
 		}
 	}
 }

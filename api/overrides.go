@@ -103,7 +103,7 @@ func (r *resources) order(o sites.Order, lasting string) (*overrideOutput, error
 	if r.Overrides == nil {
 		return nil, notReady()
 	}
-	if err := named(st.Document, &o); err != nil {
+	if err := named(st.Document, &o); err != nil && !(o.Action == sites.Release && r.Overrides.Held(o.Name)) {
 		return nil, err
 	}
 	if o.For = sites.DefaultOverride; lasting != "" {

@@ -69,6 +69,17 @@ func TestRelease(t *testing.T) {
 	}
 }
 
+// TestReleaseOfWhatIsGone: a hold outlasts its virtual server's place in the document, and can be ended.
+func TestReleaseOfWhatIsGone(t *testing.T) {
+	f := newFixture(t, withOverrides)
+	if _, err := f.options.Overrides.Give(sites.Order{Kind: sites.OfVirtualServer, Name: "gone", Action: sites.Hold, Owner: "fairlead", Reason: "down"}, time.Now()); err != nil {
+		t.Fatal(err)
+	}
+	if w := f.request(http.MethodPost, "/v1/virtual-servers/gone/release", `{}`); w.Code != http.StatusOK || f.options.Overrides.Held("gone") {
+		t.Errorf("release = %d %s, held %v", w.Code, w.Body, f.options.Overrides.Held("gone"))
+	}
+}
+
 func TestOrdersRefused(t *testing.T) {
 	tests := []struct {
 		name, path, body string

@@ -94,7 +94,7 @@ it lasts it beats the document's state; it does not make a service UP that monit
 	f.add(cmd, true)
 	cmd.Flags().BoolVar(&f.site, "site", false, "NAME is a site: all its services that have no override of their own")
 	if action == "drain" {
-		cmd.Flags().BoolVar(&f.wait, "wait", false, "wait until no resolver holds an answer with it and its connections have ended")
+		cmd.Flags().BoolVar(&f.wait, "wait", false, "wait until no resolver holds an answer with it, no session points to it, and its connections have ended")
 		cmd.MarkFlagsMutuallyExclusive("site", "wait")
 	}
 	return cmd
@@ -159,6 +159,9 @@ func waitForDrain(cmd *cobra.Command, c *client.Client, name string) error {
 		if err != nil {
 			return apiError(err)
 		}
+		if s.Drain == nil && s.State == "UP" && (s.Override == nil || s.Override.Action != "drain") {
+			return exit(exitFailed, fmt.Errorf("wait for %q: the order to drain it has ended, and it has new clients again; order it anew, with a longer --for", name))
+		}
 		line, done := drainLine(s, time.Now())
 		if line != said {
 			fmt.Fprintln(cmd.OutOrStdout(), line)
@@ -184,20 +187,22 @@ func drainLine(s *resource.Service, now time.Time) (line string, done bool) {
 	case d == nil:
 		return fmt.Sprintf("%s is %s: nothing to wait for (%s)", printable(s.Name), s.State, printable(s.Reason)), true
 	}
+	resolvers, clients := ", no resolver holds an answer any more", d.Sessions != nil && *d.Sessions > 0
+	if wait := d.ResolversUntil.Sub(now); wait > 0 {
+		resolvers = ", resolvers may hold answers for " + duration(wait.Round(time.Second).Seconds())
+	} else if clients {
+		resolvers = ", whose clients are still sent to it"
+	}
 	connections, sessions, left := "connections are not reported", "", ""
 	if d.Connections != nil {
 		connections = fmt.Sprintf("%d connections", *d.Connections)
 	}
-	if d.Sessions != nil && *d.Sessions > 0 {
+	if clients {
 		sessions = fmt.Sprintf(", %d sessions", *d.Sessions)
-	}
-	resolvers := ", no resolver holds an answer any more"
-	if wait := d.ResolversUntil.Sub(now); wait > 0 {
-		resolvers = ", resolvers may hold answers for " + duration(wait.Round(time.Second).Seconds())
 	}
 	if d.EstimateSeconds != nil && *d.EstimateSeconds >= 1 {
 		left = "; about " + duration(*d.EstimateSeconds) + " left"
 	}
-	done = !d.ResolversUntil.After(now) && (d.Connections == nil || *d.Connections == 0)
+	done = !clients && !d.ResolversUntil.After(now) && (d.Connections == nil || *d.Connections == 0)
 	return connections + sessions + resolvers + left, done
 }

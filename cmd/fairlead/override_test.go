@@ -55,6 +55,8 @@ func TestDrainLine(t *testing.T) {
 			"40 connections, 7 sessions, resolvers may hold answers for 20s; about 1m30s left", false},
 		{"resolvers have forgotten", resource.Service{Drain: &resource.Drain{Connections: count(2), ResolversUntil: now}},
 			"2 connections, no resolver holds an answer any more", false},
+		{"sessions", resource.Service{Drain: &resource.Drain{Connections: count(0), Sessions: &sessions, ResolversUntil: now}},
+			"0 connections, 7 sessions, whose clients are still sent to it", false},
 		{"done", resource.Service{Drain: &resource.Drain{Connections: count(0), ResolversUntil: now}}, "0 connections, no resolver holds an answer any more", true},
 		{"without a load source", resource.Service{Drain: &resource.Drain{ResolversUntil: now}}, "connections are not reported, no resolver holds an answer any more", true},
 	}
@@ -62,6 +64,19 @@ func TestDrainLine(t *testing.T) {
 		if line, done := drainLine(&tt.service, now); line != tt.want || done != tt.done {
 			t.Errorf("%s: got %q, %v; want %q, %v", tt.name, line, done, tt.want, tt.done)
 		}
+	}
+}
+
+// TestWaitingForADrainThatIsOver ends, and not well: the service was UP again before it was empty.
+func TestWaitingForADrainThatIsOver(t *testing.T) {
+	api := fakeAPI(t, map[string]string{
+		"/v1/services/web/drain":  `{"kind": "service", "name": "web", "action": "drain", "until": "2026-11-22T08:00:00Z"}`,
+		"/v1/status/services/web": `{"name": "web", "state": "UP", "override": {"kind": "site", "name": "ams", "action": "enable"}}`,
+	})
+	var out, problems output
+	if code := run(t.Context(), []string{"drain", "web", "--reason", "disk", "--wait", "--api", api}, &out, &problems); code != exitFailed ||
+		!strings.Contains(problems.String(), "has ended") {
+		t.Errorf("exit %d, %q; want %d, and why", code, problems.String(), exitFailed)
 	}
 }
 

@@ -9,7 +9,16 @@ const (
 	// habitMemory is the weight that what was learned keeps with every report.
 	habitMemory = 0.97
 	// priorReports is how many reports' worth of chance the first guess outweighs.
-	priorReports = 4
+	priorReports = 8
+	// surprise is by how many times the spread that chance gives a report may differ from what was learned: a service that
+	// fails, or that others fill, says nothing about answers.
+	surprise = 3
+	// burst is from how many times the spread that chance gives the number of answers on more of them say no more.
+	burst = 5
+	// certainReports is from how many reports with answers on an answer may be believed to bring more than
+	// mostUncertain: before, a few coincidences look like a habit.
+	certainReports = 20
+	mostUncertain  = 8
 	// leastSurvival bounds how much of a metric is believed to end between two reports.
 	leastSurvival = 0.05
 	// leastPerAnswer is the least number of connections that one answer is believed to bring, while there are any.
@@ -31,6 +40,8 @@ type habit struct {
 	value, answers float64 // sums of the metric, and of the answers between reports
 	seconds        float64 // sum of the times between reports
 	square, slope  float64 // sums for the fit
+	learned        float64 // k of the fit, for the next report's surprise
+	telling        float64 // sum of the weights of reports that answers preceded
 }
 
 // learn takes in the change from one report to the next; answers were handed out between them.
@@ -43,8 +54,19 @@ func (h *habit) learn(before, after, answers float64, apart time.Duration) {
 	if h.value > 0 {
 		x -= before * h.answers / h.value
 	}
-	h.square = h.square*habitMemory + x*x
-	h.slope = h.slope*habitMemory + x*(after-before)
+	h.telling *= habitMemory
+	if answers > 0 {
+		h.telling++
+	}
+	change := after - before
+	if k := h.learned; k > 0 {
+		most := surprise * (k*math.Abs(x) + math.Sqrt(k*before) + k)
+		change = min(max(change, -most), most)
+	}
+	// A burst of answers counts as one report, not as many.
+	weight := 1 / max(1, x*x/(burst*burst*(h.answers/h.reports+1)))
+	h.square = h.square*habitMemory + weight*x*x
+	h.slope = h.slope*habitMemory + weight*x*change
 }
 
 // rate returns how much one answer brings, k, and how much of the metric ends in a second, 1/L. start is the first guess
@@ -61,6 +83,10 @@ func (h *habit) rate(start, least float64) (perAnswer, ending float64) {
 	prior := priorReports * h.answers / h.reports
 	round := (h.slope + prior*start) / (h.square + prior) // what an answer adds until the next report
 	round = min(max(round, least), most)
+	if start > 0 && h.telling < certainReports {
+		round = min(round, max(mostUncertain*start, least))
+	}
+	h.learned = round
 	survival := 1 - round/ratio
 	ending = -math.Log(survival) * h.reports / h.seconds
 	return -math.Log(survival) * ratio, ending

@@ -215,7 +215,7 @@ func (s *Snapshot) finishField(v *virtualServer, f *field, old *field) {
 		f.rotation, f.memo = old.rotation, old.memo
 	} else {
 		f.rotation = rotation(turnWeights(f.contenders))
-		if len(f.contenders) > fewContenders {
+		if len(f.contenders) > fewContenders && (v.remembers(v.picking) || v.remembers(v.backupPicking)) {
 			f.memo = new(memo)
 		}
 	}
@@ -230,6 +230,11 @@ func (s *Snapshot) finishField(v *virtualServer, f *field, old *field) {
 			f.fills[i] = newFill(s.pours(m, f), f.contenders)
 		}
 	}
+}
+
+// remembers reports whether picking in a way is remembered among many contenders, or goes another way there.
+func (v *virtualServer) remembers(p picking) bool {
+	return p == byHash || p == byProximity || p == byScore
 }
 
 // reduceWeights divides all weights by what they have in common, and reports whether they are equal then.

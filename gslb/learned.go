@@ -33,6 +33,9 @@ const (
 	startTurnBits  = 40
 	startTurnMask  = 1<<startTurnBits - 1
 	generationMask = 1<<(64-startTurnBits) - 1
+	// lateSnapshots bounds by how many snapshots a query may lag behind others. Who is further back is ahead: the numbers came
+	// round, or it is the first query since.
+	lateSnapshots = 1 << 10
 )
 
 // NewLearned returns an empty Learned for plan.
@@ -111,13 +114,16 @@ func (l *Learned) pour(vs VirtualServerIndex, generation uint64) (turn, since ui
 	start := c.start.Load()
 	switch ahead := (generation - start>>startTurnBits) & generationMask; {
 	case ahead == 0:
-	case ahead < generationMask/2:
+	case ahead <= generationMask-lateSnapshots:
 		c.start.CompareAndSwap(start, generation<<startTurnBits|turn&startTurnMask)
 		return turn, 0
 	default:
 		return turn, 0 // a newer snapshot is in use already
 	}
-	return turn, (turn - start) & startTurnMask
+	if since = (turn - start) & startTurnMask; since > startTurnMask/2 {
+		return turn, 0 // taken before the turn that the snapshot began with, by somebody slower
+	}
+	return turn, since
 }
 
 // cursor returns a rotation's position; nil when the virtual server is not asked for the family.

@@ -82,7 +82,7 @@ func (d *Decider) walk(domain *Domain) bool {
 		goesOn := ReasonUsable
 		switch {
 		case !f.settled:
-			goesOn = d.gone(v, f)
+			goesOn = d.gone(v, st, f)
 		case st.held:
 			goesOn = ReasonHeld
 		case st.spilled || v.spillover.stay.on:
@@ -108,9 +108,9 @@ func (d *Decider) walk(domain *Domain) bool {
 
 // gone says whether the client leaves a virtual server that nobody new is sent to: not while it has a session there that
 // may be used.
-func (d *Decider) gone(v *virtualServer, f *field) Reason {
+func (d *Decider) gone(v *virtualServer, st *standing, f *field) Reason {
 	if v.persistence.on {
-		if _, reason := d.sessionMember(v, f); reason == ReasonSession {
+		if _, reason := d.sessionMember(v, st, f); reason == ReasonSession {
 			return ReasonUsable
 		}
 	}
@@ -137,7 +137,7 @@ func (d *Decider) comeBack(vs int) bool {
 	switch {
 	case st.held:
 		reason = ReasonNotHeld
-	case v.spillover.empty:
+	case v.spillover.empty && st.spilled: // if not, the client was only to stay on the backup
 		reason = ReasonSpillEmpty
 	}
 	if d.trace != nil {
@@ -157,8 +157,12 @@ func (d *Decider) answer(v *virtualServer, f *field) {
 	if st.doubt != "" {
 		d.lowerTTL()
 	}
-	if v.persistence.on && d.answerSession(v, f) {
-		return
+	keeps := v.persistence.on
+	if keeps {
+		var answered bool
+		if answered, keeps = d.answerSession(v, st, f); answered {
+			return
+		}
 	}
 	if st.preferred != nil {
 		f = d.preferred(v, st, f)
@@ -179,12 +183,12 @@ func (d *Decider) answer(v *virtualServer, f *field) {
 	if f.paired && d.pairKind != 0 && !d.supposePair() {
 		d.learned.pairs.note(d.pairKey, d.pairKind, c.service, d.Query.At, d.pairJoined)
 	}
-	if v.persistence.on {
+	if keeps {
 		d.keep(&v.persistence, d.s.Plan.services[c.service].Hash)
 	}
 	if d.trace != nil {
 		d.traceAnswer(v, f)
-		d.traceLearned(v, f, c.counted && !d.pairJoined)
+		d.traceLearned(v, f, c.counted && !d.pairJoined, keeps)
 	}
 }
 
@@ -197,7 +201,19 @@ func (d *Decider) lowerTTL() {
 
 // preferred returns the field of the first policy that matches and has somebody to pick, or f.
 func (d *Decider) preferred(v *virtualServer, st *standing, f *field) *field {
-	found, reason := none, ReasonNoPolicy
+	found, reason := d.policy(v, st)
+	if d.trace != nil {
+		d.tracePolicy(v, st, f, found, reason)
+	}
+	if reason == ReasonPolicy {
+		return &st.preferred[found][d.Query.Family]
+	}
+	return f
+}
+
+// policy finds the first policy that matches and has somebody to pick. The reason says whether there is one.
+func (d *Decider) policy(v *virtualServer, st *standing) (found int, reason Reason) {
+	found, reason = none, ReasonNoPolicy
 	for i := range v.policies {
 		p := &v.policies[i]
 		if p.matcher != none {
@@ -210,17 +226,10 @@ func (d *Decider) preferred(v *virtualServer, st *standing, f *field) *field {
 			found, reason = i, ReasonPolicyUnused
 		}
 		if st.preferred[i][d.Query.Family].settled {
-			found, reason = i, ReasonPolicy
-			break
+			return i, ReasonPolicy
 		}
 	}
-	if d.trace != nil {
-		d.tracePolicy(v, st, f, found, reason)
-	}
-	if reason == ReasonPolicy {
-		return &st.preferred[found][d.Query.Family]
-	}
-	return f
+	return found, reason
 }
 
 // locate finds the region that the client is in.
@@ -249,13 +258,13 @@ func (d *Decider) findPair() {
 	d.pairFound = d.pairFound && !d.supposedPair()
 }
 
-// joinPair returns the contender that the client was given for another family, else the first one at the same site; none
-// when there is none among those that tied (nil: all) reports.
+// joinPair returns the contender that the client was given for another family, else one at the same site: those take turns by
+// weight. It returns none when there is none among those that tied (nil: all) reports.
 func (d *Decider) joinPair(f *field, tied func(int) bool) int {
 	if d.pairKind == 0 || !d.pairFound {
 		return none
 	}
-	site, near := d.s.Plan.services[d.pairWith].site, none
+	site, near := d.s.Plan.services[d.pairWith].site, false
 	for i := range f.contenders {
 		c := &f.contenders[i]
 		if c.site != site || tied != nil && !tied(i) {
@@ -265,12 +274,13 @@ func (d *Decider) joinPair(f *field, tied func(int) bool) int {
 			d.pairJoined = true
 			return i
 		}
-		if near == none {
-			near = i
-		}
+		near = true
 	}
-	d.pairJoined = near != none
-	return near
+	if !near {
+		return none
+	}
+	d.pairJoined = true
+	return d.takeTurn(f, func(i int) bool { return f.contenders[i].site == site && (tied == nil || tied(i)) })
 }
 
 // nobody answers that there is no address of the family.

@@ -17,6 +17,11 @@ func (d *Decider) rotate(f *field, tied func(int) bool) (int, Reason) {
 	if i := d.joinPair(f, tied); i != none {
 		return i, ReasonPaired
 	}
+	return d.takeTurn(f, tied), ReasonTie
+}
+
+// takeTurn returns whose turn it is, by weight, among the contenders that tied reports; none when it reports nobody.
+func (d *Decider) takeTurn(f *field, tied func(int) bool) int {
 	var total uint64
 	for i := range f.contenders {
 		if tied(i) {
@@ -24,7 +29,7 @@ func (d *Decider) rotate(f *field, tied func(int) bool) (int, Reason) {
 		}
 	}
 	if total == 0 {
-		return none, ReasonTie
+		return none
 	}
 	turn := d.learned.turn(d.Decision.VirtualServer, d.Query.Family)
 	if d.trace != nil {
@@ -39,7 +44,7 @@ func (d *Decider) rotate(f *field, tied func(int) bool) (int, Reason) {
 			at -= w
 			continue
 		}
-		return i, ReasonTie
+		return i
 	}
-	return none, ReasonTie
+	return none
 }

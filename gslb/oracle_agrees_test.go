@@ -135,8 +135,8 @@ func (o *oracle) judge(s *Snapshot, q Query, want ruling, got *Decision) string 
 		return "it answers from " + s.Plan.VirtualServerName(got.VirtualServer)
 	case outcome != "services":
 		return ""
-	case got.Reason == ReasonPaired && services[0] != want.pair:
-		return "the other family has " + want.pair
+	case got.Reason == ReasonPaired && !slices.Contains(want.pair, services[0]):
+		return fmt.Sprintf("the other family has %q", want.pair)
 	case got.Reason != ReasonPaired && !slices.Contains(want.first, services[0]):
 		return services[0] + " may not be first"
 	}
@@ -179,7 +179,7 @@ func (o *oracle) note(s *Snapshot, q Query, want ruling, got *Decision) {
 	switch {
 	case joined:
 		o.joins++
-	case want.pair != "":
+	case want.pair != nil:
 		o.parted++
 	}
 	if want.filled && !joined {
@@ -188,7 +188,7 @@ func (o *oracle) note(s *Snapshot, q Query, want ruling, got *Decision) {
 	if !joined {
 		o.sent[first]++
 	}
-	if v.Persistence.Type != "" {
+	if s, kept := o.kept(v, q); v.Persistence.Type != "" && (!kept || o.has(s, q.Family)) {
 		o.sessions[o.key("session", v, o.client(q))] = oracleSession{first, o.at + 120}
 	}
 	if want.session || !o.coheres(v, want.policy, q) {

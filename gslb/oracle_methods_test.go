@@ -115,21 +115,21 @@ func (o *oracle) coheres(v *config.VirtualServer, p *config.Policy, q Query) boo
 	return some > 1 && choice && (q.Family == IPv4 || q.Family == IPv6 || q.Family == AnyFamily)
 }
 
-// pairOf is the service that the client was given for another family, or one at its site; "" when that is none of first.
-func (o *oracle) pairOf(first []string, of []config.Member, q Query, ttl uint32) string {
+// pairOf is the service that the client was given for another family, or those at its site; nil when that is none of first.
+func (o *oracle) pairOf(first []string, of []config.Member, q Query, ttl uint32) (at []string) {
 	p, ok := o.paired[o.pairName(q)]
 	if !ok || strings.ContainsRune(p.families, familyLetter(q.Family)) || o.at-p.at > int64(ttl) {
-		return ""
+		return nil
 	}
 	if slices.Contains(first, p.service) {
-		return p.service
+		return []string{p.service}
 	}
 	for _, m := range of {
 		if slices.Contains(first, m.Service) && o.service(m.Service).Site == o.service(p.service).Site {
-			return m.Service
+			at = append(at, m.Service)
 		}
 	}
-	return ""
+	return at
 }
 
 func familyLetter(f Family) rune { return rune('a' + int(f)) }

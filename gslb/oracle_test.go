@@ -50,8 +50,8 @@ type ruling struct {
 	rest    []config.Member // those after it, in turn; nil: nobody
 	resort  bool            // rest is the last resort
 	session bool
-	filled  bool // by a fill
-	pair    string
+	filled  bool           // by a fill
+	pair    []string       // who may be first for the sake of another family; nil: that does not matter
 	policy  *config.Policy // that narrowed the members down
 	ttl     uint32
 	stays   string // key of a spillover session to keep
@@ -96,13 +96,13 @@ func (o *oracle) decide(q Query) ruling {
 	var left, spilled *config.VirtualServer // the first that sent the client on, for any reason and by spillover
 	for v, depth := own, 0; v != nil && depth <= 10; v, depth = o.find(v.Backup), depth+1 {
 		members, settled := o.field(v, q.Family, nil)
-		stays := v.Persistence.Type != "" && o.session(v, client, q.Family) != ""
+		stays := v.Persistence.Type != "" && o.session(v, q) != ""
 		sent := false
 		switch {
 		case !settled && !stays:
 			continue
 		case settled && !o.held(v):
-			sent = o.spills(v, client, q.Family)
+			sent = o.spills(v, q)
 		}
 		if !sent && (!settled || !o.held(v)) {
 			r := o.answer(v, members, q, client)
@@ -119,7 +119,7 @@ func (o *oracle) decide(q Query) ruling {
 		}
 	}
 	if left != nil {
-		if left == spilled && left.Spillover.WithoutBackup == config.SpillEmpty {
+		if left == spilled && left.Spillover.WithoutBackup == config.SpillEmpty && o.busy(left) {
 			return ruling{outcome: "empty", v: left.Name, ttl: 30}
 		}
 		members, _ := o.field(left, q.Family, nil)
@@ -279,17 +279,17 @@ func (o *oracle) fails(name string, f Family) bool {
 }
 
 // spills reports whether a client goes on to the backup although members could be picked.
-func (o *oracle) spills(v *config.VirtualServer, client netip.Addr, f Family) bool {
+func (o *oracle) spills(v *config.VirtualServer, q Query) bool {
 	if v.Spillover.Method == "" || v.Backup == "" && v.Spillover.WithoutBackup != config.SpillEmpty {
 		return false
 	}
-	if v.Backup != "" && v.Spillover.Persistence && o.stays[o.key("spill", v, client)] > o.at {
+	if v.Backup != "" && v.Spillover.Persistence && o.stays[o.key("spill", v, o.client(q))] > o.at {
 		return true
 	}
 	if !o.busy(v) {
 		return false
 	}
-	return v.Persistence.Type == "" || o.session(v, client, f) == ""
+	return v.Persistence.Type == "" || o.session(v, q) == ""
 }
 
 // busy reports whether spillover's threshold is reached.
@@ -310,11 +310,12 @@ func (o *oracle) busy(v *config.VirtualServer) bool {
 			continue
 		}
 		up, limits = up+float64(m.Weight), limits+float64(o.service(m.Service).MaxConnections)
-		if !st.Load.At.IsZero() {
+		if !st.Load.At.IsZero() && epoch.Sub(st.Load.At) <= 2*time.Minute {
 			active, known = active+float64(st.Load.Active)+st.Load.Expected, true
 		}
-		b := o.measures(m.Service).Bandwidth
-		rate += b.Value + b.Expected
+		if b := o.measures(m.Service).Bandwidth; !b.At.IsZero() && epoch.Sub(b.At) <= 2*time.Minute {
+			rate += b.Value + b.Expected
+		}
 	}
 	threshold := float64(v.Spillover.Threshold)
 	switch v.Spillover.Method {
@@ -335,24 +336,39 @@ func (o *oracle) key(kind string, v *config.VirtualServer, client netip.Addr) st
 }
 
 // session is the service that the client stays on; "" when it has no session that may be used.
-func (o *oracle) session(v *config.VirtualServer, client netip.Addr, f Family) string {
-	s, ok := o.sessions[o.key("session", v, client)]
-	i := slices.IndexFunc(v.Members, func(m config.Member) bool { return m.Service == s.service })
-	if !ok || s.until <= o.at || i < 0 {
+func (o *oracle) session(v *config.VirtualServer, q Query) string {
+	s, kept := o.kept(v, q)
+	if !kept || !o.has(s, q.Family) || o.fails(s, q.Family) {
 		return ""
 	}
-	state := o.w.status[s.service].State
-	if state != Up && state != Draining || !o.has(s.service, f) || o.fails(s.service, f) {
-		return ""
-	}
+	f, i := q.Family, slices.IndexFunc(v.Members, func(m config.Member) bool { return m.Service == s })
 	if v.Persistence.YieldToOrder {
-		inUse := o.orderInUse(v, f)
-		all := orders(v)
+		inUse, all := o.orderInUse(v, f), orders(v)
+		if of, p := o.preferred(v, nil, q, o.client(q)); p != nil {
+			inUse = of[0].Order
+		}
 		if slices.Index(all, inUse) < slices.Index(all, v.Members[i].Order) {
 			return ""
 		}
 	}
-	return s.service
+	return s
+}
+
+// kept is the service that the client has a session with, and whether that is one that may be used for some family.
+func (o *oracle) kept(v *config.VirtualServer, q Query) (service string, kept bool) {
+	s, ok := o.sessions[o.key("session", v, o.client(q))]
+	if !ok || s.until <= o.at || !slices.ContainsFunc(v.Members, func(m config.Member) bool { return m.Service == s.service }) {
+		return "", false
+	}
+	switch o.w.status[s.service].State {
+	case Up, Draining:
+		return s.service, true
+	case Down, Unknown: // by what stands in for it, when nobody is UP
+		up := func(name string) bool { return o.w.status[name].State == Up }
+		return s.service, v.EffectiveState && slices.ContainsFunc(o.service(s.service).BackupServices, up) &&
+			!slices.ContainsFunc(v.Members, func(m config.Member) bool { return up(m.Service) })
+	}
+	return "", false
 }
 
 // orderInUse is the order that a virtual server answers from.
@@ -388,7 +404,7 @@ func (o *oracle) answer(v *config.VirtualServer, members []config.Member, q Quer
 		r.ttl = o.lowered(30)
 	}
 	if v.Persistence.Type != "" {
-		if s := o.session(v, client, q.Family); s != "" {
+		if s := o.session(v, q); s != "" {
 			r.first, r.rest, r.session = []string{s}, members, true
 			return r
 		}

@@ -168,3 +168,29 @@ func waterLevel(value, growth []float64, weights []int, answers float64) float64
 	}
 	return low
 }
+
+// TestSharesOfServicesOfOneFamily: services at one site that have addresses of different families share the answers that agree
+// with another family's, by weight.
+func TestSharesOfServicesOfOneFamily(t *testing.T) {
+	w := newWorld().site("ams", "EU.NL", 52, 5).service("a1", "ams", Up, "192.0.2.1").service("a2", "ams", Up, "192.0.2.2").
+		service("b1", "ams", Up, "2001:db8::1").service("b2", "ams", Up, "2001:db8::2")
+	w.doc.Settings.Answers.Coherent = true
+	w.virtualServer(config.VirtualServer{Name: "v", Method: config.RoundRobin, Domains: domains("www.example.com"),
+		Members: []config.Member{{Service: "a1", Weight: 1, Order: 1}, {Service: "a2", Weight: 1, Order: 1}, {Service: "b1", Weight: 1, Order: 1},
+			{Service: "b2", Weight: 3, Order: 1}}})
+	s, l := w.snapshot(t)
+	count := map[string]int{}
+	for i := range 4000 {
+		for _, f := range []Family{IPv4, IPv6} {
+			d := Decide(s, Query{Family: f, At: oracleNow, LDNS: netip.AddrFrom4([4]byte{10, 0, byte(i >> 8), byte(i)})}, l, epoch, nil)
+			if count[outcome(s, d)]++; f == IPv6 && d.Reason != ReasonPaired {
+				t.Fatalf("client %d: reason %s, want the site of the other family", i, d.Reason)
+			}
+		}
+	}
+	for name, want := range map[string]int{"a1": 2000, "a2": 2000, "b1": 1000, "b2": 3000} {
+		if got := count[name]; got < want*99/100 || got > want*101/100 {
+			t.Errorf("%s: %d answers, want %d", name, got, want)
+		}
+	}
+}

@@ -208,11 +208,12 @@ func (s *Snapshot) spillNumbers(v *virtualServer) (value, threshold float64, ok 
 		}
 		up += float64(m.weight)
 		limits += float64(svc.maxConnections)
-		if !st.Load.At.IsZero() {
+		limit := forgotten * svc.loadFresh // a load source that has died does not send clients away for good
+		if st.Load.Fresh(s.Status.At, limit) {
 			active += float64(st.Load.Active) + st.Load.Expected
 			known = true
 		}
-		if st.Measures != nil {
+		if st.Measures != nil && st.Measures.Bandwidth.Fresh(s.Status.At, limit) {
 			rate += st.Measures.Bandwidth.Value + st.Measures.Bandwidth.Expected
 		}
 	}

@@ -77,14 +77,15 @@ func (d *Decider) found(p *persistence) (service uint64, ok bool) {
 	return d.saw.service, d.saw.until > d.Query.At
 }
 
-// answerSession answers from the client's session. It reports whether there is one that may be used.
-func (d *Decider) answerSession(v *virtualServer, f *field) bool {
-	m, reason := d.sessionMember(v, f)
+// answerSession answers from the client's session. It reports whether there is one that may be used; keeps says whether an
+// answer by other means begins one.
+func (d *Decider) answerSession(v *virtualServer, st *standing, f *field) (answered, keeps bool) {
+	m, reason := d.sessionMember(v, st, f)
 	if d.trace != nil {
-		d.traceSession(v, m, reason)
+		d.traceSession(v, f, m, reason)
 	}
 	if reason != ReasonSession {
-		return false
+		return false, !d.sessionElsewhere(m, f)
 	}
 	svc := &d.s.Plan.services[m.service]
 	d.Decision.Outcome, d.Decision.Reason = OutcomeServices, ReasonSession
@@ -98,14 +99,14 @@ func (d *Decider) answerSession(v *virtualServer, f *field) bool {
 	d.keep(&v.persistence, svc.Hash)
 	if d.trace != nil {
 		d.traceAnswer(v, f)
-		d.traceLearned(v, nil, svc.counted)
+		d.traceLearned(v, nil, svc.counted, true)
 	}
-	return true
+	return true, true
 }
 
 // sessionMember returns the member that the client has a session with, and whether it may be used. A draining service keeps
 // its sessions, and so does one that is at a limit: they are part of its load.
-func (d *Decider) sessionMember(v *virtualServer, f *field) (*member, Reason) {
+func (d *Decider) sessionMember(v *virtualServer, st *standing, f *field) (*member, Reason) {
 	hash, ok := d.found(&v.persistence)
 	if !ok {
 		return nil, ReasonSessionNew
@@ -118,13 +119,35 @@ func (d *Decider) sessionMember(v *virtualServer, f *field) (*member, Reason) {
 	if m == nil {
 		return nil, ReasonSessionLost
 	}
-	if st := d.s.Status.Services[i].State; st != Up && st != Draining || d.s.familyReason(m, d.Query.Family) != ReasonUp {
+	if !d.s.keepsSessions(m, f.effective) || d.s.familyReason(m, d.Query.Family) != ReasonUp {
 		return m, ReasonSessionLost
 	}
-	if v.persistence.yields && m.order != f.order && v.before(f.order, m.order) {
-		return m, ReasonSessionYields
+	if v.persistence.yields {
+		if st.preferred != nil { // the order in use is the one that the client's policy prefers
+			if found, reason := d.policy(v, st); reason == ReasonPolicy {
+				f = &st.preferred[found][d.Query.Family]
+			}
+		}
+		if m.order != f.order && v.before(f.order, m.order) {
+			return m, ReasonSessionYields
+		}
 	}
 	return m, ReasonSession
+}
+
+// keepsSessions reports whether clients may stay with a member as far as its state goes.
+func (s *Snapshot) keepsSessions(m *member, effective bool) bool {
+	switch s.Status.Services[m.service].State {
+	case Up, Draining:
+		return true
+	}
+	return effective && s.memberReason(m, true) == ReasonEffective
+}
+
+// sessionElsewhere reports whether a session that cannot be used is with a member that has no address of the family asked for,
+// and nothing else against it: the client stays with it for another family, and the session is not given up.
+func (d *Decider) sessionElsewhere(m *member, f *field) bool {
+	return m != nil && d.s.keepsSessions(m, f.effective) && !d.s.Plan.services[m.service].answers(d.Query.Family)
 }
 
 // before reports whether an order is used before another one.
@@ -152,7 +175,7 @@ func (d *Decider) spill(v *virtualServer, st *standing) Reason {
 		return ReasonUsable
 	}
 	if v.persistence.on {
-		if _, reason := d.sessionMember(v, st.field(d.Query.Family)); reason == ReasonSession {
+		if _, reason := d.sessionMember(v, st, st.field(d.Query.Family)); reason == ReasonSession {
 			return ReasonUsable
 		}
 	}

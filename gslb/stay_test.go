@@ -207,3 +207,69 @@ func TestAdaptiveTTL(t *testing.T) {
 		t.Errorf("least_ttl above the domain's: TTL %d, want 30", got)
 	}
 }
+
+// TestSpilloverEmptyIsForThreshold: who is only to stay on the backup is not refused when it fails; who is too many is.
+func TestSpilloverEmptyIsForThreshold(t *testing.T) {
+	w := twoSites(config.VirtualServer{Method: config.RoundRobin, Backup: "dr", Persistence: config.Persistence{Prefix4: 24, Prefix6: 56},
+		Spillover: config.Spillover{Method: config.SpilloverConnections, Threshold: 10, Persistence: true,
+			Timeout: config.Duration(2 * time.Minute), WithoutBackup: config.SpillEmpty}}).backup(config.VirtualServer{}).load("a", 20, 0)
+	l := play(t, w, nil, asked{0, IPv4, "192.0.2.7", "", "c", ReasonOnlyOne})
+	l = play(t, w.state("c", Down), l, asked{1, IPv4, "192.0.2.7", "", fmt.Sprint(OutcomeEmpty), ReasonSpillEmpty})
+	play(t, w.load("a", 1, 0), l, asked{2, IPv4, "192.0.2.7", "", "a", ReasonRotation})
+}
+
+// TestSpilloverForgetsLoad: a load source that has died does not send clients away for good.
+func TestSpilloverForgetsLoad(t *testing.T) {
+	for age, want := range map[time.Duration]bool{time.Second: true, time.Minute: true, 3 * time.Minute: false} {
+		for _, m := range []config.SpilloverMethod{config.SpilloverConnections, config.SpilloverBandwidth} {
+			w := twoSites(config.VirtualServer{Method: config.RoundRobin, Backup: "dr", Spillover: config.Spillover{Method: m, Threshold: 10}}).
+				backup(config.VirtualServer{}).load("a", 20, age)
+			st := w.status["a"]
+			st.Measures = &Measures{Bandwidth: Measure{Value: 20, At: epoch.Add(-age)}}
+			w.status["a"] = st
+			if s, _ := w.snapshot(t); s.Spilled(0) != want {
+				t.Errorf("%s of %s ago: spilled over is %v, want %v", m, age, !want, want)
+			}
+		}
+	}
+}
+
+// TestSessionOutlastsOtherFamilies: a client stays with a service that has no address of another family that it asks for.
+func TestSessionOutlastsOtherFamilies(t *testing.T) {
+	w := newWorld().site("ams", "").service("a", "ams", Up, "192.0.2.1").service("b", "ams", Up, "192.0.2.2").
+		service("c", "ams", Up, "192.0.2.3", "2001:db8::3")
+	w.virtualServer(config.VirtualServer{Name: "v", Method: config.RoundRobin, Domains: domains("www.example.com"), Members: members("a", "b", "c"),
+		Persistence: config.Persistence{Type: config.PersistenceSourceIP, Timeout: config.Duration(2 * time.Minute), Prefix4: 24, Prefix6: 56}})
+	l := play(t, w, nil,
+		asked{0, IPv4, "192.0.2.7", "", "a", ReasonRotation},
+		asked{0, IPv6, "192.0.2.7", "", "c", ReasonOnlyOne},
+		asked{1, IPv4, "192.0.2.7", "", "a", ReasonSession},
+	)
+	l = play(t, w.state("a", Draining), l, asked{2, IPv6, "192.0.2.7", "", "c", ReasonOnlyOne}, asked{2, IPv4, "192.0.2.7", "", "a", ReasonSession})
+	play(t, w.state("a", Down), l, asked{3, IPv6, "192.0.2.7", "", "c", ReasonOnlyOne}, asked{3, IPv4, "192.0.2.7", "", "c", ReasonSession})
+}
+
+// TestSessionYieldsToOrderOfPolicy: where a policy prefers another order, that is the one in use for its clients.
+func TestSessionYieldsToOrderOfPolicy(t *testing.T) {
+	w := newWorld().site("ams", "").service("a", "ams", Up, "192.0.2.1").service("b", "ams", Up, "192.0.2.2").service("c", "ams", Up, "192.0.2.3")
+	w.virtualServer(config.VirtualServer{Name: "v", Method: config.RoundRobin, Domains: domains("www.example.com"),
+		Members:  []config.Member{{Service: "a", Weight: 1, Order: 1}, {Service: "b", Weight: 1, Order: 2}, {Service: "c", Weight: 1, Order: 2}},
+		Policies: []config.Policy{{Name: "p", Clients: []netip.Prefix{netip.MustParsePrefix("192.0.2.0/24")}, Orders: []int{2}}},
+		Persistence: config.Persistence{Type: config.PersistenceSourceIP, Timeout: config.Duration(2 * time.Minute), Prefix4: 32, Prefix6: 128,
+			YieldToOrder: true}})
+	play(t, w, nil,
+		asked{0, IPv4, "192.0.2.7", "", "b", ReasonRotation},
+		asked{1, IPv4, "192.0.2.8", "", "c", ReasonRotation},
+		asked{2, IPv4, "192.0.2.8", "", "c", ReasonSession},
+		asked{3, IPv4, "192.0.2.7", "", "b", ReasonSession},
+	)
+}
+
+// TestSessionWithStandIn: a client stays with a service that is used for what stands in behind its address.
+func TestSessionWithStandIn(t *testing.T) {
+	w := sticky(func(v *config.VirtualServer) { v.EffectiveState = true }).service("x", "ams", Up, "192.0.2.9")
+	w.doc.Services[0].BackupServices, w.doc.Services[1].BackupServices = []string{"x"}, []string{"x"}
+	l := play(t, w.state("a", Down).state("b", Down), nil,
+		asked{0, IPv4, "192.0.2.7", "", "a", ReasonRotation}, asked{1, IPv4, "192.0.2.7", "", "a", ReasonSession})
+	play(t, w.state("b", Up), l, asked{2, IPv4, "192.0.2.7", "", "b", ReasonOnlyOne})
+}

@@ -87,13 +87,13 @@ func (d *Decider) traceCandidates(v *virtualServer, f *field, reason Reason, onl
 }
 
 // traceSession records what became of the client's session.
-func (d *Decider) traceSession(v *virtualServer, m *member, reason Reason) {
+func (d *Decider) traceSession(v *virtualServer, f *field, m *member, reason Reason) {
 	e := Entry{Step: StepPersistence, VirtualServer: v.name, Reason: reason}
 	if key, ok := d.session(&v.persistence); ok {
 		e.Detail = fmt.Sprintf("sessions of %s with id %d last %d s", key.Client, key.ID, v.persistence.timeout)
 	}
 	if m != nil {
-		c := d.stateCandidate(m, false)
+		c := d.stateCandidate(m, f.effective)
 		c.Kept = reason == ReasonSession
 		e.Candidates = []Candidate{c}
 	}

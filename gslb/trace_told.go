@@ -110,6 +110,9 @@ func (d *Decider) sharersText(f *field, w *fill, since float64) string {
 	if text += " share"; k == 1 {
 		text = names[0] + " has the lowest level"
 	}
+	if soon := w.joined(float64(d.told.since) + 1); soon > k { // a part of an answer is by chance, as fill.pick has it
+		return fmt.Sprintf("%s; %d of %d share before the next", text, soon, len(w.order))
+	}
 	if k == len(w.order) {
 		return text
 	}
@@ -117,8 +120,9 @@ func (d *Decider) sharersText(f *field, w *fill, since float64) string {
 	return fmt.Sprintf("%s; %s joins after %.4g more", text, next, w.joins[k]-since)
 }
 
-// traceLearned records what a query leaves behind where it is served. f is nil when the client's session answered.
-func (d *Decider) traceLearned(v *virtualServer, f *field, counted bool) {
+// traceLearned records what a query leaves behind where it is served. f is nil when the client's session answered. keeps says
+// that the client has a session from now on.
+func (d *Decider) traceLearned(v *virtualServer, f *field, counted, keeps bool) {
 	var parts []string
 	name := d.s.Plan.services[d.Decision.Services[0]].Name
 	if counted {
@@ -127,7 +131,7 @@ func (d *Decider) traceLearned(v *virtualServer, f *field, counted bool) {
 	if d.told.fill != nil || d.told.turns > 0 {
 		parts = append(parts, "the turn is taken")
 	}
-	if v.persistence.on && d.learned.Sessions != nil {
+	if keeps && d.learned.Sessions != nil {
 		parts = append(parts, fmt.Sprintf("the client's session with %s is kept for %s", name, time.Duration(v.persistence.timeout)*time.Second))
 	}
 	if f != nil && f.paired && d.pairKind != 0 {

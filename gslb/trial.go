@@ -140,7 +140,7 @@ func (t *trial) has(target ServiceIndex) bool {
 // takesTurns reports whether another turn may have another service. With the rest of the reasons all turns are alike.
 func takesTurns(r Reason) bool {
 	switch r {
-	case ReasonOnlyOne, ReasonHash, ReasonPaired, ReasonSession, ReasonProximity, ReasonMeasured, ReasonNobody, ReasonAllDown, ReasonAllEmpty,
+	case ReasonOnlyOne, ReasonHash, ReasonSession, ReasonProximity, ReasonMeasured, ReasonNobody, ReasonAllDown, ReasonAllEmpty,
 		ReasonAllBackup, ReasonAllServFail, ReasonSpillEmpty:
 		return false
 	}

@@ -1,6 +1,7 @@
 package sites
 
 import (
+	"slices"
 	"time"
 
 	"fairlead/config"
@@ -14,6 +15,7 @@ const latchOwner = "fairlead"
 type Holds struct {
 	overrides *Overrides
 	usable    map[string]bool // by virtual server with backup_hold: it had a usable member in this process's time
+	latched   []Override      // by this node, within a suspicion's window
 }
 
 // NewHolds returns a Holds that latches in o.
@@ -48,10 +50,32 @@ func (h *Holds) Observe(doc *config.Document, s *gslb.Snapshot, now time.Time) b
 		if !h.usable[v.Name] || usable || held {
 			continue
 		}
-		_, err := h.overrides.Give(Order{Kind: OfVirtualServer, Name: v.Name, Action: Hold, Owner: latchOwner,
+		o, err := h.overrides.Give(Order{Kind: OfVirtualServer, Name: v.Name, Action: Hold, Owner: latchOwner,
 			Reason: "no member was usable, and backup_hold is set"}, now)
-		latched = latched || err == nil
+		if err == nil {
+			h.latched, latched = append(h.latched, o), true
+		}
 	}
 	h.usable = next
+	h.reconsider(s.Status.Alarm != "", doc.Settings.Suspicion.Window.Std(), now)
 	return latched
+}
+
+// reconsider takes back what was latched within the window before this node began to suspect itself: it sees the members as
+// they were before, and its blindness is no reason for all sites to stay on the backup.
+func (h *Holds) reconsider(suspicion bool, window time.Duration, now time.Time) {
+	h.latched = slices.DeleteFunc(h.latched, func(o Override) bool { return now.Sub(o.Set) > window })
+	if !suspicion {
+		return
+	}
+	for _, o := range h.latched {
+		if !h.overrides.stands(&o) {
+			continue // released, or another site has latched it since
+		}
+		if _, err := h.overrides.Give(Order{Kind: OfVirtualServer, Name: o.Name, Action: Release, Owner: latchOwner,
+			Reason: "the node that held it suspects itself"}, now); err == nil {
+			h.usable[o.Name] = true // should it be lost after all, it is held
+		}
+	}
+	h.latched = nil
 }

@@ -256,6 +256,14 @@ func (s *Overrides) Held(virtualServer string) bool {
 	return s.entries[overrideKey{OfVirtualServer, virtualServer}].Action == Hold
 }
 
+// stands reports whether an override is still the one that counts.
+func (s *Overrides) stands(o *Override) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	now := s.entries[overrideKey{o.Kind, o.Name}]
+	return now.Revision == o.Revision && now.Site == o.Site && now.Action == o.Action
+}
+
 // List returns what has an effect at now, by kind and name.
 func (s *Overrides) List(now time.Time) []Override {
 	if s == nil {

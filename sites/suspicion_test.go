@@ -242,3 +242,58 @@ func TestSuspicionEndsWhenOneSiteIsLeft(t *testing.T) {
 	o.wantUp("one is left", "a1", false)
 	o.wantEvents("node.suspicion.began", "node.suspicion.ended")
 }
+
+// TestSuspicionTakesBackAHold: n1 is lost first, and its virtual server goes to its backup; a second later this node suspects itself.
+func TestSuspicionTakesBackAHold(t *testing.T) {
+	for _, tt := range []struct {
+		name  string
+		later time.Duration
+		other bool // nyc latches it, too
+		held  bool
+	}{{"at once", 2 * time.Second, false, false}, {"long before", 31 * time.Second, false, true}, {"another site sees it, too", 2 * time.Second, true, true}} {
+		t.Run(tt.name, func(t *testing.T) {
+			o := newOutlook(t, all...)
+			next := *o.doc
+			next.VirtualServers = []config.VirtualServer{
+				{Name: "spare", Method: config.RoundRobin, BackupMethod: config.RoundRobin, MaxAnswers: 1},
+				{Name: "web", Method: config.RoundRobin, BackupMethod: config.RoundRobin, MaxAnswers: 1, Backup: "spare", BackupHold: true,
+					Members: []config.Member{{Service: "n1", Weight: 1, Order: 1}}},
+			}
+			o.set(&next)
+			shared := NewOverrides(OverridesOptions{Site: "ams"})
+			holds := NewHolds(shared)
+			publish := func() {
+				st := o.status()
+				st.Held = holds.Held(o.doc, o.tr.plan)
+				holds.Observe(o.doc, gslb.NewSnapshot(1, o.tr.plan, st, nil), o.now)
+			}
+			publish()
+			o.probe(monitors.Down, "n1")
+			if publish(); !shared.Held("web") {
+				t.Fatal("not held, though its member is DOWN")
+			}
+			if tt.other {
+				other := NewOverrides(OverridesOptions{Site: "nyc"})
+				mustGive(t, other, order(OfVirtualServer, "web", Hold), o.now)
+				shared.Merge(other.Records(o.now), 0, o.now)
+			}
+			o.now = o.now.Add(tt.later)
+			o.probe(monitors.Down, "a1", "a2", "l1", "l2")
+			o.lose("lax")
+			publish()
+			if o.status().Alarm == "" {
+				t.Fatal("there is no alarm")
+			}
+			publish()
+			if got := shared.Held("web"); got != tt.held {
+				t.Errorf("held %v, want %v", got, tt.held)
+			}
+			if o.now = o.now.Add(11 * time.Minute); tt.held {
+				return
+			}
+			if publish(); !shared.Held("web") {
+				t.Error("it is lost after all, but not held")
+			}
+		})
+	}
+}

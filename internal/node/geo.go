@@ -175,17 +175,31 @@ func (g *geo) refuse(path string, err error) (inUse bool) {
 	return inUse
 }
 
-// look returns how the files are now. Those that are missing are left out.
+// look returns how the files are now. Those that are missing or may not be read are left out, so that they are read when
+// that changes.
 func (g *geo) look() map[string]os.FileInfo {
 	out := map[string]os.FileInfo{}
 	for _, f := range g.files {
 		for _, path := range []string{f.Path, f.Locations} {
-			if info, err := os.Stat(path); path != "" && err == nil {
+			if info, err := os.Stat(path); path != "" && err == nil && readable(path, info) {
 				out[path] = info
 			}
 		}
 	}
 	return out
+}
+
+// readable reports whether a file can be opened. Only regular files are tried: opening a pipe might never end.
+func readable(path string, info os.FileInfo) bool {
+	if !info.Mode().IsRegular() {
+		return true
+	}
+	f, err := os.Open(path)
+	if err != nil {
+		return false
+	}
+	_ = f.Close() // nothing was written
+	return true
 }
 
 // same reports whether the files are as they were when they were read.

@@ -88,6 +88,39 @@ func TestGeoFollowsItsFiles(t *testing.T) {
 	})
 }
 
+// TestGeoReadsWhatItMay holds that a file is read when its reader gets the right to, which changes neither its size nor its
+// time.
+func TestGeoReadsWhatItMay(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		path := filepath.Join(t.TempDir(), "own.csv")
+		if err := os.WriteFile(path, []byte(geoHead+"10.0.0.0,10.0.0.255,EU,NL\n"), 0); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := os.ReadFile(path); err == nil {
+			t.Skip("who runs the tests may read everything")
+		}
+		g := newGeo(&config.NodeGeoIP{CSV: []config.NodeGeoCSV{{File: path, Format: "netscaler"}}, Check: config.Duration(time.Minute)}, zap.NewNop(), func() {})
+		ctx, cancel := context.WithCancel(t.Context())
+		done := make(chan error)
+		if g.first(ctx) {
+			t.Fatal("a file that may not be read was read")
+		}
+		go func() { done <- g.run(ctx) }()
+		if err := os.Chmod(path, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(time.Minute + time.Second)
+		synctest.Wait()
+		if got := geoPlace(g); got != "EU.NL" {
+			t.Errorf("got %q, want EU.NL: %+v", got, g.status())
+		}
+		cancel()
+		if err := <-done; err != nil {
+			t.Error(err)
+		}
+	})
+}
+
 // TestGeoDoesWithout holds that one bad file at the start does not cost the others.
 func TestGeoDoesWithout(t *testing.T) {
 	dir := t.TempDir()

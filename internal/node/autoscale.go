@@ -1,6 +1,7 @@
 package node
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"maps"
@@ -21,6 +22,8 @@ const (
 	maxAsking = 8
 	// longestInterval is the longest time between two questions, whatever TTL an answer has.
 	longestInterval = 24 * time.Hour
+	// failedInterval is the longest time to the next question when nothing was answered, whatever the interval is.
+	failedInterval = 30 * time.Second
 	// firstAnswers is how long a start, or a new document, waits for what groups resolve to that were never resolved.
 	firstAnswers = 3 * time.Second
 	// gatherAnswers is how long a change waits for others that come with it.
@@ -62,8 +65,8 @@ type autoscaled struct {
 
 // resolution is the answer to one question for a group.
 type resolution struct {
-	group, name string
-	four, six   familyAnswer
+	group, name, resolver string
+	four, six             familyAnswer
 }
 
 func newAutoscale(log *zap.Logger, changed func()) *autoscale {
@@ -98,7 +101,8 @@ func (a *autoscale) adopt(doc *config.Document) {
 }
 
 // expanded is a document with its groups' services as they are now. Addresses that are gone are draining until their delay
-// has passed. A group that the document in use does not have, or under another DNS name, has what was kept of it.
+// has passed. A group that the document in use does not have, or under another DNS name, has what was kept of it; one with
+// other settings there has what it will have when the document is adopted.
 func (a *autoscale) expanded(doc *config.Document) *config.Document {
 	resolved := make(map[string][]netip.Addr)
 	draining := make(map[string]bool) // by service
@@ -109,8 +113,11 @@ func (a *autoscale) expanded(doc *config.Document) *config.Document {
 			continue
 		}
 		s := a.groups[g.Name]
-		if s == nil || s.settings.Name != g.Autoscale.Name {
+		switch {
+		case s == nil || s.settings.Name != g.Autoscale.Name:
 			s = a.restored(g)
+		case s.settings != *g.Autoscale:
+			s = s.under(g.Autoscale)
 		}
 		leaving := s.draining()
 		resolved[g.Name] = slices.Concat(s.live, leaving)
@@ -128,20 +135,37 @@ func (a *autoscale) expanded(doc *config.Document) *config.Document {
 	return out
 }
 
-// draining lists the addresses that are gone, as far as there is room beside those that are not.
+// under is a group as it will be under other settings.
+func (s *autoscaled) under(settings *config.Autoscale) *autoscaled {
+	next := &autoscaled{settings: *settings, four: s.four, six: s.six, live: s.live, leaving: maps.Clone(s.leaving)}
+	next.takeIn(nil, time.Now())
+	return next
+}
+
+// draining lists the addresses that are gone, as far as there is room beside those that are not: those that left last.
 func (s *autoscaled) draining() []netip.Addr {
-	leaving := slices.SortedFunc(maps.Keys(s.leaving), netip.Addr.Compare)
-	return leaving[:min(len(leaving), s.settings.Max-len(s.live))]
+	leaving := s.byDeparture()
+	leaving = leaving[:min(len(leaving), s.settings.Max-len(s.live))]
+	slices.SortFunc(leaving, netip.Addr.Compare)
+	return leaving
+}
+
+// byDeparture lists the addresses that are gone, those first that left last.
+func (s *autoscaled) byDeparture() []netip.Addr {
+	return slices.SortedFunc(maps.Keys(s.leaving), func(x, y netip.Addr) int {
+		return cmp.Or(s.leaving[y].Compare(s.leaving[x]), x.Compare(y))
+	})
 }
 
 // first asks for groups that were not resolved since this start, and waits for the answers, but not long: a name without members would
-// be answered with nothing, and resolvers would remember that. It reports whether there are such answers.
-func (a *autoscale) first(ctx context.Context) bool {
+// be answered with nothing, and resolvers would remember that.
+func (a *autoscale) first(ctx context.Context) {
 	ctx, cancel := context.WithTimeout(ctx, firstAnswers)
 	defer cancel()
 	var asked sync.WaitGroup
 	var changed atomic.Bool
 	room := make(chan struct{}, maxAsking)
+	// run may be asking for some of them already: their answers are waited for all the same.
 	for _, q := range a.start(time.Now(), config.MaxGroups, func(s *autoscaled) bool { return !s.answered }) {
 		room <- struct{}{}
 		asked.Go(func() {
@@ -156,7 +180,6 @@ func (a *autoscale) first(ctx context.Context) bool {
 	if changed.Load() {
 		a.keep()
 	}
-	return changed.Load()
 }
 
 // question is a group that is to be asked for.
@@ -165,7 +188,7 @@ type question struct {
 	settings config.Autoscale
 }
 
-// start marks at most so many groups that are due as being asked for, and returns them.
+// start marks at most so many groups that are due and wanted as being asked for, and returns them.
 func (a *autoscale) start(now time.Time, most int, wanted func(*autoscaled) bool) []question {
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -174,7 +197,7 @@ func (a *autoscale) start(now time.Time, most int, wanted func(*autoscaled) bool
 		if len(out) == most {
 			break
 		}
-		if !s.asking && !s.due.After(now) && wanted(s) {
+		if !s.due.After(now) && wanted(s) {
 			s.asking = true
 			out = append(out, question{group: name, settings: s.settings})
 		}
@@ -183,7 +206,7 @@ func (a *autoscale) start(now time.Time, most int, wanted func(*autoscaled) bool
 }
 
 func (a *autoscale) resolve(ctx context.Context, q question) resolution {
-	r := resolution{group: q.group, name: q.settings.Name}
+	r := resolution{group: q.group, name: q.settings.Name, resolver: q.settings.Resolver}
 	r.four, r.six = a.ask(ctx, &q.settings)
 	return r
 }
@@ -199,7 +222,7 @@ func (a *autoscale) run(ctx context.Context) error {
 	var rest time.Time // not before then are changes told
 	for {
 		now := time.Now()
-		for _, q := range a.start(now, maxAsking-under, func(*autoscaled) bool { return true }) {
+		for _, q := range a.start(now, maxAsking-under, func(s *autoscaled) bool { return !s.asking }) {
 			under++
 			asking.Go(func() { results <- a.resolve(ctx, q) })
 		}
@@ -292,6 +315,9 @@ func (a *autoscale) note(r resolution, now time.Time) bool {
 		return false // the document changed meanwhile
 	}
 	s.asking = false
+	if s.settings.Resolver != r.resolver {
+		return false // the one that is to be asked now is asked at once
+	}
 	interval := s.settings.Interval.Std()
 	err := errors.Join(r.four.err, r.six.err)
 	four, six := r.four.addresses, r.six.addresses
@@ -309,6 +335,7 @@ func (a *autoscale) note(r resolution, now time.Time) bool {
 		a.fail(r.group, s, err, now)
 	}
 	if len(four)+len(six) == 0 || r.four.err != nil && r.six.err != nil {
+		s.due = now.Add(min(interval, failedInterval))
 		return false // what was resolved last stays
 	}
 	s.answered, s.resolved = true, now
@@ -365,6 +392,11 @@ func (s *autoscaled) takeIn(addresses []netip.Addr, now time.Time) bool {
 		delete(s.leaving, address)
 	}
 	s.live = live
+	if gone := s.byDeparture(); len(gone) > s.settings.Max {
+		for _, address := range gone[s.settings.Max:] {
+			delete(s.leaving, address)
+		}
+	}
 	return true
 }
 

@@ -110,8 +110,17 @@ func exchange(ctx context.Context, network, resolver string, q *dns.Msg) (*dns.M
 	ctx, cancel := context.WithTimeout(ctx, askTimeout)
 	defer cancel()
 	client := dns.Client{Net: network, Timeout: askTimeout, UDPSize: askSize}
-	reply, _, err := client.ExchangeContext(ctx, q, resolver)
+	conn, err := client.DialContext(ctx, resolver)
+	if err != nil {
+		return nil, err
+	}
+	defer conn.Close()
+	stop := context.AfterFunc(ctx, func() { _ = conn.Close() }) // the client itself looks at deadlines only
+	defer stop()
+	reply, _, err := client.ExchangeWithConnContext(ctx, q, conn)
 	switch {
+	case err != nil && ctx.Err() != nil:
+		return nil, fmt.Errorf("no reply: %w", ctx.Err())
 	case err != nil:
 		return nil, err
 	case !reply.Response || len(reply.Question) != 1 || reply.Question[0].Qtype != q.Question[0].Qtype ||

@@ -1,6 +1,8 @@
 package node
 
 import (
+	"context"
+	"errors"
 	"fmt"
 	"net"
 	"os"
@@ -133,5 +135,24 @@ func TestAnswersOfHostileServers(t *testing.T) {
 	got, _ := addressesOf(rr("pods.test. 60 AAAA ::ffff:192.0.2.1"), "pods.test.", dns.TypeAAAA)
 	if len(got) != 0 {
 		t.Errorf("an IPv4 address in IPv6 form is taken: %v", got)
+	}
+}
+
+// TestAskEndsWithItsContext: nobody waits for a resolver that says nothing when the node stops.
+func TestAskEndsWithItsContext(t *testing.T) {
+	silent, err := net.ListenPacket("udp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer silent.Close()
+	ctx, cancel := context.WithCancel(t.Context())
+	go func() {
+		_, _, _ = silent.ReadFrom(make([]byte, 512))
+		cancel() // it was asked
+	}()
+	began := time.Now()
+	_, err = ask(ctx, silent.LocalAddr().String(), "pods.test.", dns.TypeA)
+	if took := time.Since(began); !errors.Is(err, context.Canceled) || took > askTimeout/2 {
+		t.Errorf("got error %v after %v, want that of the context at once", err, took)
 	}
 }

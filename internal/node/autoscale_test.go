@@ -150,7 +150,7 @@ func TestGroupFollowsItsName(t *testing.T) {
 			a.adopt(doc)
 			now, before := time.Now(), services(a.expanded(doc))
 			for i, s := range tt.steps {
-				changed := a.note(resolution{"web", "pods.test", s.four, s.six}, now)
+				changed := a.note(resolution{group: "web", name: "pods.test", four: s.four, six: s.six}, now)
 				got := services(a.expanded(doc))
 				if got != s.want {
 					t.Errorf("step %d: services %q, want %q", i, got, s.want)
@@ -263,10 +263,10 @@ func TestFirstAnswersAreWaitedFor(t *testing.T) {
 		a.ask = names.ask
 		doc := autoscaledDocument(config.Autoscale{Interval: config.Duration(time.Minute)})
 		a.adopt(doc)
-		if !a.first(t.Context()) || services(a.expanded(doc)) != "192.0.2.1" {
+		if a.first(t.Context()); services(a.expanded(doc)) != "192.0.2.1" {
 			t.Errorf("services after the first answers: %q", services(a.expanded(doc)))
 		}
-		if a.first(t.Context()) || len(names.asked) != 1 {
+		if a.first(t.Context()); len(names.asked) != 1 {
 			t.Error("what is known was asked for again")
 		}
 		other := newAutoscale(zap.NewNop(), nil)
@@ -274,10 +274,84 @@ func TestFirstAnswersAreWaitedFor(t *testing.T) {
 		names.wait = time.Hour
 		other.adopt(doc)
 		began := time.Now()
-		if other.first(t.Context()) || time.Since(began) != firstAnswers {
+		if other.first(t.Context()); services(other.expanded(doc)) != "" || time.Since(began) != firstAnswers {
 			t.Errorf("waited %v for a resolver that says nothing, want %v", time.Since(began), firstAnswers)
 		}
 	})
+}
+
+// TestFirstAnswersAreWaitedForByAll: also when run asks for the group already.
+func TestFirstAnswersAreWaitedForByAll(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		names := newFakeNames()
+		names.say("pods.test", addresses("192.0.2.1"), addresses())
+		names.wait = time.Second
+		a := newAutoscale(zap.NewNop(), func() {})
+		a.ask = names.ask
+		doc := autoscaledDocument(config.Autoscale{Interval: config.Duration(time.Minute)})
+		ctx, cancel := context.WithCancel(t.Context())
+		ended := make(chan error)
+		go func() { ended <- a.run(ctx) }()
+		synctest.Wait()
+		a.adopt(doc)
+		synctest.Wait() // run asks now
+		if a.first(t.Context()); services(a.expanded(doc)) != "192.0.2.1" {
+			t.Errorf("services after the first answers: %q", services(a.expanded(doc)))
+		}
+		cancel()
+		<-ended
+	})
+}
+
+// TestGroupWithoutAnswerIsAskedForAgain soon, whatever its interval, and at another resolver at once.
+func TestGroupWithoutAnswerIsAskedForAgain(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		names := newFakeNames()
+		names.say("pods.test", failing("timeout"), failing("timeout"))
+		a := newAutoscale(zap.NewNop(), func() {})
+		a.ask = names.ask
+		settings := config.Autoscale{Interval: config.Duration(24 * time.Hour), Resolver: "192.0.2.53"}
+		a.adopt(autoscaledDocument(settings))
+		ctx, cancel := context.WithCancel(t.Context())
+		ended, began := make(chan error), time.Now()
+		go func() { ended <- a.run(ctx) }()
+		time.Sleep(failedInterval - time.Second)
+		names.mu.Lock()
+		names.wait = 3 * time.Second // the old resolver is asked at 30 s, and fails at 33
+		names.mu.Unlock()
+		time.Sleep(2 * time.Second)
+		settings.Resolver = "192.0.2.54"
+		a.adopt(autoscaledDocument(settings))
+		time.Sleep(3 * time.Second)
+		cancel()
+		<-ended
+		var at []int
+		for _, when := range names.asked {
+			at = append(at, int(when.Sub(began).Seconds()))
+		}
+		if want := []int{0, 30, 33}; !slices.Equal(at, want) {
+			t.Errorf("asked after %v s, want %v", at, want)
+		}
+	})
+}
+
+// TestWhatIsGoneIsBounded: a name whose addresses are others each time takes no more memory than its limit, and those that
+// left last are the ones that drain.
+func TestWhatIsGoneIsBounded(t *testing.T) {
+	a := newAutoscale(zap.NewNop(), nil)
+	doc := autoscaledDocument(config.Autoscale{Max: 4, Delay: config.Duration(24 * time.Hour)})
+	a.adopt(doc)
+	now := time.Now()
+	for n := range 100 {
+		a.note(resolution{group: "web", name: "pods.test", four: addresses(fmt.Sprintf("198.51.100.%d", 200-n), fmt.Sprintf("192.0.2.%d", 200-n))}, now)
+		now = now.Add(time.Second)
+	}
+	if got, want := services(a.expanded(doc)), "192.0.2.101 (192.0.2.102) 198.51.100.101 (198.51.100.102)"; got != want {
+		t.Errorf("services %q, want %q", got, want)
+	}
+	if n := len(a.groups["web"].leaving); n > 4 {
+		t.Errorf("%d addresses that are gone are remembered, want at most 4", n)
+	}
 }
 
 // TestGroupsOfAnotherDocument: what is known of a group stays when the document changes, unless it follows another name.
@@ -285,9 +359,15 @@ func TestGroupsOfAnotherDocument(t *testing.T) {
 	a := newAutoscale(zap.NewNop(), nil)
 	doc := autoscaledDocument(config.Autoscale{})
 	a.adopt(doc)
-	a.note(resolution{"web", "pods.test", addresses("192.0.2.1", "192.0.2.2", "192.0.2.3"), addresses()}, time.Now())
+	a.note(resolution{group: "web", name: "pods.test", four: addresses("192.0.2.1", "192.0.2.2", "192.0.2.3"), six: addresses()}, time.Now())
 	smaller := autoscaledDocument(config.Autoscale{Max: 2})
+	if got := services(a.expanded(smaller)); got != "192.0.2.1 192.0.2.2" {
+		t.Errorf("before another limit was adopted: %q", got)
+	}
 	a.adopt(smaller)
+	if got := services(a.expanded(doc)); got != "192.0.2.1 192.0.2.2 192.0.2.3" {
+		t.Errorf("before a higher limit was adopted: %q", got)
+	}
 	if got := services(a.expanded(smaller)); got != "192.0.2.1 192.0.2.2" {
 		t.Errorf("with another limit: %q", got)
 	}
@@ -300,7 +380,7 @@ func TestGroupsOfAnotherDocument(t *testing.T) {
 		t.Errorf("before another name was adopted: %q", got)
 	}
 	a.adopt(renamed)
-	if a.note(resolution{"web", "pods.test", addresses("192.0.2.1"), addresses()}, time.Now()) {
+	if a.note(resolution{group: "web", name: "pods.test", four: addresses("192.0.2.1"), six: addresses()}, time.Now()) {
 		t.Error("a late answer to the old name counts")
 	}
 	if got := services(a.expanded(renamed)); got != "" {
@@ -320,7 +400,7 @@ func TestKeptGroups(t *testing.T) {
 	before.restore(path)
 	before.adopt(doc)
 	before.keep() // nothing yet
-	before.note(resolution{"web", "pods.test", addresses("192.0.2.2", "192.0.2.1"), addresses("2001:db8::1")}, time.Now())
+	before.note(resolution{group: "web", name: "pods.test", four: addresses("192.0.2.2", "192.0.2.1"), six: addresses("2001:db8::1")}, time.Now())
 	before.keep()
 	tests := []struct {
 		name     string

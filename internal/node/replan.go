@@ -3,6 +3,7 @@ package node
 import (
 	"context"
 	"fmt"
+	"slices"
 	"time"
 
 	"go.uber.org/zap"
@@ -48,7 +49,8 @@ func (n *Node) replanned(in *intent) (*intent, error) {
 // long.
 func (n *Node) withGroups(ctx context.Context, in *intent) *intent {
 	n.autoscale.adopt(in.written)
-	if !n.autoscale.first(ctx) {
+	n.autoscale.first(ctx)
+	if slices.EqualFunc(n.autoscale.expanded(in.written).Services, in.document.Services, sameService) {
 		return in
 	}
 	next, err := n.replanned(in)
@@ -68,3 +70,6 @@ func (n *Node) meetGroups(ctx context.Context) {
 		n.publisher.adopt(in, time.Now())
 	}
 }
+
+// sameService reports whether two services that come from the same text are the same.
+func sameService(a, b config.Service) bool { return a.Name == b.Name && a.State == b.State }

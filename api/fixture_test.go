@@ -63,6 +63,11 @@ virtual_servers:
     domains: [{name: near.gslb.example.com}]
     method: source-ip-hash
     members: [{service: web-ams}, {service: web-nyc}]
+  - name: measured
+    domains: [{name: measured.gslb.example.com}]
+    method: api
+    client_subnet: true
+    members: [{service: web-ams}, {service: web-nyc}]
   - name: api
     domains: [{name: api.gslb.example.com}]
     method: least-connection

@@ -23,8 +23,21 @@ const (
 	leastMeasured, mostMeasured = time.Second, 7 * 24 * time.Hour
 )
 
-// prefixPath is the clients that a path names.
-type prefixPath struct {
+type measureInput struct {
+	Address string `path:"address" maxLength:"45" doc:"First address of the prefix."`
+	Length  int    `path:"length" minimum:"0" maximum:"128" doc:"Its length in bits."`
+	Body    resource.MeasurementReport
+
+	prefix netip.Prefix // set by Resolve
+}
+
+// Resolve reads the prefix.
+func (in *measureInput) Resolve(ctx huma.Context) (faults []error) {
+	in.prefix, faults = readPrefix(in.Address, in.Length)
+	return append(strictQuery(ctx), faults...)
+}
+
+type unmeasureInput struct {
 	Address string `path:"address" maxLength:"45" doc:"First address of the prefix."`
 	Length  int    `path:"length" minimum:"0" maximum:"128" doc:"Its length in bits."`
 
@@ -32,28 +45,26 @@ type prefixPath struct {
 }
 
 // Resolve reads the prefix.
-func (in *prefixPath) Resolve(ctx huma.Context) []error {
-	faults := strictQuery(ctx)
-	a, err := netip.ParseAddr(in.Address)
+func (in *unmeasureInput) Resolve(ctx huma.Context) (faults []error) {
+	in.prefix, faults = readPrefix(in.Address, in.Length)
+	return append(strictQuery(ctx), faults...)
+}
+
+// readPrefix reads the clients that a path names.
+func readPrefix(address string, length int) (netip.Prefix, []error) {
+	a, err := netip.ParseAddr(address)
 	switch {
 	case err != nil || a.Zone() != "" || a.Is4In6():
-		return append(faults, fault("/path/address", resource.CodeInvalid, "%q is not an IP address such as 203.0.113.0 or 2001:db8::", clip(in.Address)))
-	case in.Length > a.BitLen():
-		return append(faults, fault("/path/length", resource.CodeInvalid, "an address of this family has %d bits", a.BitLen()))
+		return netip.Prefix{}, []error{fault("/path/address", resource.CodeInvalid, "%q is not an IP address such as 203.0.113.0 or 2001:db8::", clip(address))}
+	case length > a.BitLen():
+		return netip.Prefix{}, []error{fault("/path/length", resource.CodeInvalid, "an address of this family has %d bits", a.BitLen())}
 	}
-	in.prefix = netip.PrefixFrom(a, in.Length)
-	if in.prefix != in.prefix.Masked() {
-		faults = append(faults, fault("/path/address", resource.CodeInvalid, "%s has bits beyond its length; the prefix is %s", in.prefix, in.prefix.Masked()))
+	p := netip.PrefixFrom(a, length)
+	if p != p.Masked() {
+		return p, []error{fault("/path/address", resource.CodeInvalid, "%s has bits beyond its length; the prefix is %s", p, p.Masked())}
 	}
-	return faults
+	return p, nil
 }
-
-type measureInput struct {
-	prefixPath
-	Body resource.MeasurementReport
-}
-
-type unmeasureInput struct{ prefixPath }
 
 type measurementsInput struct {
 	Client string `query:"client" maxLength:"64" doc:"Only what counts for this client, an address."`

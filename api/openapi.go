@@ -14,7 +14,9 @@ import (
 	"github.com/go-chi/chi/v5"
 	"go.uber.org/zap"
 
+	"fairlead/adns"
 	"fairlead/api/resource"
+	"fairlead/gslb"
 )
 
 const openAPIPath = "/openapi.json"
@@ -98,6 +100,7 @@ func (r *resources) registerOpenAPI(rest huma.API, router chi.Router) error {
 			_, _ = w.Write(text) // the client is gone; there is nobody to tell
 		})})
 	loosen(rest.OpenAPI().Components.Schemas.Map())
+	listWords(rest.OpenAPI().Components.Schemas.Map())
 	text, err := json.Marshal(rest.OpenAPI())
 	if err != nil {
 		return fmt.Errorf("write OpenAPI document: %w", err)
@@ -117,6 +120,29 @@ func loosen(schemas map[string]*huma.Schema) {
 			s.AdditionalProperties = nil
 		}
 	}
+}
+
+// wordsExtension lists the words that a text has so far. It is no enum, which would make a reader that validates refuse
+// later ones.
+const wordsExtension = "x-extensible-enum"
+
+// listWords lists the words of explanations.
+func listWords(schemas map[string]*huma.Schema) {
+	list := func(name, property string, words []any) {
+		if s := schemas[name]; s != nil && s.Properties[property] != nil {
+			s.Properties[property].Extensions = map[string]any{wordsExtension: words}
+		}
+	}
+	var reasons, kinds []any
+	for _, r := range append(gslb.Reasons(), adns.Reasons()...) {
+		reasons = append(reasons, string(r))
+	}
+	for _, k := range gslb.ChangeKinds() {
+		kinds = append(kinds, string(k))
+	}
+	list("Entry", "reason", reasons)
+	list("Candidate", "reason", reasons)
+	list("Change", "kind", kinds)
 }
 
 // onlyJSON hides the Accept header: there is one representation, and it is sent whatever the client prefers (RFC 9110

@@ -13,6 +13,9 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/santhosh-tekuri/jsonschema/v6"
 	"go.uber.org/zap"
+
+	"fairlead/adns"
+	"fairlead/gslb"
 )
 
 // openAPI returns the document as it is served.
@@ -139,10 +142,22 @@ func TestResponsesFitSchemas(t *testing.T) {
 	}
 }
 
+// TestOpenAPIListsReasons: the words of explanations are all there, for who reads them; no validator may refuse later ones.
+func TestOpenAPIListsReasons(t *testing.T) {
+	schemas := openAPI(t, newFixture(t, nil))["components"].(map[string]any)["schemas"].(map[string]any)
+	for _, name := range []string{"Entry", "Candidate"} {
+		reason := schemas[name].(map[string]any)["properties"].(map[string]any)["reason"].(map[string]any)
+		words, _ := reason[wordsExtension].([]any)
+		if len(words) != len(gslb.Reasons())+len(adns.Reasons()) || !slices.Contains(words, any("order-threshold")) || !slices.Contains(words, any("in-view")) {
+			t.Errorf("%s has the reasons %v", name, words)
+		}
+	}
+}
+
 // TestResponsesMayGrow lets a strict reader of this release read the next one's responses.
 func TestResponsesMayGrow(t *testing.T) {
 	for name, s := range openAPI(t, newFixture(t, nil))["components"].(map[string]any)["schemas"].(map[string]any) {
-		if closed := s.(map[string]any)["additionalProperties"] == false; closed != slices.Contains([]string{"LoadReport", "RTTReport", "Order", "Withdrawal"}, name) {
+		if closed := s.(map[string]any)["additionalProperties"] == false; closed != slices.Contains([]string{"LoadReport", "RTTReport", "Order", "Withdrawal", "MeasurementReport", "ReportedValue"}, name) {
 			t.Errorf("schema %s: closed is %t", name, closed)
 		}
 	}

@@ -153,7 +153,7 @@ func TestService(t *testing.T) {
 				Load: &resource.Load{Active: 12, AgeSeconds: 4, Source: "push", Expected: 4},
 				Metrics: []resource.Metric{{Name: "response-time", Value: 0.25, Unit: "s", AgeSeconds: 3, Source: "push"},
 					{Name: "bandwidth", Value: 5e6, Unit: "bit/s", AgeSeconds: 4, Source: "push", Expected: -1e5}},
-				VirtualServers: []string{"web", "near", "api"},
+				VirtualServers: []string{"web", "near", "measured", "api"},
 			}},
 			{"web-tyo", resource.Service{
 				Name: "web-tyo", Site: "tyo", State: "DOWN", Doubt: "peer-lost", Addresses: []netip.Addr{netip.MustParseAddr("203.0.113.80")},

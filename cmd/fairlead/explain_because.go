@@ -31,8 +31,8 @@ func printBecause(w io.Writer, e *resource.Explanation) error {
 		}
 		if step.Step == gslb.StepCandidates {
 			text = fmt.Sprintf("%d of %d members may be picked", step.After, step.Before)
-		} else if step.Detail != "" {
-			text += ": " + step.Detail
+		} else if detail := strings.TrimPrefix(step.Detail, "method "+text+"; "); detail != "" && detail != "method "+text {
+			text += ": " + detail
 		}
 		wrapped(w, fmt.Sprintf("  %-15s", label), printable(text))
 		if err := printCandidates(w, step); err != nil {

@@ -42,6 +42,7 @@ type Decider struct {
 	supposed   []supposed   // in explanations, which keep nothing
 	told       told         // as well
 	rtts       [MaxResolverSites]SiteRTT
+	times      [MaxResolverSites]siteTime
 	scores     [fewContenders]float64
 }
 
@@ -265,6 +266,9 @@ func (d *Decider) joinPair(f *field, tied func(int) bool) int {
 		return none
 	}
 	site, near := d.s.Plan.services[d.pairWith].site, false
+	if f.sites != nil {
+		return d.joinPairAt(f, site, tied)
+	}
 	for i := range f.contenders {
 		c := &f.contenders[i]
 		if c.site != site || tied != nil && !tied(i) {
@@ -275,6 +279,25 @@ func (d *Decider) joinPair(f *field, tied func(int) bool) int {
 			return i
 		}
 		near = true
+	}
+	if !near {
+		return none
+	}
+	d.pairJoined = true
+	return d.takeTurn(f, func(i int) bool { return f.contenders[i].site == site && (tied == nil || tied(i)) })
+}
+
+// joinPairAt is joinPair among many contenders.
+func (d *Decider) joinPairAt(f *field, site uint32, tied func(int) bool) int {
+	near := false
+	for _, i := range f.sites.at(site) {
+		if tied != nil && !tied(int(i)) {
+			continue
+		}
+		if near = true; f.contenders[i].service == d.pairWith {
+			d.pairJoined = true
+			return int(i)
+		}
 	}
 	if !near {
 		return none

@@ -17,10 +17,11 @@ type field struct {
 	preference int  // of a policy: which entry is in use
 	order      int  // the order in use; meaningful when settled
 	contenders []contender
-	rotation   []uint16 // turns of round-robin, by index into contenders
-	fills      [2]*fill // of the method and of its backup method; nil: they compare no loads, or none was reported
-	memo       *memo    // nil: few contenders
-	scoring    *scoring // nil: no method is score
+	rotation   []uint16    // turns of round-robin, by index into contenders
+	fills      [2]*fill    // of the method and of its backup method; nil: they compare no loads, or none was reported
+	memo       *memo       // nil: few contenders
+	scoring    *scoring    // nil: no method is score
+	sites      *fieldSites // nil: few contenders
 }
 
 // contender is a member that may be picked.
@@ -212,9 +213,12 @@ func (s *Snapshot) finishField(v *virtualServer, f *field, old *field) {
 	}
 	f.even = reduceWeights(f.contenders)
 	if old != nil && sameContenders(f, old) {
-		f.rotation, f.memo = old.rotation, old.memo
+		f.rotation, f.memo, f.sites = old.rotation, old.memo, old.sites
 	} else {
 		f.rotation = rotation(turnWeights(f.contenders))
+		if len(f.contenders) > fewContenders {
+			f.sites = newFieldSites(f.contenders, len(s.Plan.sites))
+		}
 		if len(f.contenders) > fewContenders && (v.remembers(v.picking) || v.remembers(v.backupPicking)) {
 			f.memo = new(memo)
 		}

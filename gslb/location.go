@@ -87,12 +87,30 @@ func coordinatesOf(s *geodata.Spot) spot {
 	return spot{lat: float64(s.Latitude) * radians, lon: float64(s.Longitude) * radians, located: true}
 }
 
+// earthRadius is the mean one, in metres.
+const earthRadius = 6371008.8
+
 // greatCircleMetres is the haversine distance on a sphere of the mean earth radius.
 func greatCircleMetres(a, b spot) float64 {
-	const earthRadius = 6371008.8
 	lat, lon := math.Sin((b.lat-a.lat)/2), math.Sin((b.lon-a.lon)/2)
 	h := lat*lat + math.Cos(a.lat)*math.Cos(b.lat)*lon*lon
 	return 2 * earthRadius * math.Asin(math.Min(1, math.Sqrt(h)))
+}
+
+// direction is a place on the globe as the unit vector to it from the centre: of two of them the distance is found several
+// times faster than of two spots.
+type direction [3]float64
+
+func directionOf(s spot) direction {
+	sin, cos := math.Sincos(s.lat)
+	sinLon, cosLon := math.Sincos(s.lon)
+	return direction{cos * cosLon, cos * sinLon, sin}
+}
+
+// metres is greatCircleMetres: a quarter of the chord's square is the haversine.
+func (a *direction) metres(b *direction) float64 {
+	x, y, z := a[0]-b[0], a[1]-b[1], a[2]-b[2]
+	return 2 * earthRadius * math.Asin(min(1, math.Sqrt(x*x+y*y+z*z)/2))
 }
 
 // maxMatchers is how many different conditions on clients the policies of a document may have.

@@ -33,6 +33,28 @@ type classifier struct {
 	row     []uint32 // memory to work in, as the next two
 	sorted  []uint32
 	key     []byte
+	recent  []recentSpot
+}
+
+// recentSpots is how many spots a classifier remembers: files have many that the document cannot tell apart, by the names of
+// networks or, on a grid, by coordinates.
+const recentSpots = 1 << 14
+
+// recentSpot is a spot and its class; class 0: none.
+type recentSpot struct {
+	place    wordPlace
+	lat, lon float64
+	located  bool
+	class    uint32
+}
+
+func hashOfSpot(place *wordPlace, at spot) uint64 {
+	h := math.Float64bits(at.lat)*31 + math.Float64bits(at.lon)
+	for _, w := range place.words {
+		h = (h ^ h>>29) * golden
+		h += uint64(w)
+	}
+	return h * golden >> 32
 }
 
 // class is spots with the same order of sites and the same place matches.
@@ -46,6 +68,7 @@ func newClassifier(l *locations, matchers []clientMatcher, grid float64) *classi
 		l: l, matchers: matchers, grid: grid * math.Pi / 180,
 		rows: map[string]uint32{}, kept: make([][]uint32, 1), classes: map[string]uint32{}, list: make([]class, 1),
 		numbers: map[[2]uint32]uint32{}, regions: map[string]uint32{}, row: make([]uint32, len(l.sites)),
+		sorted: make([]uint32, 0, len(l.sites)), recent: make([]recentSpot, recentSpots),
 	}
 	for i := range matchers {
 		var patterns []wordPlace
@@ -126,9 +149,22 @@ func (c *classifier) class(place wordPlace, at spot) uint32 {
 	if c.grid > 0 && at.located {
 		at.lat, at.lon = math.Round(at.lat/c.grid)*c.grid, math.Round(at.lon/c.grid)*c.grid
 	}
+	slot := &c.recent[hashOfSpot(&place, at)%recentSpots]
+	if slot.class == 0 || slot.place != place || slot.lat != at.lat || slot.lon != at.lon || slot.located != at.located {
+		*slot = recentSpot{place, at.lat, at.lon, at.located, c.newClass(place, at)}
+	}
+	return slot.class
+}
+
+// newClass is class for a spot that was not met just before.
+func (c *classifier) newClass(place wordPlace, at spot) uint32 {
+	toward := directionOf(at)
 	for i := range c.l.sites {
-		s := &c.l.sites[i]
-		c.row[i] = closeness(c.l.words.depth(&place, &s.wordPlace), at, s.at)
+		s, metres := &c.l.sites[i], -1.0
+		if at.located && s.at.located {
+			metres = toward.metres(&s.toward)
+		}
+		c.row[i] = packCloseness(c.l.words.depth(&place, &s.wordPlace), metres)
 	}
 	rank(c.row, c.sorted)
 	key := c.key[:0]

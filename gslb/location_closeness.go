@@ -12,9 +12,18 @@ const (
 
 // closeness compares by the rule; 0 is unknown.
 func closeness(depth int, client, site spot) uint32 {
-	var c uint32
+	metres := -1.0
 	if client.located && site.located {
-		c = nearnessMax - uint32(greatCircleMetres(client, site)/10)
+		metres = greatCircleMetres(client, site)
+	}
+	return packCloseness(depth, metres)
+}
+
+// packCloseness is closeness at a distance that is known already; negative: it is not known.
+func packCloseness(depth int, metres float64) uint32 {
+	var c uint32
+	if metres >= 0 {
+		c = nearnessMax - uint32(metres/10)
 	}
 	if depth > 0 {
 		c |= matchedBit | uint32(depth)<<depthShift

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"math"
 	"math/rand/v2"
 	"net/netip"
 	"os"
@@ -295,6 +296,26 @@ func TestRegionsAgreeWithTheirTwin(t *testing.T) {
 					t.Fatalf("round %d: %s is in another region than %s, though the scope is /%d", round, k.Addr(true), a, bits)
 				}
 			}
+		}
+	}
+}
+
+// TestDirectionsTellTheDistance holds the fast way to a distance to the plain one, from a metre to the other side of the globe.
+func TestDirectionsTellTheDistance(t *testing.T) {
+	rng := rand.New(rand.NewPCG(7, 8))
+	for range 20_000 {
+		near := math.Pow(10, -rng.Float64()*7)
+		a := spot{lat: (rng.Float64() - 0.5) * math.Pi, lon: (rng.Float64()*2 - 1) * math.Pi, located: true}
+		b := spot{lat: max(-math.Pi/2, min(math.Pi/2, a.lat+(rng.Float64()-0.5)*math.Pi*near)), lon: a.lon + (rng.Float64()*2-1)*math.Pi*near, located: true}
+		x, y := directionOf(a), directionOf(b)
+		if got, want := x.metres(&y), greatCircleMetres(a, b); math.Abs(got-want) > 0.5 {
+			t.Fatalf("%v to %v: got %f m, want %f m", a, b, got, want)
+		}
+	}
+	for _, c := range [][2]spot{{{lat: 1}, {lat: -1, lon: math.Pi}}, {{lon: -math.Pi}, {lon: math.Pi}}, {{lat: math.Pi / 2, lon: 1}, {lat: math.Pi / 2, lon: -2}}} {
+		x, y := directionOf(c[0]), directionOf(c[1])
+		if got, want := x.metres(&y), greatCircleMetres(c[0], c[1]); math.Abs(got-want) > 0.5 {
+			t.Errorf("%v to %v: got %f m, want %f m", c[0], c[1], got, want)
 		}
 	}
 }

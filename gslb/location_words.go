@@ -32,7 +32,8 @@ type wordPlace struct {
 // sitePlace is where a site is.
 type sitePlace struct {
 	wordPlace
-	at spot
+	at     spot
+	toward direction // as at
 }
 
 func newPlaceWords(sites []site, matchers []clientMatcher, anyQualifier bool) *placeWords {
@@ -74,7 +75,7 @@ func (w *placeWords) place(qualifiers []string) (p wordPlace) {
 }
 
 func (w *placeWords) site(s spot) sitePlace {
-	return sitePlace{wordPlace: w.place(s.qualifiers), at: s}
+	return sitePlace{wordPlace: w.place(s.qualifiers), at: s, toward: directionOf(s)}
 }
 
 // texts numbers all texts of a table.

@@ -75,11 +75,11 @@ func (s *Snapshot) newScoring(v *virtualServer, f *field) *scoring {
 // pickScore takes the contender with the least score per weight.
 func (d *Decider) pickScore(v *virtualServer, f *field) (int, Reason) {
 	here, known := d.scoredSpot(v, f)
-	var rtts []SiteRTT
+	var times []siteTime
 	if v.score.rtt > 0 {
-		rtts = d.resolverRTTs()
+		times = d.resolverTimes()
 	}
-	if !known && !(v.score.load > 0 && f.scoring.known) && len(rtts) == 0 && v.score.cost == 0 {
+	if !known && !(v.score.load > 0 && f.scoring.known) && len(times) == 0 && v.score.cost == 0 {
 		return none, ReasonNoInputs
 	}
 	if i := d.joinPair(f, nil); i != none {
@@ -92,15 +92,15 @@ func (d *Decider) pickScore(v *virtualServer, f *field) (int, Reason) {
 		}
 		return here.fill.pick(turn, since), ReasonScore
 	}
-	return d.leastScore(v, f, here, rtts)
+	return d.leastScore(v, f, here, times)
 }
 
 // leastScore compares all contenders. Equals take turns by weight where they are few.
-func (d *Decider) leastScore(v *virtualServer, f *field, here *scoredSpot, rtts []SiteRTT) (int, Reason) {
+func (d *Decider) leastScore(v *virtualServer, f *field, here *scoredSpot, times []siteTime) (int, Reason) {
 	best, least, ties := none, math.Inf(1), 0
-	load, rtt := d.loadScale(f), d.rttScale(f, rtts)
+	load, rtt := d.loadScale(f), d.rttScale(f, times)
 	for i := range f.contenders {
-		score := d.score(v, f, i, here, rtts, load, rtt) / float64(f.contenders[i].weight)
+		score := d.score(v, f, i, here, times, load, rtt) / float64(f.contenders[i].weight)
 		if i < fewContenders {
 			d.scores[i] = score
 		}
@@ -121,7 +121,7 @@ func (d *Decider) leastScore(v *virtualServer, f *field, here *scoredSpot, rtts 
 type scale struct{ most, mean float64 }
 
 // score is one contender's sum.
-func (d *Decider) score(v *virtualServer, f *field, i int, here *scoredSpot, rtts []SiteRTT, load, rtt scale) float64 {
+func (d *Decider) score(v *virtualServer, f *field, i int, here *scoredSpot, times []siteTime, load, rtt scale) float64 {
 	sum := f.scoring.cost[i]
 	if v.score.load > 0 && load.most > 0 {
 		x, ok := d.loadOf(f, i)
@@ -132,7 +132,7 @@ func (d *Decider) score(v *virtualServer, f *field, i int, here *scoredSpot, rtt
 	}
 	if v.score.rtt > 0 && rtt.most > 0 {
 		x := rtt.mean
-		if t, ok := d.rttOf(rtts, f.contenders[i].site); ok {
+		if t, ok := timeTo(times, f.contenders[i].site); ok {
 			x = t.Seconds()
 		}
 		sum += v.score.rtt * x / rtt.most
@@ -149,7 +149,7 @@ func (d *Decider) loadOf(f *field, i int) (float64, bool) {
 	if l.basis == basisNone {
 		return 0, false
 	}
-	x := l.active + float64(d.learned.Handed(f.contenders[i].service)-l.handed)*l.perAnswer
+	x := l.active + float64(max(int64(d.learned.Handed(f.contenders[i].service)-l.handed), 0))*l.perAnswer
 	if l.divisor > 0 {
 		x /= l.divisor
 	}
@@ -174,10 +174,10 @@ func (d *Decider) loadScale(f *field) (s scale) {
 	return s
 }
 
-func (d *Decider) rttScale(f *field, rtts []SiteRTT) (s scale) {
+func (d *Decider) rttScale(f *field, times []siteTime) (s scale) {
 	n := 0.0
 	for i := range f.contenders {
-		if t, ok := d.rttOf(rtts, f.contenders[i].site); ok {
+		if t, ok := timeTo(times, f.contenders[i].site); ok {
 			s.most, s.mean, n = max(s.most, t.Seconds()), s.mean+t.Seconds(), n+1
 		}
 	}

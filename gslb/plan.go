@@ -21,6 +21,7 @@ type Plan struct {
 	services       []Service
 	serviceIndex   map[string]ServiceIndex
 	serviceHashes  []serviceHash // ascending
+	siteHashes     []siteHash    // ascending
 	domains        []Domain
 	virtualServers []virtualServer
 	sites          []site
@@ -40,6 +41,12 @@ type answerRules struct {
 	adaptive bool   // the TTL is lowered while a state is uncertain
 	leastTTL uint32 // to this, in seconds
 	coherent bool   // families of one name and client get the same service
+}
+
+// siteHash finds a site by the hash of its name.
+type siteHash struct {
+	hash uint64
+	site uint32
 }
 
 // serviceHash finds a service by its stable identity.

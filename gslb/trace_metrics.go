@@ -98,7 +98,7 @@ func (d *Decider) rttMetric(c *Candidate, v *virtualServer, by *contender) {
 		return
 	}
 	rtts := d.learned.Resolvers.RTTs(d.Query.LDNS, d.Query.At, nil)
-	t, ok := d.rttOf(rtts, by.site)
+	t, ok := timeTo(d.knownTimes(), by.site)
 	if !ok {
 		c.Detail = "its site has not measured the resolver"
 		return
@@ -128,17 +128,17 @@ func (d *Decider) scoreMetric(c *Candidate, v *virtualServer, f *field, i int) {
 		return // there was nothing to compare
 	}
 	here, _ := d.scoredSpot(v, f)
-	var rtts []SiteRTT
-	if v.score.rtt > 0 && d.learned.Resolvers != nil {
-		rtts = d.learned.Resolvers.RTTs(d.Query.LDNS, d.Query.At, nil)
+	var times []siteTime
+	if v.score.rtt > 0 {
+		times = d.knownTimes()
 	}
-	load, rtt := d.loadScale(f), d.rttScale(f, rtts)
-	c.Metric, c.Value, c.Unit = "score", d.score(v, f, i, here, rtts, load, rtt)/float64(f.contenders[i].weight), "(least wins)"
+	load, rtt := d.loadScale(f), d.rttScale(f, times)
+	c.Metric, c.Value, c.Unit = "score", d.score(v, f, i, here, times, load, rtt)/float64(f.contenders[i].weight), "(least wins)"
 	c.Detail = fmt.Sprintf("cost %.3g", f.scoring.cost[i])
 	if x, ok := d.loadOf(f, i); ok && load.most > 0 {
 		c.Detail += fmt.Sprintf(" + load %.3g", v.score.load*x/load.most)
 	}
-	if t, ok := d.rttOf(rtts, f.contenders[i].site); ok {
+	if t, ok := timeTo(times, f.contenders[i].site); ok {
 		c.Detail += fmt.Sprintf(" + rtt %.3g", v.score.rtt*t.Seconds()/rtt.most)
 	}
 	if here != nil && here.distance != nil {

@@ -106,7 +106,7 @@ var (
 
 // TestMetricsAreDocumented compares docs/metrics.md with what a node exports: name, type and labels.
 func TestMetricsAreDocumented(t *testing.T) {
-	text := scrape(t, newFixture(t, nil))
+	text := scrape(t, newFixture(t, func(o *Options) { o.Groups = testGroups }))
 	labels := map[string]string{}
 	for _, sample := range sampleLine.FindAllStringSubmatch(text, -1) {
 		var names []string

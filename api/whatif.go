@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/danielgtaylor/huma/v2"
 
@@ -16,6 +17,9 @@ import (
 
 // whatIfSteps is in how many parts connections are filled in: methods that look at loads see them grow.
 const whatIfSteps = 10
+
+// whatIfLimit is the longest that a question takes. It is below the time that an answer has to be written in.
+const whatIfLimit = writeTimeout - 5*time.Second
 
 type whatIfInput struct {
 	Lose []string `query:"lose,explode" maxItems:"64" doc:"Sites or services that are lost; may be given several times."`
@@ -53,11 +57,13 @@ func (r *resources) whatIf(ctx context.Context, in *whatIfInput) (*whatIfOutput,
 	if err != nil {
 		return nil, err
 	}
+	ctx, cancel := context.WithTimeout(ctx, whatIfLimit)
+	defer cancel()
 	select { // one at a time: each takes a core for a moment
 	case r.asking <- struct{}{}:
 		defer func() { <-r.asking }()
 	case <-ctx.Done():
-		return nil, notReady()
+		return nil, tooSlow()
 	}
 	v := r.Sketch()
 	question := whatif.Input{Snapshot: st.Snapshot.GSLB, Learned: st.Snapshot.Learned, Queries: SketchQueries(&v), Lose: in.Lose, Load: in.factor, Steps: whatIfSteps}
@@ -68,7 +74,10 @@ func (r *resources) whatIf(ctx context.Context, in *whatIfInput) (*whatIfOutput,
 	for i := range st.Document.Sites {
 		question.Sites = append(question.Sites, st.Document.Sites[i].Name)
 	}
-	out, err := whatif.Ask(question)
+	out, err := whatif.Ask(ctx, question)
+	if ctx.Err() != nil {
+		return nil, tooSlow()
+	}
 	if unknown := (*whatif.UnknownError)(nil); errors.As(err, &unknown) {
 		return nil, newProblem(http.StatusUnprocessableEntity, resource.Fault{Pointer: "/query/lose", Code: resource.CodeInvalid,
 			Detail: fmt.Sprintf("\"%s\" is neither a site nor a service of the document; %s and %s list them", clip(unknown.Name), sitesPath, servicesPath)})
@@ -78,6 +87,12 @@ func (r *resources) whatIf(ctx context.Context, in *whatIfInput) (*whatIfOutput,
 	}
 	out.Notes = append(notes, out.Notes...)
 	return &whatIfOutput{*out}, nil
+}
+
+// tooSlow is the problem of a question that was not answered in time.
+func tooSlow() *problem {
+	return newProblem(http.StatusServiceUnavailable, resource.Fault{Pointer: "/path", Code: resource.CodeTooSlow,
+		Detail: fmt.Sprintf("there was no answer within %s: too many services fail one after the other, or others are asking, too", whatIfLimit)})
 }
 
 // peakLoad returns the factor from now to the peak.

@@ -35,6 +35,7 @@ const (
 	CodeCrossOrigin      = "cross-origin"      // a browser sent it on behalf of another origin
 	CodeRequestTooLarge  = "request-too-large" // the body is above its limit
 	CodeNothingServedYet = "not-ready"         // the node is still starting
+	CodeTooSlow          = "too-slow"          // there was no answer in time
 
 	CodeSiteSilent          = "site-silent"            // the other site cannot be asked, or did not answer
 	CodeNoSuchMeasurement   = "no-such-measurement"    // nothing was pushed for the prefix

@@ -69,7 +69,7 @@ func (h *headroom) note(now time.Time) {
 	total := 0.0
 	status := h.state().Snapshot.GSLB.Status
 	for i := range status.Services {
-		total += float64(status.Services[i].Load.Active)
+		total += whatif.Carries(&status.Services[i])
 	}
 	h.mu.Lock()
 	defer h.mu.Unlock()

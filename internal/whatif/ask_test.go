@@ -184,7 +184,7 @@ func TestAsk(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			in := newWorld(t, c.text).carry(t, c.loads).input(c.queries, c.lose...)
 			in.Load = c.load
-			out, err := Ask(in)
+			out, err := Ask(t.Context(), in)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -215,7 +215,7 @@ func TestEvenMethods(t *testing.T) {
 	for _, method := range []string{"least-connection", "round-robin"} {
 		w := newWorld(t, fmt.Sprintf(twoSites, "capacity: 1", "capacity: 1", "capacity: 1", "capacity: 1", method))
 		w.carry(t, map[string]uint64{"web-ams": 1000, "web-nyc": 100})
-		out, err := Ask(w.input(asked("www.example.test.", 60)))
+		out, err := Ask(t.Context(), w.input(asked("www.example.test.", 60)))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -229,32 +229,32 @@ func TestEvenMethods(t *testing.T) {
 
 func TestUnknownNames(t *testing.T) {
 	w := newWorld(t, fmt.Sprintf(twoSites, "port: 80", "port: 80", "port: 80", "port: 80", "round-robin"))
-	_, err := Ask(w.input(nil, "ams", "web-amz"))
+	_, err := Ask(t.Context(), w.input(nil, "ams", "web-amz"))
 	var unknown *UnknownError
 	if !errors.As(err, &unknown) || unknown.Name != "web-amz" {
 		t.Errorf("got %v, want that web-amz is unknown", err)
 	}
-	out, err := Ask(w.input(append(asked("gone.example.test.", 30), asked("www.example.test.", 10)...), "ams"))
+	out, err := Ask(t.Context(), w.input(append(asked("gone.example.test.", 30), asked("www.example.test.", 10)...), "ams"))
 	if err != nil || math.Abs(out.Covered-0.25) > 1e-9 || out.PerSecond != 40 || out.Kinds != 1 {
 		t.Errorf("got %+v, %v; want a quarter covered", out, err)
 	}
 	if notes := strings.Join(out.Notes, "; "); !strings.Contains(notes, "75 %") || !strings.Contains(notes, "capacity of 2 services") || !strings.Contains(notes, "no service reported a load") {
 		t.Errorf("notes: %s", notes)
 	}
-	if out, err := Ask(w.input(nil, "ams")); err != nil || len(out.Rounds) != 1 || !strings.Contains(out.Notes[0], "no query") {
+	if out, err := Ask(t.Context(), w.input(nil, "ams")); err != nil || len(out.Rounds) != 1 || !strings.Contains(out.Notes[0], "no query") {
 		t.Errorf("without queries: got %+v, %v", out, err)
 	}
 }
 
 func TestNothingIsKept(t *testing.T) {
 	w := newWorld(t, fmt.Sprintf(twoSites, "port: 80", "port: 80", "port: 80", "port: 80", "round-robin"))
-	first, _ := Ask(w.input(asked("www.example.test.", 60), "ams"))
+	first, _ := Ask(t.Context(), w.input(asked("www.example.test.", 60), "ams"))
 	for i := range w.plan.Services() {
 		if n := w.learned.Handed(gslb.ServiceIndex(i)); n != 0 {
 			t.Errorf("service %d: %d answers were counted", i, n)
 		}
 	}
-	if again, _ := Ask(w.input(asked("www.example.test.", 60), "ams")); describe(&again.Rounds[0].State) != describe(&first.Rounds[0].State) {
+	if again, _ := Ask(t.Context(), w.input(asked("www.example.test.", 60), "ams")); describe(&again.Rounds[0].State) != describe(&first.Rounds[0].State) {
 		t.Error("the same question has another answer")
 	}
 }
@@ -266,7 +266,7 @@ func TestKindsBeyondTheLimit(t *testing.T) {
 	queries = append(queries, Query{Name: "www.example.test.", Family: gslb.IPv4, Weight: 17}) // whose clients are not known
 	in := w.input(queries)
 	in.Kinds = 2
-	out, err := Ask(in)
+	out, err := Ask(t.Context(), in)
 	if err != nil || out.Kinds != 2 || math.Abs(out.PerSecond-60) > 1e-9 || out.Covered != 1 {
 		t.Fatalf("got %+v, %v", out, err)
 	}
@@ -303,7 +303,7 @@ func BenchmarkAsk(b *testing.B) {
 		queries = append(queries, Query{Name: "www.example.test.", Family: gslb.IPv4, Weight: 1, LDNS: netip.AddrFrom4([4]byte{10, byte(i >> 8), byte(i), 0})})
 	}
 	for b.Loop() {
-		if _, err := Ask(w.input(queries, "ams")); err != nil {
+		if _, err := Ask(b.Context(), w.input(queries, "ams")); err != nil {
 			b.Fatal(err)
 		}
 	}
@@ -319,7 +319,7 @@ func TestSpillover(t *testing.T) {
 	w := newWorld(t, text).carry(t, map[string]uint64{"web-ams": 60, "web-nyc": 60, "api-nyc": 1})
 	in := w.input(asked("www.example.test.", 60))
 	in.Load = 2
-	out, err := Ask(in)
+	out, err := Ask(t.Context(), in)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -22,8 +22,14 @@ type part struct {
 // Limits of draws for one kind of query.
 const (
 	leastDraws = 8
+	// leastWhole is the least for a kind that stands for all queries of a name.
+	leastWhole = 32
 	// MostDraws bounds the draws for one query. It is a number that many small sums of weights divide.
 	MostDraws = 240
+	// turns is how often each outcome should have its turn on the average before a rotation is believed to be known: one
+	// that was cut off hides the members whose turn did not come. mostTurning bounds the draws for that.
+	turns       = 3
+	mostTurning = 2048
 )
 
 // drawer decides kinds against one snapshot.
@@ -33,11 +39,12 @@ type drawer struct {
 	learned  *gslb.Learned
 }
 
-// draw decides a query n times, or once if there is nothing that takes turns, and returns what comes out.
-func (d *drawer) draw(q *gslb.Query, n int, into []part) []part {
+// draw decides a query n times, or once if there is nothing that takes turns, and returns what comes out. It goes on up to
+// most draws until all that take turns had some, and as many as the others where weights are equal.
+func (d *drawer) draw(q *gslb.Query, n, most int, into []part) []part {
 	into = into[:0]
 	d.decider.Query = *q
-	for i := range n {
+	for i := 0; i < n || i < most && (i < turns*len(into) || i%len(into) != 0); i++ {
 		d.decider.Decide(d.snapshot, d.learned, time.Time{}, nil)
 		to, fixed := Outcome(&d.decider.Decision)
 		into = add(into, to, 1)
@@ -100,12 +107,12 @@ func (m *model) drawAll(status *gslb.Status) [][]part {
 	buf := make([]part, 0, 16)
 	for i := range m.kinds.all {
 		k := &m.kinds.all[i]
-		most := MostDraws
-		if !k.anywhere {
-			most /= 4
+		worth := min(int(float64(m.in.Draws)*k.weight/m.kinds.weight), mostTurning)
+		if k.anywhere {
+			buf = d.draw(&k.query, min(max(worth, leastWhole), MostDraws), mostTurning, buf)
+		} else {
+			buf = d.draw(&k.query, min(max(worth, leastDraws), MostDraws/4), worth, buf)
 		}
-		n := int(float64(m.in.Draws) * k.weight / m.kinds.weight)
-		buf = d.draw(&k.query, min(max(n, leastDraws), most), buf)
 		out[i] = append(m.room(len(buf)), buf...)
 	}
 	return out

@@ -1,6 +1,8 @@
 package whatif
 
 import (
+	"context"
+
 	"fairlead/api/resource"
 	"fairlead/gslb"
 )
@@ -10,7 +12,7 @@ import (
 type Losses struct{ m *model }
 
 // NewLosses prepares the answers. Input.Lose does not count.
-func NewLosses(in Input) *Losses { return &Losses{newModel(in)} }
+func NewLosses(in Input) *Losses { return &Losses{newModel(context.Background(), in)} }
 
 // Of returns what the loss of a site would do at first, before anything else fails.
 func (l *Losses) Of(site string) resource.Headroom {

@@ -1,6 +1,7 @@
 package whatif
 
 import (
+	"context"
 	"fmt"
 	"slices"
 
@@ -16,9 +17,12 @@ const (
 	MaxLoad = 1000
 	// maxRounds bounds a cascade.
 	maxRounds = 16
-	// maxSteps bounds how often the shares of one round are computed: at most once for each limit that is reached.
-	maxSteps = 64
-	maxNames = 100
+	// maxSteps bounds how often the shares of one round are computed: once for each limit that is reached, as far as exactSteps
+	// go, and then for each leastStep of the queries.
+	maxSteps   = 64
+	exactSteps = 16
+	leastStep  = 1.0 / 32
+	maxNames   = 100
 
 	defaultDraws = 200_000
 	// flood is how many connections an answer is said to bring while shares are computed: so many that what a method evens
@@ -51,6 +55,7 @@ func (e *UnknownError) Error() string {
 
 // model is a question while it is answered. Services are by gslb.ServiceIndex.
 type model struct {
+	ctx        context.Context // ends the question
 	in         *Input
 	plan       *gslb.Plan
 	kinds      *kinds
@@ -73,10 +78,11 @@ type settled struct {
 	connections []float64 // by service
 	stranded    float64
 	full        []bool // at max_connections
+	steps       int
 }
 
 // newModel takes in what is known, and finds out where queries go now.
-func newModel(in Input) *model {
+func newModel(ctx context.Context, in Input) *model {
 	if in.Load == 0 {
 		in.Load = 1
 	}
@@ -87,7 +93,7 @@ func newModel(in Input) *model {
 		in.Draws = defaultDraws
 	}
 	in.Steps = max(in.Steps, 1)
-	m := &model{in: &in, plan: in.Snapshot.Plan, generation: in.Snapshot.Generation}
+	m := &model{ctx: ctx, in: &in, plan: in.Snapshot.Plan, generation: in.Snapshot.Generation}
 	n := m.plan.Services()
 	m.reported, m.active, m.fixed = make([]bool, n), make([]float64, n), make([]float64, n)
 	m.each, m.capacity, m.limit = make([]float64, n), make([]float64, n), make([]float64, n)
@@ -101,7 +107,7 @@ func newModel(in Input) *model {
 			m.capacity[i] = m.limit[i]
 		}
 		if m.reported[i] = !st.Load.At.IsZero(); m.reported[i] {
-			m.active[i] = float64(st.Load.Active) * in.Load
+			m.active[i] = Carries(st) * in.Load
 			m.anyLoad = true
 		}
 	}
@@ -110,10 +116,19 @@ func newModel(in Input) *model {
 	return m
 }
 
+// Carries returns the connections that a service has as far as is known. What one that is DOWN had last is what its clients
+// have lost, and those that came back are counted where they went.
+func Carries(st *gslb.ServiceStatus) float64 {
+	if st.State == gslb.Down {
+		return 0
+	}
+	return float64(st.Load.Active)
+}
+
 // now settles the present: how queries are answered, and how many connections an answer brings at each service.
 func (m *model) now() {
 	down := make([]bool, len(m.active))
-	m.before = m.settle(down, false, func([][]part) ([]float64, float64) { return m.active, 0 })
+	m.before = m.settle(down, false, func([][]part, []float64) ([]float64, float64) { return slices.Clone(m.active), 0 })
 	m.leaveOutFamilyless()
 	answers := m.answers(m.before.parts)
 	sum, of := 0.0, 0.0
@@ -185,9 +200,10 @@ func (m *model) lost() ([]bool, error) {
 	return down, nil
 }
 
-// Ask answers a question. It fails when Lose has an unknown name.
-func Ask(in Input) (*resource.WhatIf, error) {
-	m := newModel(in)
+// Ask answers a question, which can take many seconds where there are thousands of services. It fails when Lose has an
+// unknown name, and with ctx's error when that ends before.
+func Ask(ctx context.Context, in Input) (*resource.WhatIf, error) {
+	m := newModel(ctx, in)
 	down, err := m.lost()
 	if err != nil {
 		return nil, err
@@ -201,6 +217,9 @@ func Ask(in Input) (*resource.WhatIf, error) {
 	failed := m.names(down, nil)
 	for range maxRounds {
 		after := m.settle(down, true, m.move)
+		if err := ctx.Err(); err != nil {
+			return nil, err
+		}
 		out.Rounds = append(out.Rounds, resource.WhatIfRound{Failed: failed, State: m.report(&after, down)})
 		next := m.overloaded(&after, down)
 		if out.Settled = next == nil; out.Settled {
@@ -241,5 +260,6 @@ func (m *model) overloaded(s *settled, down []bool) []bool {
 
 // over reports whether a service has more connections than its capacity. What max_connections holds below it is not.
 func (m *model) over(s *settled, i int) bool {
-	return m.capacity[i] > 0 && s.connections[i] > m.capacity[i]*(1+1e-9)
+	held := s.full[i] && m.limit[i] <= m.capacity[i]
+	return m.capacity[i] > 0 && !held && s.connections[i] > m.capacity[i]*(1+1e-9)
 }

@@ -4,10 +4,14 @@ import (
 	"fairlead/gslb"
 )
 
+// flow says how many connections queries bring to each service, and how many have nowhere to go, when such parts of each kind
+// are answered; nil: all of each.
+type flow func(answers [][]part, amounts []float64) (connections []float64, stranded float64)
+
 // settle spreads all queries over what is not down, and with them the connections that flow says they bring. Connections are
 // filled in from nothing: at each point decisions see what is there already, so a service that reaches its max_connections
 // is left out from there on, and a virtual server that reaches its spillover spills.
-func (m *model) settle(down []bool, limits bool, flow func([][]part) ([]float64, float64)) settled {
+func (m *model) settle(down []bool, limits bool, bring flow) settled {
 	n := len(m.active)
 	out := settled{parts: make([][]part, len(m.kinds.all)), connections: make([]float64, n), full: make([]bool, n)}
 	for i := range n {
@@ -16,58 +20,157 @@ func (m *model) settle(down []bool, limits bool, flow func([][]part) ([]float64,
 		}
 	}
 	left := 1.0
+	var late *deferred
 	for range maxSteps {
+		if m.ctx.Err() != nil {
+			return out
+		}
 		parts := m.drawAll(m.status(down, out.full, out.connections))
-		rate, stranded := flow(parts)
+		rate, stranded := bring(parts, nil)
 		x := min(left, 1/float64(m.in.Steps))
 		if limits {
 			x = m.untilFull(&out, down, rate, x)
 		}
 		x = m.untilSpill(&out, down, rate, x)
-		out.advance(parts, rate, stranded, x)
-		for i := range n {
-			if limits && m.limit[i] > 0 && !down[i] && out.connections[i] >= m.limit[i]*(1-1e-9) {
-				out.full[i] = true
-			}
+		if late != nil {
+			rate, stranded = bring(parts, late.amounts(x))
+		} else {
+			scale(rate, x)
+			stranded *= x
 		}
-		if left -= x; left < 1e-9 {
+		var fits []float64
+		if limits {
+			fits = m.fits(&out, down, rate)
+		}
+		late = m.advance(&out, parts, x, late, rate, fits)
+		out.stranded += stranded
+		if left -= x; left < 1e-9 && late == nil {
 			return out
 		}
 	}
 	parts := m.drawAll(m.status(down, out.full, out.connections))
-	rate, stranded := flow(parts)
-	out.advance(parts, rate, stranded, left)
+	if late == nil {
+		late = newDeferred(len(parts))
+	}
+	rate, stranded := bring(parts, late.amounts(left))
+	m.advance(&out, parts, left, late, rate, nil)
+	out.stranded += stranded
 	return out
 }
 
-// advance adds a part x of all queries.
-func (s *settled) advance(parts [][]part, rate []float64, stranded, x float64) {
-	if x <= 0 {
-		return
+// deferred is queries that found their service full within a step, by kind: they are decided again in the next one. Their
+// connections are counted apart, since those of one kind's answers differ.
+type deferred struct{ answers, connections []float64 }
+
+func newDeferred(kinds int) *deferred {
+	return &deferred{answers: make([]float64, kinds), connections: make([]float64, kinds)}
+}
+
+// amounts returns which part of each kind's connections comes with a part x of all queries.
+func (d *deferred) amounts(x float64) []float64 {
+	out := make([]float64, len(d.connections))
+	for i := range out {
+		out[i] = x + d.connections[i]
 	}
+	return out
+}
+
+func scale(all []float64, by float64) {
+	for i := range all {
+		all[i] *= by
+	}
+}
+
+// fits returns which part of what comes a service takes before it is at its max_connections, and notes those that are. Nil:
+// each takes all.
+func (m *model) fits(s *settled, down []bool, more []float64) (fits []float64) {
+	for i := range more {
+		if m.limit[i] == 0 || down[i] || s.connections[i]+more[i] < m.limit[i]*(1-1e-9) {
+			continue
+		}
+		s.full[i] = true
+		if s.connections[i]+more[i] <= m.limit[i]*(1+1e-9) || more[i] <= 0 {
+			continue
+		}
+		if fits == nil {
+			fits = make([]float64, len(more))
+			for j := range fits {
+				fits[j] = 1
+			}
+		}
+		fits[i] = max(0, (m.limit[i]-s.connections[i])/more[i])
+	}
+	return fits
+}
+
+// advance adds a part x of all queries, those that were late, and the connections that they bring. It returns what does not
+// fit; nil: all does.
+func (m *model) advance(s *settled, parts [][]part, x float64, late *deferred, more, fits []float64) (next *deferred) {
+	if fits != nil {
+		next = newDeferred(len(parts))
+	}
+	brought, misses := 0.0, 0.0 // connections that come later: by kinds, by services
 	for i := range parts {
-		if x == 1 {
+		amount, connections := x, x
+		if late != nil {
+			amount, connections = x+late.answers[i], x+late.connections[i]
+		}
+		if amount == 1 && fits == nil && s.parts[i] == nil {
 			s.parts[i] = parts[i]
 			continue
 		}
 		for _, p := range parts[i] {
-			s.parts[i] = add(s.parts[i], p.to, p.share*x)
+			fit := 1.0
+			if fits != nil && p.to >= 0 {
+				fit = fits[p.to]
+				next.answers[i] += p.share * amount * (1 - fit)
+				next.connections[i] += p.share * connections * (1 - fit)
+			}
+			if share := p.share * amount * fit; share > 0 {
+				s.parts[i] = add(s.parts[i], p.to, share)
+			}
+		}
+		if fits != nil {
+			brought += next.connections[i] * m.bringsNow(i)
 		}
 	}
-	for i := range rate {
-		s.connections[i] += rate[i] * x
+	for i := range more {
+		fit := 1.0
+		if fits != nil {
+			fit = fits[i]
+		}
+		s.connections[i] += more[i] * fit
+		misses += more[i] * (1 - fit)
 	}
-	s.stranded += stranded * x
+	if brought > 0 {
+		scale(next.connections, misses/brought)
+	}
+	return next
 }
 
-// untilFull returns which part of all queries it takes until the next service is at its max_connections, at most x.
-func (m *model) untilFull(s *settled, down []bool, rate []float64, x float64) float64 {
-	for i := range rate {
-		if m.limit[i] > 0 && !s.full[i] && !down[i] && rate[i] > 0 {
-			x = min(x, max(0, (m.limit[i]-s.connections[i])/rate[i]))
+// bringsNow returns the connections that all queries of a kind bring in the present.
+func (m *model) bringsNow(i int) (sum float64) {
+	for _, p := range m.before.parts[i] {
+		if p.to >= 0 {
+			sum += p.share * m.each[p.to]
 		}
 	}
-	return x
+	return sum * m.kinds.all[i].weight
+}
+
+// untilFull returns which part of all queries it takes until the next service is at its max_connections, at most x. Where
+// one after the other is, it is leastStep: what does not fit then comes with the next step.
+func (m *model) untilFull(s *settled, down []bool, rate []float64, x float64) float64 {
+	next := x
+	for i := range rate {
+		if m.limit[i] > 0 && !s.full[i] && !down[i] && rate[i] > 0 {
+			next = min(next, max(0, (m.limit[i]-s.connections[i])/rate[i]))
+		}
+	}
+	if s.steps++; s.steps > exactSteps {
+		next = max(next, leastStep)
+	}
+	return min(next, x)
 }
 
 // untilSpill returns which part of all queries it takes until a virtual server begins to spill, or ends, at most x.
@@ -142,10 +245,15 @@ func flooded(m *gslb.Measures) *gslb.Measures {
 
 // move says which connections go where with the answers. An answer that stays brings what answers of its service bring;
 // one that moved brings what it brought where it was: how many connections an answer is good for is its clients' habit.
-func (m *model) move(parts [][]part) (connections []float64, stranded float64) {
+// Clients who find no address of one family take one of another.
+func (m *model) move(parts [][]part, amounts []float64) (connections []float64, stranded float64) {
 	connections = make([]float64, len(m.active))
+	familyless := map[gslb.DomainIndex]float64{}
 	for i := range parts {
 		weight, before, after := m.kinds.all[i].weight, m.before.parts[i], parts[i]
+		if amounts != nil {
+			weight *= amounts[i]
+		}
 		moved, of := 0.0, 0.0
 		for _, p := range before {
 			if less := p.share - shareOf(after, p.to); less > 0 {
@@ -161,12 +269,46 @@ func (m *model) move(parts [][]part) (connections []float64, stranded float64) {
 			if p.share > had && of > 0 {
 				brings = (p.share - had) * moved / of
 			}
-			if p.to < 0 {
+			switch {
+			case p.to >= 0:
+				connections[p.to] += weight * (brings + min(p.share, had)*m.each[p.to])
+			case p.to == Familyless:
+				familyless[m.kinds.all[i].query.Domain] += weight * brings
+			default:
 				stranded += weight * brings
-				continue
 			}
-			connections[p.to] += weight * (brings + min(p.share, had)*m.each[p.to])
 		}
 	}
-	return connections, stranded
+	return connections, stranded + m.otherFamily(parts, familyless, connections)
+}
+
+// otherFamily adds the connections of clients who find no address of one family, by name, to where the name's other queries
+// go. It returns those that have nowhere to go.
+func (m *model) otherFamily(parts [][]part, familyless map[gslb.DomainIndex]float64, connections []float64) (stranded float64) {
+	answered := make(map[gslb.DomainIndex]float64, len(familyless)) // weight of the names' answers
+	each := func(do func(domain gslb.DomainIndex, to int32, weight float64)) {
+		for i := range parts {
+			k := &m.kinds.all[i]
+			if familyless[k.query.Domain] == 0 {
+				continue
+			}
+			for _, p := range parts[i] {
+				if p.to >= 0 {
+					do(k.query.Domain, p.to, k.weight*p.share)
+				}
+			}
+		}
+	}
+	if len(familyless) > 0 {
+		each(func(domain gslb.DomainIndex, _ int32, weight float64) { answered[domain] += weight })
+		each(func(domain gslb.DomainIndex, to int32, weight float64) {
+			connections[to] += familyless[domain] * weight / answered[domain]
+		})
+	}
+	for domain, n := range familyless {
+		if answered[domain] == 0 {
+			stranded += n
+		}
+	}
+	return stranded
 }

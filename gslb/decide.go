@@ -36,6 +36,7 @@ type Decider struct {
 	pairKind   uint64       // 0: this answer need not agree with others
 	pairWith   ServiceIndex // what the client was given for another family
 	pairFound  bool
+	pairSought bool // pairKey, pairWith and pairFound are known
 	pairJoined bool
 	saw        seenSession
 	sawFor     *persistence // whose session saw is, of this decision; nil: none was looked for
@@ -172,8 +173,9 @@ func (d *Decider) answer(v *virtualServer, f *field) {
 		d.nobody(v)
 		return
 	}
-	if f.paired {
-		d.findPair()
+	d.pairSought = false
+	if f.paired && d.Query.LDNS.IsValid() {
+		d.pairKind = pairKind(d.Query.Family)
 	}
 	first := d.pick(v, f)
 	c := &f.contenders[first]
@@ -181,7 +183,10 @@ func (d *Decider) answer(v *virtualServer, f *field) {
 		d.learned.handed[c.service].n.Add(1)
 	}
 	d.fill(v, f, first)
-	if f.paired && d.pairKind != 0 && !d.supposePair() {
+	if d.pairKind != 0 {
+		d.findPair() // for its key, where nobody asked
+	}
+	if d.pairKind != 0 && !d.supposePair() {
 		d.learned.pairs.note(d.pairKey, d.pairKind, c.service, d.Query.At, d.pairJoined)
 	}
 	if keeps {
@@ -243,26 +248,27 @@ func (d *Decider) locate() {
 	d.needScope(d.hereBits, scopePlace)
 }
 
-// findPair finds out what the client was given for another family.
-func (d *Decider) findPair() {
-	d.pairKind = pairKind(d.Query.Family)
-	if d.pairKind == 0 || !d.Query.LDNS.IsValid() {
-		d.pairKind = 0
-		return
+// findPair finds out whether the client was given something for another family. Equals take turns last, so the scope is known
+// by then: the resolver keeps the answer for all its clients in there, and they are one.
+func (d *Decider) findPair() bool {
+	if d.pairKind == 0 || d.pairSought {
+		return d.pairKind != 0 && d.pairFound
 	}
-	subnet := d.Query.Subnet
-	if !d.Decision.SubnetUsed { // the resolver keeps the answer for all its clients, so they are one
-		subnet = netip.Prefix{}
+	d.pairSought = true
+	var all netip.Prefix
+	if subnet := d.Query.Subnet; d.Decision.SubnetUsed && d.Decision.Scope > 0 {
+		all, _ = subnet.Addr().Prefix(min(subnet.Bits(), int(d.Decision.Scope)))
 	}
-	d.pairKey = pairKey(d.Query.Domain, d.Query.LDNS, subnet)
+	d.pairKey = pairKey(d.Query.Domain, d.Query.LDNS, all)
 	d.pairWith, d.pairFound = d.learned.pairs.find(d.pairKey, d.pairKind, d.Query.At, d.Decision.TTL)
 	d.pairFound = d.pairFound && !d.supposedPair()
+	return d.pairFound
 }
 
 // joinPair returns the contender that the client was given for another family, else one at the same site: those take turns by
 // weight. It returns none when there is none among those that tied (nil: all) reports.
 func (d *Decider) joinPair(f *field, tied func(int) bool) int {
-	if d.pairKind == 0 || !d.pairFound {
+	if !d.findPair() {
 		return none
 	}
 	site, near := d.s.Plan.services[d.pairWith].site, false

@@ -106,3 +106,30 @@ func TestFamiliesTakeTurnsApart(t *testing.T) {
 		t.Errorf("after the types came: got %q, want a", got)
 	}
 }
+
+// TestFamiliesAgreeInsideTheScope: a resolver keeps an answer for all clients in its scope, so that A for one of them and AAAA
+// for another must agree: of the sites that are equally near, both get the same one. Clients of another scope are apart.
+func TestFamiliesAgreeInsideTheScope(t *testing.T) {
+	w := twoSites(config.VirtualServer{Method: config.StaticProximity, ClientSubnet: true}).
+		location("192.0.0.0/16", "AS.JP").location("198.51.0.0/16", "AS.JP")
+	for i := range w.doc.Sites {
+		w.doc.Sites[i].Location = config.SiteLocation{Place: "AS"}
+	}
+	w.doc.Settings.Answers.Coherent = true
+	s, l := w.snapshot(t)
+	for _, a := range []struct {
+		family Family
+		subnet string
+		want   string
+		reason Reason
+	}{
+		{IPv4, "192.0.2.0/24", "a", ReasonTie},
+		{IPv4, "198.51.2.0/24", "b", ReasonTie},
+		{IPv6, "192.0.77.0/24", "a", ReasonPaired},
+		{IPv6, "198.51.77.0/24", "b", ReasonPaired},
+	} {
+		if got, d := ask(s, l, a.family, client, a.subnet); got != a.want || d.Reason != a.reason {
+			t.Errorf("family %d of %s: got %s (%s, scope %d), want %s (%s)", a.family, a.subnet, got, d.Reason, d.Scope, a.want, a.reason)
+		}
+	}
+}

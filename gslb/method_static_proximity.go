@@ -40,7 +40,7 @@ func (d *Decider) pickNearest(f *field) (int, Reason) {
 	case 1:
 		return int(near.contenders[0]), ReasonProximity
 	}
-	if d.pairKind != 0 && d.pairFound {
+	if d.findPair() {
 		row := d.here.closeness
 		best := row[f.contenders[near.contenders[0]].site]
 		if i := d.joinPair(f, func(i int) bool { return row[f.contenders[i].site] == best }); i != none {

@@ -79,7 +79,10 @@ func TestDecideAgreesWithOracle(t *testing.T) {
 			}
 			last = q
 			explained := Decide(s, q, l.Copy(), epoch, &Trace{})
-			o.subnetUsed = explained.SubnetUsed
+			o.kin = 0
+			if explained.SubnetUsed {
+				o.kin = min(int(explained.Scope), q.Subnet.Bits())
+			}
 			want := o.decide(q)
 			if !w.doc.Settings.Answers.Coherent {
 				checkScope(t, r, s, q, l, explained)

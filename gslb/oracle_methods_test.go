@@ -134,12 +134,13 @@ func (o *oracle) pairOf(first []string, of []config.Member, q Query, ttl uint32)
 
 func familyLetter(f Family) rune { return rune('a' + int(f)) }
 
-// pairName identifies who keeps an answer: a resolver that asked for a subnet which was looked at keeps it for that alone.
+// pairName identifies who keeps an answer: a resolver does for all clients in its scope.
 func (o *oracle) pairName(q Query) string {
-	if !o.subnetUsed {
+	if o.kin == 0 {
 		return q.LDNS.String()
 	}
-	return q.LDNS.String() + " " + q.Subnet.String()
+	kin, _ := q.Subnet.Addr().Prefix(o.kin)
+	return q.LDNS.String() + " " + kin.String()
 }
 
 // draws are the weighted rendezvous scores.

@@ -28,7 +28,7 @@ type oracle struct {
 	joins    int // answers that agreed with one for another family
 	parted   int // answers that did not although they could have
 
-	subnetUsed bool // Decide looked at the query's subnet
+	kin int // bits of the query's subnet that its clients must share to get one answer
 }
 
 type oracleSession struct {

@@ -110,7 +110,7 @@ func (d *Decider) sharersText(f *field, w *fill, since float64) string {
 	if text += " share"; k == 1 {
 		text = names[0] + " has the lowest level"
 	}
-	if soon := w.joined(float64(d.told.since) + 1); soon > k { // a part of an answer is by chance, as fill.pick has it
+	if soon := w.joined(since + 1); soon > k { // a part of an answer is by chance, as fill.pick has it
 		return fmt.Sprintf("%s; %d of %d share before the next", text, soon, len(w.order))
 	}
 	if k == len(w.order) {

@@ -53,9 +53,9 @@ func (s *Overrides) Merge(records []mep.OverrideRecord, age time.Duration, now t
 		switch n := &news[i]; {
 		case !n.now.ended():
 			s.log.Info("override.heard", n.now.fields()...)
-		case !n.old.standing(now): // what it ended was not heard here, or is over
+		case n.old.Action == 0 || n.old.ended(): // what it ended was not heard here
 		case n.old.Revision == n.now.Revision && n.old.Site == n.now.Site:
-			s.log.Info("override.expired", n.old.fields()...) // there a moment before
+			s.log.Info("override.expired", n.old.fields()...) // there a moment before, as clocks and ticks differ
 		default:
 			s.log.Info("override.heard", n.now.fields()...)
 		}

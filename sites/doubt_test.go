@@ -1,6 +1,7 @@
 package sites
 
 import (
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -101,6 +102,30 @@ func TestSlowStart(t *testing.T) {
 				t.Errorf("share is %v, want %v", got, tt.want)
 			}
 		})
+	}
+}
+
+// TestJoiningAGroupStartsSlowly: an address that a group did not have grows into its share; those of a new group need not.
+func TestJoiningAGroupStartsSlowly(t *testing.T) {
+	slow := func(name, group string) config.Service {
+		service := newScene(t, "ams", nil).doc.Services[0]
+		service.Name, service.Group, service.SlowStart = name, group, config.Duration(16*time.Second)
+		return service
+	}
+	s := newScene(t, "ams", func(d *config.Document) { d.Services = append(d.Services, slow("pods:a", "pods")) })
+	s.do("status")
+	s.do("wait=1s")
+	next := *s.doc
+	next.Services = append(slices.Clone(next.Services), slow("pods:b", "pods"), slow("new:a", "new"), slow("alone", ""))
+	s.set(&next)
+	s.do("status")
+	s.do("wait=8s")
+	status := s.tr.Status(s.now, noneHanded)
+	for name, want := range map[string]float64{"pods:a": 1, "pods:b": 8. / 16, "new:a": 1, "alone": 1} {
+		at := slices.IndexFunc(s.doc.Services, func(s config.Service) bool { return s.Name == name })
+		if got := status.Services[at]; got.State != gslb.Up || got.Share != want {
+			t.Errorf("%s is %v with share %v, want UP with %v", name, got.State, got.Share, want)
+		}
 	}
 }
 

@@ -11,10 +11,21 @@ import (
 const shareSteps = 16
 
 // ramp remembers when a service came UP after it was out, so that its weight grows from there. A service that is UP when it
-// is first seen is not starting: this node is. Nor is one that was only not heard.
+// is first seen is not starting: this node is. Nor is one that was only not heard. One that joins a group starts.
 type ramp struct {
 	out  bool // it was DOWN or DISABLED, by evidence, and has not been UP since
 	from time.Time
+}
+
+// groups lists the groups that have services.
+func (t *Tracker) groups() map[string]bool {
+	out := make(map[string]bool)
+	for i := range t.services {
+		if g := t.services[i].service.Group; g != "" {
+			out[g] = true
+		}
+	}
+	return out
 }
 
 // settle takes in the belief about a service as of now.

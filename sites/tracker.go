@@ -116,7 +116,7 @@ func (t *Tracker) SetDocument(doc *config.Document, plan *gslb.Plan, now time.Ti
 		}
 	}
 	services, kept := make([]evidence, len(doc.Services)), answersKept(doc, plan)
-	byName := make(map[string]int, len(doc.Services))
+	byName, groups := make(map[string]int, len(doc.Services)), t.groups()
 	for i := range doc.Services {
 		s := &doc.Services[i]
 		e := evidence{service: s, trigger: triggers[s.Site], since: now}
@@ -125,6 +125,8 @@ func (t *Tracker) SetDocument(doc *config.Document, plan *gslb.Plan, now time.Ti
 		}
 		if j, ok := t.byName[s.Name]; ok {
 			e.inherit(&t.services[j])
+		} else {
+			e.ramp.out = groups[s.Group]
 		}
 		services[i], byName[s.Name] = e, i
 	}

@@ -68,7 +68,7 @@ func (p *Pushed) Set(prefix netip.Prefix, values []PushedValue, at int64) error 
 		p.table.Store(&next)
 		return nil
 	}
-	if next.prefixes.Size() >= MaxPushedPrefixes {
+	if _, replaces := next.prefixes.Get(prefix); !replaces && next.prefixes.Size() >= MaxPushedPrefixes {
 		if next.prefixes = withoutEnded(next.prefixes, at); next.prefixes.Size() >= MaxPushedPrefixes {
 			return fmt.Errorf("%w: %d prefixes", ErrPushedFull, MaxPushedPrefixes)
 		}

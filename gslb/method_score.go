@@ -85,7 +85,10 @@ func (d *Decider) pickScore(v *virtualServer, f *field) (int, Reason) {
 	if i := d.joinPair(f, nil); i != none {
 		return i, ReasonPaired
 	}
-	if here != nil && here.fill != nil && v.score.rtt == 0 {
+	if here != nil && here.fill != nil && len(times) > 0 {
+		return d.scoreMeasured(v, f, here, times)
+	}
+	if here != nil && here.fill != nil {
 		turn, since := d.learned.pour(d.Decision.VirtualServer, d.s.Generation)
 		if d.trace != nil {
 			d.told.fill, d.told.turn, d.told.since = here.fill, turn, since
@@ -93,6 +96,49 @@ func (d *Decider) pickScore(v *virtualServer, f *field) (int, Reason) {
 		return here.fill.pick(turn, since), ReasonScore
 	}
 	return d.leastScore(v, f, here, times)
+}
+
+// scoreMeasured is pickScore among many contenders, some of whose sites have measured the resolver. These are compared one by
+// one, with the one of the others whose turn it is: all of the others count with the mean time.
+func (d *Decider) scoreMeasured(v *virtualServer, f *field, here *scoredSpot, times []siteTime) (int, Reason) {
+	rtt := d.rttScale(f, times)
+	turn, since := d.learned.pour(d.Decision.VirtualServer, d.s.Generation)
+	if d.trace != nil {
+		d.told.fill, d.told.turn, d.told.since = here.fill, turn, since
+	}
+	if rtt.most == 0 { // they are sites without a contender
+		return here.fill.pick(turn, since), ReasonScore
+	}
+	score := func(i int, seconds float64) float64 {
+		return (here.fill.loads[i].value + v.score.rtt*seconds/rtt.most) / float64(f.contenders[i].weight)
+	}
+	best, least := here.fill.unmeasured(f, times, turn, since), math.Inf(1)
+	if best != none {
+		least = score(best, rtt.mean)
+	}
+	for _, t := range times {
+		for _, i := range f.sites.at(t.site) {
+			if x := score(int(i), t.time.Seconds()); x < least {
+				best, least = int(i), x
+			}
+		}
+	}
+	return best, ReasonScore
+}
+
+// unmeasured returns a contender whose site has not measured the resolver: the one whose turn it is, else the lowest; none
+// when there is none.
+func (w *fill) unmeasured(f *field, times []siteTime, turn, since uint64) int {
+	i := w.pick(turn, since)
+	if _, measured := timeTo(times, f.contenders[i].site); !measured {
+		return i
+	}
+	for _, i := range w.order {
+		if _, measured := timeTo(times, f.contenders[i].site); !measured {
+			return int(i)
+		}
+	}
+	return none
 }
 
 // leastScore compares all contenders. Equals take turns by weight where they are few.
@@ -176,9 +222,17 @@ func (d *Decider) loadScale(f *field) (s scale) {
 
 func (d *Decider) rttScale(f *field, times []siteTime) (s scale) {
 	n := 0.0
-	for i := range f.contenders {
-		if t, ok := timeTo(times, f.contenders[i].site); ok {
-			s.most, s.mean, n = max(s.most, t.Seconds()), s.mean+t.Seconds(), n+1
+	if f.sites != nil {
+		for _, t := range times {
+			if k := float64(len(f.sites.at(t.site))); k > 0 {
+				s.most, s.mean, n = max(s.most, t.time.Seconds()), s.mean+k*t.time.Seconds(), n+k
+			}
+		}
+	} else {
+		for i := range f.contenders {
+			if t, ok := timeTo(times, f.contenders[i].site); ok {
+				s.most, s.mean, n = max(s.most, t.Seconds()), s.mean+t.Seconds(), n+1
+			}
 		}
 	}
 	if n > 0 {
@@ -191,7 +245,7 @@ func (d *Decider) rttScale(f *field, times []siteTime) (s scale) {
 // scoredSpot returns what nearness adds at the client's spot, and whether the distance of any contender is known. It is nil
 // when nothing there is needed.
 func (d *Decider) scoredSpot(v *virtualServer, f *field) (*scoredSpot, bool) {
-	if v.score.distance == 0 && v.score.rtt > 0 {
+	if v.score.distance == 0 && v.score.rtt > 0 && f.sites == nil {
 		return nil, false
 	}
 	var at spot
@@ -217,7 +271,7 @@ func (d *Decider) newScoredSpot(v *virtualServer, f *field, at spot) *scoredSpot
 	if at.located {
 		here.distance = d.distances(v, f, at)
 	}
-	if v.score.rtt > 0 || f.memo == nil && v.score.distance > 0 {
+	if f.sites == nil && (v.score.rtt > 0 || v.score.distance > 0) {
 		return here
 	}
 	here.fill = newFill(f.scorePours(v, here), f.contenders)

@@ -1,0 +1,45 @@
+package gslb
+
+import (
+	"fmt"
+	"testing"
+	"time"
+
+	"github.com/cespare/xxhash/v2"
+
+	"fairlead/config"
+)
+
+// TestScoreAmongMany: what many contenders share is found without comparing all of them, and the choice is the same.
+func TestScoreAmongMany(t *testing.T) {
+	build := func(n int) *world {
+		w := newWorld()
+		var names []string
+		for i := range n {
+			w.site(fmt.Sprintf("site%d", i), "").service(fmt.Sprintf("svc%d", i), fmt.Sprintf("site%d", i), Up, fmt.Sprintf("10.0.0.%d", i+1))
+			names = append(names, fmt.Sprintf("svc%d", i))
+			w.doc.Services[i].Cost = 1
+		}
+		return w.virtualServer(config.VirtualServer{Name: "v", Method: config.Scored, Score: config.Score{RTT: 1, Cost: 1}, Members: members(names...), Domains: domains("www.example.com")})
+	}
+	for _, n := range []int{fewContenders, fewContenders + 1, 64} {
+		w := build(n)
+		s, l := w.snapshot(t)
+		l.Resolvers = NewResolvers(ResolverOptions{Prefix4: 32, Prefix6: 128, Max: 1024, Timeout: 3 * time.Minute})
+		for site, ms := range map[string]int{"site3": 20, "site7": 5, "site9": 30, "elsewhere": 1} {
+			l.Resolvers.Measured(epochAddr, xxhash.Sum64String(site), time.Duration(ms)*time.Millisecond, 1_700_000_000)
+		}
+		ask := func(s *Snapshot) string {
+			d := Decide(s, Query{Family: IPv4, LDNS: epochAddr, At: 1_700_000_001}, l, epoch, nil)
+			return outcome(s, d)
+		}
+		if got := ask(s); got != "svc7" {
+			t.Errorf("%d contenders: got %s, want svc7, whose site is nearest", n, got)
+		}
+		w.doc.Services[7].Cost = 100 // and now the others cost next to nothing
+		s, _ = w.snapshot(t)
+		if got := ask(s); got == "svc7" || got == "svc9" {
+			t.Errorf("%d contenders: got %s, which is the dearest or the farthest", n, got)
+		}
+	}
+}

@@ -62,6 +62,11 @@ func (d *Decider) Decide(s *Snapshot, learned *Learned, now time.Time, trace *Tr
 	if trace != nil || own.looksAtClient {
 		d.chooseClient(own)
 	}
+	out.VirtualServer = domain.virtualServer
+	if f := s.standings[domain.virtualServer].field(d.Query.Family); f.plain && trace == nil {
+		d.answerPlain(own, f)
+		return
+	}
 	if d.walk(domain) {
 		return
 	}
@@ -196,6 +201,19 @@ func (d *Decider) answer(v *virtualServer, f *field) {
 		d.traceAnswer(v, f)
 		d.traceLearned(v, f, c.counted && !d.pairJoined, keeps)
 	}
+}
+
+// answerPlain is answer for a field that is plain.
+func (d *Decider) answerPlain(v *virtualServer, f *field) {
+	if len(f.contenders) == 0 {
+		d.nobody(v)
+		return
+	}
+	first := d.pick(v, f)
+	if c := &f.contenders[first]; c.counted {
+		d.learned.handed[c.service].n.Add(1)
+	}
+	d.fill(v, f, first)
 }
 
 // lowerTTL lowers the TTL while a state is uncertain: what is cached now may be wrong soon.

@@ -13,6 +13,7 @@ type field struct {
 	settled    bool
 	effective  bool // nobody is UP: these have stand-ins that are
 	paired     bool // its answers should agree with those for other families
+	plain      bool // a decision is a pick among these, with nothing before or after it
 	even       bool // all weights are equal
 	preference int  // of a policy: which entry is in use
 	order      int  // the order in use; meaningful when settled

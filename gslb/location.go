@@ -59,6 +59,9 @@ func (r *region) satisfies(matcher int) bool {
 
 // find returns the region of a client, and the prefix length that it is valid for; nil when nothing is known.
 func (l *locations) find(client netip.Addr) (*region, int) {
+	if len(l.regions) == 1 { // all clients are in it
+		return l.regions[0], 0
+	}
 	n, bits := l.ranges.Lookup(client)
 	return l.regions[n], bits
 }

@@ -2,8 +2,10 @@ package gslb
 
 // pickRoundRobin takes the next turn of the field's weighted rotation.
 func (d *Decider) pickRoundRobin(f *field) (int, Reason) {
-	if i := d.joinPair(f, nil); i != none {
-		return i, ReasonPaired
+	if d.pairKind != 0 {
+		if i := d.joinPair(f, nil); i != none {
+			return i, ReasonPaired
+		}
 	}
 	turn := d.learned.turn(d.Decision.VirtualServer, d.Query.Family)
 	if d.trace != nil {
@@ -14,8 +16,10 @@ func (d *Decider) pickRoundRobin(f *field) (int, Reason) {
 
 // rotate takes turns, by weight, among the contenders that tied reports. It returns none when tied reports nobody.
 func (d *Decider) rotate(f *field, tied func(int) bool) (int, Reason) {
-	if i := d.joinPair(f, tied); i != none {
-		return i, ReasonPaired
+	if d.pairKind != 0 {
+		if i := d.joinPair(f, tied); i != none {
+			return i, ReasonPaired
+		}
 	}
 	return d.takeTurn(f, tied), ReasonTie
 }

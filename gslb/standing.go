@@ -104,6 +104,11 @@ func (s *Snapshot) stand(vs int, old *standing) standing {
 	}
 	st.spilled = st.usable && s.spills(v)
 	s.finish(v, &st, old, last)
+	plain := !st.held && !st.spilled && st.doubt == "" && st.preferred == nil && !v.spillover.stay.on && !v.persistence.on
+	for f := range last {
+		to := st.field(f)
+		to.plain = plain && to.settled && !to.paired
+	}
 	return st
 }
 

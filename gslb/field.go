@@ -270,9 +270,9 @@ func turnWeights(contenders []contender) []uint32 {
 	if total <= maxTurns {
 		return out
 	}
-	room := uint64(maxTurns/2) - uint64(len(out))
+	room := uint64(maxTurns) - 2*uint64(len(out)) // rounding and the least may add as many
 	for i := range out {
-		out[i] = uint32(max(1, uint64(out[i])*room/total))
+		out[i] = uint32(max(1, (uint64(out[i])*room+total/2)/total))
 	}
 	return out
 }

@@ -1,6 +1,7 @@
 package gslb
 
 import (
+	"math"
 	"math/rand/v2"
 	"slices"
 	"testing"
@@ -48,6 +49,27 @@ func TestRotationIsFairEverywhere(t *testing.T) {
 					t.Fatalf("weights %v: after %d turns contender %d had %v, due %.2f", weights, n+1, i, turns[i], due)
 				}
 			}
+		}
+	}
+}
+
+// TestTurnsOfManyWeights: weights whose sum is beyond what a rotation may have keep their proportions, to within a turn.
+func TestTurnsOfManyWeights(t *testing.T) {
+	contenders := make([]contender, 512)
+	for i := range contenders {
+		contenders[i].weight = uint32(1+i%100) * shareUnits
+	}
+	contenders[0].weight = 1 // starts slowly
+	turns, all, total := turnWeights(contenders), 0.0, 0.0
+	for i := range turns {
+		all, total = all+float64(turns[i]), total+float64(contenders[i].weight)
+	}
+	if all > maxTurns || all < maxTurns*9/10 {
+		t.Errorf("%.0f turns, want about %d", all, maxTurns)
+	}
+	for i := range turns {
+		if want := float64(contenders[i].weight) / total * all; math.Abs(float64(turns[i])-want) > 1 {
+			t.Errorf("weight %d: %d turns, want %.2f", contenders[i].weight, turns[i], want)
 		}
 	}
 }

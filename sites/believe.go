@@ -32,6 +32,9 @@ func (t *Tracker) believe(e *evidence, now time.Time) belief {
 	want, by := t.wish(e, now)
 	b := t.weigh(e, now)
 	if e.seen = b; want == config.ServiceDisabled {
+		if e.service.State == config.ServiceDisabled {
+			e.unwatch()
+		}
 		return belief{state: gslb.Disabled, reason: by.reason, source: by.source, seen: now, direct: true}
 	}
 	b.doubt = t.doubt(e, b, now)
@@ -41,6 +44,15 @@ func (t *Tracker) believe(e *evidence, now time.Time) belief {
 		b.state, b.reason, b.source = gslb.Draining, by.reason, by.source
 	}
 	return b
+}
+
+// unwatch forgets what monitors saw of a service that they do not probe: it says nothing of when it is enabled again. That is no
+// loss.
+func (e *evidence) unwatch() {
+	e.verdicts, e.passing = nil, nil
+	for f := range e.dampers {
+		e.dampers[f].good, e.dampers[f].raw = false, false
+	}
 }
 
 // word is whose word counts, and what is said about it.

@@ -82,6 +82,34 @@ func TestOverridesInBelief(t *testing.T) {
 	}
 }
 
+// TestEnabledAgain: what monitors saw before a service was out, and was not probed, does not count when it is enabled.
+func TestEnabledAgain(t *testing.T) {
+	s := newScene(t, "ams", func(d *config.Document) {
+		d.Services[0].State = config.ServiceDisabled
+		d.Services[0].Monitors = []config.MonitorBinding{{Monitor: "m", Weight: 1}}
+	})
+	s.tr.opts.Overrides = NewOverrides(OverridesOptions{Site: "ams"})
+	for _, step := range []struct {
+		action OverrideAction
+		words  string
+		want   gslb.State
+	}{
+		{Enable, "mon4=up mon6=up", gslb.Up},
+		{Clear, "wait=1h", gslb.Disabled},
+		{Enable, "", gslb.Unknown},
+		{Disable, "mon4=up mon6=up", gslb.Disabled},
+		{Enable, "mon4=up mon6=up", gslb.Up},
+	} {
+		mustGive(t, s.tr.opts.Overrides, order(OfService, "svc", step.action), s.now)
+		for word := range strings.FieldsSeq(step.words) {
+			s.do(word)
+		}
+		if b := s.believed(); b.State != step.want {
+			t.Errorf("%v %q: %v (%s), want %v", step.action, step.words, b.State, b.Reason, step.want)
+		}
+	}
+}
+
 func TestOrdersThatAreRefused(t *testing.T) {
 	change := func(f func(*Order)) Order {
 		o := order(OfService, "svc", Disable)

@@ -320,6 +320,34 @@ func TestDirectionsTellTheDistance(t *testing.T) {
 	}
 }
 
+// TestManySpotsKeepTheirOwnClass holds that spots which share a slot of what a classifier remembers are told apart.
+func TestManySpotsKeepTheirOwnClass(t *testing.T) {
+	w := newWorld().site("ams", "EU.NL", 52.37, 4.89).site("nyc", "NA.US", 40.71, -74.01).site("syd", "OC.AU", -33.87, 151.21)
+	rng, words := rand.New(rand.NewPCG(9, 10)), []string{"EU", "NL", "NA", "US", "OC", "AU", ""}
+	coordinates := []string{",", "0,0", "4,52", "-74,40", "151,-33"} // none, and at 0
+	var lines []string
+	for i := range uint64(2 * recentSpots) {
+		line := fmt.Sprintf("%s,%s", geodata.Key{Lo: i << 8}.Addr(true), geodata.Key{Lo: i<<8 + 255}.Addr(true))
+		for range geodata.MaxQualifiers {
+			line += "," + words[rng.IntN(len(words))]
+		}
+		at := coordinates[rng.IntN(len(coordinates))]
+		if i%2 != 0 {
+			at = fmt.Sprintf("%d,%d", rng.IntN(360)-180, rng.IntN(180)-90)
+		}
+		lines = append(lines, line+","+at)
+	}
+	geo := geoTable(t, lines...)
+	l := buildLocations(t, w, geo)
+	for i := range uint64(len(lines)) {
+		a := geodata.Key{Lo: i << 8}.Addr(true)
+		r, _ := l.find(a)
+		if got, want := regionText(r, 3, 0), slowRegion(w, geo, nil, a); got != want {
+			t.Fatalf("%s: got %s, want %s", lines[i], got, want)
+		}
+	}
+}
+
 func TestSpotOfAClient(t *testing.T) {
 	w := newWorld().site("s", "").location("10.0.0.0/16", "", 1, 2).location("10.1.0.0/16", "EU")
 	l := buildLocations(t, w, geoTable(t, "10.0.0.0,10.255.255.255,EU,NL,,,,,4.5,52"))

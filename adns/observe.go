@@ -32,6 +32,7 @@ func (o Observers) addTo(st *Stats) {
 // watcher shows a responder's queries and answers to the observers. It belongs to the responder's goroutine.
 type watcher struct {
 	now     func() time.Time
+	policy  *policy
 	tap     *dnstap.Source
 	log     *querylog.Source
 	began   time.Time // when the batch was taken up; zero: there is none
@@ -40,11 +41,11 @@ type watcher struct {
 }
 
 // watcher returns a watcher for one goroutine; nil when nobody looks.
-func (o Observers) watcher(now func() time.Time) *watcher {
+func (o Observers) watcher(now func() time.Time, p *policy) *watcher {
 	if o.Dnstap == nil && o.QueryLog == nil {
 		return nil
 	}
-	out := &watcher{now: now}
+	out := &watcher{now: now, policy: p}
 	if o.Dnstap != nil {
 		out.tap = o.Dnstap.Source()
 	}
@@ -95,7 +96,7 @@ func (o *watcher) flush() {
 // record writes an answer into the query log. What it needs of the question stands in the answer.
 func (o *watcher) record(response []byte, c *client) {
 	e := &o.entry
-	*e = querylog.Entry{Time: o.began, Took: o.now().Sub(o.began), Client: c.addr, Transport: c.transport.String(),
+	*e = querylog.Entry{Time: o.began, Took: o.now().Sub(o.began), Client: c.addr, Listener: c.local.Addr(), Transport: c.transport.String(),
 		Rcode: uint16(response[3] & rcodeMask), Answers: binary.BigEndian.Uint16(response[6:]), Scope: querylog.NoScope}
 	off := headerOctets
 	if binary.BigEndian.Uint16(response[4:]) == 1 {
@@ -108,7 +109,9 @@ func (o *watcher) record(response []byte, c *client) {
 	}
 	if ttl, options, ok := findOPT(response, off); ok {
 		e.Rcode |= uint16(ttl>>extendedRcodeShift) << 4
-		e.Scope = scopeOf(options)
+		if e.Scope = scopeOf(options); e.Scope != querylog.NoScope && o.policy.believes(c.addr) {
+			e.Subnet = subnetOf(options)
+		}
 	}
 	o.log.Record(e)
 }

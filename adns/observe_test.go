@@ -103,7 +103,7 @@ func TestQueryLog(t *testing.T) {
 		{"the letters of the question", plainQuery(question("WwW.example.com.", dns.TypeAAAA, dns.ClassINET)), TLS,
 			line{"transport": "tls", "name": "WwW.example.com.", "type": "AAAA", "rcode": "NOERROR", "answers": 1.0}},
 		{"a scope", plainQuery(question("hash.example.com.", dns.TypeA, dns.ClassINET), optRecord(1232, 0, subnet)), HTTPS,
-			line{"transport": "https", "name": "hash.example.com.", "type": "A", "rcode": "NOERROR", "answers": 1.0, "scope": 24.0}},
+			line{"transport": "https", "name": "hash.example.com.", "type": "A", "rcode": "NOERROR", "answers": 1.0, "scope": 24.0, "subnet": "203.0.113.0/24"}},
 		{"no scope without the option", plainQuery(question("no.example.com.", dns.TypeA, dns.ClassINET), optRecord(1232, 0)), TCP,
 			line{"transport": "tcp", "name": "no.example.com.", "type": "A", "rcode": "NXDOMAIN", "answers": 0.0}},
 		{"an extended rcode", plainQuery(www(), optRecord(1232, 1<<16)), UDP,
@@ -129,6 +129,26 @@ func TestQueryLog(t *testing.T) {
 				t.Errorf("(-want +got):\n%s", d)
 			}
 		})
+	}
+}
+
+// TestQueryLogHasWhatCounts: a client subnet of a resolver that is not believed changed no answer, and is not in the log. The
+// address that was asked is, where it is known.
+func TestQueryLogHasWhatCounts(t *testing.T) {
+	log, err := querylog.New(querylog.Options{Sample: 1})
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := newServer(t, func(o *Options) { o.Observers.QueryLog = log }, withPolicy(func(o *PolicyOptions) {
+		o.ClientSubnetFrom = []netip.Prefix{netip.MustParsePrefix("203.0.113.0/24")}
+	}))
+	r, local := s.newResponder(), netip.MustParseAddrPort("198.51.100.53:53")
+	for from, want := range map[string]string{"203.0.113.7": "10.0.5.0/24", "198.51.100.5": "invalid Prefix"} {
+		q := plainQuery(question("hash.example.com.", dns.TypeA, dns.ClassINET), optRecord(1232, 0, option(dns.EDNS0SUBNET, 0, 1, 24, 0, 10, 0, 5)))
+		r.answer(q, len(q), &client{addr: netip.MustParseAddr(from), local: local})
+		if e := &r.observe.entry; e.Subnet.String() != want || e.Listener != local.Addr() {
+			t.Errorf("from %s: subnet %s, listener %s; want %s and %s", from, e.Subnet, e.Listener, want, local.Addr())
+		}
 	}
 }
 
@@ -195,7 +215,7 @@ func FuzzRecord(f *testing.F) {
 	if err != nil {
 		f.Fatal(err)
 	}
-	w := Observers{QueryLog: log}.watcher(time.Now)
+	w := Observers{QueryLog: log}.watcher(time.Now, new(policy))
 	c := &client{addr: asker.Addr()}
 	f.Fuzz(func(t *testing.T, response []byte) {
 		if len(response) < headerOctets {

@@ -63,7 +63,7 @@ func (s *Server) release(r *responder) {
 // newResponder returns a responder for a goroutine that keeps it.
 func (s *Server) newResponder() *responder {
 	r := &responder{server: s, scratch: make([]byte, scratchOctets), counted: s.counters.shards.shard(),
-		observe: s.observers.watcher(s.now), due: neverDue}
+		observe: s.observers.watcher(s.now, s.policy), due: neverDue}
 	if s.observers.Sketch != nil {
 		r.sketch = s.observers.Sketch.Source()
 		r.due = r.sketch.Gap()

@@ -19,8 +19,10 @@ type Entry struct {
 	Time      time.Time     // when the query was taken up
 	Took      time.Duration // until it was answered
 	Client    netip.Addr
-	Transport string // "udp", "tcp", "tls" or "https"
-	Type      uint16 // 0 with an empty name: there was no question that could be read
+	Subnet    netip.Prefix // EDNS Client Subnet that counts; the zero Prefix: none
+	Listener  netip.Addr   // address of this server that was asked; the zero Addr: not known
+	Transport string       // "udp", "tcp", "tls" or "https"
+	Type      uint16       // 0 with an empty name: there was no question that could be read
 	Rcode     uint16
 	Answers   uint16 // records in the answer section
 	Scope     int16  // scope prefix length in the answer's EDNS Client Subnet, or NoScope
@@ -40,6 +42,8 @@ func (e *Entry) SetName(wire []byte) {
 type line struct {
 	Time         string `json:"time"`
 	Client       string `json:"client"`
+	Subnet       string `json:"subnet,omitempty"`
+	Listener     string `json:"listener,omitempty"`
 	Transport    string `json:"transport"`
 	Name         string `json:"name"`
 	Type         string `json:"type"`
@@ -54,6 +58,12 @@ func (e *Entry) line(fullAddresses bool) line {
 	l := line{
 		Time: e.Time.UTC().Format("2006-01-02T15:04:05.000000Z"), Client: client(e.Client, fullAddresses),
 		Transport: e.Transport, Rcode: rcodeText(e.Rcode), Answers: e.Answers, Microseconds: e.Took.Microseconds(),
+	}
+	if e.Subnet.IsValid() {
+		l.Subnet = subnet(e.Subnet, fullAddresses)
+	}
+	if e.Listener.IsValid() {
+		l.Listener = e.Listener.Unmap().WithZone("").String()
 	}
 	if e.nameLen > 0 {
 		l.Type = dns.Type(e.Type).String()
@@ -84,6 +94,18 @@ func client(a netip.Addr, full bool) string {
 		bits = clientBits4
 	}
 	return netip.PrefixFrom(a, bits).Masked().String()
+}
+
+// subnet writes a client's network, which is no finer than an address would be written.
+func subnet(p netip.Prefix, full bool) string {
+	bits := clientBits6
+	switch {
+	case full:
+		bits = p.Bits()
+	case p.Addr().Is4():
+		bits = clientBits4
+	}
+	return netip.PrefixFrom(p.Addr(), min(bits, p.Bits())).Masked().String()
 }
 
 func rcodeText(rcode uint16) string {

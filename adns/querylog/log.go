@@ -231,6 +231,12 @@ func (l *Log) event(e *Entry) {
 		zap.String("type", line.Type), zap.String("rcode", line.Rcode), zap.Uint16("answers", line.Answers),
 		zap.Int64("microseconds", line.Microseconds), zap.String("time", line.Time),
 	}
+	if line.Subnet != "" {
+		fields = append(fields, zap.String("subnet", line.Subnet))
+	}
+	if line.Listener != "" {
+		fields = append(fields, zap.String("listener", line.Listener))
+	}
 	if line.Scope != nil {
 		fields = append(fields, zap.Int16("scope", *line.Scope))
 	}

@@ -31,6 +31,10 @@ func TestLines(t *testing.T) {
 	v6 := entry("\x00")
 	v6.Client, v6.Scope, v6.Rcode, v6.Type = netip.MustParseAddr("2001:db8:1:ffff::1%eth0"), 0, 16, 65280
 	nothing := &Entry{Scope: NoScope, Rcode: 1, Transport: "tcp"}
+	fine := entry("\x00")
+	fine.Subnet, fine.Listener = netip.MustParsePrefix("203.0.113.129/32"), netip.MustParseAddr("::ffff:198.51.100.53")
+	wide := entry("\x00")
+	wide.Subnet, wide.Listener = netip.MustParsePrefix("2001:db8::/32"), netip.MustParseAddr("2001:db8:53::53%eth0")
 	for _, c := range []struct {
 		name  string
 		entry *Entry
@@ -45,6 +49,12 @@ func TestLines(t *testing.T) {
 			`{"time":"2026-01-02T03:04:05.000006Z","client":"2001:db8:1:ff00::/56","transport":"udp","name":".","type":"TYPE65280","rcode":"BADVERS","answers":2,"scope":0,"microseconds":12}`},
 		{"a name with quotes, dots, a line feed and octets", entry("\x07a\"\\.\n\x00\xff\x02<&\x00"), false,
 			`{"time":"2026-01-02T03:04:05.000006Z","client":"192.0.2.0/24","transport":"udp","name":"a\\\"\\\\\\.\\010\\000\\255.<&.","type":"A","rcode":"NOERROR","answers":2,"microseconds":12}`},
+		{"a client subnet is cut as clients are", fine, false,
+			`{"time":"2026-01-02T03:04:05.000006Z","client":"192.0.2.0/24","subnet":"203.0.113.0/24","listener":"198.51.100.53","transport":"udp","name":".","type":"A","rcode":"NOERROR","answers":2,"microseconds":12}`},
+		{"or not", fine, true,
+			`{"time":"2026-01-02T03:04:05.000006Z","client":"192.0.2.77","subnet":"203.0.113.129/32","listener":"198.51.100.53","transport":"udp","name":".","type":"A","rcode":"NOERROR","answers":2,"microseconds":12}`},
+		{"a wide one stays", wide, false,
+			`{"time":"2026-01-02T03:04:05.000006Z","client":"192.0.2.0/24","subnet":"2001:db8::/32","listener":"2001:db8:53::53","transport":"udp","name":".","type":"A","rcode":"NOERROR","answers":2,"microseconds":12}`},
 		{"no question", nothing, false,
 			`{"time":"0001-01-01T00:00:00.000000Z","client":"","transport":"tcp","name":"","type":"","rcode":"FORMERR","answers":0,"microseconds":0}`},
 		{"what is no name", entry("\x3fcut"), false,
@@ -162,7 +172,7 @@ func TestEvents(t *testing.T) {
 		ctx, cancel := context.WithCancel(t.Context())
 		go l.Run(ctx)
 		e := entry("\x03www\x00")
-		e.Scope = 24
+		e.Scope, e.Subnet, e.Listener = 24, netip.MustParsePrefix("203.0.113.0/24"), netip.MustParseAddr("198.51.100.53")
 		l.Source().Record(e)
 		synctest.Wait()
 		cancel()
@@ -172,7 +182,8 @@ func TestEvents(t *testing.T) {
 			t.Fatalf("got %d events, want 1", len(all))
 		}
 		want := map[string]any{"client": "192.0.2.0/24", "transport": "udp", "name": "www.", "type": "A", "rcode": "NOERROR",
-			"answers": uint16(2), "microseconds": int64(12), "time": "2026-01-02T03:04:05.000006Z", "scope": int16(24)}
+			"answers": uint16(2), "microseconds": int64(12), "time": "2026-01-02T03:04:05.000006Z", "scope": int16(24),
+			"subnet": "203.0.113.0/24", "listener": "198.51.100.53"}
 		if d := cmp.Diff(want, all[0].ContextMap()); d != "" {
 			t.Errorf("(-want +got):\n%s", d)
 		}

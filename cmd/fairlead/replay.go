@@ -19,6 +19,8 @@ import (
 	"fairlead/api/client"
 	"fairlead/api/resource"
 	"fairlead/config"
+	"fairlead/config/geodata"
+	"fairlead/internal/node"
 	"fairlead/internal/replay"
 )
 
@@ -29,6 +31,7 @@ const maxStatusBytes = 64 << 20
 type replayFlags struct {
 	api                              apiFlags
 	log, document, candidate, status string
+	node                             string
 	maxShift                         string
 	most                             float64 // maxShift as a share
 }
@@ -56,6 +59,7 @@ cannot be read.`,
 	cmd.Flags().StringVar(&f.candidate, "candidate", "", "the document that might be served")
 	cmd.Flags().StringVar(&f.document, "document", "", "the document that is served (default: the node's)")
 	cmd.Flags().StringVar(&f.status, "status", "", "states of services: a node's API address, or a file with its /v1/status/services")
+	cmd.Flags().StringVar(&f.node, "node", "", "a node file: its location files say where clients are (default: the document's locations alone)")
 	cmd.Flags().StringVar(&f.maxShift, "max-shift", "5%", "share of answers that may change")
 	_ = cmd.MarkFlagRequired("log")
 	_ = cmd.MarkFlagRequired("candidate")
@@ -76,12 +80,16 @@ func runReplay(cmd *cobra.Command, f *replayFlags) error {
 			return err
 		}
 	}
-	at := time.Now()
-	now, err := f.world(cmd, f.document, believed, at)
+	geo, err := f.located(cmd)
 	if err != nil {
 		return err
 	}
-	candidate, err := f.world(cmd, f.candidate, believed, at)
+	at := time.Now()
+	now, err := f.world(cmd, f.document, geo, believed, at)
+	if err != nil {
+		return err
+	}
+	candidate, err := f.world(cmd, f.candidate, geo, believed, at)
 	if err != nil {
 		return err
 	}
@@ -166,20 +174,48 @@ func (f *replayFlags) believed(ctx context.Context) ([]resource.Service, error) 
 	return list.Services, nil
 }
 
+// located reads the location files of the node file; nil: there are none.
+func (f *replayFlags) located(cmd *cobra.Command) (*geodata.Table, error) {
+	if f.node == "" {
+		return nil, nil
+	}
+	c, report, err := config.LoadNode(f.node)
+	if err != nil {
+		return nil, exit(exitUsage, err)
+	}
+	if report.Errors() > 0 {
+		return nil, refused(cmd, report)
+	}
+	files := node.GeoFiles(&c.GeoIP)
+	if len(files) == 0 {
+		return nil, nil
+	}
+	table, err := geodata.Load(cmd.Context(), files)
+	if err != nil {
+		return nil, exit(exitUsage, err)
+	}
+	return table, nil
+}
+
+// refused prints what is wrong with a file.
+func refused(cmd *cobra.Command, problems *config.Report) error {
+	var text bytes.Buffer
+	_ = problems.Render(&text, colorful(cmd.ErrOrStderr()))
+	fmt.Fprint(cmd.ErrOrStderr(), text.String())
+	return exit(exitUsage, nil)
+}
+
 // world compiles a document.
-func (f *replayFlags) world(cmd *cobra.Command, path string, believed []resource.Service, at time.Time) (*replay.World, error) {
+func (f *replayFlags) world(cmd *cobra.Command, path string, geo *geodata.Table, believed []resource.Service, at time.Time) (*replay.World, error) {
 	source, err := config.ReadSource(path)
 	if err != nil {
 		return nil, exit(exitUsage, err)
 	}
 	document, problems := config.Parse(source)
 	if problems.Errors() > 0 {
-		var text bytes.Buffer
-		_ = problems.Render(&text, colorful(cmd.ErrOrStderr()))
-		fmt.Fprint(cmd.ErrOrStderr(), text.String())
-		return nil, exit(exitUsage, nil)
+		return nil, refused(cmd, problems)
 	}
-	w, err := replay.NewWorld(document, believed, at)
+	w, err := replay.NewWorld(document, geo, believed, at)
 	if err != nil {
 		return nil, exit(exitUsage, fmt.Errorf("compile %q: %w", path, err))
 	}

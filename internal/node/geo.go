@@ -51,17 +51,23 @@ type geoFile struct {
 
 func newGeo(c *config.NodeGeoIP, log *zap.Logger, changed func()) *geo {
 	g := &geo{log: log, check: max(c.Check.Std(), time.Second), changed: changed, again: make(chan struct{}, 1), state: map[string]*geoFile{}}
-	for i := range c.CSV {
-		f := &c.CSV[i]
-		g.files = append(g.files, geodata.File{Path: f.File, Format: geodata.Format(f.Format), Locations: f.Locations})
-	}
-	for _, path := range c.Databases {
-		g.files = append(g.files, geodata.File{Path: path, Format: geodata.MMDB})
-	}
+	g.files = GeoFiles(c)
 	for _, f := range g.files {
 		g.state[f.Path] = &geoFile{}
 	}
 	return g
+}
+
+// GeoFiles returns the location files that a node file names, in the order of precedence.
+func GeoFiles(c *config.NodeGeoIP) (files []geodata.File) {
+	for i := range c.CSV {
+		f := &c.CSV[i]
+		files = append(files, geodata.File{Path: f.File, Format: geodata.Format(f.Format), Locations: f.Locations})
+	}
+	for _, path := range c.Databases {
+		files = append(files, geodata.File{Path: path, Format: geodata.MMDB})
+	}
+	return files
 }
 
 // first reads the files, but not for long. It reports whether there is something to locate clients by.

@@ -14,8 +14,12 @@ import (
 	"golang.org/x/sync/errgroup"
 )
 
-// maxMoved bounds Report.Moved.
-const maxMoved = 20
+const (
+	// maxMoved bounds Report.Moved.
+	maxMoved = 20
+	// rounding is what adding fractions may be off.
+	rounding = 1e-9
+)
 
 // Report says how far two documents answer the same queries alike. Shares are of all queries.
 type Report struct {
@@ -108,7 +112,10 @@ func Compare(ctx context.Context, q *Queries, now, candidate *World) (*Report, e
 func (s *sums) note(k *Kind, n uint64, before, after *outlook) {
 	weight := float64(n)
 	shift := distance(before, after)
-	failures := max(0, failing(after)-failing(before))
+	failures := failing(after) - failing(before)
+	if failures < rounding {
+		failures = 0
+	}
 	s.shift += weight * shift
 	s.failures += weight * failures
 	for i, o := range []*outlook{before, after} {
@@ -156,18 +163,24 @@ func failing(o *outlook) (sum float64) {
 }
 
 // distance is half the sum of the differences of all probabilities: 0 the same, 1 nothing in common. What a rotation may be
-// off because it was drawn a limited number of times, one turn for each answer, is none.
+// off because it was drawn a limited number of times, one turn for each answer that both give, is none.
 func distance(a, b *outlook) float64 {
-	sum := 0.0
+	sum, common, apart := 0.0, 0, false
 	for i := range a.shares {
-		sum += math.Abs(a.shares[i].part - b.part(&a.shares[i]))
+		other := b.part(&a.shares[i])
+		sum += math.Abs(a.shares[i].part - other)
+		if other > 0 {
+			common++
+		} else {
+			apart = true
+		}
 	}
 	for i := range b.shares {
 		if a.part(&b.shares[i]) == 0 {
-			sum += b.shares[i].part
+			sum, apart = sum+b.shares[i].part, true
 		}
 	}
-	if least := min(a.draws, b.draws); least > 1 && sum/2*float64(least) <= float64(max(len(a.shares), len(b.shares))) {
+	if least := min(a.draws, b.draws); !apart && least > 1 && sum*float64(least) <= float64(common)*(1+rounding) {
 		return 0
 	}
 	return sum / 2
@@ -211,7 +224,7 @@ func (s *sums) merge(more *sums) {
 // report turns queries into shares.
 func (s *sums) report(q *Queries) *Report {
 	total := float64(max(q.Queries, 1))
-	out := &Report{Queries: q.Queries, Kinds: len(q.Kinds), Shift: s.shift / total, NewFailures: s.failures / total, Failures: map[string]Both{}, Sites: map[string]Both{},
+	out := &Report{Queries: q.Queries, Kinds: len(q.Kinds), Shift: tidy(s.shift / total), NewFailures: s.failures / total, Failures: map[string]Both{}, Sites: map[string]Both{},
 		Moved: []Moved{}, LeftOut: q.LeftOut, Unreadable: q.Unreadable, Other: q.Other, Cut: q.Cut}
 	for k, v := range s.failed {
 		out.Failures[k] = Both{v.Before / total, v.After / total}
@@ -235,6 +248,9 @@ func (s *sums) report(q *Queries) *Report {
 	}
 	return out
 }
+
+// tidy takes away what adding fractions leaves, so that a limit is kept by what is just at it.
+func tidy(v float64) float64 { return math.Round(v/rounding) / (1 / rounding) }
 
 func mean(bits map[int]uint64) float64 {
 	sum, of := 0.0, 0.0

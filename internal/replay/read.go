@@ -25,6 +25,9 @@ func Read(ctx context.Context, in io.Reader) (*Queries, error) {
 	if err != nil && len(start) == 0 {
 		return nil, fmt.Errorf("read queries: %w", errors.Join(errors.New("the file is empty"), notEOF(err)))
 	}
+	if bytes.HasPrefix(start, []byte{0x1f, 0x8b}) {
+		return nil, errors.New("read queries: the file is compressed: give what gzip -dc says to standard input, and - as the file")
+	}
 	var q *Queries
 	if bytes.Equal(start, []byte{0, 0, 0, 0}) {
 		q, err = readDnstap(ctx, r)

@@ -49,20 +49,22 @@ func readDnstap(ctx context.Context, r *bufio.Reader) (*Queries, error) {
 	return q, nil
 }
 
-// readFrames emits chunks of whole data frames until STOP.
+// readFrames emits chunks of whole data frames until the end, which is behind a STOP: files may follow each other.
 func readFrames(r io.Reader, emit func([]byte) error) error {
 	var chunk []byte
+	stopped := false
 	for {
 		var head [lengthOctets]byte
 		_, err := io.ReadFull(r, head[:])
 		n := binary.BigEndian.Uint32(head[:])
 		switch {
+		case errors.Is(err, io.EOF) && stopped:
+			return flush(chunk, emit)
 		case err != nil:
 		case n == 0:
 			var kind uint32
-			if kind, err = readControl(r); err == nil && kind == controlStop {
-				return flush(chunk, emit)
-			}
+			kind, err = readControl(r)
+			stopped = err == nil && kind == controlStop
 		case n > maxFrameOctets:
 			err = fmt.Errorf("a frame of %d octets, at most %d make sense: is this a dnstap file?", n, maxFrameOctets)
 		default:

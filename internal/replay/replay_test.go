@@ -9,6 +9,7 @@ import (
 	"net/netip"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -53,7 +54,7 @@ func world(t testing.TB, text string, believed ...resource.Service) *World {
 	if err := report.Err(); err != nil {
 		t.Fatal(err)
 	}
-	w, err := NewWorld(doc, believed, epoch)
+	w, err := NewWorld(doc, nil, believed, epoch)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -137,6 +138,72 @@ func TestCompare(t *testing.T) {
 	}
 }
 
+// rotation has a name that many services take turns at; by place it matters who asks, while all are equally near. Addresses
+// begin at first.
+func rotation(method string, members, first int) string {
+	var b strings.Builder
+	b.WriteString("zones: [{name: example.test, nameservers: [ns.example.test], ttl: 30s}]\n" +
+		"sites: [{name: ams, address: 192.0.2.1, location: {latitude: 52, longitude: 5}}]\n" +
+		"locations: [{prefix: 10.0.0.0/8, latitude: 52, longitude: 5}]\nservices:\n")
+	for i := range members {
+		fmt.Fprintf(&b, "  - {name: s%d, site: ams, addresses: [10.0.%d.%d]}\n", i, (first+i)/200, (first+i)%200+1)
+	}
+	fmt.Fprintf(&b, "virtual_servers:\n  - name: www\n    domains: [{name: www.example.test}]\n    method: %s\n    members:\n", method)
+	for i := range members {
+		fmt.Fprintf(&b, "      - {service: s%d}\n", i)
+	}
+	return b.String()
+}
+
+// TestLargeRotations: as few draws as there are members are no reason to take a change for chance.
+func TestLargeRotations(t *testing.T) {
+	log := read(t, strings.Repeat(entry("www.example.test.", "A", "10.1.1.0/24"), 5)+entry("www.example.test.", "A", "10.1.2.0/24"))
+	for _, c := range []struct {
+		method                 string
+		members, first, second int
+		change                 func(string) string
+		shift                  float64
+	}{
+		{"round-robin", 30, 0, 0, nil, 0},
+		{"round-robin", 500, 0, 0, nil, 0},
+		{"round-robin", 500, 0, 1000, nil, 1},
+		{"round-robin", 400, 0, 200, nil, 0.5},
+		{"static-proximity", 30, 0, 0, nil, 0},
+		{"static-proximity", 100, 0, 1000, nil, 1},
+		{"static-proximity", 100, 0, 50, nil, 0.5},
+		// One of ten is taken out: a tenth of the answers goes elsewhere.
+		{"static-proximity", 10, 0, 0, func(s string) string { return strings.Replace(s, "      - {service: s3}\n", "", 1) }, 0.1},
+	} {
+		after := rotation(c.method, c.members, c.second)
+		if c.change != nil {
+			after = c.change(after)
+		}
+		r, err := Compare(context.Background(), log, world(t, rotation(c.method, c.members, c.first)), world(t, after))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if math.Abs(r.Shift-c.shift) > 0.02 || c.shift == 0 && r.Shift != 0 {
+			t.Errorf("%s, %d members at %d, then at %d: got a shift of %v, want %v", c.method, c.members, c.first, c.second, r.Shift, c.shift)
+		}
+	}
+}
+
+// TestFailuresAreNotRoundedUp: a query that fails in two ways by turns fails as before when it fails in one.
+func TestFailuresAreNotRoundedUp(t *testing.T) {
+	ways := func(parts ...float64) *outlook {
+		out := &outlook{draws: 60}
+		for i, p := range parts {
+			out.shares = append(out.shares, share{answer: fmt.Sprint(i), failed: true, part: p})
+		}
+		return out
+	}
+	s := newSums()
+	s.note(&Kind{Name: "a."}, 10, ways(0.7, 0.1, 0.1, 0.1), ways(1))
+	if s.failures != 0 {
+		t.Errorf("%v queries fail that did not", s.failures)
+	}
+}
+
 func boths(m map[string]Both) string {
 	var parts []string
 	for _, k := range []string{"NXDOMAIN", "REFUSED", "SERVFAIL", "ams", "last resort", "no data", "nyc"} {
@@ -174,6 +241,7 @@ func TestReadLog(t *testing.T) {
 		{"rubbish between", whole + "{no\n\n" + whole, 2, 1, 0, false, ""},
 		{"entries without a question", whole + entry("", "", "192.0.2.1") + entry("a.test.", "TYPE99999", "192.0.2.1") + entry("a.test.", "A", "x"), 1, 0, 3, false, ""},
 		{"nothing", "", 0, 0, 0, false, "the file is empty"},
+		{"compressed", "\x1f\x8b\x08\x00", 0, 0, 0, false, "the file is compressed"},
 		{"something else", "GIF89a\nxyz\n", 0, 0, 0, false, "none found, 2 entries unreadable"},
 		{"more than a chunk", strings.Repeat(whole, 10_000), 10_000, 0, 0, false, ""},
 		{"a line without end", strings.Repeat("x", chunkOctets+2*maxLineOctets+2*chunkOctets), 0, 0, 0, false, "a line of more than"},
@@ -261,6 +329,9 @@ func TestReadDnstap(t *testing.T) {
 		}
 	}
 	whole := tap(t, true, false)
+	if q, err := Read(context.Background(), bytes.NewReader(slices.Concat(whole, tap(t, true, true)))); err != nil || q.Cut || q.Queries != 6 {
+		t.Errorf("one file after the other: got %+v, %v; want six queries", q, err)
+	}
 	q, err := Read(context.Background(), bytes.NewReader(whole[:len(whole)-30]))
 	if err != nil || !q.Cut || q.Queries != 2 {
 		t.Errorf("cut: got %+v, %v; want two queries", q, err)

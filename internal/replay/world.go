@@ -11,6 +11,7 @@ import (
 	"fairlead/adns"
 	"fairlead/api/resource"
 	"fairlead/config"
+	"fairlead/config/geodata"
 	"fairlead/gslb"
 	"fairlead/internal/whatif"
 )
@@ -29,10 +30,11 @@ type serviceText struct{ site, name, alias, v4, v6, host string }
 const flood = 1e9
 
 // NewWorld compiles a valid document. believed says in which state services are and how many connections they have, by name;
-// a service that is not in it is UP, so nil makes all UP. at is the time that queries are said to come at.
-func NewWorld(doc *config.Document, believed []resource.Service, at time.Time) (*World, error) {
+// a service that is not in it is UP, so nil makes all UP. at is the time that queries are said to come at. geo is what the
+// node's location files say; nil: there are none.
+func NewWorld(doc *config.Document, geo *geodata.Table, believed []resource.Service, at time.Time) (*World, error) {
 	doc = doc.Expanded(nil)
-	plan, err := gslb.Compile(doc, gslb.CompileOptions{})
+	plan, err := gslb.Compile(doc, gslb.CompileOptions{Geo: geo})
 	if err != nil {
 		return nil, err
 	}
@@ -139,19 +141,22 @@ func (a *asker) look(k *Kind) outlook {
 	d := s.GSLB.Plan.Domain(domain)
 	q := gslb.Query{Domain: domain, Family: family, LDNS: k.Client, Subnet: k.Subnet, Listener: k.Listener, At: a.world.at.Unix()}
 	if !d.NeedsClient && s.GSLB.Plan.Views() == 0 {
-		out := a.decide(&q, k, 4*whatif.MostDraws)
+		out := a.decide(&q, k, 4*whatif.MostDraws, 16*whatif.MostDraws)
 		a.answers[key] = out
 		return out
 	}
-	return a.decide(&q, k, whatif.MostDraws/4)
+	return a.decide(&q, k, whatif.MostDraws/4, 4*whatif.MostDraws)
 }
 
-// decide draws answers of a balanced name.
-func (a *asker) decide(q *gslb.Query, k *Kind, draws int) outlook {
+// turns is how often each answer should have its turn on the average.
+const turns = 8
+
+// decide draws answers of a balanced name: so many, and up to most while there are answers that had few turns.
+func (a *asker) decide(q *gslb.Query, k *Kind, draws, most int) outlook {
 	out := outlook{}
 	view := a.world.snapshot.GSLB.Plan.ViewOf(k.Listener, k.Client)
 	a.decider.Query = *q
-	for i := range draws {
+	for i := 0; i < draws || i < most && (i < turns*len(out.shares) || i%len(out.shares) != 0); i++ {
 		a.decider.Decide(a.world.snapshot.GSLB, a.learned, a.world.at, nil)
 		to, fixed := whatif.Outcome(&a.decider.Decision)
 		if i == 0 && a.decider.Decision.SubnetUsed {

@@ -149,7 +149,7 @@ func (t *trial) describe(i ServiceIndex, share float64, changes []Change) Counte
 	return c
 }
 
-// shareText writes a share as the fraction that it is, or else in percent.
+// shareText writes a share as the fraction that it is, or else in percent: it was counted.
 func shareText(share float64) string {
 	for d := 1.0; d <= 10; d++ {
 		for n := 1.0; n <= d; n++ {
@@ -161,5 +161,8 @@ func shareText(share float64) string {
 			}
 		}
 	}
-	return fmt.Sprintf("%.1f %%", share*100)
+	if share < 0.01 {
+		return "less than 1 %"
+	}
+	return fmt.Sprintf("about %.0f %%", share*100)
 }

@@ -91,6 +91,7 @@ func (k *seeker) others() *Change {
 		k.enter(append(slices.Clone(k.pre), asDown(gone...))...)
 		if k.has(k.target) {
 			names := k.names(gone)
+			slices.Sort(names)
 			return &Change{Kind: ChangeOthers, Services: names, edits: []edit{asDown(gone...)}, Text: "if " + strings.Join(names, ", ") + " were not usable"}
 		}
 		next := k.decide().first()

@@ -9,12 +9,10 @@ const (
 	// habitMemory is the weight that what was learned keeps with every report.
 	habitMemory = 0.97
 	// priorReports is how many reports' worth of chance the first guess outweighs.
-	priorReports = 8
+	priorReports = 4
 	// surprise is by how many times the spread that chance gives a report may differ from what was learned: a service that
 	// fails, or that others fill, says nothing about answers.
-	surprise = 3
-	// burst is from how many times the spread that chance gives the number of answers on more of them say no more.
-	burst = 5
+	surprise = 5
 	// certainReports is from how many reports with answers on an answer may be believed to bring more than
 	// mostUncertain: before, a few coincidences look like a habit.
 	certainReports = 20
@@ -63,10 +61,8 @@ func (h *habit) learn(before, after, answers float64, apart time.Duration) {
 		most := surprise * (k*math.Abs(x) + math.Sqrt(k*before) + k)
 		change = min(max(change, -most), most)
 	}
-	// A burst of answers counts as one report, not as many.
-	weight := 1 / max(1, x*x/(burst*burst*(h.answers/h.reports+1)))
-	h.square = h.square*habitMemory + weight*x*x
-	h.slope = h.slope*habitMemory + weight*x*change
+	h.square = h.square*habitMemory + x*x
+	h.slope = h.slope*habitMemory + x*change
 }
 
 // rate returns how much one answer brings, k, and how much of the metric ends in a second, 1/L. start is the first guess

@@ -26,7 +26,7 @@ var plotColours = []string{"#1f6f8b", "#c8553d", "#588157", "#7b5ea7"}
 // plot draws both choices of one case, one above the other. No text depends on fonts being there.
 func plot(c Case) ([]byte, error) {
 	var b bytes.Buffer
-	height := 2*(plotHeight+plotTop) + plotGap + 20
+	height := 2*(plotHeight+plotTop) + plotGap + 40
 	fmt.Fprintf(&b, `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 %d %d" font-family="sans-serif" font-size="11">`+"\n", plotLeft+plotWidth+16, height)
 	fmt.Fprintf(&b, `<rect width="100%%" height="100%%" fill="#ffffff"/>`+"\n")
 	top := plotTop
@@ -41,7 +41,7 @@ func plot(c Case) ([]byte, error) {
 		if err != nil {
 			return nil, err
 		}
-		fmt.Fprintf(&b, `<text x="%d" y="%d" font-size="13">%s: spread %.2f</text>`+"\n", plotLeft, top-8, panel.title, r.Spread)
+		fmt.Fprintf(&b, `<text x="%d" y="%d" font-size="12">%s: spread %.2f</text>`+"\n", plotLeft, top-8, panel.title, r.Spread)
 		drawPanel(&b, c, r, top)
 		top += plotHeight + plotTop + plotGap
 	}

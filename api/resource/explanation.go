@@ -42,6 +42,22 @@ type (
 	Candidate = gslb.Candidate
 )
 
+// Steps and reasons that readers of explanations tell apart.
+const (
+	StepName          = gslb.StepName
+	StepVirtualServer = gslb.StepVirtualServer
+	StepPersistence   = gslb.StepPersistence
+	StepPolicy        = gslb.StepPolicy
+	StepCandidates    = gslb.StepCandidates
+	StepMethod        = gslb.StepMethod
+	StepAnswer        = gslb.StepAnswer
+	StepLearn         = gslb.StepLearn
+
+	ReasonBalanced   = gslb.ReasonBalanced
+	ReasonSessionNew = gslb.ReasonSessionNew
+	ReasonNoPolicy   = gslb.ReasonNoPolicy
+)
+
 // Question is what is asked, and for whom.
 type Question struct {
 	Name   string     `json:"name" doc:"Fully qualified, as it was written."`

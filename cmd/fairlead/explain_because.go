@@ -6,7 +6,6 @@ import (
 	"strings"
 
 	"fairlead/api/resource"
-	"fairlead/gslb"
 )
 
 const (
@@ -26,10 +25,10 @@ func printBecause(w io.Writer, e *resource.Explanation) error {
 		}
 		label := string(step.Step)
 		text := string(step.Reason)
-		if step.VirtualServer != "" && step.Step == gslb.StepVirtualServer {
+		if step.VirtualServer != "" && step.Step == resource.StepVirtualServer {
 			text = step.VirtualServer + ": " + text
 		}
-		if step.Step == gslb.StepCandidates {
+		if step.Step == resource.StepCandidates {
 			text = fmt.Sprintf("%d of %d members may be picked", step.After, step.Before)
 		} else if detail := strings.TrimPrefix(step.Detail, "method "+text+"; "); detail != "" && detail != "method "+text {
 			text += ": " + detail
@@ -46,28 +45,28 @@ func printBecause(w io.Writer, e *resource.Explanation) error {
 func matters(e *resource.Explanation, i int) bool {
 	step := &e.Trace.Entries[i]
 	switch step.Step {
-	case gslb.StepLearn:
+	case resource.StepLearn:
 		return false
-	case gslb.StepName:
-		return step.Reason != gslb.ReasonBalanced || len(e.Trace.Entries) == 1
-	case gslb.StepPersistence:
-		return step.Reason != gslb.ReasonSessionNew
-	case gslb.StepPolicy:
-		return step.Reason != gslb.ReasonNoPolicy
+	case resource.StepName:
+		return step.Reason != resource.ReasonBalanced || len(e.Trace.Entries) == 1
+	case resource.StepPersistence:
+		return step.Reason != resource.ReasonSessionNew
+	case resource.StepPolicy:
+		return step.Reason != resource.ReasonNoPolicy
 	}
 	return true
 }
 
 // printCandidates shows who was left out, and what a method compared.
 func printCandidates(w io.Writer, step *resource.Step) error {
-	if step.Step == gslb.StepAnswer {
+	if step.Step == resource.StepAnswer {
 		return nil
 	}
 	var rows [][]string
 	more := 0
 	for i := range step.Candidates {
 		c := &step.Candidates[i]
-		if step.Step == gslb.StepCandidates && c.Kept {
+		if step.Step == resource.StepCandidates && c.Kept {
 			continue
 		}
 		if len(rows) >= shownCandidates && !c.Kept {
@@ -99,7 +98,7 @@ func shortRow(step *resource.Step, c *resource.Candidate) []string {
 	if c.AgeSeconds >= 0 && c.Source != "" {
 		age = duration(c.AgeSeconds) + " old"
 	}
-	if step.Step != gslb.StepMethod {
+	if step.Step != resource.StepMethod {
 		text := string(c.Reason)
 		if c.Metric != "" {
 			text += strings.TrimRight(fmt.Sprintf(": %s %.6g %s", c.Metric, c.Value, c.Unit), " ")

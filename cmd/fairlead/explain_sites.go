@@ -8,7 +8,6 @@ import (
 
 	"fairlead/api/client"
 	"fairlead/api/resource"
-	"fairlead/gslb"
 )
 
 // allSites as --at-site asks every site of the document.
@@ -91,7 +90,7 @@ func siteRow(a *siteAnswer) []string {
 	first, reason := "-", "-"
 	for i := range e.Trace.Entries {
 		step := &e.Trace.Entries[i]
-		if step.Step == gslb.StepAnswer {
+		if step.Step == resource.StepAnswer {
 			if reason = string(step.Reason); len(step.Candidates) > 0 {
 				first = step.Candidates[0].Service
 			}

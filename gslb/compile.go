@@ -19,6 +19,8 @@ import (
 type CompileOptions struct {
 	// Geo says where clients are that no location of the document says it of; nil: nothing.
 	Geo *geodata.Table
+	// Before is the plan that this one takes the place of; nil: none. What did not change is taken from it.
+	Before *Plan
 }
 
 // Compile makes a Plan of a valid document. It fails only on a document that did not come from config.Parse: the
@@ -34,7 +36,7 @@ func Compile(doc *config.Document, o CompileOptions) (*Plan, error) {
 		}
 	}
 	var err error
-	if c.plan.locations, err = c.locations.build(doc, o.Geo, c.plan.sites); err != nil {
+	if c.plan.locations, err = c.locations.buildUnless(o.Before, doc, o.Geo, c.plan.sites); err != nil {
 		return nil, err
 	}
 	return c.plan, nil

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math"
 	"net/netip"
+	"reflect"
 	"strings"
 
 	"fairlead/config"
@@ -32,6 +33,7 @@ func newSpot(place string, lat, lon *float64) spot {
 // document first, then by the location files; neighbours that decisions cannot tell apart are one region, so that the length
 // of the prefix that comes with it is the truthful scope of RFC 7871 section 7.2.1.
 type locations struct {
+	from    locationInputs
 	ranges  *geodata.Ranges // of numbers of regions
 	regions []*region       // the first is everywhere else; nil: nothing is known of its clients
 
@@ -134,6 +136,36 @@ type locationBuilder struct {
 func (b *locationBuilder) addMatcher(m clientMatcher) int {
 	b.matchers = append(b.matchers, m)
 	return len(b.matchers) - 1
+}
+
+// locationInputs is all that locations are compiled from.
+type locationInputs struct {
+	matchers  []clientMatcher
+	locations []config.Location
+	wildcards config.WildcardMatch
+	sites     []site
+	geo       *geodata.Table
+}
+
+// same reports whether the same locations would come of both.
+func (in *locationInputs) same(as *locationInputs) bool {
+	return in.geo == as.geo && in.wildcards == as.wildcards && reflect.DeepEqual(in.matchers, as.matchers) &&
+		reflect.DeepEqual(in.locations, as.locations) && reflect.DeepEqual(in.sites, as.sites)
+}
+
+// buildUnless returns the locations of the plan before, which may be nil, when nothing that they are made of has changed: with
+// millions of ranges it takes seconds to compile them.
+func (b *locationBuilder) buildUnless(before *Plan, doc *config.Document, geo *geodata.Table, sites []site) (*locations, error) {
+	in := locationInputs{b.matchers, doc.Locations, doc.Settings.Locations.Wildcards, sites, geo}
+	if before != nil && before.locations.from.same(&in) {
+		return before.locations, nil
+	}
+	l, err := b.build(doc, geo, sites)
+	if err != nil {
+		return nil, err
+	}
+	l.from = in
+	return l, nil
 }
 
 // build compiles the locations. geo may be nil.

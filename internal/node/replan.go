@@ -14,7 +14,11 @@ import (
 
 // plan compiles a document whose groups are expanded, with what this node knows beside it.
 func (n *Node) plan(doc *config.Document) (*gslb.Plan, error) {
-	return gslb.Compile(doc, gslb.CompileOptions{Geo: n.geo.table.Load()})
+	options := gslb.CompileOptions{Geo: n.geo.table.Load()}
+	if n.newest != nil {
+		options.Before = n.newest.plan
+	}
+	return gslb.Compile(doc, options)
 }
 
 // replan compiles the document in use again, because something that its plan is made of besides the text has changed, and

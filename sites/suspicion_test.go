@@ -143,6 +143,20 @@ func TestSuspicionIsNotForEver(t *testing.T) {
 	o.wantEvents("node.suspicion.began", "node.suspicion.ended")
 }
 
+// TestSuspicionIsNotForEverWithALongWindow: what was believed when it ended is no reason for the next one.
+func TestSuspicionIsNotForEverWithALongWindow(t *testing.T) {
+	o := newOutlook(t, all...)
+	next := *o.doc
+	next.Settings.Suspicion.Window = config.Duration(time.Hour)
+	o.set(&next)
+	o.play(func() { o.probe(monitors.Down, all...); o.lose("nyc", "lax") })
+	o.wantUp("all is lost at once", "a1 a2 n1 n2 l1 l2 u1", true)
+	o.now = o.now.Add(10 * time.Minute)
+	o.wantUp("it is over", "", false)
+	o.now = o.now.Add(time.Second)
+	o.wantUp("and does not begin again", "", false)
+}
+
 func TestNoSuspicion(t *testing.T) {
 	tests := []struct {
 		name     string
@@ -194,6 +208,13 @@ func TestNoSuspicion(t *testing.T) {
 			o.set(&next)
 			o.probe(monitors.Down, all...)
 		}, "u1"},
+		{"fewer targets than it takes", []string{"a1", "n1"}, func(o *outlook) {
+			next := *o.doc
+			next.Settings.Suspicion.Targets = 5
+			o.set(&next)
+			o.probe(monitors.Down, "a1", "n1")
+			o.lose("nyc", "lax")
+		}, ""},
 		{"it is off", all, func(o *outlook) {
 			next := *o.doc
 			next.Settings.Suspicion.Share = 0

@@ -94,6 +94,11 @@ func (a *autoscale) adopt(doc *config.Document) {
 	}
 	a.groups = groups
 	a.mu.Unlock()
+	a.rouse()
+}
+
+// rouse makes run look at what is due.
+func (a *autoscale) rouse() {
 	select {
 	case a.wake <- struct{}{}:
 	default:
@@ -180,6 +185,7 @@ func (a *autoscale) first(ctx context.Context) {
 	if changed.Load() {
 		a.keep()
 	}
+	a.rouse() // run leaves groups alone that are being asked for, and does not know when to ask for these again
 }
 
 // question is a group that is to be asked for.

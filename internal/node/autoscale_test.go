@@ -303,6 +303,35 @@ func TestFirstAnswersAreWaitedForByAll(t *testing.T) {
 	})
 }
 
+// TestGroupIsFollowedAfterItsFirstAnswer: run wakes while a reload waits for the answer, and has nothing to do then.
+func TestGroupIsFollowedAfterItsFirstAnswer(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		names := newFakeNames()
+		names.say("pods.test", addresses("192.0.2.1"), addresses())
+		names.wait = time.Second
+		a := newAutoscale(zap.NewNop(), func() {})
+		a.ask = names.ask
+		doc := autoscaledDocument(config.Autoscale{Interval: config.Duration(time.Minute)})
+		ctx, cancel := context.WithCancel(t.Context())
+		ended := make(chan error)
+		go func() { ended <- a.run(ctx) }()
+		synctest.Wait()
+		a.mu.Lock()
+		a.groups = map[string]*autoscaled{"web": a.restored(&doc.ServiceGroups[0])} // as adopt has it before it wakes run
+		a.mu.Unlock()
+		go a.first(ctx)
+		synctest.Wait() // first asks now
+		a.adopt(doc)
+		time.Sleep(3 * time.Minute)
+		if names.mu.Lock(); len(names.asked) != 3 {
+			t.Errorf("asked at %v, want a question and two more, a minute apart", names.asked)
+		}
+		names.mu.Unlock()
+		cancel()
+		<-ended
+	})
+}
+
 // TestGroupWithoutAnswerIsAskedForAgain soon, whatever its interval, and at another resolver at once.
 func TestGroupWithoutAnswerIsAskedForAgain(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

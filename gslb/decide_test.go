@@ -387,3 +387,29 @@ func TestLastResortReachesEverybody(t *testing.T) {
 		t.Errorf("%d of %d members were named", len(seen), count)
 	}
 }
+
+// TestChainOfBackups: ten backups are tried, and no eleventh.
+func TestChainOfBackups(t *testing.T) {
+	for length, want := range map[int]Reason{9: ReasonOnlyOne, 10: ReasonOnlyOne, 11: ReasonAllDown} {
+		w := newWorld().site("ams", "")
+		for i := range length + 1 {
+			name, state := fmt.Sprintf("s%d", i), Down
+			if i == length {
+				state = Up
+			}
+			w.service(name, "ams", state, fmt.Sprintf("192.0.2.%d", i+1))
+			v := config.VirtualServer{Name: fmt.Sprintf("v%d", i), Method: config.RoundRobin, Members: members(name)}
+			if i == 0 {
+				v.Domains = domains("www.example.com")
+			}
+			if i < length {
+				v.Backup = fmt.Sprintf("v%d", i+1)
+			}
+			w.virtualServer(v)
+		}
+		s, l := w.snapshot(t)
+		if got, d := ask(s, l, IPv4, client, ""); d.Reason != want {
+			t.Errorf("%d backups: got %s (%s), want %s", length, got, d.Reason, want)
+		}
+	}
+}

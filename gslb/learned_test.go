@@ -62,3 +62,35 @@ func TestMemoOnlyWhereUsed(t *testing.T) {
 		}
 	}
 }
+
+// TestMemoForgets: clients that share a place in the memory of choices do not get each other's.
+func TestMemoForgets(t *testing.T) {
+	w, _ := weighted(config.SourceIPHashing, []int{1, 2, 3, 1, 2, 3, 1, 2, 3, 1, 2, 3, 1, 2, 3, 1, 2, 3, 1, 2}, nil)
+	s, l := w.snapshot(t)
+	f := &s.standings[0].fields[IPv4]
+	for i := range 2 * memoHashes {
+		ldns := netip.AddrFrom4([4]byte{10, byte(i >> 8), byte(i), 0}) // of a /24 each
+		d := Decide(s, Query{Family: IPv4, LDNS: ldns}, l, epoch, nil)
+		masked, _ := ldns.Prefix(s.Plan.virtualServers[0].hash4)
+		if want := f.contenders[f.bestDraw(clientHash(masked.Addr()))].service; d.Services[0] != want {
+			t.Fatalf("client %s: got service %d, want %d", ldns, d.Services[0], want)
+		}
+	}
+}
+
+// TestRotationFollowsWeights: a snapshot does not take over the turns of one with other weights.
+func TestRotationFollowsWeights(t *testing.T) {
+	w := twoSites(config.VirtualServer{Method: config.RoundRobin, DynamicWeight: config.DynamicMembers})
+	s, l := w.snapshot(t)
+	status := &Status{At: epoch, Services: []ServiceStatus{s.Status.Services[0], s.Status.Services[1]}}
+	status.Services[0].Measures = &Measures{Members: Measure{Value: 3, At: epoch}}
+	s = NewSnapshot(2, s.Plan, status, s)
+	count := map[string]int{}
+	for range 400 {
+		got, _ := ask(s, l, IPv4, client, "")
+		count[got]++
+	}
+	if count["a"] != 300 {
+		t.Errorf("got %v, want 300 of a and 100 of b", count)
+	}
+}

@@ -37,6 +37,7 @@ type responder struct {
 	observe *watcher // nil: nobody looks
 	due     int64    // queries to the next one that is sampled
 	sketch  *sketch.Source
+	late    int64 // when queries come slower than samples are to, as nanos
 
 	fastQuery fastQuery
 	decider   gslb.Decider
@@ -63,10 +64,10 @@ func (s *Server) release(r *responder) {
 // newResponder returns a responder for a goroutine that keeps it.
 func (s *Server) newResponder() *responder {
 	r := &responder{server: s, scratch: make([]byte, scratchOctets), counted: s.counters.shards.shard(),
-		observe: s.observers.watcher(s.now, s.policy), due: neverDue}
+		observe: s.observers.watcher(s.now, s.policy), due: neverDue, late: neverDue}
 	if s.observers.Sketch != nil {
 		r.sketch = s.observers.Sketch.Source()
-		r.due = r.sketch.Gap()
+		r.due, r.late = r.sketch.Gap(), r.sketch.Late()
 	}
 	return r
 }
@@ -130,6 +131,10 @@ func (r *responder) tick() {
 		r.nanos = int64(s.now().Sub(s.made))
 	}
 	r.ticked = true
+	if r.nanos > r.late {
+		r.due = r.sketch.Slow(r.nanos, r.due)
+		r.late = r.sketch.Late()
+	}
 	if r.nanos-r.readAt > unixFor || !s.monotonic {
 		r.seconds = 0
 	}

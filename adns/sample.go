@@ -22,7 +22,7 @@ func (r *responder) sampled(response []byte, c *client) {
 		return
 	}
 	weight := r.sketch.Take(r.nanos)
-	r.due = r.sketch.Gap()
+	r.due, r.late = r.sketch.Gap(), r.sketch.Late()
 	snapshot := r.server.snapshot()
 	if snapshot == nil || len(response) < headerOctets {
 		return

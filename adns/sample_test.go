@@ -5,6 +5,7 @@ import (
 	"net/netip"
 	"testing"
 	"testing/synctest"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
@@ -77,6 +78,32 @@ func TestBalanced(t *testing.T) {
 		if ok != c.ok || ok && (family != c.family || s.GSLB.Plan.Domain(domain).Name != "www.example.com.") {
 			t.Errorf("%s %s: got domain %d, family %d, %v", c.name, dns.Type(c.qtype), domain, family, ok)
 		}
+	}
+}
+
+// TestSketchAfterAFlood asks a server fast, and then slowly: the queries after the flood are seen, each of them before long.
+func TestSketchAfterAFlood(t *testing.T) {
+	s, now := sketch.New(sketch.Options{}), epoch
+	snapshot := fixture(t)
+	server, err := New(Options{Snapshot: func() *Snapshot { return snapshot }, Now: func() time.Time { return now }, Observers: Observers{Sketch: s}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	r, c := server.newResponder(), &client{addr: asker.Addr()}
+	ask := func(name string, n int, every time.Duration) {
+		for range n {
+			now = now.Add(every)
+			q := plainQuery(question(name, dns.TypeA, dns.ClassINET))
+			r.answer(q, len(q), c)
+			r.flush()
+		}
+	}
+	for r.due < 1000 {
+		ask("www.example.com.", 100, 100*time.Nanosecond)
+	}
+	ask("hash.example.com.", 60, 100*time.Millisecond)
+	if r.due != 1 {
+		t.Errorf("6 s later the next sample is still %d queries away", r.due)
 	}
 }
 

@@ -246,3 +246,35 @@ func BenchmarkAdd(b *testing.B) {
 		s.Add(one)
 	}
 }
+
+// TestAFloodIsForgotten: after a flood, a query each tenth of a second. The distance between samples that was right for the flood
+// shrinks within seconds, and the samples stand for all queries.
+func TestAFloodIsForgotten(t *testing.T) {
+	s, _ := clocked(0)
+	source := s.Source()
+	queries, counted, left, now := int64(0), int64(0), source.Gap(), int64(0)
+	late := source.Late()
+	ask := func(n int, every int64) {
+		for range n {
+			if now += every; now > late {
+				left, late = source.Slow(now, left), source.Late()
+			}
+			queries++
+			if left--; left <= 0 {
+				counted += int64(source.Take(now))
+				left, late = source.Gap(), source.Late()
+			}
+		}
+	}
+	ask(50_000_000, 100) // ten million a second
+	if source.mean < 10_000 {
+		t.Fatalf("in the flood a sample stands for %d queries, which is no flood", source.mean)
+	}
+	ask(60, 100_000_000)
+	if source.mean != 1 || left != 1 {
+		t.Errorf("6 s later a sample stands for %d queries, and the next is %d away; want 1", source.mean, left)
+	}
+	if counted != queries {
+		t.Errorf("samples stand for %d of %d queries", counted, queries)
+	}
+}

@@ -7,6 +7,8 @@ const (
 	// samplesPerSecond is about how many samples one Source takes at most; what is slower than that is taken whole.
 	samplesPerSecond = 200
 	nanosPerSample   = 1_000_000_000 / samplesPerSecond
+	// slowest is how many times longer than that samples may be apart before they become denser.
+	slowest = 4
 	// maxGap bounds the mean distance between samples.
 	maxGap = 1 << 16
 )
@@ -19,6 +21,7 @@ type Source struct {
 	gap    int64 // to the sample that is due next
 	last   int64 // when the last one was taken, in nanoseconds of any clock
 	taken  int64 // samples
+	slow   int64 // when Slow was called last
 }
 
 // Source returns a Source whose first query is due. Safe for concurrent use.
@@ -38,13 +41,31 @@ func (s *Source) Take(nanos int64) (weight uint32) {
 		switch elapsed := nanos - s.last; {
 		case elapsed < nanosPerSample && s.mean < maxGap:
 			s.mean *= 2
-		case elapsed > 4*nanosPerSample && s.mean > 1:
+		case elapsed > slowest*nanosPerSample && s.mean > 1:
 			s.mean /= 2
 		}
 	}
 	s.last = nanos
 	s.gap = 1 + s.rand.Int64N(2*s.mean-1) // 1 to 2×mean-1, each as likely
 	return weight
+}
+
+// Late is when Slow is to be told the time, in nanoseconds.
+func (s *Source) Late() int64 { return max(s.last, s.slow) + slowest*nanosPerSample }
+
+// Slow says that no query was due until Late, and left are still to come before one is. It returns how many there are from
+// now on: what was right for a flood would keep a quiet server waiting for hours.
+func (s *Source) Slow(nanos, left int64) int64 {
+	if s.slow = nanos; s.mean == 1 {
+		return left
+	}
+	if s.mean /= 2; left <= 1 {
+		return left
+	}
+	passed := s.gap - left
+	left = min(left, 1+s.rand.Int64N(2*s.mean-1))
+	s.gap = passed + left
+	return left
 }
 
 // Record passes a sample on, or drops and counts it when too many wait. It never waits.

@@ -17,6 +17,10 @@ const (
 	// mostUncertain: before, a few coincidences look like a habit.
 	certainReports = 20
 	mostUncertain  = 8
+	// What is more than outlier times the mean counts as that much, once there were outlierAfter reports: one that is far off
+	// would spoil what is learned for many minutes, since sums remember large numbers longest.
+	outlier      = 8
+	outlierAfter = 4
 	// leastSurvival bounds how much of a metric is believed to end between two reports.
 	leastSurvival = 0.05
 	// leastPerAnswer is the least number of connections that one answer is believed to bring, while there are any.
@@ -44,6 +48,10 @@ type habit struct {
 
 // learn takes in the change from one report to the next; answers were handed out between them.
 func (h *habit) learn(before, after, answers float64, apart time.Duration) {
+	if h.value > 0 && h.reports >= outlierAfter {
+		most := outlier * h.value / h.reports
+		before, after = min(before, most), min(after, most)
+	}
 	h.reports = h.reports*habitMemory + 1
 	h.value = h.value*habitMemory + after
 	h.answers = h.answers*habitMemory + answers

@@ -106,3 +106,29 @@ func TestHabitWithoutEvidence(t *testing.T) {
 		t.Errorf("no answers: %v, %v, want the first guess", perAnswer, ending)
 	}
 }
+
+// TestHabitOutlivesNonsense: one report that is far off, as of a counter that broke, is forgotten within a few minutes, and
+// never does more than a few times the truth.
+func TestHabitOutlivesNonsense(t *testing.T) {
+	for _, nonsense := range []float64{1e4, 1e9, 1 << 53} {
+		p := &population{rng: rand.New(rand.NewPCG(1, 2)), perAnswer: 1, life: 5 * time.Second}
+		var h habit
+		report := func(tell func(float64) float64) {
+			before := p.active
+			p.step(20+p.rng.IntN(60), time.Second)
+			h.learn(before, tell(p.active), 50, time.Second)
+		}
+		truth := func(v float64) float64 { return v }
+		for range 300 {
+			report(truth)
+		}
+		report(func(float64) float64 { return nonsense })
+		h.learn(nonsense, p.active, 0, time.Second)
+		for i := range 240 {
+			report(truth)
+			if k, _ := h.rate(startPerAnswer, leastPerAnswer); k > 20 || i == 239 && k > 3 {
+				t.Fatalf("%g: %d s later an answer is believed to bring %.3g, it brings 1", nonsense, i+1, k)
+			}
+		}
+	}
+}

@@ -27,7 +27,7 @@ func (r *responder) sampled(response []byte, c *client) {
 	if snapshot == nil || len(response) < headerOctets {
 		return
 	}
-	sample := sketch.Sample{LDNS: c.addr, Listener: c.local.Addr().Unmap(), Weight: weight}
+	sample := sketch.Sample{LDNS: c.addr, Listener: c.listener(), Weight: weight}
 	if !snapshot.sample(response, &sample) {
 		return
 	}

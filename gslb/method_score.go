@@ -85,10 +85,7 @@ func (d *Decider) pickScore(v *virtualServer, f *field) (int, Reason) {
 	if i := d.joinPair(f, nil); i != none {
 		return i, ReasonPaired
 	}
-	if here != nil && here.fill != nil && len(times) > 0 {
-		return d.scoreMeasured(v, f, here, times)
-	}
-	if here != nil && here.fill != nil {
+	if here != nil && here.fill != nil && len(times) == 0 {
 		turn, since := d.learned.pour(d.Decision.VirtualServer, d.s.Generation)
 		if d.trace != nil {
 			d.told.fill, d.told.turn, d.told.since = here.fill, turn, since
@@ -98,50 +95,7 @@ func (d *Decider) pickScore(v *virtualServer, f *field) (int, Reason) {
 	return d.leastScore(v, f, here, times)
 }
 
-// scoreMeasured is pickScore among many contenders, some of whose sites have measured the resolver. These are compared one by
-// one, with the one of the others whose turn it is: all of the others count with the mean time.
-func (d *Decider) scoreMeasured(v *virtualServer, f *field, here *scoredSpot, times []siteTime) (int, Reason) {
-	rtt := d.rttScale(f, times)
-	turn, since := d.learned.pour(d.Decision.VirtualServer, d.s.Generation)
-	if d.trace != nil {
-		d.told.fill, d.told.turn, d.told.since = here.fill, turn, since
-	}
-	if rtt.most == 0 { // they are sites without a contender
-		return here.fill.pick(turn, since), ReasonScore
-	}
-	score := func(i int, seconds float64) float64 {
-		return (here.fill.loads[i].value + v.score.rtt*seconds/rtt.most) / float64(f.contenders[i].weight)
-	}
-	best, least := here.fill.unmeasured(f, times, turn, since), math.Inf(1)
-	if best != none {
-		least = score(best, rtt.mean)
-	}
-	for _, t := range times {
-		for _, i := range f.sites.at(t.site) {
-			if x := score(int(i), t.time.Seconds()); x < least {
-				best, least = int(i), x
-			}
-		}
-	}
-	return best, ReasonScore
-}
-
-// unmeasured returns a contender whose site has not measured the resolver: the one whose turn it is, else the lowest; none
-// when there is none.
-func (w *fill) unmeasured(f *field, times []siteTime, turn, since uint64) int {
-	i := w.pick(turn, since)
-	if _, measured := timeTo(times, f.contenders[i].site); !measured {
-		return i
-	}
-	for _, i := range w.order {
-		if _, measured := timeTo(times, f.contenders[i].site); !measured {
-			return int(i)
-		}
-	}
-	return none
-}
-
-// leastScore compares all contenders. Equals take turns by weight where they are few.
+// leastScore compares all contenders as they are now. Equals take turns by weight.
 func (d *Decider) leastScore(v *virtualServer, f *field, here *scoredSpot, times []siteTime) (int, Reason) {
 	best, least, ties := none, math.Inf(1), 0
 	load, rtt := d.loadScale(f), d.rttScale(f, times)
@@ -157,10 +111,20 @@ func (d *Decider) leastScore(v *virtualServer, f *field, here *scoredSpot, times
 			ties++
 		}
 	}
-	if ties > 1 && len(f.contenders) <= fewContenders {
+	switch {
+	case ties == 1:
+		return best, ReasonScore
+	case len(f.contenders) <= fewContenders:
 		return d.rotate(f, func(i int) bool { return d.scores[i] == least })
 	}
-	return best, ReasonScore
+	// Other queries count answers meanwhile: nobody may have that score any more.
+	i, reason := d.rotate(f, func(i int) bool {
+		return d.score(v, f, i, here, times, load, rtt)/float64(f.contenders[i].weight) == least
+	})
+	if i == none {
+		return best, ReasonScore
+	}
+	return i, reason
 }
 
 // scale brings an input to 0…1: it is divided by most, and mean stands in for what is missing.

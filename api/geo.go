@@ -1,6 +1,7 @@
 package api
 
 import (
+	"cmp"
 	"context"
 	"net/http"
 	"net/netip"
@@ -110,8 +111,23 @@ func (r *resources) locate(_ context.Context, in *locateInput) (*locateOutput, e
 		}
 		out.Sites = append(out.Sites, n)
 	}
-	slices.SortStableFunc(out.Sites, func(a, b resource.Nearness) int { return int(b.Rank) - int(a.Rank) })
+	rankSites(out.Sites)
 	return &locateOutput{out}, nil
+}
+
+// rankSites sorts sites whose Rank is greater the closer they are, and makes 1 the rank of the closest. 0 stays.
+func rankSites(sites []resource.Nearness) {
+	slices.SortStableFunc(sites, func(a, b resource.Nearness) int { return cmp.Compare(b.Rank, a.Rank) })
+	rank, before := uint32(0), uint32(0)
+	for i := range sites {
+		switch closeness := sites[i].Rank; {
+		case closeness == 0:
+			return
+		case closeness != before:
+			rank, before = uint32(i+1), closeness
+		}
+		sites[i].Rank = rank
+	}
 }
 
 // geoMetrics are the location files.

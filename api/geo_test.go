@@ -2,6 +2,7 @@ package api
 
 import (
 	"net/http"
+	"slices"
 	"testing"
 	"time"
 
@@ -35,6 +36,15 @@ func TestLocationFiles(t *testing.T) {
 	}
 }
 
+func TestRankSites(t *testing.T) {
+	sites := []resource.Nearness{{Site: "unknown"}, {Site: "far", Rank: 3}, {Site: "near", Rank: 7}, {Site: "farther", Rank: 1}, {Site: "near too", Rank: 7}}
+	rankSites(sites)
+	want := []resource.Nearness{{Site: "near", Rank: 1}, {Site: "near too", Rank: 1}, {Site: "far", Rank: 3}, {Site: "farther", Rank: 4}, {Site: "unknown"}}
+	if !slices.Equal(sites, want) {
+		t.Errorf("got %+v, want %+v", sites, want)
+	}
+}
+
 func TestLocate(t *testing.T) {
 	f := newFixture(t, nil)
 	got := get[resource.Located](t, f, "/v1/locate?address=192.0.2.77")
@@ -42,7 +52,7 @@ func TestLocate(t *testing.T) {
 		t.Errorf("got %+v", got)
 	}
 	for i := 1; i < len(got.Sites); i++ {
-		if got.Sites[i].Rank > got.Sites[i-1].Rank {
+		if rank := got.Sites[i].Rank; rank != 0 && rank < got.Sites[i-1].Rank {
 			t.Errorf("sites are not the closest first: %+v", got.Sites)
 		}
 	}

@@ -42,5 +42,5 @@ type Nearness struct {
 	Site       string   `json:"site" doc:"Name of the site."`
 	Depth      int      `json:"depth" doc:"How many leading qualifiers of the places match."`
 	Kilometres *float64 `json:"kilometres,omitempty" doc:"Great-circle distance. Absent: not known."`
-	Rank       uint32   `json:"rank" format:"int64" doc:"Greater is closer, equals take turns; 0: nothing is known."`
+	Rank       uint32   `json:"rank" format:"int64" doc:"1 is the closest, equals take turns; 0: nothing is known."`
 }

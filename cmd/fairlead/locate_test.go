@@ -9,7 +9,7 @@ func TestLocate(t *testing.T) {
 	api := fakeAPI(t, map[string]string{
 		"/v1/locate?address=192.0.2.1": `{"address": "192.0.2.1", "place": "EU.NL.?.?.KPN", "latitude": 52.374, "longitude": 4.8897,
 			"sources": ["city.mmdb", "isp.mmdb"], "first": "192.0.2.0", "last": "192.0.2.255", "scope": 7, "sites": [
-			{"site": "ams", "depth": 2, "kilometres": 2.1, "rank": 2}, {"site": "nyc", "depth": 0, "rank": 0}]}`,
+			{"site": "ams", "depth": 2, "kilometres": 2.1, "rank": 1}, {"site": "nyc", "depth": 0, "rank": 0}]}`,
 		"/v1/locate?address=198.51.100.1": `{"address": "198.51.100.1", "place": "", "sources": [], "first": "198.51.100.0",
 			"last": "198.51.100.255", "scope": 3, "sites": []}`,
 	})
@@ -19,7 +19,7 @@ func TestLocate(t *testing.T) {
 		want    string
 	}{
 		{"192.0.2.1", exitDone, "192.0.2.1: EU.NL.?.?.KPN (52.374, 4.8897)\nthe same is said of 192.0.2.0 to 192.0.2.255; decisions look at 7 bits\n" +
-			"source: city.mmdb, isp.mmdb\n\nSITE  RANK  PLACE MATCH  DISTANCE\nams   2     2            2 km\nnyc   -     0            -\n"},
+			"source: city.mmdb, isp.mmdb\n\nSITE  RANK  PLACE MATCH  DISTANCE\nams   1     2            2 km\nnyc   -     0            -\n"},
 		{"198.51.100.1", exitDone, "198.51.100.1: nothing is known\n"},
 		{"nobody", exitUsage, ""},
 		{"203.0.113.1", exitNotFound, ""},

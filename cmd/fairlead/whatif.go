@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -83,13 +84,22 @@ func printRound(w io.Writer, before, after *resource.WhatIfState) error {
 		return err
 	}
 	if after.Unanswered > 0 || after.LastResort > 0 {
-		fmt.Fprintf(w, "  %s of the queries get no address, %s a last resort; %.0f connections have nowhere to go\n",
-			percent(after.Unanswered), percent(after.LastResort), after.Stranded)
+		fmt.Fprintf(w, "  %s of the queries get no address (now %s), %s a last resort (now %s); %.0f connections are stranded\n",
+			percent(after.Unanswered), percent(before.Unanswered), percent(after.LastResort), percent(before.LastResort), after.Stranded)
 	}
-	for _, n := range after.Names[:min(len(after.Names), 10)] {
+	worse := slices.DeleteFunc(slices.Clone(after.Names), func(n resource.WhatIfName) bool { return asNow(before.Names, n) })
+	for _, n := range worse[:min(len(worse), 10)] {
 		fmt.Fprintln(w, printable(fmt.Sprintf("  %s: %s unanswered, %s last resort, %.3g queries/s", n.Name, percent(n.Unanswered), percent(n.LastResort), n.PerSecond)))
 	}
 	return nil
+}
+
+// asNow reports whether a name is no worse off than it is already.
+func asNow(before []resource.WhatIfName, n resource.WhatIfName) bool {
+	const rounding = 1e-6
+	return slices.ContainsFunc(before, func(b resource.WhatIfName) bool {
+		return b.Name == n.Name && n.Unanswered <= b.Unanswered+rounding && n.LastResort <= b.LastResort+rounding
+	})
 }
 
 // serviceRows are the rows of a site's services. Both states list them in the same order; one may have some that the other

@@ -137,7 +137,7 @@ func TestKeeper(t *testing.T) {
 	path := filepath.Join(t.TempDir(), learnedFile)
 	synctest.Test(t, func(t *testing.T) {
 		tables := emptyTables(1000)
-		k := &keeper{path: path, tables: func() learnedTables { return tables }, log: zap.NewNop()}
+		k := &keeper{path: path, tables: func() learnedTables { return tables }, pushed: func() *gslb.Pushed { return nil }, log: zap.NewNop()}
 		ctx, cancel := context.WithCancel(t.Context())
 		done := make(chan error, 1)
 		go func() { done <- k.run(ctx) }()

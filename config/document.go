@@ -254,7 +254,7 @@ type VirtualServer struct {
 	ActiveOrder    ActiveOrder   `json:"active_order,omitempty" default:"ascending" doc:"ascending: lower orders first. descending turns active and passive round."`
 	DynamicWeight  DynamicWeight `json:"dynamic_weight,omitempty" default:"none" doc:"What multiplies weights: members is the number of usable servers behind each service, member-weight the sum of their weights, as its load source tells."`
 	Tolerance      Duration      `json:"tolerance,omitempty" default:"0s" range:"0s..100ms" doc:"rtt: sites this close to the least take turns (0 to 100ms)."`
-	Score          Score         `json:"score,omitempty" doc:"What method score weighs."`
+	Score          Score         `json:"score,omitempty" doc:"What method score weighs. All 0: load alone."`
 	EffectiveState bool          `json:"effective_state,omitempty" default:"false" doc:"When no member is UP, members with an UP service among their backup_services are used."`
 	Policies       []Policy      `json:"policies,omitempty" doc:"Preferred locations or orders for some clients; the first that matches counts."`
 }

@@ -19,9 +19,9 @@ func newExplain() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "explain NAME",
 		Short: "Show what a client would be answered now, why, and what would change it",
-		Long: `Explain decides as the server would for a query of this moment: the answer, the reasons, and what would have to be
-different for others to be answered. It leaves no mark: no turn is taken and nothing is learned. --verbose prints every step; the
-words after each one are stable (docs/explain.md).`,
+		Long: `Explain decides as the server would for a query of this moment: the answer, the reasons, and what would
+have to be different for others to be answered. It leaves no mark: no turn is taken and nothing is
+learned. --verbose prints every step; the words after each one are stable (docs/explain.md).`,
 		Example: `  fairlead explain www.gslb.example.com --client 203.0.113.7
   fairlead explain www.gslb.example.com --subnet 198.51.100.0/24 --type AAAA -o json
   fairlead explain www.gslb.example.com --client 203.0.113.7 --at-site all`,

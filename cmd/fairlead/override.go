@@ -73,8 +73,9 @@ func newOrder(action, short string) *cobra.Command {
 		Use: action + " NAME --reason TEXT [--for 2h]", Short: short, Args: cobra.ExactArgs(1),
 		Long: short + `.
 
-All sites follow within seconds, and a restart does not end it. It ends by itself: after --for, or with "fairlead clear NAME". While
-it lasts it beats the document's state; it does not make a service UP that monitors see DOWN.`,
+All sites follow within seconds, and a restart does not end it. It ends by itself after --for, and with
+"fairlead clear NAME". While it lasts it beats the document's state; it does not make a service UP that
+monitors see DOWN (docs/belief.md).`,
 		Example: "  fairlead " + action + " web-ams --reason \"kernel update\" --for 2h",
 		RunE: func(cmd *cobra.Command, args []string) error {
 			c, err := f.client()

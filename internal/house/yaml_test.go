@@ -41,7 +41,7 @@ func yamlBlocks(t *tree) []yamlBlock {
 }
 
 var (
-	documentKey = regexp.MustCompile(`(?m)^(zones|sites|monitors|services|virtual_servers|locations|settings):`)
+	documentKey = regexp.MustCompile(`(?m)^(zones|sites|monitors|services|service_groups|virtual_servers|views|locations|settings):`)
 	nodeKey     = regexp.MustCompile(`(?m)^(site|data_dir|config|dns|mep|api|geoip|log):`)
 )
 

@@ -81,10 +81,3 @@ func (p *pairs) note(key, kind uint64, service ServiceIndex, at int64, joined bo
 	}
 	slot.Store(key>>44<<44 | uint64(service)<<(pairTimeBits+3) | kind<<pairTimeBits | uint64(at)&pairTimeMask)
 }
-
-// copyFrom makes p equal to q.
-func (p *pairs) copyFrom(q *pairs) {
-	for i := range q.slots {
-		p.slots[i].Store(q.slots[i].Load())
-	}
-}

@@ -8,7 +8,7 @@ import (
 	"time"
 )
 
-// MaxCounterfactuals is how many services an explanation looks at.
+// MaxCounterfactuals is how many services an explanation looks at, besides as many that take turns.
 const MaxCounterfactuals = 16
 
 // ChangeKind is what a counterfactual changes. The words are part of the interface.
@@ -80,20 +80,17 @@ func Counterfactuals(s *Snapshot, q Query, learned *Learned, now time.Time) []Co
 		t.enter()
 		shares = t.shares()
 	}
-	var out []Counterfactual
-	for _, i := range t.targets(chosen) {
-		if share, ok := shares[i]; ok && (i != ServiceIndex(chosen) || share < 1) {
-			out = append(out, t.describe(i, share, nil))
-		}
-	}
-	tried, found, budget := 0, map[uint32]bool{}, maxTrialsAll
-	for _, i := range t.targets(chosen) {
+	targets := t.targets(chosen)
+	out := t.takeTurns(targets, shares)
+	worlds := t.affordable()
+	tried, found, budget := 0, map[uint32]bool{}, worlds
+	for _, i := range targets {
 		site := s.Plan.services[i].site
-		if _, ok := shares[i]; ok || int(i) == chosen || found[site] || tried == MaxCounterfactuals || len(out) >= MaxCounterfactuals || budget <= 0 {
+		if _, ok := shares[i]; ok || int(i) == chosen || found[site] || tried == MaxCounterfactuals || budget <= 0 {
 			continue
 		}
 		tried++
-		t.left = min(MaxTrials, budget)
+		t.left = min(worlds/targetsAtLeast, budget)
 		before := t.left
 		changes, share := t.search(i)
 		budget -= before - t.left
@@ -106,9 +103,47 @@ func Counterfactuals(s *Snapshot, q Query, learned *Learned, now time.Time) []Co
 	return out
 }
 
-// targets lists the members of the chain: the chosen one, then by virtual server, who may be picked before who may not, and
-// order.
+// takeTurns tells who takes turns, when more than one does.
+func (t *trial) takeTurns(targets []ServiceIndex, shares map[ServiceIndex]float64) (out []Counterfactual) {
+	if len(shares) < 2 {
+		return nil
+	}
+	for _, i := range targets {
+		if share, ok := shares[i]; ok && len(out) < MaxCounterfactuals {
+			out = append(out, t.describe(i, share, nil))
+		}
+	}
+	if more := len(shares) - len(out); more > 0 {
+		out[len(out)-1].Text += fmt.Sprintf("; so do %d more services", more)
+	}
+	return out
+}
+
+// bestElsewhere lists who is answered first when all of the chosen site are out, then when those of the next site are, too, and
+// so on: the best service of each site.
+func (t *trial) bestElsewhere(chosen int) (out []ServiceIndex) {
+	var gone []ServiceIndex
+	for next := chosen; next != none && len(out) < t.affordable()/MaxTrials*2; {
+		site := t.base.Plan.services[next].site
+		for _, i := range t.services {
+			if t.base.Plan.services[i].site == site {
+				gone = append(gone, i)
+			}
+		}
+		t.enter(asDown(gone...))
+		if next = t.decide().first(); next != none && !slices.Contains(gone, ServiceIndex(next)) {
+			out = append(out, ServiceIndex(next))
+		} else {
+			break // a stand-in keeps it
+		}
+	}
+	return out
+}
+
+// targets lists the members of the chain: the chosen one, then by virtual server, who may be picked before who may not, the best
+// of each site before others, and order.
 func (t *trial) targets(chosen int) []ServiceIndex {
+	best := t.bestElsewhere(chosen)
 	out := make([]ServiceIndex, 0, len(t.services))
 	if chosen != none {
 		out = append(out, ServiceIndex(chosen))
@@ -117,10 +152,13 @@ func (t *trial) targets(chosen int) []ServiceIndex {
 		v := &t.base.Plan.virtualServers[vs]
 		members := slices.Clone(v.members)
 		out0 := func(m *member) int {
-			if t.base.memberReason(m, false) == ReasonUp && t.base.familyReason(m, t.asked.Family) == ReasonUp {
+			switch up := t.base.memberReason(m, false) == ReasonUp && t.base.familyReason(m, t.asked.Family) == ReasonUp; {
+			case up && slices.Contains(best, m.service):
 				return 0
+			case up:
+				return 1
 			}
-			return 1
+			return 2
 		}
 		slices.SortStableFunc(members, func(a, b member) int { return cmp.Compare(out0(&a), out0(&b)) })
 		for i := range members {
@@ -149,11 +187,11 @@ func (t *trial) describe(i ServiceIndex, share float64, changes []Change) Counte
 	return c
 }
 
-// shareText writes a share as the fraction that it is, or else in percent: it was counted.
+// shareText writes a share as the fraction that it is, or else in percent.
 func shareText(share float64) string {
 	for d := 1.0; d <= 10; d++ {
 		for n := 1.0; n <= d; n++ {
-			if diff := share - n/d; diff < 1.5/turnsCounted && diff > -1.5/turnsCounted {
+			if diff := share - n/d; diff < 1e-9 && diff > -1e-9 {
 				if d == 1 {
 					return "all"
 				}
@@ -161,8 +199,11 @@ func shareText(share float64) string {
 			}
 		}
 	}
-	if share < 0.01 {
+	switch {
+	case share < 0.01:
 		return "less than 1 %"
+	case share > 0.99:
+		return "more than 99 %"
 	}
 	return fmt.Sprintf("about %.0f %%", share*100)
 }

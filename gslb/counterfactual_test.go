@@ -224,3 +224,58 @@ func TestCounterfactualsAreBounded(t *testing.T) {
 		t.Errorf("took %v", took)
 	}
 }
+
+// TestCounterfactualOfTheBestOfASite: of another site the service is told that comes next, not the first of the document; and
+// one that has a turn among thousands needs no change.
+func TestCounterfactualOfTheBestOfASite(t *testing.T) {
+	w := newWorld().site("ams", "EU.NL").site("nyc", "NA.US")
+	for i := range 6 {
+		w.service(string(rune('a'+i)), []string{"ams", "nyc"}[i/3], Up, "192.0.2.1")
+	}
+	w.virtualServer(config.VirtualServer{Name: "web", Domains: domains("www.example.com"), Method: config.SourceIPHashing, Members: members("a", "b", "c", "d", "e", "f")})
+	s, l := w.snapshot(t)
+	for i := range 60 {
+		q := Query{Family: IPv4, LDNS: netip.AddrFrom4([4]byte{198, 51, byte(i), 7}), At: oracleNow}
+		here := s.Plan.services[Decide(s, q, l.Copy(), epoch, nil).Services[0]].Site
+		left := *s.Status
+		left.Services = slices.Clone(left.Services)
+		for j := range left.Services {
+			if s.Plan.services[j].Site == here {
+				left.Services[j].State = Down
+			}
+		}
+		next := s.Plan.services[Decide(NewSnapshot(s.Generation, s.Plan, &left, nil), q, l.Copy(), epoch, nil).Services[0]]
+		for _, c := range Counterfactuals(s, q, l, epoch) {
+			if c.Site != here && c.Service != next.Name {
+				t.Errorf("%s: %s is told of site %s, where %s comes next", q.LDNS, c.Service, c.Site, next.Name)
+			}
+		}
+	}
+}
+
+// TestCounterfactualsOfManyTurns: of hundreds that take turns few are told, and how many more there are.
+func TestCounterfactualsOfManyTurns(t *testing.T) {
+	w := newWorld().site("ams", "EU.NL").site("nyc", "NA.US")
+	var all []config.Member
+	for i := range 300 {
+		name := "m" + string(rune('a'+i/26)) + string(rune('a'+i%26))
+		w.service(name, "ams", Up, "192.0.2.1")
+		all = append(all, config.Member{Service: name, Weight: 99 + i%2, Order: 1})
+	}
+	w.service("d", "nyc", Down, "192.0.2.1")
+	all = append(all, config.Member{Service: "d", Weight: 1, Order: 1})
+	w.virtualServer(config.VirtualServer{Name: "web", Domains: domains("www.example.com"), Method: config.StaticProximity, Members: all})
+	s, l := w.location("198.51.100.0/24", "EU.NL").snapshot(t)
+	got := Counterfactuals(s, Query{Family: IPv4, LDNS: netip.MustParseAddr(client), At: oracleNow}, l, epoch)
+	if len(got) != MaxCounterfactuals {
+		t.Fatalf("%d counterfactuals: %+v", len(got), got)
+	}
+	for i, c := range got {
+		if len(c.Changes) > 0 {
+			t.Errorf("%s has a turn, but %s", c.Service, c.Text)
+		}
+		if last := i == len(got)-1; strings.HasSuffix(c.Text, "; so do 284 more services") != last {
+			t.Errorf("%d: %s", i, c.Text)
+		}
+	}
+}

@@ -41,7 +41,7 @@ type Decider struct {
 	saw        seenSession
 	sawFor     *persistence // whose session saw is, of this decision; nil: none was looked for
 	supposed   []supposed   // in explanations, which keep nothing
-	told       told         // as well
+	told       *told        // nil while serving: an explanation wants to know more, and so do its trials
 	rtts       [MaxResolverSites]SiteRTT
 	times      [MaxResolverSites]siteTime
 	scores     [fewContenders]float64
@@ -57,7 +57,7 @@ func (d *Decider) Decide(s *Snapshot, learned *Learned, now time.Time, trace *Tr
 	d.client, d.blocked, d.located, d.pairKind, d.pairJoined, d.sawFor = netip.Addr{}, false, false, 0, false, nil
 	if trace != nil {
 		trace.Queries = append(trace.Queries, d.Query)
-		d.told = told{}
+		d.told = new(told)
 	}
 	if trace != nil || own.looksAtClient {
 		d.chooseClient(own)

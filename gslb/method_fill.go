@@ -12,8 +12,8 @@ func (d *Decider) pickFill(v *virtualServer, f *field, which int) (int, Reason) 
 		return i, ReasonPaired
 	}
 	turn, since := d.learned.pour(d.Decision.VirtualServer, d.s.Generation)
-	if d.trace != nil {
-		d.told.fill, d.told.turn, d.told.since = w, turn, since
+	if d.told != nil {
+		d.told.pours(f, w, turn, since)
 	}
 	return w.pick(turn, since), leastReason(v.methodOf(which))
 }

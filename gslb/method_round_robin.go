@@ -8,8 +8,8 @@ func (d *Decider) pickRoundRobin(f *field) (int, Reason) {
 		}
 	}
 	turn := d.learned.turn(d.Decision.VirtualServer, d.Query.Family)
-	if d.trace != nil {
-		d.told.turn, d.told.turns = turn, uint64(len(f.rotation))
+	if d.told != nil {
+		d.told.rotates(f, turn)
 	}
 	return int(f.rotation[uint32(turn)%uint32(len(f.rotation))]), ReasonRotation // in 32 bits a division takes half as long
 }
@@ -36,8 +36,8 @@ func (d *Decider) takeTurn(f *field, tied func(int) bool) int {
 		return none
 	}
 	turn := d.learned.turn(d.Decision.VirtualServer, d.Query.Family)
-	if d.trace != nil {
-		d.told.turn, d.told.turns = turn, total
+	if d.told != nil {
+		d.told.ties(f, turn, total, tied)
 	}
 	at := turn % total
 	for i := range f.contenders {

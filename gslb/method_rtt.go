@@ -67,7 +67,11 @@ func (d *Decider) rotateSites(f *field, near []siteTime) (int, Reason) {
 	for _, t := range near {
 		total += f.sites.weight(t.site)
 	}
-	at := d.learned.turn(d.Decision.VirtualServer, d.Query.Family) % total
+	turn := d.learned.turn(d.Decision.VirtualServer, d.Query.Family)
+	if d.told != nil {
+		d.told.ties(f, turn, total, tied)
+	}
+	at := turn % total
 	for _, t := range near {
 		w := f.sites.weight(t.site)
 		if at < w {

@@ -87,8 +87,8 @@ func (d *Decider) pickScore(v *virtualServer, f *field) (int, Reason) {
 	}
 	if here != nil && here.fill != nil && len(times) == 0 {
 		turn, since := d.learned.pour(d.Decision.VirtualServer, d.s.Generation)
-		if d.trace != nil {
-			d.told.fill, d.told.turn, d.told.since = here.fill, turn, since
+		if d.told != nil {
+			d.told.pours(f, here.fill, turn, since)
 		}
 		return here.fill.pick(turn, since), ReasonScore
 	}

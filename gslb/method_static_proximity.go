@@ -48,8 +48,8 @@ func (d *Decider) pickNearest(f *field) (int, Reason) {
 		}
 	}
 	turn, total := d.learned.turn(d.Decision.VirtualServer, d.Query.Family), near.weights[len(near.weights)-1]
-	if d.trace != nil {
-		d.told.turn, d.told.turns = turn, total
+	if d.told != nil {
+		d.told.ties(f, turn, total, func(i int) bool { return slices.Contains(near.contenders, uint16(i)) })
 	}
 	at := turn % total
 	i, found := slices.BinarySearch(near.weights, at)

@@ -2,6 +2,7 @@ package gslb
 
 import (
 	"fmt"
+	"math"
 	"strings"
 	"time"
 )
@@ -11,8 +12,83 @@ type told struct {
 	bits  [scopeSteps]int // of the client's address, by what needed them
 	fill  *fill           // that was picked from; nil: none was
 	turn  uint64
-	since uint64 // answers of fill before
-	turns uint64 // after so many, a rotation begins again; 0: none was picked from
+	since uint64   // answers of fill before
+	turns uint64   // after so many, a rotation begins again; 0: none was picked from
+	share []shared // who takes turns; none: nobody does
+}
+
+// shared is a service and the part of the turns that it has, as things are.
+type shared struct {
+	service ServiceIndex
+	part    float64
+}
+
+// rotates tells of a turn of a field's rotation.
+func (t *told) rotates(f *field, turn uint64) {
+	t.turn, t.turns = turn, uint64(len(f.rotation))
+	parts := make([]float64, len(f.contenders))
+	for _, i := range f.rotation {
+		parts[i]++
+	}
+	t.shares(f, parts, float64(t.turns))
+}
+
+// ties tells of a turn of contenders that tied, whose weights are total in all.
+func (t *told) ties(f *field, turn, total uint64, tied func(int) bool) {
+	t.turn, t.turns = turn, total
+	parts := make([]float64, len(f.contenders))
+	for i := range f.contenders {
+		if tied(i) {
+			parts[i] = float64(f.contenders[i].weight)
+		}
+	}
+	t.shares(f, parts, float64(total))
+}
+
+// pours tells of a turn of a fill.
+func (t *told) pours(f *field, w *fill, turn, since uint64) {
+	t.fill, t.turn, t.since = w, turn, since
+	parts := make([]float64, len(f.contenders))
+	w.addParts(parts, float64(since), 0, 1)
+	t.shares(f, parts, 1)
+}
+
+func (t *told) shares(f *field, parts []float64, of float64) {
+	for i, part := range parts {
+		if part > 0 {
+			t.share = append(t.share, shared{f.contenders[i].service, part / of})
+		}
+	}
+}
+
+// addParts adds up which part of the turns each contender has, of those whose chance lies from low to high in [0,1), when
+// since answers were given: what pick does for all of them.
+func (f *fill) addParts(parts []float64, since, low, high float64) {
+	if f.urgent != nil {
+		if until := min(high, f.before-since); until > low {
+			f.urgent.addParts(parts, since, low, until)
+			low = until
+		}
+		since -= f.before
+	}
+	for low < high {
+		k, end := f.joined(since+low), high
+		if k < len(f.joins) {
+			end = min(high, max(f.joins[k]-since, math.Nextafter(low, 2)))
+		}
+		for i, c := range f.order[:k] {
+			if f.prefix == nil {
+				parts[c] += (end - low) / float64(k)
+				continue
+			}
+			from, to := 0.0, float64(f.prefix[i])/float64(f.prefix[k-1])
+			if i > 0 {
+				from = float64(f.prefix[i-1]) / float64(f.prefix[k-1])
+			}
+			parts[c] += max(0, min(to, end)-max(from, low))
+		}
+		low = end
+	}
 }
 
 // scopeStep is a part of a decision that depends on the client's address.

@@ -8,8 +8,8 @@ import (
 // trial decides one query again and again in worlds that differ a little from a snapshot's: what counterfactuals are found
 // with. It has copies of all that it changes, writes nothing else, and is not safe for concurrent use.
 //
-// Only the turn of rotations moves between two decisions in one world: the phase of a water filling and the answers that
-// were handed out stand still, so that the decisions tell who shares the answers as things are.
+// The phase of a water filling and the answers that were handed out stand still: a decision tells who shares the answers as
+// things are.
 type trial struct {
 	base     *Snapshot
 	asked    Query
@@ -24,17 +24,21 @@ type trial struct {
 	world   Snapshot
 	tables  Learned
 	decider Decider
+	changed []bool   // by service: its status
+	altered []bool   // by virtual server
 	since   []uint64 // by chain: answers that a fill has given
 	alone   *pairs   // knows no client
+	told    told     // by the last decision
 }
 
 const (
 	// MaxTrials is how many worlds are tried for one service.
 	MaxTrials = 64
-	// maxTrialsAll is how many are tried for one explanation.
-	maxTrialsAll = 512
-	// turnsTried is how many turns tell whether a service has one, and turnsCounted how many tell its share.
-	turnsTried, turnsCounted = 128, 1024
+	// targetsAtLeast is how many services all the worlds of one explanation are enough for.
+	targetsAtLeast = 8
+	// maxTrialWork bounds what the worlds of one explanation cost, in contenders and turns that are set up anew, and leastTrials
+	// is how many are tried however dear they are.
+	maxTrialWork, leastTrials = 64 << 20, 32
 )
 
 // edit is one difference between a world and the snapshot's.
@@ -58,6 +62,8 @@ func newTrial(s *Snapshot, q Query, learned *Learned, now time.Time) *trial {
 	t.status.Held = slices.Clone(s.Status.Held)
 	t.world = Snapshot{Generation: s.Generation, Plan: &t.plan, Status: &t.status, standings: slices.Clone(s.standings)}
 	t.tables = *t.learned.Copy()
+	t.decider.told = &t.told
+	t.changed, t.altered = make([]bool, len(s.Plan.services)), make([]bool, len(s.Plan.virtualServers))
 	t.since = make([]uint64, len(t.chain))
 	for i, vs := range t.chain {
 		c := t.learned.cursor(VirtualServerIndex(vs), FamilyNone)
@@ -76,14 +82,40 @@ func (t *trial) enter(edits ...edit) {
 		e(t)
 	}
 	for _, vs := range t.chain {
-		t.world.standings[vs] = t.world.stand(vs, &t.base.standings[vs])
+		if t.world.standings[vs] = t.base.standings[vs]; t.differs(vs) {
+			t.world.standings[vs] = t.world.stand(vs, &t.base.standings[vs])
+		}
 	}
+}
+
+// affordable is how many worlds are tried for one explanation: fewer where many members, weights and policies make them dear.
+func (t *trial) affordable() int {
+	work := 1
+	for _, vs := range t.chain {
+		v, one := &t.base.Plan.virtualServers[vs], 0
+		for i := range v.members {
+			one += 1 + int(v.members[i].weight)
+		}
+		work += one * (1 + len(v.policies))
+	}
+	return min(max(maxTrialWork/work, leastTrials), MaxTrials*targetsAtLeast)
+}
+
+// differs reports whether a virtual server may stand otherwise than in the snapshot.
+func (t *trial) differs(vs int) bool {
+	v := &t.plan.virtualServers[vs]
+	if t.altered[vs] || v.effective && slices.Contains(t.changed, true) {
+		return true
+	}
+	return slices.ContainsFunc(v.members, func(m member) bool { return t.changed[m.service] })
 }
 
 // reset makes the world the snapshot's.
 func (t *trial) reset() {
 	s := t.base
 	t.plan.locations = s.Plan.locations
+	clear(t.changed)
+	clear(t.altered)
 	for _, vs := range t.chain {
 		t.plan.virtualServers[vs] = s.Plan.virtualServers[vs]
 		if vs < len(t.status.Held) {
@@ -110,7 +142,7 @@ func (t *trial) decide() *Decision {
 	for _, i := range t.services {
 		t.tables.handed[i].n.Store(t.learned.handed[i].n.Load())
 	}
-	t.decider.Query = t.asked
+	t.decider.Query, t.told = t.asked, told{}
 	t.decider.Decide(&t.world, &t.tables, t.now, nil)
 	return &t.decider.Decision
 }
@@ -125,46 +157,21 @@ func (d *Decision) first() int {
 
 // has reports whether a service is answered first at some turn of the world in use.
 func (t *trial) has(target ServiceIndex) bool {
-	for range turnsTried {
-		d := t.decide()
-		if d.first() == int(target) {
-			return true
-		}
-		if !takesTurns(d.Reason) {
-			return false
-		}
+	if t.decide().first() == int(target) {
+		return true
 	}
-	return false
-}
-
-// takesTurns reports whether another turn may have another service. With the rest of the reasons all turns are alike.
-func takesTurns(r Reason) bool {
-	switch r {
-	case ReasonOnlyOne, ReasonHash, ReasonSession, ReasonProximity, ReasonMeasured, ReasonNobody, ReasonAllDown, ReasonAllEmpty,
-		ReasonAllBackup, ReasonAllServFail, ReasonSpillEmpty:
-		return false
-	}
-	return true
+	return slices.ContainsFunc(t.told.share, func(s shared) bool { return s.service == target })
 }
 
 // shares returns which part of the answers each service gets in the world in use.
 func (t *trial) shares() map[ServiceIndex]float64 {
 	out := map[ServiceIndex]float64{}
-	for range turnsCounted {
-		d := t.decide()
-		if i := d.first(); i != none {
-			out[ServiceIndex(i)]++
-		}
-		if !takesTurns(d.Reason) {
-			break
-		}
+	first := t.decide().first()
+	for _, s := range t.told.share {
+		out[s.service] = s.part
 	}
-	sum := 0.0
-	for _, n := range out {
-		sum += n
-	}
-	for i := range out {
-		out[i] /= sum
+	if first != none && len(out) == 0 {
+		out[ServiceIndex(first)] = 1
 	}
 	return out
 }

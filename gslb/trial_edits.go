@@ -10,6 +10,18 @@ import (
 
 // This file is the differences that worlds of a trial can have.
 
+// service returns the status of a service, to be changed.
+func (t *trial) service(i ServiceIndex) *ServiceStatus {
+	t.changed[i] = true
+	return &t.status.Services[i]
+}
+
+// virtualServer returns a virtual server, to be changed.
+func (t *trial) virtualServer(vs int) *virtualServer {
+	t.altered[vs] = true
+	return &t.plan.virtualServers[vs]
+}
+
 func withoutSessions(t *trial) { t.tables.Sessions = nil }
 
 func withoutPairs(t *trial) {
@@ -22,7 +34,7 @@ func withoutPairs(t *trial) {
 // asUp makes a service UP, with both families.
 func asUp(i ServiceIndex) edit {
 	return func(t *trial) {
-		st := &t.status.Services[i]
+		st := t.service(i)
 		st.State, st.Without4, st.Without6 = Up, false, false
 	}
 }
@@ -31,7 +43,7 @@ func asUp(i ServiceIndex) edit {
 func asDown(services ...ServiceIndex) edit {
 	return func(t *trial) {
 		for _, i := range services {
-			t.status.Services[i].State = Down
+			t.service(i).State = Down
 		}
 	}
 }
@@ -39,7 +51,7 @@ func asDown(services ...ServiceIndex) edit {
 // withConnections makes a service's active connections a number that was reported just now.
 func withConnections(i ServiceIndex, n float64) edit {
 	return func(t *trial) {
-		l := &t.status.Services[i].Load
+		l := &t.service(i).Load
 		if l.At.IsZero() {
 			l.PerAnswer = 1
 		}
@@ -56,7 +68,7 @@ func withMeasure(i ServiceIndex, of func(*Measures) *Measure, x float64) edit {
 		}
 		m := of(&all)
 		m.Value, m.Expected, m.At = x, 0, t.status.At
-		t.status.Services[i].Measures = &all
+		t.service(i).Measures = &all
 	}
 }
 
@@ -93,7 +105,7 @@ func withPushed(client netip.Addr, service uint64, x float64) edit {
 // withWeight makes the weight of a member a number.
 func withWeight(vs int, service ServiceIndex, weight uint32) edit {
 	return func(t *trial) {
-		v := &t.plan.virtualServers[vs]
+		v := t.virtualServer(vs)
 		v.members = slices.Clone(v.members)
 		v.memberOf(service).weight = weight
 	}
@@ -102,19 +114,22 @@ func withWeight(vs int, service ServiceIndex, weight uint32) edit {
 // withoutPolicy takes out one policy.
 func withoutPolicy(vs, policy int) edit {
 	return func(t *trial) {
-		v := &t.plan.virtualServers[vs]
+		v := t.virtualServer(vs)
 		v.policies = slices.Delete(slices.Clone(v.policies), policy, policy+1)
 	}
 }
 
 // withoutSpillover leaves nobody to spill over from a virtual server.
 func withoutSpillover(vs int) edit {
-	return func(t *trial) { t.plan.virtualServers[vs].spillover = spillover{} }
+	return func(t *trial) { t.virtualServer(vs).spillover = spillover{} }
 }
 
 // released returns a virtual server that is held on its backup.
 func released(vs int) edit {
-	return func(t *trial) { t.status.Held[vs] = false }
+	return func(t *trial) {
+		t.virtualServer(vs)
+		t.status.Held[vs] = false
+	}
 }
 
 // locatedAt puts all clients where a site is.

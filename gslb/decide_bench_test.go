@@ -77,7 +77,8 @@ func benchCases(sizes ...int) []benchCase {
 				{Name: "yes", Places: []string{"EU.*"}, Prefer: []string{"EU.NL"}}}
 		}), []Query{benchQuery}},
 		benchCase{"score-load/4", with(config.Scored, func(v *config.VirtualServer) { v.Score = config.Score{Load: 1, Cost: 1} }), []Query{benchQuery}},
-		benchCase{"score-load/1000", func() *world {
+		benchCase{"score-near/4", with(config.Scored, func(v *config.VirtualServer) { v.Score = config.Score{Load: 1, Distance: 1} }), []Query{benchQuery}},
+		benchCase{"score-near/1000", func() *world {
 			w := benchWorld(config.Scored, 1000)
 			w.doc.VirtualServers[0].Score = config.Score{Load: 1, Distance: 1}
 			return w

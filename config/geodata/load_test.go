@@ -8,7 +8,6 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
-	"syscall"
 	"testing"
 )
 
@@ -204,24 +203,6 @@ func TestFirstFileCounts(t *testing.T) {
 	for addr, want := range map[string]string{"192.0.2.1": "EU.XX.?.Lab.KPN", "192.0.2.64": "EU.NL.NH.Amsterdam.KPN 52.37 4.89"} {
 		if got := shown(table, addr); got != want {
 			t.Errorf("%s: got %q, want %q", addr, got, want)
-		}
-	}
-}
-
-// TestOnlyRegularFilesAreRead: opening a pipe would not end, whichever of its two files a format names it as.
-func TestOnlyRegularFilesAreRead(t *testing.T) {
-	pipe := filepath.Join(t.TempDir(), "pipe")
-	if err := syscall.Mkfifo(pipe, 0o600); err != nil {
-		t.Skip(err)
-	}
-	blocks := write(t, "Blocks.csv", maxmindCity)
-	for _, f := range []File{
-		{Path: pipe, Format: IPCountry}, {Path: pipe, Format: MMDB}, {Path: blocks, Format: MaxMind, Locations: pipe},
-		{Path: blocks, Format: MaxMind, Locations: filepath.Dir(pipe)},
-	} {
-		_, err := Load(context.Background(), []File{f})
-		if err == nil || !strings.Contains(err.Error(), "not a regular file") {
-			t.Errorf("%+v: got %v", f, err)
 		}
 	}
 }

@@ -6,12 +6,15 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"slices"
+	"strings"
 
 	"fairlead/api/resource"
+	"fairlead/gslb"
 	"fairlead/mep"
 )
 
-// shownCandidates is how many candidates a step has in an explanation that is too long for an answer to another site.
+// shownCandidates is the most candidates of a step in an explanation that is too long for an answer to another site.
 const shownCandidates = 16
 
 // explainAt asks the node of another site.
@@ -54,7 +57,7 @@ type asked struct {
 }
 
 // AnswerExplain answers the question of another site's node: body and answer are JSON. site is this node's. The answer has at
-// most mep.MaxAsk bytes: of long lists of candidates it has the first.
+// most mep.MaxAsk bytes: of long lists of candidates it has the first, and who was picked.
 func AnswerExplain(st *State, site string, body []byte) ([]byte, error) {
 	if st == nil || st.Snapshot == nil || st.Document == nil {
 		return nil, errors.New("the node is starting and serves no document yet")
@@ -70,17 +73,34 @@ func AnswerExplain(st *State, site string, body []byte) ([]byte, error) {
 	if faults := in.read(""); len(faults) > 0 {
 		return nil, fmt.Errorf("read question: %w", faults[0])
 	}
-	e := explainHere(st, site, &in.question)
+	return fitting(explainHere(st, site, &in.question))
+}
+
+// fitting writes an explanation with at most mep.MaxAsk bytes: with fewer candidates and counterfactuals, where all are too many.
+func fitting(e *resource.Explanation) ([]byte, error) {
+	whole, said := slices.Clone(e.Trace.Entries), e.Counterfactuals
 	text, err := json.Marshal(e)
-	if err != nil || len(text) <= mep.MaxAsk {
-		return text, err
-	}
-	for i := range e.Trace.Entries {
-		step := &e.Trace.Entries[i]
-		if more := len(step.Candidates) - shownCandidates; more > 0 {
-			step.Candidates = step.Candidates[:shownCandidates]
-			step.Detail += fmt.Sprintf(" (and %d more candidates)", more)
+	for shown := shownCandidates; err == nil && len(text) > mep.MaxAsk && shown > 0; shown /= 2 {
+		for i := range whole {
+			e.Trace.Entries[i] = shortened(whole[i], shown)
 		}
+		e.Counterfactuals = said[:min(len(said), shown)]
+		text, err = json.Marshal(e)
 	}
-	return json.Marshal(e)
+	return text, err
+}
+
+// shortened is a step with some of its candidates: the first ones, and who was picked.
+func shortened(step gslb.Entry, shown int) gslb.Entry {
+	more := len(step.Candidates) - shown
+	if more <= 0 {
+		return step
+	}
+	all := step.Candidates
+	step.Candidates = slices.Clone(all[:shown])
+	if at := slices.IndexFunc(all, func(c gslb.Candidate) bool { return c.Kept }); step.Step == gslb.StepMethod && at >= shown {
+		step.Candidates[shown-1] = all[at]
+	}
+	step.Detail = strings.TrimSpace(fmt.Sprintf("%s (and %d more candidates)", step.Detail, more))
+	return step
 }

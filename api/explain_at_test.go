@@ -4,13 +4,20 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"net/http"
+	"net/netip"
+	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/miekg/dns"
 
+	"fairlead/adns"
 	"fairlead/api/resource"
+	"fairlead/gslb"
 	"fairlead/mep"
 )
 
@@ -70,6 +77,63 @@ func TestAnswerExplainRefuses(t *testing.T) {
 	}
 	if _, err := AnswerExplain(nil, "ams", []byte("{}")); err == nil {
 		t.Error("a node that serves nothing answers")
+	}
+}
+
+// TestAnswerExplainFits: the greatest virtual servers, with the longest names, are explained in one answer, and it still says who was
+// picked.
+func TestAnswerExplainFits(t *testing.T) {
+	const servers, each = 11, 512
+	var doc strings.Builder
+	site := strings.Repeat("s", 60)
+	fmt.Fprintf(&doc, "zones: [{name: example.test, nameservers: [ns.example.test], records: 'ns 60 A 192.0.2.53'}]\nsites: [{name: %s, address: \"192.0.2.1:5353\"}]\nservices:\n", site)
+	name := func(v, i int) string { return fmt.Sprintf("%s-%d-%d", strings.Repeat("m", 100), v, i) }
+	for n := range servers * each {
+		fmt.Fprintf(&doc, "  - {name: %s, site: %s, addresses: [10.0.%d.%d]}\n", name(n/each, n%each), site, n/250, n%250+1)
+	}
+	doc.WriteString("virtual_servers:\n")
+	for v := range servers {
+		fmt.Fprintf(&doc, "  - name: v%d\n    method: round-robin\n", v)
+		if v == 0 {
+			doc.WriteString("    domains: [{name: www.example.test}]\n")
+		}
+		if v < servers-1 {
+			fmt.Fprintf(&doc, "    backup: v%d\n", v+1)
+		}
+		doc.WriteString("    members:\n")
+		for i := range each {
+			fmt.Fprintf(&doc, "      - {service: %s}\n", name(v, i))
+		}
+	}
+	for _, alive := range []int{0, servers - 1} { // all of the first, or of the last virtual server of the chain
+		st := newStateOf(t, doc.String(), func(plan *gslb.Plan, now time.Time) *gslb.Status {
+			status := &gslb.Status{At: now, Services: make([]gslb.ServiceStatus, plan.Services())}
+			for i := range status.Services {
+				status.Services[i] = gslb.ServiceStatus{State: gslb.Down, Reason: strings.Repeat("r", 200), Source: "monitor", Seen: now}
+			}
+			for i := range each {
+				at, _ := plan.ServiceByName(name(alive, i))
+				status.Services[at].State = gslb.Up
+			}
+			return status
+		})
+		for range 400 {
+			st.Snapshot.Resolve(adns.Question{Name: "www.example.test.", Type: dns.TypeA, Class: dns.ClassINET, LDNS: netip.MustParseAddr("192.0.2.9")}, time.Now(), nil)
+		}
+		text, err := AnswerExplain(st, "ams", []byte(`{"name": "www.example.test", "type": "A", "client": "192.0.2.9"}`))
+		if err != nil || len(text) > mep.MaxAsk {
+			t.Fatalf("%d bytes, %v", len(text), err)
+		}
+		var e resource.Explanation
+		if err := json.Unmarshal(text, &e); err != nil {
+			t.Fatal(err)
+		}
+		picked := slices.ContainsFunc(e.Trace.Entries, func(step gslb.Entry) bool {
+			return step.Step == gslb.StepMethod && slices.ContainsFunc(step.Candidates, func(c gslb.Candidate) bool { return c.Kept && c.Service == name(alive, 400) })
+		})
+		if !picked || len(e.Counterfactuals) == 0 {
+			t.Errorf("the answer tells %d counterfactuals, and who was picked: %t", len(e.Counterfactuals), picked)
+		}
 	}
 }
 

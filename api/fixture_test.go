@@ -167,7 +167,13 @@ func (f *fixture) push(service string, told monitors.Metrics, at time.Time) erro
 
 func newState(t testing.TB) *State {
 	t.Helper()
-	source := config.Source{Name: "test.yaml", Text: []byte(testDocument)}
+	return newStateOf(t, testDocument, testStatus)
+}
+
+// newStateOf is newState with another document and belief.
+func newStateOf(t testing.TB, text string, status func(*gslb.Plan, time.Time) *gslb.Status) *State {
+	t.Helper()
+	source := config.Source{Name: "test.yaml", Text: []byte(text)}
 	doc, report := config.Parse(source)
 	if err := report.Err(); err != nil {
 		t.Fatal(err)
@@ -184,7 +190,7 @@ func newState(t testing.TB) *State {
 	learned := gslb.NewLearned(plan)
 	learned.Sessions = gslb.NewSessions(1000)
 	learned.Resolvers = gslb.NewResolvers(gslb.ResolverOptions{Prefix4: 24, Max: 500, Timeout: 3 * time.Minute})
-	snapshot := gslb.NewSnapshot(7, plan, testStatus(plan, now), nil)
+	snapshot := gslb.NewSnapshot(7, plan, status(plan, now), nil)
 	return &State{
 		Snapshot: &adns.Snapshot{Generation: 7, Zones: zones, GSLB: snapshot, Learned: learned},
 		Document: doc, DocumentID: source.ID(), DocumentSource: "test.yaml", Since: now.Add(-time.Hour),

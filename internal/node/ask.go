@@ -2,10 +2,17 @@ package node
 
 import (
 	"context"
+	"errors"
+	"runtime/debug"
+
+	"go.uber.org/zap"
 
 	"fairlead/api"
 	"fairlead/mep"
 )
+
+// errUnexplained is what another site is told when explaining panicked.
+var errUnexplained = errors.New("explaining failed for a fault of this release; the node's log has it as mep.ask.panic")
 
 // askSite returns how other sites are asked what they would answer; nil when this node exchanges nothing.
 func (n *Node) askSite() func(context.Context, string, []byte) ([]byte, error) {
@@ -17,7 +24,14 @@ func (n *Node) askSite() func(context.Context, string, []byte) ([]byte, error) {
 	}
 }
 
-// answerSite answers another site's question. There is one kind.
-func (n *Node) answerSite(_ string, _ mep.AskKind, body []byte) ([]byte, error) {
+// answerSite answers another site's question. There is one kind. A panic must not end the node: another site's curiosity is
+// worth no outage.
+func (n *Node) answerSite(site string, _ mep.AskKind, body []byte) (answer []byte, err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			n.log.Error("mep.ask.panic", zap.String("peer", site), zap.Any("panic", p), zap.ByteString("stack", debug.Stack()))
+			answer, err = nil, errUnexplained
+		}
+	}()
 	return api.AnswerExplain(n.state.Load(), n.opts.Config.Site, body)
 }

@@ -9,8 +9,12 @@ import (
 	"fairlead/config"
 )
 
-// maxOthers is how many services a counterfactual takes out.
-const maxOthers = 16
+const (
+	// maxOthers is how many services a counterfactual takes out.
+	maxOthers = 16
+	// leastDigits is how small the numbers are that are told apart from 0: 10^-leastDigits.
+	leastDigits = 300
+)
 
 // seeker looks for the changes with which one service would be answered.
 type seeker struct {
@@ -165,7 +169,7 @@ func (k *seeker) greatest(is float64, whole bool, at func(float64) edit) (x floa
 	if !(is > 0) || math.IsInf(is, 0) {
 		return 0, false
 	}
-	digits := int(math.Floor(math.Log10(is))) - 2
+	digits := max(int(math.Floor(math.Log10(is)))-2, -leastDigits)
 	if whole {
 		digits = max(digits, 0)
 	}
@@ -173,7 +177,7 @@ func (k *seeker) greatest(is float64, whole bool, at func(float64) edit) (x floa
 		if digits < 0 {
 			return float64(n) / math.Pow10(-digits)
 		}
-		return float64(n) * math.Pow10(digits)
+		return min(float64(n)*math.Pow10(digits), math.MaxFloat64)
 	}
 	tried := func(n int) bool { return k.wins(k.target, append(slices.Clone(k.pre), at(value(n)))...) }
 	if !tried(0) {

@@ -45,6 +45,7 @@ type Decider struct {
 	rtts       [MaxResolverSites]SiteRTT
 	times      [MaxResolverSites]siteTime
 	scores     [fewContenders]float64
+	loads      [fewContenders]float64
 }
 
 // Decide makes Decision from Query as the function of the same name does. Services beyond Count then mean nothing.

@@ -20,7 +20,8 @@ type scoredLoad struct {
 	active, perAnswer float64
 	expected          float64 // that answers between the report and the snapshot add
 	handed            uint64
-	divisor           float64 // capacity where all contenders have one, else 1
+	divisor           float64 // capacity where all contenders have one, else 0
+	perConnection     float64 // the part of it that one connection is
 	basis             basis
 }
 
@@ -64,6 +65,8 @@ func (s *Snapshot) newScoring(v *virtualServer, f *field) *scoring {
 	for i := range f.contenders {
 		if !capacities {
 			w.loads[i].divisor = 0
+		} else {
+			w.loads[i].perConnection = 1 / w.loads[i].divisor
 		}
 		if dearest > 0 {
 			w.cost[i] = v.score.cost * s.Plan.services[f.contenders[i].service].cost / dearest
@@ -100,7 +103,10 @@ func (d *Decider) leastScore(v *virtualServer, f *field, here *scoredSpot, times
 	best, least, ties := none, math.Inf(1), 0
 	load, rtt := d.loadScale(f), d.rttScale(f, times)
 	for i := range f.contenders {
-		score := d.score(v, f, i, here, times, load, rtt) / float64(f.contenders[i].weight)
+		score := d.score(v, f, i, here, times, load, rtt)
+		if !f.even {
+			score /= float64(f.contenders[i].weight)
+		}
 		if i < fewContenders {
 			d.scores[i] = score
 		}
@@ -134,11 +140,20 @@ type scale struct{ most, mean float64 }
 func (d *Decider) score(v *virtualServer, f *field, i int, here *scoredSpot, times []siteTime, load, rtt scale) float64 {
 	sum := f.scoring.cost[i]
 	if v.score.load > 0 && load.most > 0 {
-		x, ok := d.loadOf(f, i)
+		var x float64
+		var ok bool
+		if len(f.contenders) <= fewContenders { // loadScale has just found it
+			x, ok = d.loads[i], f.scoring.loads[i].basis != basisNone
+		} else {
+			x, ok = d.loadOf(f, i)
+		}
 		if !ok {
 			x = load.mean
 		}
-		sum += v.score.load * x / load.most
+		if load.most != 1 {
+			x /= load.most
+		}
+		sum += v.score.load * x
 	}
 	if v.score.rtt > 0 && rtt.most > 0 {
 		x := rtt.mean
@@ -161,7 +176,7 @@ func (d *Decider) loadOf(f *field, i int) (float64, bool) {
 	}
 	x := l.active + float64(max(int64(d.learned.Handed(f.contenders[i].service)-l.handed), 0))*l.perAnswer
 	if l.divisor > 0 {
-		x /= l.divisor
+		x *= l.perConnection
 	}
 	return x, true
 }
@@ -170,7 +185,11 @@ func (d *Decider) loadOf(f *field, i int) (float64, bool) {
 func (d *Decider) loadScale(f *field) (s scale) {
 	n := 0.0
 	for i := range f.contenders {
-		if x, ok := d.loadOf(f, i); ok {
+		x, ok := d.loadOf(f, i)
+		if i < fewContenders {
+			d.loads[i] = x
+		}
+		if ok {
 			s.most, s.mean, n = max(s.most, x), s.mean+x, n+1
 		}
 	}

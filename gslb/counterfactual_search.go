@@ -9,12 +9,8 @@ import (
 	"fairlead/config"
 )
 
-const (
-	// maxOthers is how many services a counterfactual takes out.
-	maxOthers = 16
-	// leastDigits is how small the numbers are that are told apart from 0: 10^-leastDigits.
-	leastDigits = 300
-)
+// maxOthers is how many services a counterfactual takes out.
+const maxOthers = 16
 
 // seeker looks for the changes with which one service would be answered.
 type seeker struct {
@@ -169,7 +165,7 @@ func (k *seeker) greatest(is float64, whole bool, at func(float64) edit) (x floa
 	if !(is > 0) || math.IsInf(is, 0) {
 		return 0, false
 	}
-	digits := max(int(math.Floor(math.Log10(is)))-2, -leastDigits)
+	digits := int(math.Floor(math.Log10(is))) - 2
 	if whole {
 		digits = max(digits, 0)
 	}
@@ -177,7 +173,7 @@ func (k *seeker) greatest(is float64, whole bool, at func(float64) edit) (x floa
 		if digits < 0 {
 			return float64(n) / math.Pow10(-digits)
 		}
-		return min(float64(n)*math.Pow10(digits), math.MaxFloat64)
+		return float64(n) * math.Pow10(digits)
 	}
 	tried := func(n int) bool { return k.wins(k.target, append(slices.Clone(k.pre), at(value(n)))...) }
 	if !tried(0) {

@@ -99,6 +99,8 @@ func TestMeasure(t *testing.T) {
 		{"set 203.0.113.7/24 web-nyc=7", exitUsage, ""},
 		{"set 203.0.113.0/24 web-nyc", exitUsage, ""},
 		{"set 203.0.113.0/24 web-nyc=fast", exitUsage, ""},
+		{"set 203.0.113.0/24 web-nyc=nan", exitUsage, ""},
+		{"set 203.0.113.0/24 web-nyc=-Inf", exitUsage, ""},
 		{"set 198.51.100.0/24 web-nyc=7", exitNotFound, ""},
 		{"list --client 203.0.113.7", exitDone, "prefixes with measurements: 3 of at most 9\n" + shown},
 		{"list --client 198.51.100.7 --limit 0", exitDone, "prefixes with measurements: 3 of at most 9\n"},

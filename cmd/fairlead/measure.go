@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"io"
+	"math"
 	"net/netip"
 	"strconv"
 	"strings"
@@ -39,7 +40,7 @@ func newMeasureSet() *cobra.Command {
 			for _, arg := range args[1:] {
 				service, text, ok := strings.Cut(arg, "=")
 				value, err := strconv.ParseFloat(text, 64)
-				if !ok || service == "" || err != nil {
+				if !ok || service == "" || err != nil || math.IsNaN(value) || math.IsInf(value, 0) {
 					return usagef("%q is not SERVICE=NUMBER", arg)
 				}
 				report.Values = append(report.Values, resource.ReportedValue{Service: service, Value: value})

@@ -71,8 +71,10 @@ func newPacker(q *dns.Msg, sig *Signature, now func() time.Time, send func([]byt
 		names: map[string]int{}, opt: replyOPT(q), limit: maxMessage - optOctets - sig.Room()}
 }
 
-// add puts one record behind the others and sends the message before when it is full.
+// add puts one record behind the others and sends the message before when it is full. The record may be shared with other
+// transfers: packing writes the length of its data into it, so it is a copy that is packed.
 func (p *packer) add(rr dns.RR) error {
+	rr = dns.Copy(rr)
 	if p.off >= fullMessage {
 		if err := p.flush(); err != nil {
 			return err

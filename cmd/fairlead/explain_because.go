@@ -13,6 +13,8 @@ const (
 	screenWidth = 100
 	// shownCandidates is how many candidates of a step are shown without --verbose.
 	shownCandidates = 12
+	// leastDetail is how much of a candidate's text is shown however long its name is.
+	leastDetail = 24
 )
 
 // printBecause tells the steps that made the answer what it is, and leaves out those that did not matter.
@@ -62,6 +64,13 @@ func printCandidates(w io.Writer, step *resource.Step) error {
 	if step.Step == resource.StepAnswer {
 		return nil
 	}
+	const indent = 17
+	name, age := 0, 0
+	for i := range step.Candidates {
+		c := &step.Candidates[i]
+		name, age = max(name, len([]rune(printable(nameAt(c))))), max(age, len(ageOf(c)))
+	}
+	width := max(screenWidth-indent-len("=>")-name-age-3*len("  "), leastDetail)
 	var rows [][]string
 	more := 0
 	for i := range step.Candidates {
@@ -73,42 +82,55 @@ func printCandidates(w io.Writer, step *resource.Step) error {
 			more++
 			continue
 		}
-		rows = append(rows, shortRow(step, c))
+		rows = append(rows, shortRow(step, c, width))
 	}
-	if err := table(w, strings.Repeat(" ", 17), rows...); err != nil {
+	if err := table(w, strings.Repeat(" ", indent), rows...); err != nil {
 		return err
 	}
 	if more > 0 {
-		fmt.Fprintf(w, "%17sand %d more; --verbose lists all\n", "", more)
+		fmt.Fprintf(w, "%*sand %d more; --verbose lists all\n", indent, "", more)
 	}
 	return nil
 }
 
-// shortRow is a candidate without what is long.
-func shortRow(step *resource.Step, c *resource.Candidate) []string {
+// nameAt is a candidate's name with its site.
+func nameAt(c *resource.Candidate) string {
+	if c.Site == "" {
+		return c.Service
+	}
+	return c.Service + " (" + c.Site + ")"
+}
+
+// ageOf is how old a candidate's evidence is.
+func ageOf(c *resource.Candidate) string {
+	if c.AgeSeconds < 0 || c.Source == "" {
+		return ""
+	}
+	return duration(c.AgeSeconds) + " old"
+}
+
+// shortRow is a candidate without what is long: its text has at most width characters.
+func shortRow(step *resource.Step, c *resource.Candidate, width int) []string {
 	mark := "  "
 	if c.Kept {
 		mark = "=>"
 	}
-	name := c.Service
-	if c.Site != "" {
-		name += " (" + c.Site + ")"
-	}
-	age := ""
-	if c.AgeSeconds >= 0 && c.Source != "" {
-		age = duration(c.AgeSeconds) + " old"
-	}
+	name := nameAt(c)
+	age := ageOf(c)
 	if step.Step != resource.StepMethod {
 		text := string(c.Reason)
 		if c.Metric != "" {
 			text += strings.TrimRight(fmt.Sprintf(": %s %.6g %s", c.Metric, c.Value, c.Unit), " ")
 		}
-		return []string{mark, name, text, clipped(c.Detail, 44), age}
+		if c.Detail != "" {
+			text += "  " + c.Detail
+		}
+		return []string{mark, name, clipped(text, width), age}
 	}
 	if c.Metric == "" {
-		return []string{mark, name, clipped(c.Detail, 48), "", age}
+		return []string{mark, name, clipped(c.Detail, width), age}
 	}
-	return []string{mark, name, strings.TrimSpace(fmt.Sprintf("%s %.4g %s", c.Metric, c.Value, c.Unit)), "", age}
+	return []string{mark, name, clipped(strings.TrimSpace(fmt.Sprintf("%s %.4g %s", c.Metric, c.Value, c.Unit)), width), age}
 }
 
 // clipped shortens a text to a number of characters.

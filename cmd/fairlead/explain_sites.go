@@ -51,7 +51,8 @@ func explainEverywhere(cmd *cobra.Command, c *client.Client, f apiFlags, q clien
 		return err
 	}
 	if differ {
-		fmt.Fprintln(cmd.OutOrStdout(), "\n! differs from the first. Where services take turns, or loads decide, sites differ from query to query;\nwhere they should not, compare --at-site SITE of both.")
+		fmt.Fprintln(cmd.OutOrStdout())
+		wrapped(cmd.OutOrStdout(), "! ", "differs from the first. Where services take turns, or loads decide, sites differ from query to query; where they should not, compare --at-site SITE of both.")
 	}
 	return nil
 }
@@ -73,7 +74,7 @@ func answerOf(e *resource.Explanation) string {
 func siteRow(a *siteAnswer) []string {
 	e := a.Explanation
 	if e == nil {
-		return []string{"?", a.Site, clipped(a.Error, screenWidth), "", "", "", ""}
+		return []string{"?", a.Site, clipped(a.Error, max(screenWidth-len("?  ")-len(a.Site)-len("  "), leastDetail)), "", "", "", ""}
 	}
 	var data []string
 	for _, record := range e.Answer {

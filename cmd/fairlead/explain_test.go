@@ -15,9 +15,12 @@ func explained(site, address, service string) string {
 			{"step": "name", "reason": "balanced", "detail": "rtt.test. in zone test."},
 			{"step": "virtual-server", "virtual_server": "fast", "reason": "usable", "detail": "order 1 is in use"},
 			{"step": "policy", "reason": "no-policy"},
-			{"step": "candidates", "virtual_server": "fast", "reason": "usable", "before": 3, "after": 2, "candidates": [
+			{"step": "candidates", "virtual_server": "fast", "reason": "usable", "before": 4, "after": 2, "candidates": [
 				{"service": "web-ams", "site": "ams", "kept": true, "reason": "up"}, {"service": "web-nyc", "site": "nyc", "kept": true, "reason": "up"},
-				{"service": "old", "site": "ams", "reason": "down", "detail": "no reply", "source": "monitor page", "age_seconds": 2}]},
+				{"service": "full", "site": "nyc", "reason": "max-connections", "metric": "active", "value": 12000, "unit": "connections", "detail": "limit 12000",
+					"source": "push", "age_seconds": 1.25},
+				{"service": "old", "site": "ams", "reason": "down", "detail": "monitor page at 192.0.2.80:443: no reply within 5s, the third time in a row",
+					"source": "monitor page", "age_seconds": 2}]},
 			{"step": "method", "virtual_server": "fast", "reason": "rtt", "detail": "method rtt", "before": 2, "after": 1, "candidates": [
 				{"service": "web-ams", "site": "ams", "reason": "not-chosen", "metric": "round-trip time", "value": 45, "unit": "ms", "age_seconds": 1, "source": "api"},
 				{"service": "web-nyc", "site": "nyc", "kept": true, "reason": "chosen", "metric": "round-trip time", "value": 12.5, "unit": "ms", "age_seconds": 1, "source": "api"}]},
@@ -46,11 +49,12 @@ NOERROR, TTL 20 s
 
 because
   virtual-server fast: usable: order 1 is in use
-  candidates     2 of 3 members may be picked
-                     old (ams)  down  no reply  2s old
+  candidates     2 of 4 members may be picked
+                     full (nyc)  max-connections: active 12000 connections  limit 12000  1.3s old
+                     old (ams)   down  monitor page at 192.0.2.80:443: no reply with...  2s old
   method         rtt
-                     web-ams (ams)  round-trip time 45 ms      1s old
-                 =>  web-nyc (nyc)  round-trip time 12.5 ms    1s old
+                     web-ams (ams)  round-trip time 45 ms    1s old
+                 =>  web-nyc (nyc)  round-trip time 12.5 ms  1s old
   answer         rtt: TTL 20 s, the zone's; scope 0: no step depended on the client's address
 
 what else
@@ -64,8 +68,8 @@ site ams, snapshot 7, document 01234567, belief 500ms old
 !  nyc   192.0.2.80     web-ams  rtt     01234567  500ms old
 ?  tyo   nothing is here
 
-! differs from the first. Where services take turns, or loads decide, sites differ from query to query;
-where they should not, compare --at-site SITE of both.
+! differs from the first. Where services take turns, or loads decide, sites differ from query to
+  query; where they should not, compare --at-site SITE of both.
 `},
 		{"other.test --client 203.0.113.7", exitNotFound, ""},
 		{"rtt.test --client nobody", exitUsage, ""},
@@ -76,6 +80,11 @@ where they should not, compare --at-site SITE of both.
 		code := run(t.Context(), append([]string{"explain", "--api", api}, strings.Fields(tt.args)...), &out, &problems)
 		if code != tt.code || out.String() != tt.want {
 			t.Errorf("%s: exit code %d, want %d\n%s%s\nwant\n%s", tt.args, code, tt.code, out.String(), problems.String(), tt.want)
+		}
+		for line := range strings.Lines(out.String()) {
+			if len(strings.TrimSuffix(line, "\n")) > screenWidth {
+				t.Errorf("%s: more than %d characters: %s", tt.args, screenWidth, line)
+			}
 		}
 	}
 }

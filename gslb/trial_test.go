@@ -112,3 +112,90 @@ func TestSharesOfLongRotations(t *testing.T) {
 		}
 	}
 }
+
+// TestWorldsStandAnew: a world of a trial sets up what its edits change, and nothing of the world before is left.
+func TestWorldsStandAnew(t *testing.T) {
+	for seed := range uint64(300) {
+		r := rand.New(rand.NewPCG(seed, 31))
+		w := randomWorld(r)
+		s, l := w.snapshotHeld(t)
+		w.tables(t, s, l)
+		trial := newTrial(s, randomQuery(r, newOracle(w, s).families(), oracleNow), l, epoch)
+		for range 20 {
+			edits := randomEdits(r, trial)
+			trial.enter(edits...)
+			got := *trial.decide()
+			shares := fmt.Sprint(trial.shares())
+			other := newTrial(s, trial.asked, l, epoch)
+			other.reset()
+			for _, e := range edits {
+				e(other)
+			}
+			for _, vs := range other.chain {
+				other.world.standings[vs] = other.world.stand(vs, nil)
+			}
+			want := *other.decide()
+			if got.Outcome != want.Outcome || got.Count != want.Count || got.Reason != want.Reason || got.first() != want.first() {
+				t.Fatalf("seed %d: got %+v, want %+v", seed, got, want)
+			}
+			if all := fmt.Sprint(other.shares()); shares != all {
+				t.Fatalf("seed %d: got shares %s, want %s", seed, shares, all)
+			}
+		}
+	}
+}
+
+func randomEdits(r *rand.Rand, t *trial) (out []edit) {
+	vs := t.chain[r.IntN(len(t.chain))]
+	v := &t.base.Plan.virtualServers[vs]
+	target := v.members[r.IntN(len(v.members))].service
+	all := []edit{asUp(target), asDown(target), asDown(t.services...), withConnections(target, float64(r.IntN(60))), withWeight(vs, target, uint32(1+r.IntN(100))), withoutSpillover(vs),
+		withMeasure(target, func(m *Measures) *Measure { return &m.Bandwidth }, float64(r.IntN(9000))), withoutSessions}
+	if len(v.policies) > 0 {
+		all = append(all, withoutPolicy(vs, r.IntN(len(v.policies))))
+	}
+	if vs < len(t.status.Held) {
+		all = append(all, released(vs))
+	}
+	for _, i := range r.Perm(len(all))[:r.IntN(3)] {
+		out = append(out, all[i])
+	}
+	return out
+}
+
+// TestPartsOfAFill: the parts that a fill tells of are those that picking has, in each of its phases.
+func TestPartsOfAFill(t *testing.T) {
+	const turns = 20_000
+	urgent := 0
+	for seed := range uint64(60) {
+		r := rand.New(rand.NewPCG(seed, 37))
+		loads, contenders := make([]pour, 2+r.IntN(12)), make([]contender, 14)
+		for i := range loads {
+			loads[i] = pour{value: float64(r.IntN(100)), growth: float64(1+r.IntN(8)) / 4, patience: float64(r.IntN(3)), basis: basisMeasured}
+			contenders[i].weight = uint32(1 + r.IntN(3))
+		}
+		w := newFill(loads, contenders[:len(loads)])
+		if w.urgent != nil {
+			urgent++
+		}
+		phases := []float64{0, w.before / 2, w.before, w.before + 1}
+		for _, join := range w.joins {
+			phases = append(phases, w.before+join)
+		}
+		for _, phase := range phases {
+			said, counted := make([]float64, len(loads)), make([]float64, len(loads))
+			w.addParts(said, math.Floor(phase), 0, 1)
+			for turn := range uint64(turns) {
+				counted[w.pick(turn, uint64(phase))] += 1. / turns
+			}
+			for i := range said {
+				if math.Abs(said[i]-counted[i]) > 0.003 {
+					t.Errorf("seed %d, after %.0f of %.1f urgent answers: contender %d is said to have %.4f, but has %.4f", seed, phase, w.before, i, said[i], counted[i])
+				}
+			}
+		}
+	}
+	if urgent < 10 {
+		t.Errorf("%d fills were urgent", urgent)
+	}
+}

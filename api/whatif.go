@@ -79,7 +79,7 @@ func (r *resources) whatIf(ctx context.Context, in *whatIfInput) (*whatIfOutput,
 		return nil, tooSlow()
 	}
 	if unknown := (*whatif.UnknownError)(nil); errors.As(err, &unknown) {
-		return nil, newProblem(http.StatusUnprocessableEntity, resource.Fault{Pointer: "/query/lose", Code: resource.CodeInvalid,
+		return nil, newProblem(http.StatusUnprocessableEntity, resource.Fault{Pointer: "/query/lose", Code: resource.CodeNoSuchService,
 			Detail: fmt.Sprintf("\"%s\" is neither a site nor a service of the document; %s and %s list them", clip(unknown.Name), sitesPath, servicesPath)})
 	}
 	if err != nil {

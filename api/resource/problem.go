@@ -24,7 +24,7 @@ const (
 	CodeUnknown          = "unknown"           // there is no such parameter or key
 	CodeInvalid          = "invalid"           // it cannot be read, or is outside its range
 	CodeMediaType        = "media-type"        // the body is not declared to be JSON
-	CodeNoSuchService    = "no-such-service"   // the document has no service of this name
+	CodeNoSuchService    = "no-such-service"   // the document has no service, or no service and no site, of this name
 	CodeNoSuchSite       = "no-such-site"      // the document has no site of this name
 	CodeNoSuchResource   = "no-such-resource"  // there is nothing at this path
 	CodeMethod           = "method"            // the resource does not take this method

@@ -2,11 +2,14 @@ package main
 
 import (
 	"errors"
+	"net/http"
+	"net/netip"
 	"os"
 
 	"github.com/spf13/cobra"
 
 	"fairlead/api/client"
+	"fairlead/api/resource"
 )
 
 // apiFlags are the flags of commands that ask a running node.
@@ -45,6 +48,7 @@ func (f *apiFlags) client() (*client.Client, error) {
 func apiError(err error) error {
 	var unreachable *client.Unreachable
 	var missing *client.NotFound
+	var refused *client.Problem
 	switch {
 	case err == nil:
 		return nil
@@ -52,6 +56,46 @@ func apiError(err error) error {
 		return exit(exitUnreachable, err)
 	case errors.As(err, &missing):
 		return exit(exitNotFound, err)
+	case errors.As(err, &refused):
+		return exit(refusalCode(refused.Status, refused.Errors), err)
 	}
 	return exit(exitFailed, err)
+}
+
+// refusalCode is the exit code of a request that a node refused for these faults.
+func refusalCode(status int, faults []resource.Fault) int {
+	bad := status == http.StatusUnprocessableEntity || status == http.StatusBadRequest
+	code := exitFailed
+	for _, f := range faults {
+		switch f.Code {
+		case resource.CodeNoSuchService, resource.CodeNoSuchSite, resource.CodeNoSuchVirtualServer, resource.CodeNothingToEnd:
+			if code == exitFailed {
+				code = exitNotFound
+			}
+		case resource.CodeSiteSilent:
+			return exitUnreachable
+		case resource.CodeRequired, resource.CodeUnknown, resource.CodeInvalid:
+			if bad {
+				code = exitUsage // it was written wrongly, whatever else there is
+			}
+		}
+	}
+	return code
+}
+
+// parseAddress reads the address of a flag or an argument. What names a zone of this machine means nothing to others.
+func parseAddress(what, text string) (netip.Addr, error) {
+	a, err := netip.ParseAddr(text)
+	if err != nil || a.Zone() != "" {
+		return a, usagef("%s%q is not an IP address", what, text)
+	}
+	return a, nil
+}
+
+// checkLimit refuses a --limit that is none.
+func checkLimit(most int) error {
+	if most < 0 {
+		return usagef("--limit %d is negative", most)
+	}
+	return nil
 }

@@ -18,7 +18,7 @@ import (
 )
 
 func newBench() *cobra.Command {
-	cmd := &cobra.Command{Use: "bench", Short: "Measure servers", Args: cobra.NoArgs}
+	cmd := &cobra.Command{Use: "bench", Short: "Measure servers", Args: cobra.NoArgs, RunE: showHelp}
 	cmd.AddCommand(newBenchDNS())
 	return cmd
 }

@@ -3,7 +3,6 @@ package main
 import (
 	"fmt"
 	"io"
-	"net/netip"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -46,8 +45,11 @@ learned. --verbose prints every step; the words after each one are stable (docs/
 
 func checkQuestion(q *client.Question) error {
 	for _, flag := range []struct{ name, value string }{{"client", q.Client}, {"listener", q.Listener}} {
-		if _, err := netip.ParseAddr(flag.value); err != nil && flag.value != "" {
-			return usagef("--%s %q is not an IP address", flag.name, flag.value)
+		if flag.value == "" {
+			continue
+		}
+		if _, err := parseAddress("--"+flag.name+" ", flag.value); err != nil {
+			return err
 		}
 	}
 	if q.Subnet != "" {

@@ -3,7 +3,6 @@ package main
 import (
 	"fmt"
 	"io"
-	"net/netip"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -24,10 +23,13 @@ probes; "fairlead ldns set" is how a probe of your own reports one.`,
 			if err != nil {
 				return err
 			}
+			if err := checkLimit(most); err != nil {
+				return err
+			}
 			list := &resource.ResolverList{}
 			if len(args) == 1 {
-				if _, err := netip.ParseAddr(args[0]); err != nil {
-					return usagef("%q is not an IP address", args[0])
+				if _, err := parseAddress("", args[0]); err != nil {
+					return err
 				}
 				one, err := c.Resolver(cmd.Context(), args[0])
 				if err != nil {
@@ -62,9 +64,9 @@ func newLDNSSet() *cobra.Command {
 	cmd := &cobra.Command{
 		Use: "set ADDRESS --site SITE --rtt DURATION", Short: "Report a round-trip time to a resolver", Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			switch _, err := netip.ParseAddr(args[0]); {
+			switch _, err := parseAddress("", args[0]); {
 			case err != nil:
-				return usagef("%q is not an IP address", args[0])
+				return err
 			case site == "" || !cmd.Flags().Changed("rtt"):
 				return usagef("--site and --rtt are needed")
 			}

@@ -3,7 +3,6 @@ package main
 import (
 	"fmt"
 	"io"
-	"net/netip"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -22,8 +21,8 @@ coordinates, which of them says so, and the sites by how close they are.`,
   fairlead locate 2001:db8::7 -o json`,
 		Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			if _, err := netip.ParseAddr(args[0]); err != nil {
-				return usagef("%q is not an IP address", args[0])
+			if _, err := parseAddress("", args[0]); err != nil {
+				return err
 			}
 			c, err := f.client()
 			if err != nil {

@@ -19,7 +19,7 @@ func newMeasure() *cobra.Command {
 		Use: "measure", Short: "Push measurements for virtual servers whose method is api", Args: cobra.NoArgs,
 		Long: `Measure says how good services are for the clients of a prefix: the least number wins. Of several prefixes that hold a client the
 longest counts. Measurements are told to the one node that is asked: push them to each site.`,
-		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
+		RunE: showHelp,
 	}
 	cmd.AddCommand(newMeasureSet(), newMeasureList(), newMeasureDrop())
 	return cmd
@@ -81,8 +81,13 @@ func newMeasureList() *cobra.Command {
 	cmd := &cobra.Command{
 		Use: "list", Short: "Show what was pushed", Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			if _, err := netip.ParseAddr(filter.Client); err != nil && filter.Client != "" {
-				return usagef("--client %q is not an IP address", filter.Client)
+			if filter.Client != "" {
+				if _, err := parseAddress("--client ", filter.Client); err != nil {
+					return err
+				}
+			}
+			if err := checkLimit(filter.Most); err != nil {
+				return err
 			}
 			c, err := f.client()
 			if err != nil {

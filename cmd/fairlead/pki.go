@@ -1,8 +1,9 @@
 package main
 
 import (
+	"errors"
 	"fmt"
-	"net/netip"
+	"io/fs"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -11,7 +12,7 @@ import (
 )
 
 func newPKI() *cobra.Command {
-	cmd := &cobra.Command{Use: "pki", Short: "Make the certificates that sites prove themselves with", Args: cobra.NoArgs}
+	cmd := &cobra.Command{Use: "pki", Short: "Make the certificates that sites prove themselves with", Args: cobra.NoArgs, RunE: showHelp}
 	var dir string
 	cmd.PersistentFlags().StringVarP(&dir, "dir", "d", "pki", "directory of the authority and the certificates")
 	cmd.AddCommand(newPKIInit(&dir), newPKIIssue(&dir))
@@ -25,6 +26,9 @@ func newPKIInit(dir *string) *cobra.Command {
 		Long: `Init makes ca.crt and ca.key. Copy ca.crt to every site; keep ca.key away from all of them: who has it can be any site.
 Init never overwrites an authority.`,
 		RunE: func(cmd *cobra.Command, _ []string) error {
+			if err := checkValidity(o.Validity); err != nil {
+				return err
+			}
 			if err := pki.Init(*dir, o); err != nil {
 				return exit(exitFailed, err)
 			}
@@ -44,15 +48,21 @@ func newPKIIssue(dir *string) *cobra.Command {
 		Use: "issue SITE", Short: "Issue a site's certificate and key", Args: cobra.ExactArgs(1),
 		Example: "  fairlead pki init\n  fairlead pki issue ams\n  fairlead pki issue nyc",
 		RunE: func(cmd *cobra.Command, args []string) error {
+			if err := checkValidity(o.Validity); err != nil {
+				return err
+			}
 			for _, text := range ips {
-				ip, err := netip.ParseAddr(text)
+				ip, err := parseAddress("--ip ", text)
 				if err != nil {
-					return usagef("--ip %q is not an IP address", text)
+					return err
 				}
 				o.IPs = append(o.IPs, ip)
 			}
 			paths, err := pki.Issue(*dir, args[0], o)
-			if err != nil {
+			switch {
+			case errors.Is(err, pki.ErrName) || errors.Is(err, fs.ErrNotExist):
+				return exit(exitUsage, err)
+			case err != nil:
 				return exit(exitFailed, err)
 			}
 			fmt.Fprintf(cmd.OutOrStdout(), "issued %s and %s for site %s; in the node file:\n  mep:\n    tls: {cert: %s, key: %s, ca: %s}\n",
@@ -65,4 +75,11 @@ func newPKIIssue(dir *string) *cobra.Command {
 	cmd.Flags().StringSliceVar(&o.DNSNames, "dns", nil, "further host name in the certificate, for other programs")
 	cmd.Flags().BoolVar(&o.Force, "force", false, "replace the site's certificate and key")
 	return cmd
+}
+
+func checkValidity(d time.Duration) error {
+	if d <= 0 {
+		return usagef("--validity %v is not above 0", d)
+	}
+	return nil
 }

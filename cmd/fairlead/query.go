@@ -63,7 +63,7 @@ func parseSubnet(text string) (netip.Prefix, error) {
 		return p.Masked(), nil
 	}
 	a, err := netip.ParseAddr(text)
-	if err != nil {
+	if err != nil || a.Zone() != "" {
 		return netip.Prefix{}, usagef("--subnet %q is neither a prefix such as 198.51.100.0/24 nor an address", text)
 	}
 	bits := 56

@@ -48,7 +48,7 @@ that is as it was is no change (docs/whatif.md).
 All services are UP unless --status says otherwise. Without --document the file that the running node serves is taken.
 
 Exit codes: 0 within --max-shift, and nothing fails that did not; 1 above it, or something does; 2 usage, or a file that
-cannot be read.`,
+cannot be read; 6 no node answers. Files are looked at before a node is asked.`,
 		Example: "  fairlead replay --log queries.json --candidate new.yaml --document current.yaml --max-shift 5%\n" +
 			"  fairlead replay --log tap.fstrm --candidate new.yaml --status 127.0.0.1:8053 -o json",
 		Args: cobra.NoArgs,
@@ -71,6 +71,17 @@ func runReplay(cmd *cobra.Command, f *replayFlags) error {
 	if f.most, err = readShare(f.maxShift); err != nil {
 		return err
 	}
+	if err := f.readable(); err != nil {
+		return err
+	}
+	candidateDocument, err := f.read(cmd, f.candidate)
+	if err != nil {
+		return err
+	}
+	geo, err := f.located(cmd)
+	if err != nil {
+		return err
+	}
 	believed, err := f.believed(cmd.Context())
 	if err != nil {
 		return err
@@ -80,18 +91,18 @@ func runReplay(cmd *cobra.Command, f *replayFlags) error {
 			return err
 		}
 	}
-	geo, err := f.located(cmd)
+	nowDocument, err := f.read(cmd, f.document)
 	if err != nil {
 		return err
 	}
 	at := time.Now()
-	now, err := f.world(cmd, f.document, geo, believed, at)
+	now, err := replay.NewWorld(nowDocument, geo, believed, at)
 	if err != nil {
-		return err
+		return exit(exitUsage, fmt.Errorf("compile %q: %w", f.document, err))
 	}
-	candidate, err := f.world(cmd, f.candidate, geo, believed, at)
+	candidate, err := replay.NewWorld(candidateDocument, geo, believed, at)
 	if err != nil {
-		return err
+		return exit(exitUsage, fmt.Errorf("compile %q: %w", f.candidate, err))
 	}
 	queries, err := f.queries(cmd)
 	if err != nil {
@@ -138,12 +149,52 @@ func (f *replayFlags) served(ctx context.Context) (string, error) {
 	}
 	d, err := c.Document(ctx)
 	if err != nil {
-		return "", exit(exitUsage, fmt.Errorf("find the document that is served, which --document would name: %w", err))
+		return "", apiError(fmt.Errorf("find the document that is served, which --document would name: %w", err))
 	}
 	if info, err := os.Stat(d.Source); err != nil || !info.Mode().IsRegular() {
 		return "", usagef("the node's document comes from %q, which is no file here: name it with --document", d.Source)
 	}
 	return d.Source, nil
+}
+
+// readable tells of every file that was named and cannot be read, before a node is asked for anything.
+func (f *replayFlags) readable() error {
+	var faults []error
+	for _, named := range []struct{ flag, path string }{{"log", f.log}, {"candidate", f.candidate}, {"document", f.document}, {"node", f.node}} {
+		if named.path == "" || named.flag == "log" && named.path == "-" {
+			continue
+		}
+		if err := openable(named.path); err != nil {
+			faults = append(faults, fmt.Errorf("--%s: %w", named.flag, err))
+		}
+	}
+	if _, err := client.New(f.status); f.status != "" && err != nil {
+		if openable(f.status) != nil {
+			faults = append(faults, f.neither(err))
+		}
+	}
+	if faults == nil {
+		return nil
+	}
+	return exit(exitUsage, errors.Join(faults...))
+}
+
+// openable returns why a file cannot be read.
+func openable(path string) error {
+	file, err := os.Open(path)
+	if err != nil {
+		return err
+	}
+	defer file.Close()
+	if info, err := file.Stat(); err == nil && info.IsDir() {
+		return fmt.Errorf("%s is a directory", path)
+	}
+	return nil
+}
+
+// neither is the error of a --status that no file has, and no node.
+func (f *replayFlags) neither(err error) error {
+	return usagef("--status %q is neither a file nor an API address: %w", f.status, err)
 }
 
 // believed returns the states of services; nil: none are known.
@@ -165,7 +216,7 @@ func (f *replayFlags) believed(ctx context.Context) ([]resource.Service, error) 
 	}
 	c, err := client.New(f.status)
 	if err != nil {
-		return nil, usagef("--status %q is neither a file nor an API address: %w", f.status, err)
+		return nil, f.neither(err)
 	}
 	list, err := c.Services(ctx, client.ServiceFilter{})
 	if err != nil {
@@ -205,8 +256,8 @@ func refused(cmd *cobra.Command, problems *config.Report) error {
 	return exit(exitUsage, nil)
 }
 
-// world compiles a document.
-func (f *replayFlags) world(cmd *cobra.Command, path string, geo *geodata.Table, believed []resource.Service, at time.Time) (*replay.World, error) {
+// read reads a document.
+func (f *replayFlags) read(cmd *cobra.Command, path string) (*config.Document, error) {
 	source, err := config.ReadSource(path)
 	if err != nil {
 		return nil, exit(exitUsage, err)
@@ -215,11 +266,7 @@ func (f *replayFlags) world(cmd *cobra.Command, path string, geo *geodata.Table,
 	if problems.Errors() > 0 {
 		return nil, refused(cmd, problems)
 	}
-	w, err := replay.NewWorld(document, geo, believed, at)
-	if err != nil {
-		return nil, exit(exitUsage, fmt.Errorf("compile %q: %w", path, err))
-	}
-	return w, nil
+	return document, nil
 }
 
 func (f *replayFlags) queries(cmd *cobra.Command) (*replay.Queries, error) {

@@ -15,9 +15,9 @@ import (
 const (
 	exitDone        = 0
 	exitFailed      = 1 // the operation failed, or what was checked is invalid
-	exitUsage       = 2
-	exitNotFound    = 3
-	exitUnreachable = 6
+	exitUsage       = 2 // wrong arguments, also those that only the node can judge; a file that cannot be read
+	exitNotFound    = 3 // the node has nothing of this name
+	exitUnreachable = 6 // no node, DNS server or other site answers
 )
 
 // exitError is an error with its exit code. An exitError without an error has been reported already.
@@ -66,7 +66,7 @@ func newRoot() *cobra.Command {
 		Long: `Fairlead is an authoritative DNS server that steers clients between sites. Sites tell each other state and load
 over the Metric Exchange Protocol, and every answer can be explained.
 
-Exit codes: 0 done; 1 failed or invalid; 2 usage; 3 not found; 6 unreachable.`,
+Exit codes: 0 done; 1 failed or invalid; 2 usage, or a file that cannot be read; 3 not found; 6 unreachable.`,
 		SilenceErrors: true, SilenceUsage: true,
 		Version: version(),
 	}
@@ -75,6 +75,9 @@ Exit codes: 0 done; 1 failed or invalid; 2 usage; 3 not found; 6 unreachable.`,
 	root.AddCommand(newSessions(), newLDNS(), newMeasure())
 	return root
 }
+
+// showHelp is the run of a command that only has others: without it, cobra takes any word after it for no error.
+func showHelp(cmd *cobra.Command, _ []string) error { return cmd.Help() }
 
 func newVersion() *cobra.Command {
 	return &cobra.Command{

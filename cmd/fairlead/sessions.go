@@ -3,7 +3,6 @@ package main
 import (
 	"fmt"
 	"io"
-	"net/netip"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -28,13 +27,12 @@ func (f *sessionFlags) add(cmd *cobra.Command) {
 }
 
 func (f *sessionFlags) check() error {
-	if f.filter.Client == "" {
-		return nil
+	if f.filter.Client != "" {
+		if _, err := parseAddress("--client ", f.filter.Client); err != nil {
+			return err
+		}
 	}
-	if _, err := netip.ParseAddr(f.filter.Client); err != nil {
-		return usagef("--client %q is not an IP address", f.filter.Client)
-	}
-	return nil
+	return checkLimit(f.filter.Most)
 }
 
 func newSessions() *cobra.Command {

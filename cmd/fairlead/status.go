@@ -34,6 +34,14 @@ func newStatus() *cobra.Command {
 			if len(args) == 1 {
 				what = args[0]
 			}
+			if what == "sites" && (filter.Site != "" || len(filter.States) > 0) {
+				return usagef("--site and --state choose services; status sites shows none")
+			}
+			if filter.Site != "" {
+				if _, err := c.Site(cmd.Context(), filter.Site); err != nil {
+					return apiError(err)
+				}
+			}
 			return runStatus(cmd, c, what, filter, f.output)
 		},
 	}

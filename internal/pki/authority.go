@@ -174,9 +174,12 @@ func (a *Authority) Issue(site string, o Options) (Pair, error) {
 	return issued.pair, nil
 }
 
+// ErrName is the error of a site's name that no site can have.
+var ErrName = errors.New("not a name")
+
 func checkSite(site string) error {
 	if !mep.ValidName(site) {
-		return fmt.Errorf("issue certificate for site %q: not a name; want 1 to %d letters, digits, '-', '_' or '.'", site, mep.MaxName)
+		return fmt.Errorf("issue certificate for site %q: %w; want 1 to %d letters, digits, '-', '_' or '.'", site, ErrName, mep.MaxName)
 	}
 	return nil
 }

@@ -79,7 +79,7 @@ func Issue(dir, site string, o Options) (Paths, error) {
 		return Paths{}, err
 	}
 	if paths.Cert == paths.CA {
-		return Paths{}, fmt.Errorf("issue certificate for site %q: its files would be the authority's; use another name", site)
+		return Paths{}, fmt.Errorf("issue certificate for site %q: %w: its files would be the authority's; use another", site, ErrName)
 	}
 	a, err := Load(dir)
 	if err != nil {

@@ -63,6 +63,7 @@ const (
 	codeDynamicWeight   Code = "FL1213"
 	codeWithoutBackup   Code = "FL1214"
 	codeWildcardMatch   Code = "FL1215"
+	codeDialMode        Code = "FL1216"
 	codeDatagramIO      Code = "FL1219"
 	codeGeoFormat       Code = "FL1220"
 )
@@ -124,6 +125,8 @@ const (
 	codePolicy           Code = "FL1430"
 	codePolicyName       Code = "FL1431"
 	codeSpillover        Code = "FL1432"
+	codeTopology         Code = "FL1433"
+	codeQuorum           Code = "FL1434"
 )
 
 // FL15xx: DNS names and zones.
@@ -256,6 +259,7 @@ func shapeCodes() []CodeText {
 		{codeDynamicWeight, "Unknown kind of dynamic weight."},
 		{codeWithoutBackup, "Unknown word for spillover without a backup."},
 		{codeWildcardMatch, "Unknown word for how wildcards of places match."},
+		{codeDialMode, "Unknown word in dial."},
 		{codeDatagramIO, "Unknown way to wait for UDP."},
 		{codeGeoFormat, "Unknown format of location files."},
 		{codeUnknownService, "A member or a service names a service that does not exist."},
@@ -314,6 +318,8 @@ func valueCodes() []CodeText {
 		{codePolicy, "A policy prefers nothing, too many kinds of things, or one of them twice."},
 		{codePolicyName, "A policy names a domain that its virtual server does not have."},
 		{codeSpillover, "The threshold of spillover is missing or does not fit the method."},
+		{codeTopology, "Who reports to whom and who answers: parents that cannot be, levels beyond the limit, nobody who answers, two sites of which neither connects."},
+		{codeQuorum, "A quorum that cannot be reached, or without agree."},
 		{codeDomainName, "The value is not a domain name."},
 		{codeOutsideZones, "A balanced name is in none of the zones."},
 		{codeDuplicateZone, "A zone is listed twice for the same clients."},

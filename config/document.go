@@ -53,9 +53,16 @@ type Zone struct {
 // Site is one data centre: a place, a MEP end point, and the owner of services.
 type Site struct {
 	Name            string          `json:"name" doc:"Name of the site; its MEP certificate carries it."`
-	Address         string          `json:"address" doc:"MEP end point as the other sites reach it: host or host:port (default port 3009)."`
+	Address         string          `json:"address,omitempty" doc:"MEP end point as the other sites reach it: host or host:port (default port 3009). Every site but foreign ones has one."`
 	Location        SiteLocation    `json:"location,omitempty" doc:"Where the site is, for static proximity."`
 	TriggerMonitors TriggerMonitors `json:"trigger_monitors,omitempty" default:"always" doc:"When monitors bound to this site's services count at other sites."`
+
+	Parent          string   `json:"parent,omitempty" doc:"Makes this a child: the site that it reports to, and that tells the others. Sites without parent exchange everything with each other."`
+	BackupParents   []string `json:"backup_parents,omitempty" doc:"Sites that it reports to while its parent is lost, in order; at most 8."`
+	AnswersDNS      *bool    `json:"answers_dns,omitempty" doc:"Whether its nodes answer DNS; else they only carry traffic. Default: true without parent, false with one."`
+	Foreign         bool     `json:"foreign,omitempty" default:"false" doc:"No node of Fairlead is there: only monitors and load sources of other sites speak for its services."`
+	AcceptAnnounced bool     `json:"accept_announced,omitempty" default:"false" doc:"Services that this site announces, and that the document does not name, join its service groups with announced."`
+	Dial            DialMode `json:"dial,omitempty" default:"auto" doc:"Who opens connections with it. auto: a parent with its children, else the site with the lower address. always: this site with all others. never: the others with it. both: either end."`
 }
 
 // SiteLocation says where a site is. Latitude and Longitude are degrees (WGS 84) and come together or not at all.
@@ -76,6 +83,15 @@ type Monitor struct {
 	Jitter   *int        `json:"jitter,omitempty" range:"0..50" doc:"Each interval varies by this many percent either way (0 to 50). Default: 5."`
 	HTTP     HTTPProbe   `json:"http,omitempty" doc:"Settings of http and https probes."`
 	TLS      TLSProbe    `json:"tls,omitempty" doc:"TLS settings of https probes."`
+	Quorum   Quorum      `json:"quorum,omitempty" doc:"How many sites must see a service that binds it DOWN, unless the service has its own."`
+}
+
+// Quorum is how many sites must see a service DOWN before it is. The sites that answer DNS and can be heard are asked, each by
+// its own monitors. All 0: each site believes what it sees itself.
+type Quorum struct {
+	Agree   int `json:"agree,omitempty" default:"0" range:"0..1024" doc:"Sites that must see it DOWN, this one included. 0: no quorum."`
+	Of      int `json:"of,omitempty" default:"0" range:"0..1024" doc:"How many sites are asked: those first by a hash of service and site, the owner among them. 0: all."`
+	Regions int `json:"regions,omitempty" default:"0" range:"0..64" doc:"Regions that these sites must be from: the first two qualifiers of their places. 0: any."`
 }
 
 // HTTPProbe is what http and https probes send and expect. Redirects are not followed: a 302 is a 302.
@@ -119,6 +135,7 @@ type Service struct {
 	Views            []ServiceView `json:"views,omitempty" doc:"Other addresses for the clients of a view."`
 	BackupServices   []string      `json:"backup_services,omitempty" doc:"Services that stand in behind this one's address: with effective_state it counts as UP while one of them is."`
 	NAPTR            *NAPTRService `json:"naptr,omitempty" doc:"Its NAPTR record, for domains with naptr."`
+	Quorum           Quorum        `json:"quorum,omitempty" doc:"How many sites must see it DOWN. Default: that of its first monitor that has one."`
 
 	// Group is the service group that the service was made from; empty for one that the document names itself.
 	Group string `json:"-"`
@@ -154,6 +171,7 @@ type ServiceGroup struct {
 	Port      int           `json:"port,omitempty" range:"1..65535" doc:"Port of members without their own (1 to 65535)."`
 	Members   []GroupMember `json:"members,omitempty" doc:"The services. Not with autoscale."`
 	Autoscale *Autoscale    `json:"autoscale,omitempty" doc:"The services are the addresses of a DNS name, as they are now."`
+	Announced *Announced    `json:"announced,omitempty" doc:"The services are those that the site announces with a label; the site has accept_announced. Neither with members nor with autoscale."`
 
 	Monitors         []MonitorBinding `json:"monitors,omitempty" doc:"Monitors of each: NAME, or {monitor: NAME, weight: N}."`
 	MonitorThreshold int              `json:"monitor_threshold,omitempty" default:"0" range:"0..65535" doc:"As of a service."`
@@ -176,6 +194,13 @@ type GroupMember struct {
 	Order           int          `json:"order,omitempty" default:"0" range:"0..255" doc:"Order in place of the group's. 0: the group's."`
 	HashID          uint32       `json:"hash_id,omitempty" default:"0" doc:"As of a service."`
 	State           ServiceState `json:"state,omitempty" default:"enabled" doc:"What the operator wants of this one."`
+}
+
+// Announced makes a group's services from what its site announces over MEP. What was announced stays while the site is not
+// heard; what it withdraws goes.
+type Announced struct {
+	Label string `json:"label" doc:"Label that announced services carry."`
+	Max   int    `json:"max,omitempty" default:"64" range:"1..512" doc:"Most services; further ones are left out, and that is reported."`
 }
 
 // Autoscale makes a group's services from the addresses of a DNS name. What was resolved last stays while the name cannot be
@@ -415,6 +440,8 @@ type MEPSettings struct {
 	SessionInterval  Duration `json:"session_interval,omitempty" default:"5s" range:"100ms..1m" doc:"Time between Sessions frames."`
 	KeepaliveTimeout Duration `json:"keepalive_timeout,omitempty" default:"10s" range:"300ms..10m" doc:"Silence after which a session is down (at least 3 metrics intervals)."`
 	Hold             Duration `json:"hold,omitempty" default:"0s" range:"0s..24h" doc:"How long a service without monitors stays UNKNOWN, not DOWN, after its site's session is lost."`
+	ParentTimeout    Duration `json:"parent_timeout,omitempty" default:"10s" range:"1s..1h" doc:"How long a child's parent is lost before it reports to the next of its backup_parents; so long others keep what they believe of its services."`
+	ParentReturn     Duration `json:"parent_return,omitempty" default:"1m" range:"0s..24h" doc:"How long a better parent is back before a child returns to it."`
 }
 
 // LDNSSettings bound the table of measured resolvers.

@@ -9,7 +9,7 @@ import (
 // Limits of a document.
 const (
 	MaxZones          = 100_000
-	MaxSites          = 2048
+	MaxSites          = 20_000
 	MaxMonitors       = 50_000
 	MaxServices       = 100_000
 	MaxVirtualServers = 100_000
@@ -58,6 +58,7 @@ func validateDocument(p *page, doc *Document, src Source) {
 	c.checkViews()
 	c.checkZones()
 	c.checkSites()
+	c.checkTopology()
 	c.checkMonitors()
 	c.checkServices()
 	c.checkGroups()

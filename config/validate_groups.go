@@ -28,6 +28,10 @@ func (c *checker) checkGroups() {
 		switch hasMembers := len(g.Members) > 0 || c.page.failed[path+"/members"]; {
 		case g.Autoscale != nil && hasMembers:
 			c.problem(path+"/autoscale", codeGroupMembers, "remove one of them", "group %s has both members and autoscale", quote(g.Name))
+		case g.Announced != nil && (g.Autoscale != nil || hasMembers):
+			c.problem(path+"/announced", codeGroupMembers, "keep one of them", "group %s has announced beside members or autoscale", quote(g.Name))
+		case g.Announced != nil:
+			c.checkAnnounced(g, path)
 		case g.Autoscale != nil:
 			c.checkAutoscale(g, path)
 		case !hasMembers && !c.page.failed[path+"/autoscale"]:
@@ -42,8 +46,11 @@ func (c *checker) checkGroups() {
 
 // size is how many services the group has at most.
 func (g *ServiceGroup) size() int {
-	if g.Autoscale != nil {
+	switch {
+	case g.Autoscale != nil:
 		return g.Autoscale.Max
+	case g.Announced != nil:
+		return g.Announced.Max
 	}
 	return len(g.Members)
 }
@@ -63,6 +70,15 @@ func (c *checker) checkAutoscale(g *ServiceGroup, path string) {
 	}
 	if g.Port == 0 && len(g.Monitors) > 0 && !c.page.failed[path+"/port"] {
 		c.problem(path+"/monitors", codePortMissing, "add port: to the group", "group %s has monitors but no port", quote(g.Name))
+	}
+}
+
+func (c *checker) checkAnnounced(g *ServiceGroup, path string) {
+	if err := checkName(g.Announced.Label); err != nil {
+		c.problem(path+"/announced/label", codeName, "labels have letters, digits, '-', '_' and '.'", "%v", err)
+	}
+	if i, ok := c.sites[g.Site]; ok && !c.doc.Sites[i].AcceptAnnounced {
+		c.problem(path+"/announced", codeTopology, "add accept_announced: true to the site", "site %s may not announce services", quote(g.Site))
 	}
 }
 

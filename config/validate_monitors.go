@@ -23,6 +23,7 @@ func (c *checker) checkMonitors() {
 		}
 		c.checkHTTPProbe(&m.HTTP, path+"/http")
 		c.checkTLSProbe(&m.TLS, path+"/tls")
+		c.checkQuorum(path+"/quorum", &m.Quorum)
 	}
 }
 

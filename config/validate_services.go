@@ -19,6 +19,7 @@ func (c *checker) checkServices() {
 		c.checkServiceMonitors(s, path)
 		c.checkReplacements(path+"/public_addresses", quote(s.Name), s.Addresses, s.PublicAddresses)
 		c.checkServiceViews(s, path+"/views")
+		c.checkQuorum(path+"/quorum", &s.Quorum)
 		if s.Load != nil {
 			c.checkLoad(s.Load, path+"/load")
 		}

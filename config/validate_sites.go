@@ -18,6 +18,12 @@ func (c *checker) checkSites() {
 		path := at("sites", i)
 		c.checkPlace(path+"/location/place", s.Location.Place)
 		c.checkCoordinates(path+"/location", s.Location.Latitude, s.Location.Longitude)
+		if s.Address == "" {
+			if !s.Foreign && !c.page.failed[path+"/address"] {
+				c.problem(path, codeSiteAddress, "add address: host or host:port, or foreign: true when no node is there", "site %s has no address", quote(s.Name))
+			}
+			continue
+		}
 		if _, _, err := splitSiteAddress(s.Address); err != nil {
 			c.problem(path+"/address", codeSiteAddress, "write host or host:port", "%v", err)
 			continue

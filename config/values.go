@@ -35,6 +35,8 @@ type (
 	WhenAllDown string
 	// TriggerMonitors says when monitors bound to another site's services count.
 	TriggerMonitors string
+	// DialMode says who opens MEP connections with a site.
+	DialMode string
 	// MonitorType is a kind of probe.
 	MonitorType string
 	// ServiceState is what the operator wants of a service.
@@ -141,6 +143,14 @@ const (
 	TriggerMEPDownOrServiceDown TriggerMonitors = "mep-down-or-service-down"
 )
 
+// Who opens MEP connections with a site.
+const (
+	DialAuto   DialMode = "auto"
+	DialAlways DialMode = "always"
+	DialNever  DialMode = "never"
+	DialBoth   DialMode = "both"
+)
+
 // Kinds of probes.
 const (
 	MonitorHTTP  MonitorType = "http"
@@ -191,6 +201,9 @@ func (Method) Enum() []string {
 	return []string{"round-robin", "least-connection", "least-response-time", "least-bandwidth", "least-packets",
 		"source-ip-hash", "static-proximity", "rtt", "custom-load", "api", "score"}
 }
+
+// Enum lists the words.
+func (DialMode) Enum() []string { return []string{"auto", "always", "never", "both"} }
 
 // Enum lists the words.
 func (ActiveOrder) Enum() []string { return []string{"ascending", "descending"} }

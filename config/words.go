@@ -14,6 +14,8 @@ func wordNoun(t reflect.Type) (noun string, code Code) {
 		return "answer", codeWhenAllDown
 	case reflect.TypeFor[TriggerMonitors]():
 		return "trigger", codeTriggerMonitors
+	case reflect.TypeFor[DialMode]():
+		return "dial mode", codeDialMode
 	case reflect.TypeFor[MonitorType]():
 		return "monitor type", codeMonitorType
 	case reflect.TypeFor[ServiceState]():

@@ -1,0 +1,55 @@
+package config
+
+import "slices"
+
+const (
+	// MaxBackupParents is how many backup parents a site can have.
+	MaxBackupParents = 8
+	// MaxSiteDepth is how many levels of sites there can be, those without parent included.
+	MaxSiteDepth = 5
+)
+
+// Answers reports whether the site's nodes answer DNS.
+func (s *Site) Answers() bool {
+	if s.AnswersDNS != nil {
+		return *s.AnswersDNS && !s.Foreign
+	}
+	return s.Parent == "" && !s.Foreign
+}
+
+// Parents returns the sites that the site may report to, best first. Empty: it is in the mesh.
+func (s *Site) Parents() []string {
+	if s.Parent == "" {
+		return nil
+	}
+	return append([]string{s.Parent}, s.BackupParents...)
+}
+
+// Relays returns, for each site that has a parent, the sites that may pass on what it says: its parents and backup parents,
+// theirs, and so on. Each list is sorted.
+func (d *Document) Relays() map[string][]string {
+	parents := make(map[string][]string)
+	for i := range d.Sites {
+		if p := d.Sites[i].Parents(); p != nil {
+			parents[d.Sites[i].Name] = p
+		}
+	}
+	out := make(map[string][]string, len(parents))
+	for site := range parents {
+		var above []string
+		seen := map[string]bool{site: true}
+		for level, next := 0, parents[site]; level < MaxSiteDepth && len(next) > 0; level++ {
+			var further []string
+			for _, p := range next {
+				if !seen[p] {
+					seen[p] = true
+					above, further = append(above, p), append(further, parents[p]...)
+				}
+			}
+			next = further
+		}
+		slices.Sort(above)
+		out[site] = above
+	}
+	return out
+}

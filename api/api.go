@@ -133,7 +133,10 @@ func New(o Options) (http.Handler, error) {
 	if o.Ready == nil {
 		o.Ready = func() []Check { return nil }
 	}
-	r := &resources{Options: o, log: o.Logger.Named("api"), asking: make(chan struct{}, 1)}
+	r := &resources{Options: o, log: o.Logger.Named("api"),
+		explaining:  newLine("explanations", maxExplaining, maxExplainWaiting),
+		askingSites: newLine("questions to other sites", maxAskingSites, maxSitesWaiting),
+		whatIfs:     newLine("what-if questions", maxWhatIf, maxWhatIfWaiting)}
 	router, err := r.route()
 	if err != nil {
 		return nil, err
@@ -151,8 +154,9 @@ type handler struct {
 type resources struct {
 	Options
 	log     *zap.Logger
-	refused every         // limits the log of refused requests
-	asking  chan struct{} // holds who asks what-if
+	refused every // limits the log of refused requests
+
+	explaining, askingSites, whatIfs *line
 }
 
 // state returns the moment that a request is answered from.

@@ -140,11 +140,23 @@ func (r *resources) registerExplain(rest huma.API) {
 }
 
 func (r *resources) explain(ctx context.Context, in *explainInput) (*explainOutput, error) {
+	elsewhere := in.AtSite != "" && in.AtSite != r.Site
+	queue := r.explaining
+	if elsewhere {
+		queue = r.askingSites
+	}
+	waiting, stop := context.WithTimeout(ctx, explainWait)
+	defer stop()
+	leave, err := queue.enter(waiting)
+	if err != nil {
+		return nil, err
+	}
+	defer leave()
 	st, err := r.state()
 	if err != nil {
 		return nil, err
 	}
-	if in.AtSite != "" && in.AtSite != r.Site {
+	if elsewhere {
 		return r.explainAt(ctx, st, in)
 	}
 	return &explainOutput{*explainHere(st, r.Site, &in.question)}, nil

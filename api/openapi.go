@@ -42,10 +42,15 @@ func register[I, O any](r *resources, rest huma.API, op huma.Operation, problems
 	op.Responses = map[string]*huma.Response{}
 	schema := rest.OpenAPI().Components.Schemas.Schema(reflect.TypeFor[resource.Problem](), true, "Problem")
 	for _, status := range append(problems, http.StatusMisdirectedRequest, http.StatusInternalServerError) {
-		op.Responses[strconv.Itoa(status)] = &huma.Response{
+		response := &huma.Response{
 			Description: http.StatusText(status),
 			Content:     map[string]*huma.MediaType{problemType: {Schema: schema}},
 		}
+		if status == http.StatusServiceUnavailable {
+			response.Headers = map[string]*huma.Param{"Retry-After": {Description: "Seconds after which to ask again, where that is known.",
+				Schema: &huma.Schema{Type: huma.TypeInteger}}}
+		}
+		op.Responses[strconv.Itoa(status)] = response
 	}
 	huma.Register(rest, op, func(ctx context.Context, in *I) (*O, error) {
 		out, err := handle(ctx, in)

@@ -5,7 +5,9 @@ import (
 	"fmt"
 	"net/http"
 	"regexp"
+	"strconv"
 	"strings"
+	"time"
 
 	"github.com/danielgtaylor/huma/v2"
 	"github.com/go-chi/chi/v5"
@@ -20,7 +22,19 @@ const (
 )
 
 // problem is a refusal on its way out. It is an error that says its own status.
-type problem struct{ resource.Problem }
+type problem struct {
+	resource.Problem
+	retry time.Duration // when the same request may go better; 0: that is not known
+}
+
+// GetHeaders returns Retry-After, where it is known (RFC 9110 section 10.2.3).
+func (p *problem) GetHeaders() http.Header {
+	h := http.Header{}
+	if p.retry > 0 {
+		h.Set("Retry-After", strconv.Itoa(int((p.retry+time.Second-1)/time.Second)))
+	}
+	return h
+}
 
 // Error returns the detail.
 func (p *problem) Error() string { return p.Detail }
@@ -33,7 +47,7 @@ func (p *problem) ContentType(string) string { return problemType }
 
 // newProblem returns a refusal for what faults say.
 func newProblem(status int, faults ...resource.Fault) *problem {
-	p := &problem{resource.Problem{Type: "about:blank", Title: http.StatusText(status), Status: status, Errors: faults}}
+	p := &problem{Problem: resource.Problem{Type: "about:blank", Title: http.StatusText(status), Status: status, Errors: faults}}
 	switch len(faults) {
 	case 0:
 	case 1:
@@ -54,6 +68,7 @@ func failure() *problem {
 func notReady() *problem {
 	p := newProblem(http.StatusServiceUnavailable, resource.Fault{Pointer: "/path", Code: resource.CodeNothingServedYet,
 		Detail: "the node is starting and serves no document yet; ask again in a moment"})
+	p.retry = retryAfter
 	return p
 }
 

@@ -59,12 +59,11 @@ func (r *resources) whatIf(ctx context.Context, in *whatIfInput) (*whatIfOutput,
 	}
 	ctx, cancel := context.WithTimeout(ctx, whatIfLimit)
 	defer cancel()
-	select { // one at a time: each takes a core for a moment
-	case r.asking <- struct{}{}:
-		defer func() { <-r.asking }()
-	case <-ctx.Done():
-		return nil, tooSlow()
+	leave, err := r.whatIfs.enter(ctx) // one at a time: each takes a core for a moment
+	if err != nil {
+		return nil, err
 	}
+	defer leave()
 	v := r.Sketch()
 	question := whatif.Input{Snapshot: st.Snapshot.GSLB, Learned: st.Snapshot.Learned, Queries: SketchQueries(&v), Lose: in.Lose, Load: in.factor, Steps: whatIfSteps}
 	var notes []string

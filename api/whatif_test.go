@@ -65,7 +65,7 @@ func TestWhatIf(t *testing.T) {
 func TestWhatIfRefuses(t *testing.T) {
 	f := newFixture(t, nil)
 	for _, c := range []struct{ target, place, says string }{
-		{"/v1/whatif?lose=amz", "/query/lose invalid", "\"amz\" is neither a site nor a service"},
+		{"/v1/whatif?lose=amz", "/query/lose no-such-service", "\"amz\" is neither a site nor a service"},
 		{"/v1/whatif?load=lots", "/query/load invalid", "\"lots\" is neither peak nor a factor"},
 		{"/v1/whatif?load=0x", "/query/load invalid", "above 0"},
 		{"/v1/whatif?load=NaN", "/query/load invalid", "above 0"},

@@ -36,6 +36,7 @@ const (
 	CodeRequestTooLarge  = "request-too-large" // the body is above its limit
 	CodeNothingServedYet = "not-ready"         // the node is still starting
 	CodeTooSlow          = "too-slow"          // there was no answer in time
+	CodeBusy             = "busy"              // as many requests of the kind are worked on, or wait, as may
 
 	CodeSiteSilent          = "site-silent"            // the other site cannot be asked, or did not answer
 	CodeNoSuchMeasurement   = "no-such-measurement"    // nothing was pushed for the prefix

@@ -1,10 +1,13 @@
 package main
 
 import (
+	"context"
 	"fmt"
 	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
+	"golang.org/x/sync/errgroup"
 
 	"fairlead/api/client"
 	"fairlead/api/resource"
@@ -12,6 +15,13 @@ import (
 
 // allSites as --at-site asks every site of the document.
 const allSites = "all"
+
+const (
+	// maxSitesAtOnce is how many sites are asked side by side; it is below what a node asks at once.
+	maxSitesAtOnce = 12
+	// allSitesLimit is how long all of them together may take.
+	allSitesLimit = 10 * time.Second
+)
 
 // siteAnswer is one site's explanation, or why there is none.
 type siteAnswer struct {
@@ -26,15 +36,7 @@ func explainEverywhere(cmd *cobra.Command, c *client.Client, f apiFlags, q clien
 	if err != nil {
 		return apiError(err)
 	}
-	var all []siteAnswer
-	for i := range list.Sites {
-		q.AtSite = list.Sites[i].Name
-		one := siteAnswer{Site: q.AtSite}
-		if one.Explanation, err = c.Explain(cmd.Context(), q); err != nil {
-			one.Error = err.Error()
-		}
-		all = append(all, one)
-	}
+	all := askSites(cmd.Context(), c, q, list.Sites)
 	if f.output == "json" {
 		return printJSON(cmd.OutOrStdout(), all)
 	}
@@ -55,6 +57,30 @@ func explainEverywhere(cmd *cobra.Command, c *client.Client, f apiFlags, q clien
 		wrapped(cmd.OutOrStdout(), "! ", "differs from the first. Where services take turns, or loads decide, sites differ from query to query; where they should not, compare --at-site SITE of both.")
 	}
 	return nil
+}
+
+// askSites asks all sites, maxSitesAtOnce of them side by side. A site without an answer is told with the reason, and costs
+// others no time.
+func askSites(ctx context.Context, c *client.Client, q client.Question, list []resource.Site) []siteAnswer {
+	ctx, cancel := context.WithTimeoutCause(ctx, allSitesLimit, fmt.Errorf("there was no answer within %s, the limit for all sites together", allSitesLimit))
+	defer cancel()
+	all := make([]siteAnswer, len(list))
+	var asking errgroup.Group
+	asking.SetLimit(maxSitesAtOnce)
+	for i := range list {
+		all[i].Site = list[i].Name
+		asking.Go(func() error {
+			q := q
+			q.AtSite = all[i].Site
+			var err error
+			if all[i].Explanation, err = c.Explain(ctx, q); err != nil {
+				all[i].Error = err.Error()
+			}
+			return nil
+		})
+	}
+	_ = asking.Wait() // what goes wrong is told of each site
+	return all
 }
 
 func firstAnswered(all []siteAnswer) *resource.Explanation {

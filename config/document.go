@@ -182,6 +182,7 @@ type ServiceGroup struct {
 	Cost             float64          `json:"cost,omitempty" default:"0" range:"0..1e9" doc:"As of a service."`
 	SlowStart        Duration         `json:"slow_start,omitempty" default:"0s" range:"0s..1h" doc:"As of a service."`
 	State            ServiceState     `json:"state,omitempty" default:"enabled" doc:"What the operator wants of all of them."`
+	Load             *LoadSource      `json:"load,omitempty" doc:"Where the load of each is read: {address}, {port} and {member} in url and backend are the member's."`
 }
 
 // GroupMember is one service of a group.
@@ -194,6 +195,7 @@ type GroupMember struct {
 	Order           int          `json:"order,omitempty" default:"0" range:"0..255" doc:"Order in place of the group's. 0: the group's."`
 	HashID          uint32       `json:"hash_id,omitempty" default:"0" doc:"As of a service."`
 	State           ServiceState `json:"state,omitempty" default:"enabled" doc:"What the operator wants of this one."`
+	Load            *LoadSource  `json:"load,omitempty" doc:"Where its load is read, in place of the group's."`
 }
 
 // Announced makes a group's services from what its site announces over MEP. What was announced stays while the site is not

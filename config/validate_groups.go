@@ -38,6 +38,7 @@ func (c *checker) checkGroups() {
 			c.problem(path, codeGroupMembers, "add members: [{addresses: [192.0.2.1]}], or autoscale: {name: …}", "group %s has neither members nor autoscale", quote(g.Name))
 		}
 		c.checkGroupMembers(g, path)
+		c.checkGroupLoad(g, path)
 	}
 	if total > MaxGroupServices {
 		c.problem(at("service_groups"), codeTooMany, "", "the groups have up to %d services; the limit is %d", total, MaxGroupServices)

@@ -20,6 +20,11 @@ const (
 type Peer struct {
 	Site    string
 	Address string // host or host:port; without a port, DefaultPort
+	// Relation is what the peer is to this site. Rank is the place of a parent among this site's parents, or of this site among
+	// those of a child: 0 is preferred.
+	Relation Relation
+	Rank     int
+	Dial     DialMode
 }
 
 // address is a parsed Peer.Address.

@@ -45,16 +45,16 @@ func TestDials(t *testing.T) {
 		{"192.0.2.1:80", "192.0.2.1:443"},
 		{"::ffff:10.0.0.1", "10.0.0.2"},
 	} {
-		up, err := Dials(Peer{"zzz", c.low}, Peer{"aaa", c.high})
-		down, err2 := Dials(Peer{"aaa", c.high}, Peer{"zzz", c.low})
+		up, err := Dials(Peer{Site: "zzz", Address: c.low}, Peer{Site: "aaa", Address: c.high})
+		down, err2 := Dials(Peer{Site: "aaa", Address: c.high}, Peer{Site: "zzz", Address: c.low})
 		if !up || down || err != nil || err2 != nil {
 			t.Errorf("%s and %s: got %v and %v (%v, %v), want the first to dial", c.low, c.high, up, down, err, err2)
 		}
 	}
-	if a, _ := Dials(Peer{"ams", "10.0.0.1"}, Peer{"nyc", "10.0.0.1:3009"}); !a {
+	if a, _ := Dials(Peer{Site: "ams", Address: "10.0.0.1"}, Peer{Site: "nyc", Address: "10.0.0.1:3009"}); !a {
 		t.Error("equal addresses: want the lower name to dial")
 	}
-	if _, err := Dials(Peer{"ams", "10.0.0.1"}, Peer{"nyc", ":x"}); err == nil {
+	if _, err := Dials(Peer{Site: "ams", Address: "10.0.0.1"}, Peer{Site: "nyc", Address: ":x"}); err == nil {
 		t.Error("bad address: got no error")
 	}
 }
@@ -124,18 +124,18 @@ func TestOptionsAndPeersAreChecked(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	self := Peer{"ams", "10.0.0.1"}
+	self := Peer{Site: "ams", Address: "10.0.0.1"}
 	for _, c := range []struct {
 		name  string
 		self  Peer
 		peers []Peer
 		want  string
 	}{
-		{"other self", Peer{"nyc", "10.0.0.1"}, nil, `called for site "nyc"`},
-		{"own address", Peer{"ams", ""}, nil, "no host"},
-		{"name", self, []Peer{{"", "10.0.0.2"}}, "is not a name"},
-		{"twice", self, []Peer{{"nyc", "10.0.0.2"}, {"nyc", "10.0.0.3"}}, "named twice"},
-		{"address", self, []Peer{{"nyc", "10.0.0.2:x"}}, "not a number"},
+		{"other self", Peer{Site: "nyc", Address: "10.0.0.1"}, nil, `called for site "nyc"`},
+		{"own address", Peer{Site: "ams", Address: ""}, nil, "no host"},
+		{"name", self, []Peer{{Site: "", Address: "10.0.0.2"}}, "is not a name"},
+		{"twice", self, []Peer{{Site: "nyc", Address: "10.0.0.2"}, {Site: "nyc", Address: "10.0.0.3"}}, "named twice"},
+		{"address", self, []Peer{{Site: "nyc", Address: "10.0.0.2:x"}}, "not a number"},
 	} {
 		if err := x.SetPeers(c.self, c.peers); err == nil || !strings.Contains(err.Error(), c.want) {
 			t.Errorf("%s: got %v, want %q", c.name, err, c.want)

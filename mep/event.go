@@ -2,8 +2,8 @@ package mep
 
 import "time"
 
-// Event is what Options.Receive is told: *SessionUp, *ServicesReport, *ViewsReport,
-// *OverridesReport, *PeerLeaving or *SessionDown.
+// Event is what Options.Receive is told: *SessionUp, *ServicesReport, *SiteReach, *ViewsReport, *OverridesReport, *NetworkReport,
+// *SessionsReport, *DecisionsReport, *ConfigMessage, *PeerLeaving or *SessionDown.
 //
 // The events of one peer come one at a time and in order: SessionUp, then any number of reports, then perhaps
 // PeerLeaving, then SessionDown. A SessionUp may also follow another without a SessionDown between them: the session was
@@ -18,10 +18,12 @@ type SessionUp struct {
 	At      time.Time
 }
 
-// ServicesReport is a peer's full set of services. What an earlier report had and this one lacks is gone. Should a name
-// come twice, the last record counts.
+// ServicesReport is a site's full set of services. What an earlier report had and this one lacks is gone. Should a name
+// come twice, the last record counts. Of one site, reports come in the order of (Incarnation, Set), whoever passes them on;
+// what was overtaken is dropped.
 type ServicesReport struct {
-	Peer string // site
+	Peer string // site that told it
+	Site string // site whose services they are: Peer, or one that may report to it
 	// Records must not be written to.
 	Records     []ServiceRecord
 	Incarnation uint64
@@ -30,6 +32,58 @@ type ServicesReport struct {
 	// before it, plus the time the frames travelled.
 	ReceivedAt time.Time
 	Age        time.Duration
+}
+
+// Reach is what is told of a site by the one that it reports to.
+type Reach uint8
+
+// Reaches. The numbers are part of the protocol: append only.
+const (
+	ReachHeard Reach = 1 // it is attached, and there is a session with it
+	ReachLost  Reach = 2 // the session was lost; it may have attached to another parent
+	ReachLeft  Reach = 3 // it stopped as planned
+)
+
+// SiteReach says that a peer hears, or has lost, a site that reports to it. For sites that report to this one SessionUp and
+// SessionDown say it.
+type SiteReach struct {
+	Peer  string // site that told it
+	Site  string // site that it is about
+	Reach Reach
+	At    time.Time
+}
+
+// NetworkReport is what a site measured of resolvers, and which ones it wants to be measured.
+type NetworkReport struct {
+	Peer    string // site that told it
+	Site    string // site that measured: Peer, or one that may report to it
+	Records []NetworkRecord
+	// ReceivedAt and Age are as in ServicesReport.
+	ReceivedAt time.Time
+	Age        time.Duration
+}
+
+// SessionsReport is persistence sessions that a peer keeps. It adds to those before.
+type SessionsReport struct {
+	Peer    string // site
+	Records []SessionRecord
+	// ReceivedAt and Age are as in ServicesReport.
+	ReceivedAt time.Time
+	Age        time.Duration
+}
+
+// DecisionsReport is a peer's digest of its answers to the sample.
+type DecisionsReport struct {
+	Peer string // site
+	DecisionsDigest
+	ReceivedAt time.Time
+}
+
+// ConfigMessage is a message about documents. What it means is not this package's.
+type ConfigMessage struct {
+	Peer string // site
+	Kind uint8
+	Body []byte
 }
 
 // ViewsReport is what a peer sees itself of other sites and their services. It replaces the one before.
@@ -67,6 +121,11 @@ type SessionDown struct {
 
 func (*SessionUp) isEvent()       {}
 func (*ServicesReport) isEvent()  {}
+func (*SiteReach) isEvent()       {}
+func (*NetworkReport) isEvent()   {}
+func (*SessionsReport) isEvent()  {}
+func (*DecisionsReport) isEvent() {}
+func (*ConfigMessage) isEvent()   {}
 func (*ViewsReport) isEvent()     {}
 func (*OverridesReport) isEvent() {}
 func (*PeerLeaving) isEvent()     {}

@@ -37,7 +37,7 @@ type testSite struct {
 func newTestSite(t *testing.T, n *memNet, name, ip string, adjust func(*Options)) *testSite {
 	t.Helper()
 	core, logs := observer.New(zap.InfoLevel)
-	s := &testSite{t: t, peer: Peer{name, ip + ":3009"}, logs: logs,
+	s := &testSite{t: t, peer: Peer{Site: name, Address: ip + ":3009"}, logs: logs,
 		services: []ServiceRecord{{Name: "web-" + name, State: StateUp, Has: HasActiveConnections, ActiveConnections: 7}}}
 	o := Options{
 		Site: name, Node: name + "-1", Listen: ip + ":3009", Insecure: true,
@@ -343,7 +343,7 @@ func TestSimultaneousDialsKeepOneSession(t *testing.T) {
 		ams := newTestSite(t, n, "ams", "10.0.0.1", nil)
 		nyc := newTestSite(t, n, "nyc", "10.0.0.2", nil)
 		nyc.peer.Address = "10.0.0.0:3009"
-		if err := nyc.SetPeers(nyc.peer, []Peer{{"ams", "10.0.0.1:3009"}}); err != nil {
+		if err := nyc.SetPeers(nyc.peer, []Peer{{Site: "ams", Address: "10.0.0.1:3009"}}); err != nil {
 			t.Fatal(err)
 		}
 		nyc.run(ams)

@@ -39,7 +39,8 @@ type session struct {
 	orders unbundle[OverrideRecord, *OverrideRecord]
 	limit  struct{ frames, bytes *rate.Limiter }
 
-	asks *asking
+	asks  *asking
+	posts chan posted
 
 	out     []byte        // used by the writing goroutine only
 	fresh   chan struct{} // capacity 1: a newer set may be there
@@ -78,7 +79,8 @@ func newSession(x *Exchange, p *peer, g *greeting) *session {
 		heard:   1,
 		heardAt: now,
 		digest:  g.theirs.Digest, digestAt: now,
-		asks: newAsking(),
+		asks:  newAsking(),
+		posts: make(chan posted, maxPosts),
 	}
 	s.views.most, s.orders.most = MaxViews, MaxOverrides
 	s.limit.frames = rate.NewLimiter(frameRate, frameBurst)

@@ -116,7 +116,7 @@ func (s *session) handleServices(payload []byte, more bool) error {
 	s.mu.Lock()
 	s.reported = len(records)
 	s.mu.Unlock()
-	s.x.report(s, &ServicesReport{Peer: s.peer.site, Records: records, Incarnation: p.incarnation, Set: p.set,
+	s.x.report(s, &ServicesReport{Peer: s.peer.site, Site: s.peer.site, Records: records, Incarnation: p.incarnation, Set: p.set,
 		ReceivedAt: time.Now(), Age: p.age})
 	return nil
 }

@@ -26,6 +26,8 @@ func (s *session) write() {
 			err = s.sendKeepAlive()
 		case n := <-s.asks.notes:
 			err = s.send(n.kind, 0, n.encode)
+		case f := <-s.posts:
+			err = s.send(f.kind, f.flags, func(b []byte) []byte { return append(b, f.payload...) })
 		case <-s.fresh:
 			if set := s.x.set.Load(); set != nil && set.number != number {
 				number = set.number

@@ -60,10 +60,7 @@ func (c *compiler) compileSites() error {
 			spot: newSpot(s.Location.Place, s.Location.Latitude, s.Location.Longitude),
 		})
 	}
-	for i := range c.plan.sites {
-		c.plan.siteHashes = append(c.plan.siteHashes, siteHash{c.plan.sites[i].hash, uint32(i)})
-	}
-	slices.SortFunc(c.plan.siteHashes, func(a, b siteHash) int { return cmp.Compare(a.hash, b.hash) })
+	c.plan.indexSites()
 	return nil
 }
 

@@ -29,23 +29,24 @@ type Decider struct {
 	client  netip.Addr
 	blocked bool // the query's Subnet is in a block that no client is in: Decision.Scope is that block's
 
-	located    bool // here and hereBits are known
-	here       *region
-	hereBits   int
-	pairKey    uint64
-	pairKind   uint64       // 0: this answer need not agree with others
-	pairWith   ServiceIndex // what the client was given for another family
-	pairFound  bool
-	pairSought bool // pairKey, pairWith and pairFound are known
-	pairJoined bool
-	saw        seenSession
-	sawFor     *persistence // whose session saw is, of this decision; nil: none was looked for
-	supposed   []supposed   // in explanations, which keep nothing
-	told       *told        // nil while serving: an explanation wants to know more, and so do its trials
-	rtts       [MaxResolverSites]SiteRTT
-	times      [MaxResolverSites]siteTime
-	scores     [fewContenders]float64
-	loads      [fewContenders]float64
+	located      bool // here and hereBits are known
+	here         *region
+	hereBits     int
+	pairKey      uint64
+	pairKind     uint64       // 0: this answer need not agree with others
+	pairWith     ServiceIndex // what the client was given for another family
+	pairFound    bool
+	pairSought   bool // pairKey, pairWith and pairFound are known
+	pairJoined   bool
+	saw          seenSession
+	sawFor       *persistence // whose session saw is, of this decision; nil: none was looked for
+	supposed     []supposed   // in explanations, which keep nothing
+	told         *told        // nil while serving: an explanation wants to know more, and so do its trials
+	resolver     resolver     // what is known of the query's, while it is looked at
+	resolverHash uint64       // of its address, when it was asked for
+	times        [MaxResolverSites]siteTime
+	scores       [fewContenders]float64
+	loads        [fewContenders]float64
 }
 
 // Decide makes Decision from Query as the function of the same name does. Services beyond Count then mean nothing.

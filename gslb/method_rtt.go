@@ -1,8 +1,7 @@
 package gslb
 
 import (
-	"cmp"
-	"slices"
+	"math"
 	"time"
 )
 
@@ -16,32 +15,54 @@ type siteTime struct {
 // take turns by weight. Sites without a measurement wait until none with one is left. Resolvers that nobody has measured are
 // noted, so that they will be.
 func (d *Decider) pickRTT(v *virtualServer, f *field) (int, Reason) {
-	times := d.resolverTimes()
-	best, bestIndex := time.Duration(0), none
-	for _, t := range times {
-		if bestIndex != none && t.time >= best {
-			continue
-		}
-		if i := f.firstAt(t.site); i != none {
-			best, bestIndex = t.time, i
-		}
-	}
+	cells := d.freshCells(true)
+	bestIndex, best := d.nearestCell(f, cells)
 	if bestIndex == none {
 		return none, ReasonNotMeasured
 	}
-	near := d.within(times, best+v.tolerance)
+	near := d.within(cells, best+v.tolerance)
 	if len(near) == 1 && !f.several(near[0].site) {
 		return bestIndex, ReasonRTT
 	}
 	return d.rotateSites(f, near)
 }
 
-// within keeps the sites that are at most so far, in place.
-func (d *Decider) within(times []siteTime, most time.Duration) []siteTime {
-	near := times[:0]
-	for _, t := range times {
-		if t.time <= most {
-			near = append(near, t)
+// nearestCell returns the first contender at the site with the least time, of sites that have contenders, and that time; none
+// when there is no such site. It finds out which site a time is from only as far as it must.
+func (d *Decider) nearestCell(f *field, cells []rttCell) (int, time.Duration) {
+	for from := -1; ; { // times up to from belong to no contender
+		least := math.MaxInt
+		for _, c := range cells {
+			if t := c.micro(); t < least && t > from {
+				least = t
+			}
+		}
+		if least == math.MaxInt {
+			return none, 0
+		}
+		for _, c := range cells {
+			if c.micro() != least {
+				continue
+			}
+			if site, ok := d.siteOf(c); ok {
+				if i := f.firstAt(site); i != none {
+					return i, c.rtt()
+				}
+			}
+		}
+		from = least
+	}
+}
+
+// within lists the sites that are at most so far.
+func (d *Decider) within(cells []rttCell, most time.Duration) []siteTime {
+	near := d.times[:0]
+	for _, c := range cells {
+		if c.rtt() > most {
+			continue
+		}
+		if site, ok := d.siteOf(c); ok {
+			near = append(near, siteTime{site, c.rtt()})
 		}
 	}
 	return near
@@ -82,28 +103,49 @@ func (d *Decider) rotateSites(f *field, near []siteTime) (int, Reason) {
 	return none, ReasonNotMeasured
 }
 
-// resolverTimes returns what sites of the plan have measured of the query's resolver, and notes that it is wanted.
-func (d *Decider) resolverTimes() []siteTime {
-	if table := d.learned.Resolvers; table != nil && !d.learned.frozen {
-		table.Wanted(d.Query.LDNS, d.Query.At)
-	}
-	return d.knownTimes()
-}
-
-// knownTimes is resolverTimes without the note.
-func (d *Decider) knownTimes() []siteTime {
+// freshCells returns the times that are known of the query's resolver, and may note that it is wanted.
+func (d *Decider) freshCells(note bool) []rttCell {
 	table := d.learned.Resolvers
 	if table == nil || !d.Query.LDNS.IsValid() {
 		return nil
 	}
+	var e *resolver
+	if note && !d.learned.frozen {
+		e, d.resolverHash = table.ask(d.Query.LDNS, d.Query.At, &d.resolver)
+	} else {
+		e = table.peek(d.Query.LDNS, &d.resolver)
+	}
+	if e == nil {
+		return nil
+	}
+	fresh, timeout := 0, table.seconds()
+	for _, c := range e.cells[:e.count] {
+		if c.until(timeout) > d.Query.At {
+			e.cells[fresh] = c
+			fresh++
+		}
+	}
+	return e.cells[:fresh]
+}
+
+// siteOf returns the site that a time is from; not when the plan has no such site.
+func (d *Decider) siteOf(c rttCell) (uint32, bool) {
+	return d.s.Plan.siteByHash(d.learned.Resolvers.names[c.name()].Load())
+}
+
+// timesOf returns times by site of the plan.
+func (d *Decider) timesOf(cells []rttCell) []siteTime {
 	out := d.times[:0]
-	for _, r := range table.RTTs(d.Query.LDNS, d.Query.At, d.rtts[:0]) {
-		if site, ok := d.s.Plan.siteByHash(r.Site); ok && len(out) < len(d.times) {
-			out = append(out, siteTime{site, r.RTT})
+	for _, c := range cells {
+		if site, ok := d.siteOf(c); ok {
+			out = append(out, siteTime{site, c.rtt()})
 		}
 	}
 	return out
 }
+
+// knownTimes returns what sites of the plan have measured of the query's resolver.
+func (d *Decider) knownTimes() []siteTime { return d.timesOf(d.freshCells(false)) }
 
 // timeTo finds a site's measurement.
 func timeTo(times []siteTime, site uint32) (time.Duration, bool) {
@@ -115,19 +157,31 @@ func timeTo(times []siteTime, site uint32) (time.Duration, bool) {
 	return 0, false
 }
 
+// indexSites makes the table that siteByHash looks into: open addressing, at most half full.
+func (p *Plan) indexSites() {
+	size := 2
+	for size < 2*len(p.sites) {
+		size *= 2
+	}
+	p.siteHashes = make([]siteHash, size)
+	for i := range p.sites {
+		at := p.sites[i].hash & uint64(size-1)
+		for p.siteHashes[at].next != 0 {
+			at = (at + 1) & uint64(size-1)
+		}
+		p.siteHashes[at] = siteHash{p.sites[i].hash, uint32(i + 1)}
+	}
+}
+
 // siteByHash finds a site by the hash of its name.
 func (p *Plan) siteByHash(hash uint64) (uint32, bool) {
-	if len(p.siteHashes) <= fewContenders {
-		for i := range p.siteHashes {
-			if p.siteHashes[i].hash == hash {
-				return p.siteHashes[i].site, true
-			}
+	mask := uint64(len(p.siteHashes) - 1)
+	for at := hash & mask; ; at = (at + 1) & mask {
+		switch slot := &p.siteHashes[at&mask]; {
+		case slot.next == 0:
+			return 0, false
+		case slot.hash == hash:
+			return slot.next - 1, true
 		}
-		return 0, false
 	}
-	i, ok := slices.BinarySearchFunc(p.siteHashes, hash, func(s siteHash, h uint64) int { return cmp.Compare(s.hash, h) })
-	if !ok {
-		return 0, false
-	}
-	return p.siteHashes[i].site, true
 }

@@ -80,7 +80,7 @@ func (d *Decider) pickScore(v *virtualServer, f *field) (int, Reason) {
 	here, known := d.scoredSpot(v, f)
 	var times []siteTime
 	if v.score.rtt > 0 {
-		times = d.resolverTimes()
+		times = d.timesOf(d.freshCells(true))
 	}
 	if !known && !(v.score.load > 0 && f.scoring.known) && len(times) == 0 && v.score.cost == 0 {
 		return none, ReasonNoInputs

@@ -21,7 +21,7 @@ type Plan struct {
 	services       []Service
 	serviceIndex   map[string]ServiceIndex
 	serviceHashes  []serviceHash // ascending
-	siteHashes     []siteHash    // ascending
+	siteHashes     []siteHash    // a hash table (siteByHash)
 	domains        []Domain
 	virtualServers []virtualServer
 	sites          []site
@@ -43,10 +43,10 @@ type answerRules struct {
 	coherent bool   // families of one name and client get the same service
 }
 
-// siteHash finds a site by the hash of its name.
+// siteHash is a site by the hash of its name; next 0: the place in the table is free.
 type siteHash struct {
 	hash uint64
-	site uint32
+	next uint32 // the site's number and 1
 }
 
 // serviceHash finds a service by its stable identity.

@@ -123,6 +123,30 @@ func (r *Resolvers) RTTs(ldns netip.Addr, at int64, into []SiteRTT) []SiteRTT {
 	return into
 }
 
+// ask reads what is known of a resolver, also what does not count any more, and notes that it is wanted as Wanted does. It
+// returns nil when nothing is known, else e.
+func (r *Resolvers) ask(ldns netip.Addr, at int64, e *resolver) (*resolver, uint64) {
+	w := r.seek(ldns)
+	found := r.look(&w, e)
+	if !r.readOnly && at > 0 {
+		r.want(ldns, &w, at, found)
+	}
+	return found, w.hash
+}
+
+// peek is ask without the note.
+func (r *Resolvers) peek(ldns netip.Addr, e *resolver) *resolver {
+	w := r.seek(ldns)
+	return r.look(&w, e)
+}
+
+func (r *resolverStore) look(w *sought, e *resolver) *resolver {
+	if t := r.table.Load(); t == nil || !t.find(*w, e) {
+		return nil
+	}
+	return e
+}
+
 // Lookup returns the network that stands for a resolver, and all that is known of it, also what does not count any more.
 func (r *Resolvers) Lookup(ldns netip.Addr) (network netip.Prefix, rtts []SiteRTT, ok bool) {
 	var e resolver

@@ -36,6 +36,7 @@ func newCell(name uint8, rtt time.Duration, at int64) rttCell {
 
 func (c rttCell) name() uint8               { return uint8(c >> 56) }
 func (c rttCell) rtt() time.Duration        { return time.Duration(c>>32&(1<<24-1)) * time.Microsecond }
+func (c rttCell) micro() int                { return int(c >> 32 & (1<<24 - 1)) } // microseconds
 func (c rttCell) at() int64                 { return int64(uint32(c)) }
 func (c rttCell) until(timeout int64) int64 { return c.at() + timeout }
 

@@ -43,7 +43,13 @@ func (r *Resolvers) Wanted(ldns netip.Addr, at int64) {
 		return
 	}
 	w := r.seek(ldns)
-	if r.known(w, at) {
+	var e resolver
+	r.want(ldns, &w, at, r.look(&w, &e))
+}
+
+// want is Wanted with what is known of the resolver; nil: nothing.
+func (r *Resolvers) want(ldns netip.Addr, w *sought, at int64, e *resolver) {
+	if e != nil && r.known(w, e, at) {
 		return
 	}
 	q := r.asked.Load()
@@ -65,14 +71,9 @@ func (r *Resolvers) Wanted(ldns netip.Addr, at int64) {
 }
 
 // known reports whether a resolver need not be measured, and notes that somebody asked.
-func (r *Resolvers) known(w sought, at int64) bool {
-	t := r.table.Load()
-	var e resolver
-	if t == nil || !t.find(w, &e) {
-		return false
-	}
+func (r *Resolvers) known(w *sought, e *resolver, at int64) bool {
 	if at-e.wanted > r.seconds()/refreshShare {
-		t.touch(w, at)
+		r.table.Load().touch(*w, at)
 	}
 	for _, c := range e.cells[:e.count] {
 		// After half of its time a measurement is made again, so that it never ends while somebody asks.

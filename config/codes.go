@@ -209,6 +209,7 @@ const (
 	codeWarnNotInThisRelease Code = "FL9008"
 	codeWarnWeight           Code = "FL9009"
 	codeWarnSharedSessions   Code = "FL9010"
+	codeWarnNoLoad           Code = "FL9011"
 	codeWarnInsecure         Code = "FL9101"
 	codeWarnKeyMode          Code = "FL9102"
 	codeWarnCertificateDates Code = "FL9103"
@@ -223,7 +224,7 @@ type CodeText struct {
 
 // Codes lists every code in order.
 func Codes() []CodeText {
-	return slices.Concat(shapeCodes(), valueCodes(), nodeCodes())
+	return slices.Concat(shapeCodes(), valueCodes(), answerCodes(), nodeCodes())
 }
 
 func shapeCodes() []CodeText {
@@ -346,6 +347,12 @@ func valueCodes() []CodeText {
 		{codeIncludePath, "The path of an $INCLUDE leads out of the directory of its zone file."},
 		{codeIncludeFile, "A file named by an $INCLUDE could not be read."},
 		{codeIncludeDepth, "Zone files include each other in a circle or more than 8 deep, or are too large together."},
+	}
+}
+
+// answerCodes are those of what services answer besides addresses.
+func answerCodes() []CodeText {
+	return []CodeText{
 		{codeServiceHost, "The host of a service is not the name of a host, or is an alias."},
 		{codeMemberHost, "A service that SRV or MX answers would name has no host."},
 		{codeMemberPort, "A service that SRV answers would name has no port."},
@@ -393,6 +400,7 @@ func nodeCodes() []CodeText {
 		{codeWarnNotInThisRelease, "A setting without effect in this release."},
 		{codeWarnWeight, "Weights of a group and its member that are above 100 when multiplied."},
 		{codeWarnSharedSessions, "Virtual servers share sessions, but not their members."},
+		{codeWarnNoLoad, "A method, a weight or a limit goes by a load that no load source of a service tells."},
 		{codeWarnInsecure, "MEP without TLS."},
 		{codeWarnKeyMode, "A private key that others on the machine can read."},
 		{codeWarnCertificateDates, "A certificate that expires within two weeks, has expired, or is not valid yet."},

@@ -39,7 +39,9 @@ func (g *ServiceGroup) rawLoad(m *GroupMember) *LoadSource {
 }
 
 // has reports whether a placeholder stands in it. A source that is not there has none.
-func (l *LoadSource) has(place string) bool { return l != nil && strings.Contains(l.URL+l.Backend, place) }
+func (l *LoadSource) has(place string) bool {
+	return l != nil && strings.Contains(l.URL+l.Backend, place)
+}
 
 // filled returns a text with values in place of placeholders.
 func filled(text, address string, port int, member string) string {
@@ -66,6 +68,10 @@ func (c *checker) checkGroupLoad(g *ServiceGroup, path string) {
 			c.problem(path+"/load", codeLoadSource, "put {address}, {port} or {member} into url or backend, or give members a load of their own",
 				"all members of group %s would tell the same load: neither url nor backend tells them apart", quote(g.Name))
 		}
+	}
+	limited := loadLimits{name: "the services of group " + quote(g.Name), load: g.Load, connections: g.MaxConnections, bandwidth: g.MaxBandwidth, threshold: g.LoadThreshold}
+	if g.Announced == nil && (g.loadUsers() > 0 || len(g.Members) == 0) {
+		c.checkLimits(path, &limited)
 	}
 	for j := range g.Members[:min(len(g.Members), MaxMembers)] {
 		m, path := &g.Members[j], path+at("members", j)

@@ -23,6 +23,7 @@ func (c *checker) checkServices() {
 		if s.Load != nil {
 			c.checkLoad(s.Load, path+"/load")
 		}
+		c.checkLimits(path, &loadLimits{name: "service " + quote(s.Name), load: s.Load, connections: s.MaxConnections, bandwidth: s.MaxBandwidth, threshold: s.LoadThreshold})
 	}
 	c.checkBackupServices()
 }

@@ -13,6 +13,7 @@ func (c *checker) checkVirtualServers() {
 		}
 		c.checkMembers(v, path, &bound)
 		c.checkMethods(v, path)
+		c.checkLoadIsTold(v, path)
 		c.checkSpillover(v, path+"/spillover")
 		c.checkPersistence(v, path+"/persistence")
 		c.checkPolicies(v, path)

@@ -52,6 +52,7 @@ type SiteRTT struct {
 	Site uint64 // hash of its name
 	RTT  time.Duration
 	At   int64 // when it was measured
+	By   RTTSource
 }
 
 // ResolverStats counts what a Resolvers holds and did.
@@ -97,7 +98,7 @@ func (r *Resolvers) Carry(o ResolverOptions) *Resolvers {
 	}
 	r.Each(func(ldns netip.Prefix, wanted int64, rtts []SiteRTT) bool {
 		for _, m := range rtts {
-			next.Measured(ldns.Addr(), m.Site, m.RTT, m.At)
+			next.MeasuredBy(ldns.Addr(), m.Site, m.RTT, m.At, m.By)
 		}
 		next.touch(ldns.Addr(), wanted)
 		return true
@@ -115,9 +116,9 @@ func (r *Resolvers) RTTs(ldns netip.Addr, at int64, into []SiteRTT) []SiteRTT {
 	if !t.find(r.seek(ldns), &e) {
 		return into
 	}
-	for _, c := range e.cells[:e.count] {
+	for i, c := range e.cells[:e.count] {
 		if c.until(r.seconds()) > at {
-			into = append(into, r.siteRTT(c))
+			into = append(into, r.siteRTT(c, e.by[i]))
 		}
 	}
 	return into
@@ -153,8 +154,8 @@ func (r *Resolvers) Lookup(ldns netip.Addr) (network netip.Prefix, rtts []SiteRT
 	if t := r.table.Load(); t == nil || !t.find(r.seek(ldns), &e) {
 		return netip.Prefix{}, nil, false
 	}
-	for _, c := range e.cells[:e.count] {
-		rtts = append(rtts, r.siteRTT(c))
+	for i, c := range e.cells[:e.count] {
+		rtts = append(rtts, r.siteRTT(c, e.by[i]))
 	}
 	return r.network(&e), rtts, true
 }
@@ -162,6 +163,11 @@ func (r *Resolvers) Lookup(ldns netip.Addr) (network netip.Prefix, rtts []SiteRT
 // Measured takes in a round-trip time, and reports whether it did: one that is older than what is there from the same
 // site is not taken, nor is a long one when there are enough shorter ones.
 func (r *Resolvers) Measured(ldns netip.Addr, site uint64, rtt time.Duration, at int64) bool {
+	return r.MeasuredBy(ldns, site, rtt, at, RTTUnknown)
+}
+
+// MeasuredBy is Measured with how it was measured, which decides nothing.
+func (r *Resolvers) MeasuredBy(ldns netip.Addr, site uint64, rtt time.Duration, at int64, by RTTSource) bool {
 	if r.readOnly || at <= 0 || rtt < 0 || !ldns.IsValid() {
 		return false
 	}
@@ -169,7 +175,7 @@ func (r *Resolvers) Measured(ldns netip.Addr, site uint64, rtt time.Duration, at
 	if !ok {
 		return false
 	}
-	return r.made().measured(r.resolverStore, r.seek(ldns), newCell(name, rtt, at))
+	return r.made().measured(r.resolverStore, r.seek(ldns), newCell(name, rtt, at), by)
 }
 
 // Drop forgets a resolver, and reports whether there was one.
@@ -221,8 +227,8 @@ func (r *Resolvers) Walk(from int, f func(ldns netip.Prefix, wanted int64, rtts 
 				continue
 			}
 			rtts = rtts[:0]
-			for _, c := range e.cells[:e.count] {
-				rtts = append(rtts, r.siteRTT(c))
+			for i, c := range e.cells[:e.count] {
+				rtts = append(rtts, r.siteRTT(c, e.by[i]))
 			}
 			if !f(r.network(e), e.wanted, rtts) {
 				return p*placeWays + i + 1
@@ -249,8 +255,8 @@ func (r *Resolvers) Expire(at int64, parts int) {
 
 func (r *resolverStore) seconds() int64 { return int64(r.options.Timeout / time.Second) }
 
-func (r *resolverStore) siteRTT(c rttCell) SiteRTT {
-	return SiteRTT{Site: r.names[c.name()].Load(), RTT: c.rtt(), At: c.at()}
+func (r *resolverStore) siteRTT(c rttCell, by RTTSource) SiteRTT {
+	return SiteRTT{Site: r.names[c.name()].Load(), RTT: c.rtt(), At: c.at(), By: by}
 }
 
 func (r *resolverStore) network(e *resolver) netip.Prefix {

@@ -8,14 +8,19 @@ import (
 )
 
 // resolverTable is the places and, apart from them, the words of their slots: for each the address in two words, when it
-// was wanted last, and the cells. None of it is a pointer.
+// was wanted last, how each cell was measured (4 bits each, the first lowest), and the cells. None of it is a pointer.
 type resolverTable struct {
 	places []place
 	words  []atomic.Uint64
 	cells  int // of a slot
 }
 
-const resolverHead = 3 // words before the cells
+const (
+	resolverHead = 4 // words before the cells
+	resolverBy   = 3 // word of the sources
+	sourceBits   = 4 // of one cell's
+	sourceMask   = 1<<sourceBits - 1
+)
 
 // resolver is a copy of a slot.
 type resolver struct {
@@ -24,6 +29,7 @@ type resolver struct {
 	wanted    int64
 	count     int
 	cells     [MaxResolverSites]rttCell
+	by        [MaxResolverSites]RTTSource
 }
 
 // rttCell is a round-trip time: the site's number in 8 bits, microseconds in 24, the time in 32. 0: none.
@@ -91,9 +97,11 @@ func (t *resolverTable) find(w sought, e *resolver) bool {
 func (t *resolverTable) read(p, i int, e *resolver) {
 	s := t.slot(p, i)
 	e.taken, e.high, e.low, e.wanted, e.count = true, s[0].Load(), s[1].Load(), int64(s[2].Load()), 0
+	by := s[resolverBy].Load()
 	for j := resolverHead; j < len(s); j++ {
 		if c := s[j].Load(); c != 0 {
 			e.cells[e.count] = rttCell(c)
+			e.by[e.count] = RTTSource(by >> (sourceBits * (j - resolverHead)) & sourceMask)
 			e.count++
 		}
 	}
@@ -118,7 +126,7 @@ func (t *resolverTable) copy(p int, to *[placeWays]resolver) {
 }
 
 // measured writes a cell, in place of a resolver that nobody needs if there is no room.
-func (t *resolverTable) measured(r *resolverStore, w sought, c rttCell) bool {
+func (t *resolverTable) measured(r *resolverStore, w sought, c rttCell, by RTTSource) bool {
 	p := placeOf(w.hash, len(t.places))
 	at := &t.places[p]
 	version, _ := at.acquire() // never sealed
@@ -133,13 +141,19 @@ func (t *resolverTable) measured(r *resolverStore, w sought, c rttCell) bool {
 		}
 		at.setTag(i, tagOf(w.hash))
 	}
-	done := setCell(t.slot(p, i)[resolverHead:], c, r.seconds())
+	s := t.slot(p, i)
+	cell := setCell(s[resolverHead:], c, r.seconds())
+	if cell >= 0 {
+		shift := sourceBits * cell
+		s[resolverBy].Store(s[resolverBy].Load()&^(sourceMask<<shift) | uint64(by&sourceMask)<<shift)
+	}
 	at.release(version)
-	return done
+	return cell >= 0
 }
 
-// setCell puts a round-trip time in its place: that of the same site, a free one, an old one, or that of the longest.
-func setCell(cells []atomic.Uint64, c rttCell, timeout int64) bool {
+// setCell puts a round-trip time in its place: that of the same site, a free one, an old one, or that of the longest. It
+// returns which, and -1 when there was none.
+func setCell(cells []atomic.Uint64, c rttCell, timeout int64) int {
 	free, longest := -1, 0
 	for i := range cells {
 		old := rttCell(cells[i].Load())
@@ -148,10 +162,10 @@ func setCell(cells []atomic.Uint64, c rttCell, timeout int64) bool {
 			free = i
 		case old.name() == c.name():
 			if old.at() > c.at() {
-				return false
+				return -1
 			}
 			cells[i].Store(uint64(c))
-			return true
+			return i
 		case old.rtt() > rttCell(cells[longest].Load()).rtt():
 			longest = i
 		}
@@ -162,7 +176,7 @@ func setCell(cells []atomic.Uint64, c rttCell, timeout int64) bool {
 	if free >= 0 {
 		cells[free].Store(uint64(c))
 	}
-	return free >= 0
+	return free
 }
 
 // room returns a free slot, else that of the resolver that was wanted and measured least lately.

@@ -36,12 +36,12 @@ func TestResolvers(t *testing.T) {
 		at         int64
 		want       []SiteRTT
 	}{
-		{"both", "192.0.2.200", 1020, []SiteRTT{{11, 20 * time.Millisecond, 1000}, {12, 30 * time.Millisecond, 1010}}},
-		{"IPv4-mapped", "::ffff:192.0.2.200", 1020, []SiteRTT{{11, 20 * time.Millisecond, 1000}, {12, 30 * time.Millisecond, 1010}}},
-		{"one has ended", "192.0.2.200", 1180, []SiteRTT{{12, 30 * time.Millisecond, 1010}}},
+		{"both", "192.0.2.200", 1020, []SiteRTT{{Site: 11, RTT: 20 * time.Millisecond, At: 1000}, {Site: 12, RTT: 30 * time.Millisecond, At: 1010}}},
+		{"IPv4-mapped", "::ffff:192.0.2.200", 1020, []SiteRTT{{Site: 11, RTT: 20 * time.Millisecond, At: 1000}, {Site: 12, RTT: 30 * time.Millisecond, At: 1010}}},
+		{"one has ended", "192.0.2.200", 1180, []SiteRTT{{Site: 12, RTT: 30 * time.Millisecond, At: 1010}}},
 		{"both have", "192.0.2.200", 1190, nil},
 		{"another network", "192.0.3.1", 1020, nil},
-		{"IPv6", "2001:db8::1", 1020, []SiteRTT{{11, time.Millisecond, 1000}}},
+		{"IPv6", "2001:db8::1", 1020, []SiteRTT{{Site: 11, RTT: time.Millisecond, At: 1000}}},
 		{"another IPv6", "2001:db8:0:100::1", 1020, nil},
 	} {
 		if got := sorted(r.RTTs(netip.MustParseAddr(tt.ldns), tt.at, nil)); !slices.Equal(got, tt.want) {
@@ -55,7 +55,7 @@ func TestResolvers(t *testing.T) {
 		t.Error("a measurement without a site or resolver, or below zero, was taken")
 	}
 	r.Measured(ldns, 11, time.Hour, 1100)
-	if got := r.RTTs(ldns, 1100, nil); !slices.Contains(got, SiteRTT{11, maxRTT, 1100}) {
+	if got := r.RTTs(ldns, 1100, nil); !slices.Contains(got, SiteRTT{Site: 11, RTT: maxRTT, At: 1100}) {
 		t.Errorf("got %v, want one with %v", got, maxRTT)
 	}
 	if r.ReadOnly().Measured(ldns, 11, 0, 1200) || r.ReadOnly().Drop(ldns) || !r.Drop(ldns) || r.Drop(ldns) || r.Len() != 1 {
@@ -132,7 +132,7 @@ func TestResolversAgainstAMap(t *testing.T) {
 					e = &oracleResolver{cells: map[uint64]SiteRTT{}}
 					oracle[prefix(ldns)] = e
 				}
-				e.cells[site], e.last = SiteRTT{site, rtt, at}, at
+				e.cells[site], e.last = SiteRTT{Site: site, RTT: rtt, At: at}, at
 			} else {
 				t.Fatalf("step %d: not taken", step)
 			}
@@ -225,6 +225,54 @@ func TestWanted(t *testing.T) {
 	if r.Len() != 0 {
 		t.Error("a resolver that nobody wanted for the time-out is there")
 	}
+}
+
+// TestMeasuredBy: how a time was measured stays with it, whatever comes beside it.
+func TestMeasuredBy(t *testing.T) {
+	r := newTestResolvers(100)
+	ldns := netip.MustParseAddr("192.0.2.1")
+	by := func(n uint64) RTTSource { return RTTSource(n % 6) }
+	for n := uint64(1); n <= MaxResolverSites; n++ {
+		r.MeasuredBy(ldns, n, time.Duration(n)*time.Millisecond, 1000, by(n))
+	}
+	r.MeasuredBy(ldns, 3, 40*time.Millisecond, 1001, RTTPassive) // another way of the same site
+	r.MeasuredBy(ldns, 99, time.Microsecond, 1002, RTTPushed)    // in the place of the longest, which is 3 now
+	r.MeasuredBy(ldns, 5, time.Millisecond, 900, RTTTCP)         // too old
+	for _, c := range []*Resolvers{r, r.Carry(ResolverOptions{Prefix4: 24, Max: 50, Timeout: testTimeout})} {
+		rtts := c.RTTs(ldns, 1002, nil)
+		if len(rtts) != MaxResolverSites {
+			t.Errorf("%d times, want %d", len(rtts), MaxResolverSites)
+		}
+		for _, m := range rtts {
+			want := by(m.Site)
+			if m.Site == 99 {
+				want = RTTPushed
+			}
+			if m.By != want || m.Site == 3 {
+				t.Errorf("site %d by %q, want %q", m.Site, m.By, want)
+			}
+		}
+	}
+}
+
+func TestAsked(t *testing.T) {
+	r := newTestResolvers(100)
+	ldns := netip.MustParseAddr("192.0.2.1")
+	asked := func(at int64, want bool, when string) {
+		t.Helper()
+		if got := r.Asked(ldns, at); got != want {
+			t.Errorf("%s: asked %t, want %t", when, got, want)
+		}
+	}
+	asked(1000, false, "nobody did")
+	r.Wanted(ldns, 1000)
+	asked(1009, true, "it was queued")
+	asked(1010, false, "some seconds later")
+	r.Measured(ldns, 11, time.Millisecond, 1010)
+	asked(1010, false, "measured only")
+	r.Wanted(ldns, 1050)
+	asked(1200, true, "it has an entry and asked")
+	asked(1230, false, "not within the time-out")
 }
 
 // TestWantedStaysBounded: a flood of forged addresses fills neither the table nor the queue, and one network's flood leaves

@@ -104,6 +104,25 @@ func (r *Resolvers) NextWanted() (ldns netip.Addr, ok bool) {
 	return addrOf(high, low), true
 }
 
+// Asked reports whether a resolver asked lately for a name whose method is rtt, as far as that was noted: within the time-out
+// when something was measured of it, else within some seconds.
+func (r *Resolvers) Asked(ldns netip.Addr, at int64) bool {
+	if !ldns.IsValid() {
+		return false
+	}
+	w := r.seek(ldns)
+	var e resolver
+	if t := r.table.Load(); t != nil && t.find(w, &e) && e.wanted > 0 && e.wanted+r.seconds() > at {
+		return true
+	}
+	q := r.asked.Load()
+	if q == nil {
+		return false
+	}
+	word := q.recent[w.hash%wantedMemory].Load()
+	return word>>32 == w.hash>>32 && at-int64(uint32(word)) < wantedAgain
+}
+
 // isRecent reports whether a resolver was queued a moment ago, and remembers that it is now.
 func (q *wantedQueue) isRecent(hash uint64, at int64) bool {
 	word := &q.recent[hash%wantedMemory]

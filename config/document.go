@@ -451,6 +451,12 @@ type LDNSSettings struct {
 	Prefix4      int      `json:"prefix4,omitempty" default:"32" range:"1..32" doc:"Bits that identify an IPv4 resolver (1 to 32)."`
 	Prefix6      int      `json:"prefix6,omitempty" default:"128" range:"1..128" doc:"Bits that identify an IPv6 resolver (1 to 128)."`
 	EntryTimeout Duration `json:"entry_timeout,omitempty" default:"3m" range:"1s..24h" doc:"How long a measurement counts."`
-	ProbeOrder   []string `json:"probe_order,omitempty" doc:"Probe kinds in order. Default: ping, dns, tcp."`
-	MaxEntries   int      `json:"max_entries,omitempty" default:"1000000" range:"1..10000000" doc:"Resolvers remembered."`
+	ProbeOrder   []string `json:"probe_order,omitempty" doc:"Probe kinds in order; each is tried when the one before got no answer. Default: ping, dns, tcp."`
+	// Packets, not resolvers: one takes at most three.
+	ProbeRate       int            `json:"probe_rate,omitempty" default:"100" range:"0..10000" doc:"Most packets a second that a site sends to measure resolvers. 0: none; what others report still counts."`
+	ProbePrefixRate int            `json:"probe_prefix_rate,omitempty" default:"1" range:"1..1000" doc:"Most resolvers a second that a site measures in one /24 or /56."`
+	ProbeAllow      []netip.Prefix `json:"probe_allow,omitempty" doc:"Prefixes that are measured although they are private, reserved or this machine's, for example 10.0.0.0/8."`
+	ProbeDeny       []netip.Prefix `json:"probe_deny,omitempty" doc:"Prefixes that are never measured; it counts before probe_allow."`
+	Tolerance       Duration       `json:"tolerance,omitempty" default:"5ms" range:"0s..100ms" doc:"A round-trip time that differs less from the one before is neither kept nor told to other sites, until that is due to be renewed."`
+	MaxEntries      int            `json:"max_entries,omitempty" default:"1000000" range:"1..10000000" doc:"Resolvers remembered."`
 }

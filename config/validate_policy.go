@@ -41,6 +41,11 @@ func checkClientPrefixes(p *page, path string, prefixes []netip.Prefix) {
 	if len(prefixes) == 0 && p.present(path) {
 		p.problem(path, codeEmptyList, "remove the key to mean everyone; write 127.0.0.0/8 to mean this machine alone", "nobody is in the list")
 	}
+	checkPrefixList(p, path, prefixes)
+}
+
+// checkPrefixList checks the entries of a list of prefixes.
+func checkPrefixList(p *page, path string, prefixes []netip.Prefix) {
 	if n := len(prefixes); n > maxPrefixes {
 		p.problem(path, codeTooMany, "", "%d prefixes; the limit is %d", n, maxPrefixes)
 		return

@@ -1,7 +1,5 @@
 package config
 
-import "slices"
-
 // The contract names more than this release does. What would only tune a feature that does not run yet is warned of;
 // nothing is silently ignored.
 
@@ -9,10 +7,7 @@ func (c *checker) checkRelease() {
 	var standard Document
 	(&decoder{shapes: shapes{}}).defaultsOf(&standard)
 	have, usual := &c.doc.Settings, &standard.Settings
-	c.noEffectYet("/settings/mep/network_interval", have.MEP.NetworkInterval != usual.MEP.NetworkInterval)
 	c.noEffectYet("/settings/mep/session_interval", have.MEP.SessionInterval != usual.MEP.SessionInterval)
-	order := have.LDNS.ProbeOrder
-	c.noEffectYet("/settings/ldns/probe_order", len(order) > 0 && !slices.Equal(order, probeKinds()))
 }
 
 func (c *checker) noEffectYet(path string, changed bool) {

@@ -22,6 +22,13 @@ func (c *checker) checkSettings() {
 		}
 		c.problem(path, codeDamping, "lower it, or write suppress: 0 to keep nothing down", "reuse %d is not below suppress %d: a service would be kept DOWN and let in at once", d.Reuse, d.Suppress)
 	}
+	c.checkLDNS()
+}
+
+// checkLDNS checks how resolvers are measured.
+func (c *checker) checkLDNS() {
+	checkPrefixList(c.page, "/settings/ldns/probe_allow", c.doc.Settings.LDNS.ProbeAllow)
+	checkPrefixList(c.page, "/settings/ldns/probe_deny", c.doc.Settings.LDNS.ProbeDeny)
 	order := c.doc.Settings.LDNS.ProbeOrder
 	c.limit("/settings/ldns/probe_order", "probes", len(order), len(probeKinds()))
 	for i, kind := range order[:min(len(order), len(probeKinds()))] {

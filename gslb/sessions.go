@@ -17,6 +17,8 @@ type SessionKey struct {
 // of those with the same place gives way. Times are Unix seconds, and come from callers alone. A session lives until its
 // end, and no longer at it.
 //
+// Sites can share sessions: EachNote and WalkNotes say what others are to be told, Hear takes in what they tell.
+//
 // Safe for concurrent use; nothing waits for a lock longer than a session takes to write. The memory is taken when the
 // first session comes.
 type Sessions struct {
@@ -37,6 +39,10 @@ type sessionStore struct {
 	evictions atomic.Uint64
 	swept     atomic.Int64 // the time of the last Expire
 	sweep     atomic.Int64 // the bucket that Expire goes on with
+
+	shared  atomic.Bool // what changes is noted
+	pressed atomic.Bool // something is to be told at once
+	noteAt  int         // the word of notes that EachNote goes on with; its caller's
 }
 
 // SessionOptions are the bounds of a Sessions.
@@ -70,14 +76,14 @@ func (s *Sessions) ReadOnly() *Sessions {
 
 // Find returns the service of a session that has not ended at the time at.
 func (s *Sessions) Find(k SessionKey, at int64) (service uint64, ok bool) {
-	service, until, ok := s.lookUp(s.seek(k))
-	return service, ok && until > at
+	service, _, ok = s.Lookup(k, at)
+	return service, ok
 }
 
 // Lookup is Find with the session's end.
 func (s *Sessions) Lookup(k SessionKey, at int64) (service uint64, until int64, ok bool) {
 	service, until, ok = s.lookUp(s.seek(k))
-	return service, until, ok && until > at
+	return service, until, ok && until > at && service != dropped
 }
 
 // refreshShare is the part of a session's time-out that its end must move by to be written again: the end is late by at
@@ -116,7 +122,11 @@ func (s *Sessions) keepSeen(seen *seenSession, service uint64, at, until int64) 
 	if seen.until != 0 && seen.service == service && seen.until <= until && until-seen.until < max(1, (until-at)/refreshShare) {
 		return
 	}
-	s.write(seen.sought, service, at, until, nil)
+	c := sessionChange{sought: seen.sought, service: service, at: at, until: until}
+	if s.shared.Load() && worthTelling(seen, service, at, until) {
+		c.marks = markTell
+	}
+	s.write(&c)
 }
 
 // Merge takes in a session that another table kept, and reports whether it did. Of two services for one client the one with
@@ -126,7 +136,7 @@ func (s *Sessions) Merge(k SessionKey, service uint64, until int64) bool {
 	if s.readOnly || until <= 0 {
 		return false
 	}
-	return s.write(s.seek(k), service, s.swept.Load(), until, mergeWins)
+	return s.write(&sessionChange{sought: s.seek(k), service: service, at: s.swept.Load(), until: until, wins: mergeWins})
 }
 
 // mergeWins reports whether a session replaces the one that is there.
@@ -154,7 +164,7 @@ func (s *Sessions) Drop(k SessionKey) bool {
 	}
 }
 
-// Len returns the number of sessions, with those that have ended and were not noticed yet (Expire).
+// Len returns the number of sessions, with those that have ended and were not noticed yet (Expire), or that were dropped.
 func (s *Sessions) Len() int { return int(s.used.Load()) }
 
 // Stats returns counters.
@@ -170,7 +180,7 @@ func (s *Sessions) Stats() SessionStats {
 // is kept or dropped meanwhile may be seen or not; when the table changes its size meanwhile, some are seen twice.
 func (s *Sessions) Each(f func(k SessionKey, service uint64, until int64) bool) {
 	for t := s.settled(); t != nil; {
-		if t.walk(0, f) > 0 {
+		if t.walk(0, remembered(f)) > 0 {
 			return
 		}
 		next := s.settled()
@@ -188,7 +198,14 @@ func (s *Sessions) Walk(from int, f func(k SessionKey, service uint64, until int
 	if t == nil || from < 0 {
 		return 0
 	}
-	return t.walk(from, f)
+	return t.walk(from, remembered(f))
+}
+
+// remembered leaves out what was dropped.
+func remembered(f func(k SessionKey, service uint64, until int64) bool) func(k SessionKey, service uint64, until int64) bool {
+	return func(k SessionKey, service uint64, until int64) bool {
+		return service == dropped || f(k, service, until)
+	}
 }
 
 // Expire forgets sessions that have ended at the time at. It looks at a share of the table, a different one at each call:
@@ -274,7 +291,11 @@ func (s *Sessions) move(from *sessionBucket, to *sessionTable) {
 		w := sought{high: c.high, low: c.low, id: c.id}
 		w.hash = s.key.client(w.high, w.low, w.id)
 		s.used.Add(-1) // put counts it again
-		to.bucket(w.hash).put(s.sessionStore, &sessionChange{sought: w, service: c.service, until: c.until, at: s.swept.Load(), wins: mergeWins, moves: true})
+		marks := from.marksOf(i)
+		to.bucket(w.hash).put(s.sessionStore, &sessionChange{sought: w, service: c.service, until: c.until, at: s.swept.Load(), wins: mergeWins, moves: true, marks: marks})
+		if marks&markNotes != 0 {
+			to.note(w.hash)
+		}
 	}
 	from.seal(version)
 }
@@ -301,16 +322,19 @@ func (s *Sessions) lookUp(w sought) (service uint64, until int64, ok bool) {
 	}
 }
 
-// write puts a session in its place. wins says whether it replaces another one of the same key; nil: it does.
-func (s *Sessions) write(w sought, service uint64, at, until int64, wins func(uint64, int64, uint64, int64) bool) bool {
-	c := sessionChange{sought: w, service: service, at: at, until: min(until, math.MaxUint32), wins: wins}
+// write puts a session in its place, and reports whether it did.
+func (s *Sessions) write(c *sessionChange) bool {
+	c.until = min(c.until, math.MaxUint32)
 	for {
-		t := s.table(w.hash)
+		t := s.table(c.hash)
 		if t == nil {
 			s.current.CompareAndSwap(nil, newSessionTable(int(s.max.Load())))
 			continue
 		}
-		if done, sealed := t.bucket(w.hash).put(s.sessionStore, &c); !sealed {
+		if done, sealed := t.bucket(c.hash).put(s.sessionStore, c); !sealed {
+			if done && c.marks&markNotes != 0 {
+				t.note(c.hash)
+			}
 			return done
 		}
 	}

@@ -8,14 +8,18 @@ import (
 // sessionTable is buckets of the same size, without pointers: the garbage collector never looks into them.
 type sessionTable struct {
 	buckets  []sessionBucket
+	notes    []atomic.Uint64              // a bit for each bucket: other sites are to be told something of it
 	previous atomic.Pointer[sessionTable] // that sessions move here from; nil: none
 }
 
 func newSessionTable(most int) *sessionTable {
-	return &sessionTable{buckets: make([]sessionBucket, places(most))}
+	n := places(most)
+	return &sessionTable{buckets: make([]sessionBucket, n), notes: make([]atomic.Uint64, (n+63)/64)}
 }
 
-func (t *sessionTable) bytes() int { return len(t.buckets) * int(unsafe.Sizeof(sessionBucket{})) }
+func (t *sessionTable) bytes() int {
+	return len(t.buckets)*int(unsafe.Sizeof(sessionBucket{})) + len(t.notes)*int(unsafe.Sizeof(atomic.Uint64{}))
+}
 
 // bucket returns the place of a hash.
 func (t *sessionTable) bucket(hash uint64) *sessionBucket {
@@ -39,7 +43,7 @@ func (t *sessionTable) walk(from int, f func(k SessionKey, service uint64, until
 // sessionBucket is the sessions of one place, in eight cache lines.
 type sessionBucket struct {
 	place
-	_     uint64
+	marks atomic.Uint64 // of the slots: see markTell
 	slots [placeWays]sessionSlot
 }
 
@@ -69,6 +73,7 @@ type sessionChange struct {
 	at, until int64
 	wins      func(service uint64, until int64, old uint64, end int64) bool
 	moves     bool // from an older table: it takes a free slot if there is one
+	marks     uint64
 }
 
 func (p *sessionSlot) session() session {
@@ -134,6 +139,7 @@ func (b *sessionBucket) put(s *sessionStore, c *sessionChange) (done, sealed boo
 		if done = c.wins == nil || c.wins(c.service, c.until, p.service.Load(), int64(uint32(p.ends.Load()))); done {
 			p.service.Store(c.service)
 			p.ends.Store(uint64(c.id)<<32 | uint64(c.until))
+			b.mark(i, c.marks, markHeard)
 		}
 		b.release(version)
 		return done, false
@@ -145,15 +151,21 @@ func (b *sessionBucket) put(s *sessionStore, c *sessionChange) (done, sealed boo
 		s.evictions.Add(1)
 	}
 	if done = c.wins == nil || end < c.until; done {
-		p := &b.slots[i]
-		p.high.Store(c.high)
-		p.low.Store(c.low)
-		p.service.Store(c.service)
-		p.ends.Store(uint64(c.id)<<32 | uint64(c.until))
-		b.setTag(i, tagOf(c.hash))
+		b.fill(i, c)
 	}
 	b.release(version)
 	return done, false
+}
+
+// fill makes a slot the one of another key.
+func (b *sessionBucket) fill(i int, c *sessionChange) {
+	p := &b.slots[i]
+	p.high.Store(c.high)
+	p.low.Store(c.low)
+	p.service.Store(c.service)
+	p.ends.Store(uint64(c.id)<<32 | uint64(c.until))
+	b.setTag(i, tagOf(c.hash))
+	b.mark(i, c.marks, markAll)
 }
 
 // room returns a free slot, else the one whose session ends first, and that end; 0 for a free one. In a full table the

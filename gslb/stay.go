@@ -74,7 +74,7 @@ func (d *Decider) found(p *persistence) (service uint64, ok bool) {
 		}
 	}
 	d.saw, d.sawFor = d.learned.Sessions.see(key), p
-	return d.saw.service, d.saw.until > d.Query.At
+	return d.saw.service, d.saw.until > d.Query.At && d.saw.service != dropped
 }
 
 // answerSession answers from the client's session. It reports whether there is one that may be used; keeps says whether an

@@ -4,11 +4,14 @@ import (
 	"bufio"
 	"context"
 	"fmt"
+	"maps"
 	"math/rand/v2"
 	"net/netip"
 	"os"
 	"path/filepath"
 	"runtime"
+	"slices"
+	"strings"
 	"testing"
 )
 
@@ -59,33 +62,99 @@ func BenchmarkLoad(b *testing.B) {
 	}
 }
 
-func BenchmarkLookup(b *testing.B) {
-	const n = 4_000_000
+// tables has one of 4,000,000 spans of each kind: those of prefixes as files have them, ranges without order, and IPv6 with
+// ranges that end in the last bits.
+func tables(n int) map[string]*Ranges {
 	rng := rand.New(rand.NewPCG(1, 2))
-	v4, v6 := make([]Span, 0, n), make([]Span, 0, n)
+	var even4, even6, odd6 []Span
 	for i := range uint64(n) {
-		const step = 1 << 32 / n
-		v4 = append(v4, Span{Key{Lo: i * step}, Key{Lo: i*step + step - 1}, 1 + uint32(i%999)})
-		hi := 0x2000<<48 + i*(0x2000<<48/n) // 2000::/3
-		v6 = append(v6, Span{Key{Hi: hi}, Key{Hi: hi + 1<<38, Lo: 1}, 1 + uint32(i%999)})
+		value := 1 + uint32(i%999)
+		step := 1 << 32 / uint64(n)
+		even4 = append(even4, Span{Key{Lo: i * step}, Key{Lo: i*step + step - 1}, value})
+		hi := 0x2000<<48 + i*(0x2000<<48/uint64(n)) // 2000::/3
+		even6 = append(even6, Span{Key{Hi: hi &^ 0xffff}, Key{Hi: hi | 0xffff, Lo: maxKey6.Lo}, value})
+		odd6 = append(odd6, Span{Key{Hi: hi}, Key{Hi: hi + 1<<38, Lo: 1}, value})
 	}
-	r := NewRanges(v4, v6)
-	ask := func(b *testing.B, make func() netip.Addr) {
-		addrs := [1 << 12]netip.Addr{}
-		for i := range addrs {
-			addrs[i] = make()
-		}
-		b.ReportAllocs()
-		b.ResetTimer()
-		sum := uint32(0)
-		for i := range b.N {
-			v, bits := r.Lookup(addrs[i%len(addrs)])
-			sum += v + uint32(bits)
-		}
-		runtime.KeepAlive(sum)
+	return map[string]*Ranges{
+		"IPv4-4M": NewRanges(even4, nil), "IPv4-4M-random": NewRanges(spansAt(n, func() Key { return Key{Lo: uint64(rng.Uint32())} }), nil),
+		"IPv6-4M": NewRanges(nil, even6), "IPv6-4M-random": NewRanges(nil, spansAt(n, func() Key {
+			return Key{Hi: 0x2000<<48 + rng.Uint64N(0x2000<<48)&^0xffff}
+		})), "IPv6-4M-odd": NewRanges(nil, odd6),
 	}
-	b.Run("IPv4-4M", func(b *testing.B) { ask(b, func() netip.Addr { return Key{Lo: uint64(rng.Uint32())}.Addr(true) }) })
-	b.Run("IPv6-4M", func(b *testing.B) {
-		ask(b, func() netip.Addr { return Key{Hi: 0x2000<<48 + rng.Uint64N(0x2000<<48), Lo: rng.Uint64()}.Addr(false) })
-	})
+}
+
+// spansAt makes spans that touch, with n random edges.
+func spansAt(n int, edge func() Key) []Span {
+	edges := make([]Key, n)
+	for i := range edges {
+		edges[i] = edge()
+	}
+	slices.SortFunc(edges, Key.Compare)
+	edges = slices.Compact(edges)
+	out := make([]Span, len(edges)-1)
+	for i := range out {
+		out[i] = Span{edges[i], edges[i+1].Before(), 1 + uint32(i%999)}
+	}
+	return out
+}
+
+// step is a generator of numbers that costs about a nanosecond.
+func step(x uint64) uint64 { return x*6364136223846793005 + 1442695040888963407 }
+
+// addressFor makes an address of a table of a number.
+func addressFor(is4 bool, x uint64) netip.Addr {
+	if is4 {
+		return Key{Lo: x >> 32}.Addr(true)
+	}
+	return Key{Hi: 0x2000<<48 + x>>3, Lo: x * 31}.Addr(false)
+}
+
+// BenchmarkLookup looks addresses up in large tables: a few that stay in the caches, random ones of which none waits for the
+// one before, and random ones of which each follows from what the one before gave. The last is ruled by how long the
+// machine takes to read memory: chase is one such read, from as much memory.
+func BenchmarkLookup(b *testing.B) {
+	all := tables(4_000_000)
+	for _, name := range slices.Sorted(maps.Keys(all)) {
+		r, is4 := all[name], strings.HasPrefix(name, "IPv4")
+		var few [1 << 10]netip.Addr
+		x := uint64(1)
+		for i := range few {
+			x = step(x)
+			few[i] = addressFor(is4, x)
+		}
+		kinds := map[string]func(sum, x uint64, i int) netip.Addr{
+			"cached":      func(_, _ uint64, i int) netip.Addr { return few[i%len(few)] },
+			"independent": func(_, x uint64, _ int) netip.Addr { return addressFor(is4, x) },
+			"dependent":   func(sum, x uint64, _ int) netip.Addr { return addressFor(is4, x^sum<<32) },
+		}
+		for _, kind := range slices.Sorted(maps.Keys(kinds)) {
+			b.Run(name+"/"+kind, func(b *testing.B) {
+				address, sum := kinds[kind], uint64(0)
+				b.ReportAllocs()
+				for i := range b.N {
+					x = step(x)
+					v, bits := r.Lookup(address(sum, x, i))
+					sum += uint64(v) + uint64(bits)
+				}
+				runtime.KeepAlive(sum)
+				b.ReportMetric(float64(r.Bytes())/float64(r.Len()), "B/range")
+			})
+		}
+		b.Run(name+"/chase", func(b *testing.B) { chase(b, r.Bytes()) })
+	}
+}
+
+// chase reads one line of the cache after the other, of octets of memory, each at a place that the one before says.
+func chase(b *testing.B, octets int) {
+	lines := make([][8]uint64, octets/64)
+	order := rand.New(rand.NewPCG(1, 2)).Perm(len(lines))
+	for i, at := range order {
+		lines[at][0] = uint64(order[(i+1)%len(order)])
+	}
+	b.ResetTimer()
+	at := uint64(0)
+	for range b.N {
+		at = lines[at][0]
+	}
+	runtime.KeepAlive(at)
 }

@@ -28,10 +28,22 @@ func subnetReason(v *virtualServer, p netip.Prefix) Reason {
 		return ReasonSubnetOff
 	case p.Bits() == 0:
 		return ReasonSubnetEmpty
+	case commonly4(a):
+		return ReasonSubnet
 	case a.IsUnspecified(), a.IsLoopback(), a.IsMulticast(), a.IsLinkLocalUnicast():
 		return ReasonSubnetUnusable
 	}
 	return ReasonSubnet
+}
+
+// commonly4 reports that an address is of a part of IPv4 in which there is no block that no client is in: most are, and it is
+// seen at once.
+func commonly4(a netip.Addr) bool {
+	if !a.Is4() {
+		return false
+	}
+	first := a.As4()[0]
+	return first != 0 && first != 127 && first != 169 && first < 224
 }
 
 // unusableBits returns how long the prefix is of the block that an unspecified, loopback, link-local or multicast address

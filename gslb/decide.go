@@ -46,6 +46,8 @@ type Decider struct {
 	resolverHash uint64       // of its address, when it was asked for
 	times        [MaxResolverSites]siteTime
 	scores       [fewContenders]float64
+	rtts         [fewContenders]float64
+	all          []rankedScore // memory to work in
 	loads        [fewContenders]float64
 }
 

@@ -18,11 +18,12 @@ type field struct {
 	preference int  // of a policy: which entry is in use
 	order      int  // the order in use; meaningful when settled
 	contenders []contender
-	rotation   []uint16    // turns of round-robin, by index into contenders
-	fills      [2]*fill    // of the method and of its backup method; nil: they compare no loads, or none was reported
-	memo       *memo       // nil: few contenders
-	scoring    *scoring    // nil: no method is score
-	sites      *fieldSites // nil: few contenders
+	rotation   []uint16     // turns of round-robin, by index into contenders
+	fills      [2]*fill     // of the method and of its backup method; nil: they compare no loads, or none was reported
+	memo       *memo        // nil: few contenders
+	scoring    *scoring     // nil: no method is score
+	spots      *scoredSpots // nil: no method is score
+	sites      *fieldSites  // nil: few contenders
 }
 
 // contender is a member that may be picked.
@@ -214,7 +215,7 @@ func (s *Snapshot) finishField(v *virtualServer, f *field, old *field) {
 	}
 	f.even = reduceWeights(f.contenders)
 	if old != nil && sameContenders(f, old) {
-		f.rotation, f.memo, f.sites = old.rotation, old.memo, old.sites
+		f.rotation, f.memo, f.sites, f.spots = old.rotation, old.memo, old.sites, old.spots
 	} else {
 		f.rotation = rotation(turnWeights(f.contenders))
 		if len(f.contenders) > fewContenders {
@@ -229,6 +230,9 @@ func (s *Snapshot) finishField(v *virtualServer, f *field, old *field) {
 	}
 	if v.picking == byScore || v.backupPicking == byScore {
 		f.scoring = s.newScoring(v, f)
+		if f.spots == nil {
+			f.spots = new(scoredSpots)
+		}
 	}
 	for i, m := range [2]config.Method{v.method, v.backupMethod} {
 		if comparesLoads(m) && m != config.Scored {
@@ -237,9 +241,9 @@ func (s *Snapshot) finishField(v *virtualServer, f *field, old *field) {
 	}
 }
 
-// remembers reports whether picking in a way is remembered among many contenders, or goes another way there.
+// remembers reports whether picking in a way is remembered among many contenders.
 func (v *virtualServer) remembers(p picking) bool {
-	return p == byHash || p == byProximity || p == byScore
+	return p == byHash || p == byProximity
 }
 
 // reduceWeights divides all weights by what they have in common, and reports whether they are equal then.

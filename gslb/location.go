@@ -68,19 +68,29 @@ func (l *locations) find(client netip.Addr) (*region, int) {
 	return l.regions[n], bits
 }
 
-// spot returns the coordinates of a client, and the prefix length that they are valid for. Its qualifiers are left out.
-func (l *locations) spot(client netip.Addr) (spot, int) {
+// geoSpot marks the numbers of spots that location files tell of.
+const geoSpot = 1 << 31
+
+// spotNumber numbers where a client is, and returns the prefix length that this is valid for. 0: it is not known.
+func (l *locations) spotNumber(client netip.Addr) (number uint32, bits int) {
 	n, bits := l.own.Lookup(client)
 	if n != 0 || l.geo == nil {
-		s := l.ownSpots[n]
-		s.qualifiers = nil
-		return s, bits
+		return n, bits
 	}
 	n, wide := l.geo.Lookup(client)
 	if n == 0 {
-		return spot{}, max(bits, wide)
+		return 0, max(bits, wide)
 	}
-	return coordinatesOf(l.geo.Spot(n)), max(bits, wide)
+	return n | geoSpot, max(bits, wide)
+}
+
+// spotOf returns the coordinates of what spotNumber numbered.
+func (l *locations) spotOf(number uint32) spot {
+	if number&geoSpot != 0 {
+		return coordinatesOf(l.geo.Spot(number &^ geoSpot))
+	}
+	s := l.ownSpots[number]
+	return spot{lat: s.lat, lon: s.lon, located: s.located}
 }
 
 // coordinatesOf converts millionths of a degree.

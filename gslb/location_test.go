@@ -357,7 +357,8 @@ func TestSpotOfAClient(t *testing.T) {
 		located bool
 		bits    int
 	}{{"10.0.0.1", 1, true, 16}, {"10.1.0.1", 0, false, 16}, {"10.2.0.1", 52, true, 15}, {"11.0.0.1", 0, false, 8}} {
-		s, bits := l.spot(netip.MustParseAddr(c.client))
+		n, bits := l.spotNumber(netip.MustParseAddr(c.client))
+		s := l.spotOf(n)
 		if degrees(s.lat) != c.lat || s.located != c.located || bits != c.bits {
 			t.Errorf("%s: got %v %v /%d, want %v %v /%d", c.client, degrees(s.lat), s.located, bits, c.lat, c.located, c.bits)
 		}
@@ -368,7 +369,7 @@ func TestLocationLookupsDoNotAllocate(t *testing.T) {
 	w := newWorld().site("s", "EU", 1, 2).location("10.0.0.0/16", "EU", 1, 2)
 	l := buildLocations(t, w, geoTable(t, "10.0.0.0,10.255.255.255,EU,NL,,,,,4.5,52"), clientMatcher{prefixes: []netip.Prefix{netip.MustParsePrefix("10.0.0.0/9")}})
 	a, b := netip.MustParseAddr("10.0.0.1"), netip.MustParseAddr("10.200.0.1")
-	if n := testing.AllocsPerRun(100, func() { l.find(a); l.find(b); l.spot(a); l.spot(b) }); n != 0 {
+	if n := testing.AllocsPerRun(100, func() { l.find(a); l.find(b); l.spotNumber(a); l.spotNumber(b) }); n != 0 {
 		t.Errorf("got %v allocations, want 0", n)
 	}
 }

@@ -113,19 +113,12 @@ func (d *Decider) freshCells(note bool) []rttCell {
 	if note && !d.learned.frozen {
 		e, d.resolverHash = table.ask(d.Query.LDNS, d.Query.At, &d.resolver)
 	} else {
-		e = table.peek(d.Query.LDNS, &d.resolver)
+		e = table.peek(d.Query.LDNS, d.Query.At, &d.resolver)
 	}
 	if e == nil {
 		return nil
 	}
-	fresh, timeout := 0, table.seconds()
-	for _, c := range e.cells[:e.count] {
-		if c.until(timeout) > d.Query.At {
-			e.cells[fresh] = c
-			fresh++
-		}
-	}
-	return e.cells[:fresh]
+	return e.cells[:e.count]
 }
 
 // siteOf returns the site that a time is from; not when the plan has no such site.

@@ -1,7 +1,6 @@
 package gslb
 
 import (
-	"cmp"
 	"math"
 	"sync/atomic"
 	"time"
@@ -9,33 +8,35 @@ import (
 
 // scoring is what method score knows of a field's contenders without a client.
 type scoring struct {
-	cost  []float64 // weighted, in proportion to the worst
-	loads []scoredLoad
-	known bool // some load is known
-	spots [scoredSpots]atomic.Pointer[scoredSpot]
+	cost       []float64 // weighted, in proportion to the worst
+	loads      []scoredLoad
+	weighs     bool // loads count: they are weighed, and some is known
+	capacities bool // all contenders have one: loads are parts of it
+	fill       *fill
+	many       *scoredMany // nil: few contenders, or no client counts
 }
 
-// scoredLoad is one contender's load: connections when it was reported, and what answers add since.
+// scoredLoad is one contender's load, in connections or parts of its capacity: when it was reported, and what answers add.
 type scoredLoad struct {
 	active, perAnswer float64
 	expected          float64 // that answers between the report and the snapshot add
 	handed            uint64
-	divisor           float64 // capacity where all contenders have one, else 0
-	perConnection     float64 // the part of it that one connection is
 	basis             basis
 }
 
-// scoredSpot is what nearness adds for clients at one spot. Where nearness does not count, and among many contenders, it has
-// a fill of its own; among few, loads are compared as they are now, so that the answers for all spots count. It follows from
-// the snapshot and the spot alone: who makes it, and when, changes nothing.
+// scoredSpots remembers spots. It is kept as long as the contenders are the same.
+type scoredSpots [scoredSpotSlots]atomic.Pointer[scoredSpot]
+
+// scoredSpot is what is the same for all clients at one spot. It follows from the plan, the contenders and the spot alone: who
+// makes it, and when, changes nothing.
 type scoredSpot struct {
-	at       spot
-	distance []float64 // weighted, in proportion to the farthest
-	fill     *fill
+	number uint32    // of the spot, in the plan's locations
+	near   bool      // some distance is known
+	base   []float64 // of each contender: its cost and its distance, in proportion to the farthest, both weighted
 }
 
 const (
-	scoredSpots = 256
+	scoredSpotSlots = 256
 	// fewConnections is the load below which differences count less: one connection more than none is not twice as busy.
 	fewConnections = 10
 )
@@ -43,73 +44,134 @@ const (
 // newScoring gathers what is known of a field's contenders.
 func (s *Snapshot) newScoring(v *virtualServer, f *field) *scoring {
 	n := len(f.contenders)
-	w := &scoring{cost: make([]float64, n), loads: make([]scoredLoad, n)}
-	capacities, dearest := true, 0.0
+	w := &scoring{cost: make([]float64, n), loads: make([]scoredLoad, n), capacities: true}
+	units, dearest, known := make([]float64, n), 0.0, false
 	for i := range f.contenders {
 		svc, st := &s.Plan.services[f.contenders[i].service], &s.Status.Services[f.contenders[i].service]
-		w.loads[i] = scoredLoad{divisor: float64(svc.Capacity)}
+		units[i] = float64(svc.Capacity)
 		if st.Measures != nil && st.Measures.Capacity.Value > 0 {
-			w.loads[i].divisor = st.Measures.Capacity.Value
+			units[i] = st.Measures.Capacity.Value
 		}
-		capacities = capacities && w.loads[i].divisor > 0
+		w.capacities = w.capacities && units[i] > 0
 		if l := &st.Load; !l.At.IsZero() && s.Status.At.Sub(l.At) <= forgotten*svc.loadFresh {
-			w.loads[i].active, w.loads[i].perAnswer, w.loads[i].handed, w.loads[i].basis = float64(l.Active), l.PerAnswer, l.Handed, basisAged
-			w.loads[i].expected = l.Expected
+			w.loads[i] = scoredLoad{active: float64(l.Active), perAnswer: max(l.PerAnswer, 0), expected: l.Expected, handed: l.Handed, basis: basisAged}
 			if l.Fresh(s.Status.At, svc.loadFresh) {
 				w.loads[i].basis = basisMeasured
 			}
-			w.known = true
+			known = true
 		}
 		dearest = max(dearest, svc.cost)
 	}
 	for i := range f.contenders {
-		if !capacities {
-			w.loads[i].divisor = 0
-		} else {
-			w.loads[i].perConnection = 1 / w.loads[i].divisor
+		if l := &w.loads[i]; w.capacities {
+			l.active, l.perAnswer, l.expected = l.active/units[i], l.perAnswer/units[i], l.expected/units[i]
 		}
 		if dearest > 0 {
 			w.cost[i] = v.score.cost * s.Plan.services[f.contenders[i].service].cost / dearest
 		}
 	}
+	w.weighs = known && v.score.load > 0
+	switch {
+	case v.score.distance == 0 && v.score.rtt == 0:
+		w.fill = newFill(w.pours(v), f.contenders)
+	case f.sites != nil:
+		w.many = w.newMany(v)
+	}
 	return w
+}
+
+// pours is each contender's score when the snapshot was made, and what an answer adds to it, where clients do not count.
+func (w *scoring) pours(v *virtualServer) []pour {
+	load := func(l *scoredLoad) float64 { return l.active + l.expected }
+	scale, out := w.scaleOf(load), make([]pour, len(w.loads))
+	for i := range out {
+		out[i] = pour{value: w.cost[i], basis: basisMeasured}
+		switch l := &w.loads[i]; {
+		case scale.most == 0:
+		case l.basis == basisNone:
+			out[i].value += v.score.load * scale.mean / scale.most
+		default:
+			out[i].value += v.score.load * load(l) / scale.most
+			out[i].growth = v.score.load * l.perAnswer / scale.most
+		}
+	}
+	return out
+}
+
+// scale brings an input to 0…1: it is divided by most, and mean stands in for what is missing. most 0: nothing is known.
+type scale struct{ most, mean float64 }
+
+// scaleOf is the scale of loads: 1 where they are parts of capacities.
+func (w *scoring) scaleOf(load func(*scoredLoad) float64) (s scale) {
+	n := 0.0
+	for i := range w.loads {
+		if l := &w.loads[i]; l.basis != basisNone {
+			s.most, s.mean, n = max(s.most, load(l)), s.mean+load(l), n+1
+		}
+	}
+	if n == 0 {
+		return scale{}
+	}
+	s.mean /= n
+	if s.most = max(s.most, fewConnections); w.capacities {
+		s.most = 1
+	}
+	return s
 }
 
 // pickScore takes the contender with the least score per weight.
 func (d *Decider) pickScore(v *virtualServer, f *field) (int, Reason) {
-	here, known := d.scoredSpot(v, f)
-	var times []siteTime
+	here := d.scoredSpot(v, f)
+	var cells []rttCell
 	if v.score.rtt > 0 {
-		times = d.timesOf(d.freshCells(true))
+		cells = d.freshCells(true)
 	}
-	if !known && !(v.score.load > 0 && f.scoring.known) && len(times) == 0 && v.score.cost == 0 {
+	if !here.near && !f.scoring.weighs && v.score.cost == 0 && len(d.timesOf(cells)) == 0 {
 		return none, ReasonNoInputs
 	}
-	if i := d.joinPair(f, nil); i != none {
-		return i, ReasonPaired
+	if d.pairKind != 0 {
+		if i := d.joinPair(f, nil); i != none {
+			return i, ReasonPaired
+		}
 	}
-	if here != nil && here.fill != nil && len(times) == 0 {
+	switch {
+	case f.scoring.fill != nil:
 		turn, since := d.learned.pour(d.Decision.VirtualServer, d.s.Generation)
 		if d.told != nil {
-			d.told.pours(f, here.fill, turn, since)
+			d.told.pours(f, f.scoring.fill, turn, since)
 		}
-		return here.fill.pick(turn, since), ReasonScore
+		return f.scoring.fill.pick(turn, since), ReasonScore
+	case f.scoring.many != nil:
+		return d.leastOfMany(v, f, here, cells)
 	}
-	return d.leastScore(v, f, here, times)
+	return d.leastOfFew(v, f, here, d.timesOf(cells))
 }
 
-// leastScore compares all contenders as they are now. Equals take turns by weight.
-func (d *Decider) leastScore(v *virtualServer, f *field, here *scoredSpot, times []siteTime) (int, Reason) {
+// leastOfFew compares all contenders as they are now. Equals take turns by weight.
+func (d *Decider) leastOfFew(v *virtualServer, f *field, here *scoredSpot, times []siteTime) (int, Reason) {
+	n := len(f.contenders)
+	base, scores, byLoad, byTime := here.base[:n], d.scores[:n], 0.0, 0.0
+	var load, rtt scale
+	if f.scoring.weighs {
+		load = d.loadScale(f)
+		byLoad = v.score.load / load.most
+	}
+	if rtt = d.rttScale(f, times); rtt.most > 0 {
+		byTime = v.score.rtt / rtt.most
+	}
 	best, least, ties := none, math.Inf(1), 0
-	load, rtt := d.loadScale(f), d.rttScale(f, times)
-	for i := range f.contenders {
-		score := d.score(v, f, i, here, times, load, rtt)
+	for i := range scores {
+		score := base[i]
+		if byLoad > 0 {
+			score += byLoad * orMean(d.loads[i], load.mean)
+		}
+		if byTime > 0 {
+			score += byTime * orMean(d.rtts[i], rtt.mean)
+		}
 		if !f.even {
 			score /= float64(f.contenders[i].weight)
 		}
-		if i < fewContenders {
-			d.scores[i] = score
-		}
+		scores[i] = score
 		switch {
 		case score < least:
 			best, least, ties = i, score, 1
@@ -117,199 +179,125 @@ func (d *Decider) leastScore(v *virtualServer, f *field, here *scoredSpot, times
 			ties++
 		}
 	}
-	switch {
-	case ties == 1:
-		return best, ReasonScore
-	case len(f.contenders) <= fewContenders:
-		return d.rotate(f, func(i int) bool { return d.scores[i] == least })
-	}
-	// Other queries count answers meanwhile: nobody may have that score any more.
-	i, reason := d.rotate(f, func(i int) bool {
-		return d.score(v, f, i, here, times, load, rtt)/float64(f.contenders[i].weight) == least
-	})
-	if i == none {
+	if ties == 1 {
 		return best, ReasonScore
 	}
-	return i, reason
+	return d.rotate(f, func(i int) bool { return d.scores[i] == least })
 }
 
-// scale brings an input to 0…1: it is divided by most, and mean stands in for what is missing.
-type scale struct{ most, mean float64 }
-
-// score is one contender's sum.
-func (d *Decider) score(v *virtualServer, f *field, i int, here *scoredSpot, times []siteTime, load, rtt scale) float64 {
-	sum := f.scoring.cost[i]
-	if v.score.load > 0 && load.most > 0 {
-		var x float64
-		var ok bool
-		if len(f.contenders) <= fewContenders { // loadScale has just found it
-			x, ok = d.loads[i], f.scoring.loads[i].basis != basisNone
-		} else {
-			x, ok = d.loadOf(f, i)
-		}
-		if !ok {
-			x = load.mean
-		}
-		if load.most != 1 {
-			x /= load.most
-		}
-		sum += v.score.load * x
+// orMean returns x, or the mean where it is unknown: negative.
+func orMean(x, mean float64) float64 {
+	if x < 0 {
+		return mean
 	}
-	if v.score.rtt > 0 && rtt.most > 0 {
-		x := rtt.mean
-		if t, ok := timeTo(times, f.contenders[i].site); ok {
-			x = t.Seconds()
-		}
-		sum += v.score.rtt * x / rtt.most
-	}
-	if here != nil && here.distance != nil {
-		sum += here.distance[i]
-	}
-	return sum
+	return x
 }
 
-// loadOf returns a contender's load now.
-func (d *Decider) loadOf(f *field, i int) (float64, bool) {
+// loadOf returns a contender's load now; negative: not known.
+func (d *Decider) loadOf(f *field, i int) float64 {
 	l := &f.scoring.loads[i]
 	if l.basis == basisNone {
-		return 0, false
+		return -1
 	}
-	x := l.active + float64(max(int64(d.learned.Handed(f.contenders[i].service)-l.handed), 0))*l.perAnswer
-	if l.divisor > 0 {
-		x *= l.perConnection
-	}
-	return x, true
+	return l.active + float64(max(int64(d.learned.Handed(f.contenders[i].service)-l.handed), 0))*l.perAnswer
 }
 
-// loadScale is the scale of loads: 1 where they are parts of capacities.
+// loadScale is the scale of loads: among few of what they are now, which it leaves in loads; among many as they were reported.
 func (d *Decider) loadScale(f *field) (s scale) {
-	n := 0.0
+	if len(f.contenders) > fewContenders {
+		return f.scoring.scaleOf(reportedLoad)
+	}
+	n := 0
 	for i := range f.contenders {
-		x, ok := d.loadOf(f, i)
-		if i < fewContenders {
-			d.loads[i] = x
-		}
-		if ok {
+		x := d.loadOf(f, i)
+		if d.loads[i] = x; x >= 0 {
 			s.most, s.mean, n = max(s.most, x), s.mean+x, n+1
 		}
 	}
 	if n == 0 {
 		return scale{}
 	}
-	s.mean /= n
-	if s.most = max(s.most, fewConnections); f.scoring.loads[0].divisor > 0 {
+	if n < len(f.contenders) {
+		s.mean /= float64(n)
+	}
+	if s.most = max(s.most, fewConnections); f.scoring.capacities {
 		s.most = 1
 	}
 	return s
 }
 
+// rttScale is the scale of times, in nanoseconds. Among few it leaves them in rtts.
 func (d *Decider) rttScale(f *field, times []siteTime) (s scale) {
+	if len(times) == 0 {
+		return scale{}
+	}
 	n := 0.0
+	add := func(t time.Duration, k float64) {
+		s.most, s.mean, n = max(s.most, float64(t)), s.mean+k*float64(t), n+k
+	}
 	if f.sites != nil {
 		for _, t := range times {
 			if k := float64(len(f.sites.at(t.site))); k > 0 {
-				s.most, s.mean, n = max(s.most, t.time.Seconds()), s.mean+k*t.time.Seconds(), n+k
+				add(t.time, k)
 			}
 		}
 	} else {
 		for i := range f.contenders {
+			d.rtts[i] = -1
 			if t, ok := timeTo(times, f.contenders[i].site); ok {
-				s.most, s.mean, n = max(s.most, t.Seconds()), s.mean+t.Seconds(), n+1
+				d.rtts[i] = float64(t)
+				add(t, 1)
 			}
 		}
 	}
 	if n > 0 {
 		s.mean /= n
-		s.most = max(s.most, time.Microsecond.Seconds())
+		s.most = max(s.most, float64(time.Microsecond))
 	}
 	return s
 }
 
-// scoredSpot returns what nearness adds at the client's spot, and whether the distance of any contender is known. It is nil
-// when nothing there is needed.
-func (d *Decider) scoredSpot(v *virtualServer, f *field) (*scoredSpot, bool) {
-	if v.score.distance == 0 && v.score.rtt > 0 && f.sites == nil {
-		return nil, false
-	}
-	var at spot
+// scoredSpot returns what is the same for all clients at the client's spot.
+func (d *Decider) scoredSpot(v *virtualServer, f *field) *scoredSpot {
+	var number uint32
 	if v.score.distance > 0 {
 		var bits int
-		at, bits = d.s.Plan.locations.spot(d.client)
+		number, bits = d.s.Plan.locations.spotNumber(d.client)
 		d.needScope(bits, scopeDistance)
-		if !at.located {
-			at = spot{}
-		}
 	}
-	slot := &f.scoring.spots[math.Float64bits(at.lat*31+at.lon)*golden>>56]
+	slot := &f.spots[uint64(number)*golden>>56]
 	here := slot.Load()
-	if here == nil || here.at.lat != at.lat || here.at.lon != at.lon || here.at.located != at.located {
-		here = d.newScoredSpot(v, f, at)
+	if here == nil || here.number != number {
+		here = d.newScoredSpot(v, f, number)
 		slot.Store(here)
 	}
-	return here, here.distance != nil
-}
-
-func (d *Decider) newScoredSpot(v *virtualServer, f *field, at spot) *scoredSpot {
-	here := &scoredSpot{at: at}
-	if at.located {
-		here.distance = d.distances(v, f, at)
-	}
-	if f.sites == nil && (v.score.rtt > 0 || v.score.distance > 0) {
-		return here
-	}
-	here.fill = newFill(f.scorePours(v, here), f.contenders)
 	return here
 }
 
-// scorePours is each contender's score when the snapshot was made, and what an answer adds to it.
-func (f *field) scorePours(v *virtualServer, here *scoredSpot) []pour {
-	loads, most, mean, n := make([]pour, len(f.contenders)), float64(fewConnections), 0.0, 0.0
-	load := func(l *scoredLoad) float64 { return (l.active + l.expected) / cmp.Or(l.divisor, 1) }
-	for i := range f.scoring.loads {
-		if l := &f.scoring.loads[i]; l.basis != basisNone {
-			most, mean, n = max(most, load(l)), mean+load(l), n+1
-		}
+func (d *Decider) newScoredSpot(v *virtualServer, f *field, number uint32) *scoredSpot {
+	here, at := &scoredSpot{number: number, base: f.scoring.cost}, d.s.Plan.locations.spotOf(number)
+	if !at.located {
+		return here
 	}
-	if f.scoring.loads[0].divisor > 0 {
-		most = 1
-	}
-	for i := range loads {
-		loads[i] = pour{value: f.scoring.cost[i], basis: basisMeasured}
-		if here.distance != nil {
-			loads[i].value += here.distance[i]
-		}
-		switch l := &f.scoring.loads[i]; {
-		case n == 0:
-		case l.basis == basisNone:
-			loads[i].value += v.score.load * mean / n / most
-		default:
-			loads[i].value += v.score.load * load(l) / most
-			loads[i].growth = v.score.load * l.perAnswer / cmp.Or(l.divisor, 1) / most
-		}
-	}
-	return loads
-}
-
-// distances returns what distance adds for each contender; nil when no site's place is known.
-func (d *Decider) distances(v *virtualServer, f *field, at spot) []float64 {
-	out, farthest, sum, n := make([]float64, len(f.contenders)), 0.0, 0.0, 0.0
+	far, farthest, sum, n := make([]float64, len(f.contenders)), 0.0, 0.0, 0.0
+	toward := directionOf(at)
 	for i := range f.contenders {
-		site := &d.s.Plan.sites[f.contenders[i].site].spot
-		if out[i] = -1; site.located {
-			out[i] = greatCircleMetres(at, *site)
-			farthest, sum, n = max(farthest, out[i]), sum+out[i], n+1
+		site := &d.s.Plan.locations.sites[f.contenders[i].site]
+		if far[i] = -1; site.at.located {
+			far[i] = toward.metres(&site.toward)
+			farthest, sum, n = max(farthest, far[i]), sum+far[i], n+1
 		}
 	}
 	if n == 0 {
-		return nil
+		return here
 	}
-	for i := range out {
-		if out[i] < 0 {
-			out[i] = sum / n
-		}
+	for i := range far {
+		far[i] = orMean(far[i], sum/n)
 		if farthest > 0 {
-			out[i] *= v.score.distance / farthest
+			far[i] *= v.score.distance / farthest
 		}
+		far[i] += f.scoring.cost[i]
 	}
-	return out
+	here.base, here.near = far, true
+	return here
 }

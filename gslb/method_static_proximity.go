@@ -1,7 +1,5 @@
 package gslb
 
-import "slices"
-
 // pickStaticProximity takes the contender whose site is closest to the client: the most specific match of places, then
 // the least great-circle distance. What is still equal takes turns by weight.
 func (d *Decider) pickStaticProximity(f *field) (int, Reason) {
@@ -47,16 +45,7 @@ func (d *Decider) pickNearest(f *field) (int, Reason) {
 			return i, ReasonPaired
 		}
 	}
-	turn, total := d.learned.turn(d.Decision.VirtualServer, d.Query.Family), near.weights[len(near.weights)-1]
-	if d.told != nil {
-		d.told.ties(f, turn, total, func(i int) bool { return slices.Contains(near.contenders, uint16(i)) })
-	}
-	at := turn % total
-	i, found := slices.BinarySearch(near.weights, at)
-	if found {
-		i++
-	}
-	return int(near.contenders[i]), ReasonTie
+	return d.takeTurnOf(f, near.contenders, near.weights)
 }
 
 // nearest returns the contenders that are closest to a region, from the memo if they are there.

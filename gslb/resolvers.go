@@ -124,25 +124,26 @@ func (r *Resolvers) RTTs(ldns netip.Addr, at int64, into []SiteRTT) []SiteRTT {
 	return into
 }
 
-// ask reads what is known of a resolver, also what does not count any more, and notes that it is wanted as Wanted does. It
-// returns nil when nothing is known, else e.
-func (r *Resolvers) ask(ldns netip.Addr, at int64, e *resolver) (*resolver, uint64) {
+// ask reads what counts of a resolver at the time at, and notes that it is wanted as Wanted does. It returns nil when the
+// resolver is not known, else e.
+func (r *Resolvers) ask(ldns netip.Addr, at int64, e *resolver) (known *resolver, hash uint64) {
 	w := r.seek(ldns)
-	found := r.look(&w, e)
+	known = r.look(&w, at-r.seconds(), e)
 	if !r.readOnly && at > 0 {
-		r.want(ldns, &w, at, found)
+		r.want(ldns, &w, at, known)
 	}
-	return found, w.hash
+	return known, w.hash
 }
 
 // peek is ask without the note.
-func (r *Resolvers) peek(ldns netip.Addr, e *resolver) *resolver {
+func (r *Resolvers) peek(ldns netip.Addr, at int64, e *resolver) *resolver {
 	w := r.seek(ldns)
-	return r.look(&w, e)
+	return r.look(&w, at-r.seconds(), e)
 }
 
-func (r *resolverStore) look(w *sought, e *resolver) *resolver {
-	if t := r.table.Load(); t == nil || !t.find(*w, e) {
+// look reads a resolver, with what was measured after a time; nil: it is not known.
+func (r *resolverStore) look(w *sought, after int64, e *resolver) *resolver {
+	if t := r.table.Load(); t == nil || !t.fresh(w, max(after, 0), e) {
 		return nil
 	}
 	return e

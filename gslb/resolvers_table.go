@@ -94,6 +94,36 @@ func (t *resolverTable) find(w sought, e *resolver) bool {
 	}
 }
 
+// fresh reads of a resolver what a decision needs: when it was wanted, and the cells that were measured after a time.
+func (t *resolverTable) fresh(w *sought, after int64, e *resolver) bool {
+	p := placeOf(w.hash, len(t.places))
+	at := &t.places[p]
+	for n := 0; ; n++ {
+		if version, ok := at.reading(); ok {
+			i := t.index(p, w)
+			if i >= 0 {
+				t.readFresh(p, i, after, e)
+			}
+			if at.same(version) {
+				return i >= 0
+			}
+		}
+		relax(n)
+	}
+}
+
+func (t *resolverTable) readFresh(p, i int, after int64, e *resolver) {
+	s := t.slot(p, i)
+	e.wanted = int64(s[2].Load())
+	cells, n := s[resolverHead:], uint(0)
+	for j := range cells {
+		c := rttCell(cells[j].Load())
+		e.cells[n%MaxResolverSites] = c
+		n += uint(uint64(after-c.at()) >> 63) // 1 when it counts: which do is not for the processor to guess
+	}
+	e.count = int(n)
+}
+
 func (t *resolverTable) read(p, i int, e *resolver) {
 	s := t.slot(p, i)
 	e.taken, e.high, e.low, e.wanted, e.count = true, s[0].Load(), s[1].Load(), int64(s[2].Load()), 0

@@ -44,10 +44,10 @@ func (r *Resolvers) Wanted(ldns netip.Addr, at int64) {
 	}
 	w := r.seek(ldns)
 	var e resolver
-	r.want(ldns, &w, at, r.look(&w, &e))
+	r.want(ldns, &w, at, r.look(&w, at-r.seconds(), &e))
 }
 
-// want is Wanted with what is known of the resolver; nil: nothing.
+// want is Wanted with what is known of the resolver, of which only what counts now is needed; nil: nothing.
 func (r *Resolvers) want(ldns netip.Addr, w *sought, at int64, e *resolver) {
 	if e != nil && r.known(w, e, at) {
 		return

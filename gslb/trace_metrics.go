@@ -127,23 +127,34 @@ func (d *Decider) scoreMetric(c *Candidate, v *virtualServer, f *field, i int) {
 	if f.scoring == nil {
 		return // there was nothing to compare
 	}
-	here, _ := d.scoredSpot(v, f)
+	here := d.scoredSpot(v, f)
 	var times []siteTime
 	if v.score.rtt > 0 {
 		times = d.knownTimes()
 	}
-	load, rtt := d.loadScale(f), d.rttScale(f, times)
-	c.Metric, c.Value, c.Unit = "score", d.score(v, f, i, here, times, load, rtt)/float64(f.contenders[i].weight), "(least wins)"
-	c.Detail = fmt.Sprintf("cost %.3g", f.scoring.cost[i])
-	if x, ok := d.loadOf(f, i); ok && load.most > 0 {
-		c.Detail += fmt.Sprintf(" + load %.3g", v.score.load*x/load.most)
+	load, rtt, cost := d.loadScale(f), d.rttScale(f, times), f.scoring.cost[i]
+	c.Metric, c.Value, c.Unit = "score", here.base[i], "(least wins)"
+	c.Detail = fmt.Sprintf("cost %.3g", cost)
+	if f.scoring.weighs {
+		x := d.loadOf(f, i)
+		part := v.score.load * orMean(x, load.mean) / load.most
+		if c.Value += part; x >= 0 {
+			c.Detail += fmt.Sprintf(" + load %.3g", part)
+		}
 	}
-	if t, ok := timeTo(times, f.contenders[i].site); ok {
-		c.Detail += fmt.Sprintf(" + rtt %.3g", v.score.rtt*t.Seconds()/rtt.most)
+	if rtt.most > 0 {
+		t, ok := timeTo(times, f.contenders[i].site)
+		if !ok {
+			c.Value += v.score.rtt * rtt.mean / rtt.most
+		} else {
+			c.Value += v.score.rtt * float64(t) / rtt.most
+			c.Detail += fmt.Sprintf(" + rtt %.3g", v.score.rtt*float64(t)/rtt.most)
+		}
 	}
-	if here != nil && here.distance != nil {
-		c.Detail += fmt.Sprintf(" + distance %.3g", here.distance[i])
+	if here.near {
+		c.Detail += fmt.Sprintf(" + distance %.3g", here.base[i]-cost)
 	}
+	c.Value /= float64(f.contenders[i].weight)
 	c.Detail += fmt.Sprintf(", over weight %d", f.contenders[i].weight)
 }
 

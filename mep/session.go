@@ -41,6 +41,9 @@ type session struct {
 
 	asks  *asking
 	posts chan posted
+	told  persistedWindow
+
+	confirm chan struct{} // capacity 1: the peer waits to hear how far this site has read
 
 	out     []byte        // used by the writing goroutine only
 	fresh   chan struct{} // capacity 1: a newer set may be there
@@ -81,6 +84,8 @@ func newSession(x *Exchange, p *peer, g *greeting) *session {
 		digest:  g.theirs.Digest, digestAt: now,
 		asks:  newAsking(),
 		posts: make(chan posted, maxPosts),
+
+		confirm: make(chan struct{}, 1),
 	}
 	s.views.most, s.orders.most = MaxViews, MaxOverrides
 	s.limit.frames = rate.NewLimiter(frameRate, frameBurst)

@@ -65,6 +65,8 @@ func (s *session) handle(h header, payload []byte) error {
 		return s.handleKeepAlive(payload)
 	case FrameServices:
 		return s.handleServices(payload, h.flags&flagMore != 0)
+	case FrameSessions:
+		return s.handleSessions(h, payload)
 	case FrameViews:
 		records, age, complete, err := s.views.take(h.kind, payload, h.flags&flagMore != 0)
 		if complete {
@@ -99,6 +101,7 @@ func (s *session) handleKeepAlive(payload []byte) error {
 		return fmt.Errorf("the peer has heard nothing for %v: frames arrive one way only", k.silence)
 	}
 	now := time.Now()
+	s.told.confirmed(k.heard, now)
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.path.received(k, now, s.x.stamp(now), s.x.opts.KeepaliveTimeout)

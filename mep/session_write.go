@@ -26,7 +26,12 @@ func (s *session) write() {
 			err = s.sendKeepAlive()
 		case n := <-s.asks.notes:
 			err = s.send(n.kind, 0, n.encode)
+		case <-s.confirm:
+			err = s.sendKeepAlive()
 		case f := <-s.posts:
+			if f.kind == FrameSessions {
+				s.told.writing(s.sent.Load() + 1)
+			}
 			err = s.send(f.kind, f.flags, func(b []byte) []byte { return append(b, f.payload...) })
 		case <-s.fresh:
 			if set := s.x.set.Load(); set != nil && set.number != number {

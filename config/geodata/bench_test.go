@@ -44,7 +44,7 @@ func BenchmarkLoad(b *testing.B) {
 	for _, c := range []struct {
 		name             string
 		prefixes, places int
-	}{{"4M-prefixes", 4_000_000, 200_000}} {
+	}{{"4M-prefixes", 4_000_000, 200_000}, {"4M-places", 4_000_000, 4_000_000}} {
 		b.Run(c.name, func(b *testing.B) {
 			path := manyPrefixes(b, c.prefixes, c.places)
 			b.ResetTimer()

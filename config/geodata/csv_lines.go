@@ -87,14 +87,14 @@ func (l *lines) split(line []byte) ([][]byte, error) {
 		if len(out) == maxColumns {
 			return nil, errManyColumns
 		}
-		line = bytes.TrimLeft(line, " \t")
+		line = trimLeft(line)
 		if len(line) > 0 && line[0] == '"' {
 			column, rest, ok := unquote(line[1:])
 			if !ok {
 				return nil, errQuote
 			}
 			out = append(out, column)
-			rest = bytes.TrimLeft(rest, " \t")
+			rest = trimLeft(rest)
 			if len(rest) == 0 {
 				break
 			}
@@ -105,7 +105,7 @@ func (l *lines) split(line []byte) ([][]byte, error) {
 			continue
 		}
 		column, rest, more := bytes.Cut(line, []byte{','})
-		out = append(out, bytes.TrimRight(column, " \t"))
+		out = append(out, trimRight(column))
 		if !more {
 			break
 		}
@@ -113,6 +113,22 @@ func (l *lines) split(line []byte) ([][]byte, error) {
 	}
 	l.columns = out
 	return out, nil
+}
+
+// trimLeft leaves spaces and tabs at the beginning out.
+func trimLeft(b []byte) []byte {
+	for len(b) > 0 && (b[0] == ' ' || b[0] == '\t') {
+		b = b[1:]
+	}
+	return b
+}
+
+// trimRight leaves spaces and tabs at the end out.
+func trimRight(b []byte) []byte {
+	for len(b) > 0 && (b[len(b)-1] == ' ' || b[len(b)-1] == '\t') {
+		b = b[:len(b)-1]
+	}
+	return b
 }
 
 // unquote takes a column up to its closing quote.

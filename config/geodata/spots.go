@@ -60,14 +60,14 @@ var (
 // collection numbers spots and their texts while files are read.
 type collection struct {
 	spots   []Spot // the first is nowhere
-	numbers map[Spot]uint32
+	numbers spotNumbers
 	texts   []string // the first is empty
 	known   map[string]uint32
 	octets  int
 }
 
 func newCollection() *collection {
-	return &collection{spots: []Spot{{Latitude: Unlocated}}, numbers: map[Spot]uint32{}, texts: make([]string, 1), known: map[string]uint32{"": 0}}
+	return &collection{spots: []Spot{{Latitude: Unlocated}}, numbers: newSpotNumbers(), texts: make([]string, 1), known: map[string]uint32{"": 0}}
 }
 
 // spot numbers a spot. One that says nothing is 0.
@@ -75,15 +75,16 @@ func (c *collection) spot(s Spot) (uint32, error) {
 	if !s.knowsGeography() && !s.knowsNetwork() {
 		return 0, nil
 	}
-	if n, ok := c.numbers[s]; ok {
+	n, entry := c.numbers.find(&s, c.spots)
+	if n != 0 {
 		return n, nil
 	}
 	if len(c.spots) > MaxSpots {
 		return 0, errTooManySpots
 	}
-	n := uint32(len(c.spots))
+	n = uint32(len(c.spots))
 	c.spots = append(c.spots, s)
-	c.numbers[s] = n
+	c.numbers.add(entry, n)
 	return n, nil
 }
 

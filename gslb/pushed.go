@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
+	"iter"
 	"net/netip"
 	"slices"
 	"sync"
@@ -73,15 +74,43 @@ func (p *Pushed) Set(prefix netip.Prefix, values []PushedValue, at int64) error 
 			return fmt.Errorf("%w: %d prefixes", ErrPushedFull, MaxPushedPrefixes)
 		}
 	}
-	sorted := slices.Clone(values)
-	slices.SortFunc(sorted, func(a, b PushedValue) int {
-		return cmp.Or(cmp.Compare(a.Value, b.Value), cmp.Compare(a.Service, b.Service))
-	})
-	next.prefixes = next.prefixes.InsertPersist(prefix, sorted)
+	next.prefixes = next.prefixes.InsertPersist(prefix, bestFirst(values))
 	family := pushedFamily(prefix.Addr())
 	next.longest[family] = max(next.longest[family], prefix.Bits(), 1)
 	p.table.Store(&next)
 	return nil
+}
+
+func bestFirst(values []PushedValue) []PushedValue {
+	sorted := slices.Clone(values)
+	slices.SortFunc(sorted, func(a, b PushedValue) int {
+		return cmp.Or(cmp.Compare(a.Value, b.Value), cmp.Compare(a.Service, b.Service))
+	})
+	return sorted
+}
+
+// Restore takes in what an earlier table had, as far as there is room, and returns how many prefixes it took. What is known of a
+// prefix already stays as it is; values that are too many for a prefix, or none, are passed over. It copies the values that it keeps.
+func (p *Pushed) Restore(kept iter.Seq2[netip.Prefix, []PushedValue]) (taken int) {
+	p.writing.Lock()
+	defer p.writing.Unlock()
+	old := p.table.Load()
+	next := &pushedTable{prefixes: old.prefixes.Clone(), longest: old.longest}
+	for prefix, values := range kept {
+		if next.prefixes.Size() >= MaxPushedPrefixes {
+			break
+		}
+		prefix = prefix.Masked()
+		if _, known := next.prefixes.Get(prefix); known || len(values) == 0 || len(values) > MaxPushedServices || !prefix.IsValid() {
+			continue
+		}
+		next.prefixes.Insert(prefix, bestFirst(values))
+		family := pushedFamily(prefix.Addr())
+		next.longest[family] = max(next.longest[family], prefix.Bits(), 1)
+		taken++
+	}
+	p.table.Store(next)
+	return taken
 }
 
 func withoutEnded(old *bart.Table[[]PushedValue], at int64) *bart.Table[[]PushedValue] {

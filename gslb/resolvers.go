@@ -176,7 +176,17 @@ func (r *Resolvers) MeasuredBy(ldns netip.Addr, site uint64, rtt time.Duration, 
 	if !ok {
 		return false
 	}
-	return r.made().measured(r.resolverStore, r.seek(ldns), newCell(name, rtt, at), by)
+	return r.made().measured(r.resolverStore, r.seek(ldns), newCell(name, rtt, at), by, false)
+}
+
+// Restore is MeasuredBy of what an earlier table of the same options had: all of its resolvers find room again, also those
+// that it had above Max.
+func (r *Resolvers) Restore(ldns netip.Addr, m SiteRTT) bool {
+	if r.readOnly || m.At <= 0 || m.RTT < 0 || !ldns.IsValid() {
+		return false
+	}
+	name, ok := r.nameOf(m.Site)
+	return ok && r.made().measured(r.resolverStore, r.seek(ldns), newCell(name, m.RTT, m.At), m.By, true)
 }
 
 // Drop forgets a resolver, and reports whether there was one.

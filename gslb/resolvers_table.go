@@ -155,14 +155,15 @@ func (t *resolverTable) copy(p int, to *[placeWays]resolver) {
 	}
 }
 
-// measured writes a cell, in place of a resolver that nobody needs if there is no room.
-func (t *resolverTable) measured(r *resolverStore, w sought, c rttCell, by RTTSource) bool {
+// measured writes a cell, in place of a resolver that nobody needs if there is no room. restores: the resolver was in a table
+// like this one, and takes a free slot if there is one.
+func (t *resolverTable) measured(r *resolverStore, w sought, c rttCell, by RTTSource, restores bool) bool {
 	p := placeOf(w.hash, len(t.places))
 	at := &t.places[p]
 	version, _ := at.acquire() // never sealed
 	i := t.index(p, &w)
 	if i < 0 {
-		i = t.room(r, p)
+		i = t.room(r, p, restores)
 		s := t.slot(p, i)
 		s[0].Store(w.high)
 		s[1].Store(w.low)
@@ -210,8 +211,8 @@ func setCell(cells []atomic.Uint64, c rttCell, timeout int64) int {
 }
 
 // room returns a free slot, else that of the resolver that was wanted and measured least lately.
-func (t *resolverTable) room(r *resolverStore, p int) int {
-	full := int(r.used.Load()) >= r.options.Max
+func (t *resolverTable) room(r *resolverStore, p int, restores bool) int {
+	full := !restores && int(r.used.Load()) >= r.options.Max
 	at, free, taken, oldest := &t.places[p], -1, 0, 0
 	var least int64
 	for i := range placeWays {

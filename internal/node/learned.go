@@ -28,18 +28,22 @@ const (
 type keeper struct {
 	path   string // empty: nothing is kept
 	tables func() learnedTables
-	pushed func() *gslb.Pushed
 	log    *zap.Logger
 }
 
-// newTables makes the tables that outlive documents. Their key is secret, so that nobody can aim at the places of others.
-func newTables(doc *config.Document, site string) learnedTables {
+// newHashKey makes a key for tables. It is secret, so that nobody can aim at the places of others.
+func newHashKey() gslb.HashKey {
 	var seed [16]byte
 	_, _ = rand.Read(seed[:]) // never fails
-	key := gslb.HashKey{binary.NativeEndian.Uint64(seed[:]), binary.NativeEndian.Uint64(seed[8:])}
+	return gslb.HashKey{binary.NativeEndian.Uint64(seed[:]), binary.NativeEndian.Uint64(seed[8:])}
+}
+
+// newTables makes the tables that outlive documents.
+func newTables(doc *config.Document, site string, key gslb.HashKey) learnedTables {
 	return learnedTables{
 		sessions:  gslb.NewKeyedSessions(gslb.SessionOptions{Max: doc.Settings.Sessions.MaxEntries, Key: key}),
 		resolvers: gslb.NewResolvers(resolverOptions(doc, site, key)),
+		pushed:    gslb.NewPushed(),
 	}
 }
 
@@ -62,26 +66,30 @@ func resolverOptions(doc *config.Document, site string, key gslb.HashKey) gslb.R
 func newKeeper(n *Node) *keeper {
 	k := &keeper{log: n.log, tables: func() learnedTables {
 		l := n.State().Snapshot.Learned
-		return learnedTables{l.Sessions, l.Resolvers}
-	}, pushed: func() *gslb.Pushed { return n.State().Snapshot.Learned.Pushed }}
+		return learnedTables{sessions: l.Sessions, resolvers: l.Resolvers, pushed: l.Pushed}
+	}}
 	if n.store != nil {
 		k.path = filepath.Join(n.opts.Config.DataDir, learnedFile)
 	}
 	return k
 }
 
-// restore takes in what was kept. A file that cannot be used is told of, and is no reason not to start.
-func (k *keeper) restore(t learnedTables, now time.Time) {
+// restore makes tables of what was kept; fresh makes empty ones. A file that cannot be used is told of, and is no reason not to
+// start.
+func (k *keeper) restore(fresh func(gslb.HashKey) learnedTables, now time.Time) learnedTables {
 	if k.path == "" {
-		return
+		return fresh(newHashKey())
 	}
-	n, err := loadLearned(k.path, t, now)
+	t, n, err := loadLearned(k.path, fresh, now)
 	switch {
 	case err != nil:
-		k.log.Warn("learned.unusable", zap.String("file", k.path), zap.Error(err), zap.String("then", "sessions and round-trip times start anew"))
+		k.log.Warn("learned.unusable", zap.String("file", k.path), zap.Error(err),
+			zap.String("then", "sessions, round-trip times and measurements start anew"))
 	case n != learnedCounts{}:
-		k.log.Info("learned.restored", zap.String("file", k.path), zap.Uint64("sessions", n.sessions), zap.Uint64("rtts", n.rtts))
+		k.log.Info("learned.restored", zap.String("file", k.path), zap.Uint64("sessions", n.sessions), zap.Uint64("rtts", n.rtts),
+			zap.Uint64("measurements", n.pushed))
 	}
+	return t
 }
 
 // save replaces the file.
@@ -107,8 +115,8 @@ func (k *keeper) run(ctx context.Context) error {
 			t := k.tables()
 			t.sessions.Expire(now.Unix(), sweepParts)
 			t.resolvers.Expire(now.Unix(), sweepParts)
-			if pushed := k.pushed(); pushed != nil && now.Unix()%sweepParts == 0 {
-				pushed.Expire(now.Unix())
+			if now.Unix()%sweepParts == 0 {
+				t.pushed.Expire(now.Unix())
 			}
 		case now := <-save.C:
 			k.save(now)

@@ -141,13 +141,13 @@ func (p *publisher) learn(in *intent, now time.Time) {
 	site := p.node.opts.Config.Site
 	var t learnedTables
 	if p.in == nil {
-		p.learned, t = gslb.NewLearned(in.plan), newTables(in.document, site)
-		p.node.keeper.restore(t, now)
+		p.learned = gslb.NewLearned(in.plan)
+		t = p.node.keeper.restore(func(key gslb.HashKey) learnedTables { return newTables(in.document, site, key) }, now)
 	} else {
-		t = learnedTables{p.learned.Sessions, p.learned.Resolvers}.adapt(in.document, site)
+		t = learnedTables{sessions: p.learned.Sessions, resolvers: p.learned.Resolvers, pushed: p.learned.Pushed}.adapt(in.document, site)
 		p.learned = p.learned.Carry(p.in.plan, in.plan)
 	}
-	p.learned.Sessions, p.learned.Resolvers = t.sessions, t.resolvers
+	p.learned.Sessions, p.learned.Resolvers, p.learned.Pushed = t.sessions, t.resolvers, t.pushed
 }
 
 // publish compiles belief and stores the snapshot. Other sites are told at once when something of this site changed.

@@ -6,6 +6,7 @@ import (
 	"net/netip"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -13,6 +14,7 @@ import (
 	"go.uber.org/zap"
 	"go.uber.org/zap/zaptest/observer"
 
+	"fairlead/gslb"
 	"fairlead/internal/node"
 	"fairlead/internal/query"
 )
@@ -143,6 +145,10 @@ func TestSessionsSurviveARestart(t *testing.T) {
 	p.write(keepingDocument("enabled", 5000))
 	n, stop := p.serve(nil)
 	before := clientsOf(t, n, 0, 30, 1)
+	prefix, measured := netip.MustParsePrefix("203.0.113.0/24"), []gslb.PushedValue{{Service: 1, Value: 5, Until: time.Now().Unix() + 1000}}
+	if err := n.State().Snapshot.Learned.Pushed.Set(prefix, measured, time.Now().Unix()); err != nil {
+		t.Fatal(err)
+	}
 	stop()
 	path := filepath.Join(p.config.DataDir, "learned.v1")
 	if info, err := os.Stat(path); err != nil || info.Mode().Perm()&0o077 != 0 {
@@ -152,6 +158,9 @@ func TestSessionsSurviveARestart(t *testing.T) {
 	n, stop = p.serve(nil)
 	answerTo(t, n, "A", "203.0.113.1") // turns begin anew: without their sessions, all others would get the next service now
 	same(t, "after a restart", before, clientsOf(t, n, 0, 30, 2))
+	if got, _ := n.State().Snapshot.Learned.Pushed.Get(prefix); !slices.Equal(got, measured) {
+		t.Errorf("after a restart: measurements are %v, want %v", got, measured)
+	}
 	stop()
 
 	text, err := os.ReadFile(path)

@@ -57,10 +57,10 @@ type SiteReach struct {
 type NetworkReport struct {
 	Peer    string // site that told it
 	Site    string // site that measured: Peer, or one that may report to it
+	Hops    uint8  // how many more sites may pass it on
 	Records []NetworkRecord
-	// ReceivedAt and Age are as in ServicesReport.
+	// ReceivedAt is when the frame was read; ages of records count from then.
 	ReceivedAt time.Time
-	Age        time.Duration
 }
 
 // SessionsReport is persistence sessions that a peer keeps. It adds to those before.

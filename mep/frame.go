@@ -12,7 +12,7 @@ import (
 type FrameType uint8
 
 // Frame types. The numbers are part of the protocol: append only. All but
-// Hello, KeepAlive, Leaving, Services, Sessions, Views, Ask, Answer and Overrides are reserved: this version sends none of them and skips them.
+// Hello, KeepAlive, Leaving, Services, Network, Sessions, Views, Ask, Answer and Overrides are reserved: this version sends none of them and skips them.
 const (
 	FrameHello     FrameType = 1
 	FrameKeepAlive FrameType = 2
@@ -40,7 +40,7 @@ func (t FrameType) String() string {
 
 // understood reports whether this version reads the type's payload.
 func (t FrameType) understood() bool {
-	return t >= FrameHello && t <= FrameServices || t == FrameSessions || t == FrameViews || t >= FrameAsk && t <= FrameOverrides
+	return t >= FrameHello && t <= FrameViews || t >= FrameAsk && t <= FrameOverrides
 }
 
 // Frame flags. Unknown bits are ignored.

@@ -174,7 +174,7 @@ func TestUnknownFramesAreSkipped(t *testing.T) {
 		synctest.Wait()
 		i := intrude(t, n, "10.0.0.1")
 		defer i.conn.Close()
-		b := append(i.hello(nil), i.frame(FrameNetwork, 0xff, make([]byte, 70_000))...)
+		b := append(i.hello(nil), i.frame(FrameType(200), 0xff, make([]byte, 70_000))...)
 		b = append(b, i.frame(250, 0, []byte("later"))...)
 		b = append(b, i.services(nil)...)
 		go func() { _, _ = io.Copy(io.Discard, i.conn) }()

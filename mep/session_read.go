@@ -79,6 +79,8 @@ func (s *session) handle(h header, payload []byte) error {
 			s.x.report(s, &OverridesReport{Peer: s.peer.site, Records: records, ReceivedAt: time.Now(), Age: age})
 		}
 		return err
+	case FrameNetwork:
+		return s.handleNetwork(payload)
 	case FrameAsk:
 		return s.handleAsk(payload)
 	case FrameAnswer:

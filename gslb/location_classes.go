@@ -133,11 +133,12 @@ func (c *classifier) geoSpans(family int, classes []uint32) []geodata.Span {
 	if c.l.geo == nil {
 		return nil
 	}
-	var out []geodata.Span
-	spans := c.l.geo.Ranges().Spans4()
+	ranges := c.l.geo.Ranges()
+	spans, most := ranges.Spans4(), ranges.Len4()
 	if family == 1 {
-		spans = c.l.geo.Ranges().Spans6()
+		spans, most = ranges.Spans6(), ranges.Len()-ranges.Len4()
 	}
+	out := make([]geodata.Span, 0, most)
 	for s := range spans {
 		out = geodata.AppendSpan(out, geodata.Span{First: s.First, Last: s.Last, Value: classes[s.Value]})
 	}

@@ -36,8 +36,8 @@ type builder struct {
 	more  []cell
 }
 
-// newCells makes cells of disjoint spans in ascending order. Memory is bounded: the root has at most one cell for two edges,
-// and a block at most two more cells than parts of it that have edges, so that there are less than five for two edges.
+// newCells makes cells of disjoint spans in ascending order. Memory is bounded by three cells for an edge: the root has less
+// than one for each, and a block at most two for each part of it with edges beyond the first.
 func newCells(spans []Span, end Key) cells {
 	if len(spans) == 0 {
 		return cells{}
@@ -45,9 +45,9 @@ func newCells(spans []Span, end Key) cells {
 	b := builder{edges: edgesOf(spans, end)}
 	t := cells{count: len(b.edges), before: b.edges[0].value, after: b.edges[len(b.edges)-1].value}
 	skip, width := 0, 1
-	if inner := b.edges[1:]; len(inner) > 0 {
+	if inner := b.edges[1:]; len(inner) > 1 { // of two, one is behind the start of the root
 		skip = min(inner[0].at.commonBits(inner[len(inner)-1].at), mostRootSkip)
-		width = max(b.width(1, len(b.edges), skip, mostRootBits), 1)
+		width = max(b.width(1, len(b.edges), skip, mostRootBits), 1) // so that at is not 0
 		t.first = inner[0].at.leading(skip).Hi
 	}
 	t.at = uint8(skip + width)

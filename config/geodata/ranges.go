@@ -13,7 +13,7 @@ type Ranges struct {
 }
 
 // NewRanges makes Ranges of disjoint spans in ascending order, as Flatten and Overlay make them. They take 13 to 26 octets
-// for each of many spans of IPv4 whose places are as good as random, and below 160 whatever they are.
+// for each of many ranges of IPv4 whose places are as good as random, and less than 200 whatever they are.
 func NewRanges(v4, v6 []Span) *Ranges {
 	return &Ranges{v4: newCells(v4, maxKey4), v6: newCells(v6, maxKey6)}
 }
@@ -42,6 +42,9 @@ func (r *Ranges) Range(a netip.Addr) (first, last netip.Addr) {
 
 // Len returns how many ranges there are, those without a value included.
 func (r *Ranges) Len() int { return r.v4.count + r.v6.count }
+
+// Len4 is Len for IPv4.
+func (r *Ranges) Len4() int { return r.v4.count }
 
 // Bytes returns about how much memory r takes.
 func (r *Ranges) Bytes() int {

@@ -19,7 +19,8 @@ type fill struct {
 	joins  []float64 // after how many answers each of them joins those before it; joins[0] is 0
 	prefix []uint64  // running sums of the rates at which they take answers; nil: all rates are equal
 	loads  []pour    // by contender, for explanations
-	// urgent comes first, for this many answers: the contenders far below the mean, up to near it. Nil: there are none.
+	// urgent comes first, for this many answers: who is far below the mean, and the first answers where there are few. Nil:
+	// nothing is urgent.
 	urgent *fill
 	before float64
 }
@@ -31,6 +32,7 @@ type pour struct {
 	// patience is by how many times more an answer counts while differences are levelled, so that this takes its time (Load);
 	// 0: once.
 	patience float64
+	pace     float64 // answers a second that this node gives
 	// grain is the least by which the metric can differ, 0 when it has none: what chance makes of it depends on that.
 	grain float64
 	basis basis
@@ -56,6 +58,8 @@ const (
 	// must be below it to be urgent.
 	farBelow = 0.5
 	chance   = 2
+	// fewPerSecond is up to how many answers a second no answer of this node needs patience.
+	fewPerSecond = 4
 	// golden spreads turns evenly: 2^64 divided by the golden ratio.
 	golden = 0x9E3779B97F4A7C15
 )
@@ -73,6 +77,11 @@ func newFill(loads []pour, contenders []contender) *fill {
 		all[i] = uint16(i)
 	}
 	urgent, before := pourUrgent(loads, contenders, levels, rates)
+	if few := fewAnswers(loads, contenders, levels); few > before {
+		first := poured(slices.Clone(all), levels, rates)
+		first.urgent, first.before = urgent, before
+		urgent, before = first, few
+	}
 	for i := range rates {
 		rates[i] /= max(loads[i].patience, 1)
 	}
@@ -85,13 +94,7 @@ func newFill(loads []pour, contenders []contender) *fill {
 // after how many answers that is done. Who is alone in being idle is not left so for the sake of smoothness; what chance may
 // explain is not urgent.
 func pourUrgent(loads []pour, contenders []contender, levels, rates []float64) (*fill, float64) {
-	var value, weight float64
-	step := 0.0 // the most that one grain raises a level
-	for i := range loads {
-		value, weight = value+loads[i].value, weight+float64(contenders[i].weight)
-		step = max(step, cmp.Or(loads[i].grain, loads[i].growth)/float64(contenders[i].weight))
-	}
-	mean := value / weight
+	mean, step := meanLevel(loads, contenders)
 	to := mean - max(farBelow*mean, chance*math.Sqrt(mean*step))
 	var below []uint16
 	answers := 0.0
@@ -109,6 +112,34 @@ func pourUrgent(loads []pour, contenders []contender, levels, rates []float64) (
 		levels[i] = to
 	}
 	return urgent, answers
+}
+
+// fewAnswers is how many of the next answers go to whoever stands lowest, each for what it really brings: as many as are
+// missing to fewPerSecond. So few cannot come back as a wave, and patience would leave nearly all of them in turn. It is 0 when
+// chance may explain how far the lowest is from the mean.
+func fewAnswers(loads []pour, contenders []contender, levels []float64) float64 {
+	pace, patience := 0.0, 0.0
+	for i := range loads {
+		pace, patience = pace+loads[i].pace, max(patience, loads[i].patience)
+	}
+	if patience <= 1 || pace >= fewPerSecond {
+		return 0
+	}
+	mean, step := meanLevel(loads, contenders)
+	if slices.Min(levels) >= mean-math.Sqrt(mean*step*(1-1/float64(len(loads)))) {
+		return 0
+	}
+	return fewPerSecond - pace
+}
+
+// meanLevel is the level if all was level, and the most that one grain of a metric raises a contender's.
+func meanLevel(loads []pour, contenders []contender) (mean, step float64) {
+	var value, weight float64
+	for i := range loads {
+		value, weight = value+loads[i].value, weight+float64(contenders[i].weight)
+		step = max(step, cmp.Or(loads[i].grain, loads[i].growth)/float64(contenders[i].weight))
+	}
+	return value / weight, step
 }
 
 // poured makes a fill of some contenders by their levels, and by how many answers raise each level by one.
@@ -255,7 +286,7 @@ func (s *Snapshot) pour(m config.Method, i ServiceIndex) pour {
 	none := new(Measures)
 	by := cmp.Or(st.Measures, none)
 	connections := Measure{Value: float64(st.Load.Active), At: st.Load.At, PerAnswer: st.Load.PerAnswer, Patience: st.Load.Patience,
-		Expected: st.Load.Expected}
+		Pace: st.Load.Pace, Expected: st.Load.Expected}
 	switch m {
 	case config.LeastConnection:
 		p := s.pourOf(&connections, limit)
@@ -279,7 +310,7 @@ func (s *Snapshot) pour(m config.Method, i ServiceIndex) pour {
 
 // pourOf takes a metric as it is.
 func (s *Snapshot) pourOf(m *Measure, limit time.Duration) pour {
-	p := pour{value: m.Value + m.Expected, growth: m.PerAnswer, patience: m.Patience, basis: basisMeasured}
+	p := pour{value: m.Value + m.Expected, growth: m.PerAnswer, patience: m.Patience, pace: m.Pace, basis: basisMeasured}
 	switch {
 	case m.At.IsZero(), s.Status.At.Sub(m.At) > forgotten*limit:
 		return pour{}
@@ -296,7 +327,7 @@ func (s *Snapshot) pourTime(connections, responseTime *Measure, limit time.Durat
 	if t.basis == basisNone {
 		return pour{}
 	}
-	return pour{value: (n.value + 1) * t.value, growth: t.value, grain: t.value, basis: min(t.basis, max(n.basis, basisAged))}
+	return pour{value: (n.value + 1) * t.value, growth: t.value, pace: n.pace, grain: t.value, basis: min(t.basis, max(n.basis, basisAged))}
 }
 
 // shareGrowth gives all contenders the mean number of connections that an answer brings.

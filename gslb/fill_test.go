@@ -260,3 +260,46 @@ func TestFillIsUrgentFarBelow(t *testing.T) {
 		})
 	}
 }
+
+// TestFewAnswersFollow: where answers are few, differences beyond chance are followed by each of them, and no further than they
+// are. Many need patience.
+func TestFewAnswersFollow(t *testing.T) {
+	tests := []struct {
+		name   string
+		values []float64
+		pace   float64 // answers a second
+		want   string  // of six answers; b is the lowest
+	}{
+		{"60 against 30", []float64{60, 30}, 0, "bbbb"},
+		{"60 against 30, as many as a second has", []float64{60, 30}, 2, "bb"},
+		{"60 against 30, many answers", []float64{60, 30}, 50, ""},
+		{"chance", []float64{34, 30}, 0, ""},
+		{"a step above chance", []float64{10, 2, 10}, 0, "bbbb"},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			loads, contenders := make([]pour, len(tt.values)), make([]contender, len(tt.values))
+			for i, v := range tt.values {
+				loads[i] = pour{value: v, growth: 1, grain: 1, patience: 600, pace: tt.pace / float64(len(tt.values)), basis: basisMeasured}
+				contenders[i].weight = 1
+			}
+			f, first, later := newFill(loads, contenders), 0, 0
+			const turns = 6000
+			for turn := range uint64(turns) { // snapshots that answer one query each, or as many as want says and one more
+				if f.pick(turn, 0) == 1 {
+					first++
+				}
+				if f.pick(turn, uint64(len(tt.want))) == 1 {
+					later++
+				}
+			}
+			even := turns / len(tt.values)
+			if strict := first == turns; strict != (tt.want != "") || !strict && first > even*11/10 {
+				t.Errorf("the next answer goes to the lowest in %d of %d snapshots, in turn it would be %d", first, turns, even)
+			}
+			if later > even*11/10 {
+				t.Errorf("after %d answers the next goes to the lowest in %d of %d snapshots, want %d, in turn", len(tt.want), later, turns, even)
+			}
+		})
+	}
+}

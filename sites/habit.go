@@ -37,6 +37,10 @@ const (
 // which C ties to k as well: the change is k × (answers − metric × mean answers / mean metric), a line through zero. Its
 // slope is fitted here; old reports count ever less. Answers of other sites are in the slope as far as those sites follow the
 // same reports.
+//
+// Behind resolvers that keep answers for their TTL an answer brings connections for just so long, and what it brought ends
+// when it does: most answers take the place of others, and the fit above sees little of what they do. So there is a second one,
+// of the metric's change to that of the answers in use (learnUse); of the two, that by which an answer brings more is believed.
 type habit struct {
 	reports        float64 // sum of the weights of all reports
 	value, answers float64 // sums of the metric, and of the answers between reports
@@ -44,6 +48,8 @@ type habit struct {
 	square, slope  float64 // sums for the fit
 	learned        float64 // k of the fit, for the next report's surprise
 	telling        float64 // sum of the weights of reports that answers preceded
+	uses, stirred  float64 // sums for the fit to answers in use
+	held           float64 // what that fit gave, for the next report's surprise
 }
 
 // learn takes in the change from one report to the next; answers were handed out between them.
@@ -71,6 +77,29 @@ func (h *habit) learn(before, after, answers float64, apart time.Duration) {
 	}
 	h.square = h.square*habitMemory + x*x
 	h.slope = h.slope*habitMemory + x*change
+}
+
+// learnUse takes in by how much the metric, and the number of answers in use, changed from one report to the next; after learn.
+func (h *habit) learnUse(change, inUse float64) {
+	if k := h.held; k > 0 {
+		most := surprise * (k*math.Abs(inUse) + math.Sqrt(k*h.value/h.reports) + k)
+		change = min(max(change, -most), most)
+	}
+	h.uses = h.uses*habitMemory + inUse*inUse
+	h.stirred = h.stirred*habitMemory + inUse*change
+}
+
+// perUse returns how much of the metric there is for each answer in use, as far as changes show it; at most most. start is
+// the first guess.
+func (h *habit) perUse(start, most float64) float64 {
+	if h.uses <= 0 {
+		return 0
+	}
+	if h.telling < certainReports {
+		most = min(most, mostUncertain*start)
+	}
+	h.held = min(max(h.stirred/h.uses*h.reports/(h.reports+priorReports), 0), most)
+	return h.held
 }
 
 // rate returns how much one answer brings, k, and how much of the metric ends in a second, 1/L. start is the first guess

@@ -132,3 +132,46 @@ func TestHabitOutlivesNonsense(t *testing.T) {
 		}
 	}
 }
+
+// TestHabitOfAnswersInUse: behind resolvers that keep answers, what an answer brings shows in how many are in use. The fit to
+// answers alone sees little of it, as each takes the place of one that ends.
+func TestHabitOfAnswersInUse(t *testing.T) {
+	for _, tt := range []struct {
+		name   string
+		perUse float64
+		each   float64 // of the answers in use that end, and are asked for again, from one report to the next
+	}{{"a few each", 4, 0.2}, {"many each", 40, 0.2}, {"none", 0, 0.2}, {"slow reports", 10, 0.9}} {
+		t.Run(tt.name, func(t *testing.T) {
+			rng := rand.New(rand.NewPCG(5, 6))
+			var h habit
+			inUse := 100.0
+			active := func() float64 { return 50 + tt.perUse*inUse + rng.NormFloat64()*math.Sqrt(50+tt.perUse*inUse) }
+			before := active()
+			for range 200 {
+				answers := inUse * tt.each
+				was := inUse
+				inUse = math.Max(10, 100+0.7*(inUse-100)+rng.NormFloat64()*10)
+				after := active()
+				h.learn(before, after, math.Max(0, answers+inUse-was), time.Second)
+				h.learnUse(after-before, inUse-was)
+				before = after
+			}
+			got := h.perUse(startPerAnswer, 1000)
+			if math.Abs(got-tt.perUse) > 0.2*tt.perUse+0.4 {
+				t.Errorf("%.2f for each answer in use, want %.2f", got, tt.perUse)
+			}
+			if got := h.perUse(startPerAnswer, 3); got > 3 {
+				t.Errorf("%.2f, more than all there are", got)
+			}
+		})
+	}
+	var h habit
+	if got := h.perUse(startPerAnswer, 1000); got != 0 {
+		t.Errorf("without a report: %v", got)
+	}
+	h.learn(0, 30, 1, time.Second)
+	h.learnUse(30, 1)
+	if got := h.perUse(startPerAnswer, 1000); got > mostUncertain {
+		t.Errorf("a coincidence makes it %.1f, want at most %d", got, mostUncertain)
+	}
+}

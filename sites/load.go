@@ -22,6 +22,8 @@ const (
 	mostPatience = time.Minute
 	// leastInterval is the least time that a Status is reckoned to count for.
 	leastInterval = 100 * time.Millisecond
+	// longestUse is for how long answers count as being in use at most: the rounds reach twice as far.
+	longestUse = countRounds * countApart / 2
 	// usualTTL is that of answers with the service by way of a backup only.
 	usualTTL = 30 * time.Second
 )
@@ -67,6 +69,7 @@ type busy struct {
 	from        uint64              // first round that was counted
 	kept        time.Duration       // for how long an answer is used: its TTL
 	connections meter
+	inUse       float64               // answers in use at the time of the last report of connections
 	others      *[len(metering)]meter // nil until one of them was reported
 }
 
@@ -98,6 +101,33 @@ func (b *busy) handedAt(r *rounds, at, now time.Time, handed uint64) float64 {
 		laterAt, later = earlierAt, earlier
 	}
 	return later
+}
+
+// used returns how many answers were in use at a time up to now, when there are handed: those of the TTL before.
+func (b *busy) used(r *rounds, at, now time.Time, handed uint64) float64 {
+	return b.handedAt(r, at, now, handed) - b.handedAt(r, at.Add(-min(b.kept, longestUse)), now, handed)
+}
+
+// pace is how many answers a second there are: of the last second, or of the time for which one is kept if that is more.
+func (b *busy) pace(r *rounds, kept time.Duration, now time.Time, handed uint64) float64 {
+	kept = min(max(kept, time.Second), longestUse)
+	last := float64(handed) - b.handedAt(r, now.Add(-time.Second), now, handed)
+	return max(last, (float64(handed)-b.handedAt(r, now.Add(-kept), now, handed))/kept.Seconds())
+}
+
+// connected takes in a report of connections.
+func (b *busy) connected(value float64, at, now time.Time, source string, r *rounds, handed uint64) {
+	m := &b.connections
+	before, was := m.value, m.at
+	m.take(value, at, b.handedAt(r, at, now, handed), source)
+	if m.at.Equal(was) {
+		return
+	}
+	inUse := b.used(r, at, now, handed)
+	if !was.IsZero() && at.Sub(was) >= sameMeasurement {
+		m.habit.learnUse(value-before, inUse-b.inUse)
+	}
+	b.inUse = inUse
 }
 
 // take takes in a report of one metric. handed is the count of answers whose clients the report could know of.
@@ -154,7 +184,7 @@ func (b *busy) told(l *monitors.Load, r *rounds, handed uint64) {
 		now = r.at[(r.n-1)%countRounds]
 	}
 	if !l.WithoutActive {
-		b.connections.take(float64(l.Active), l.At, b.handedAt(r, l.At, now, handed), l.Source)
+		b.connected(float64(l.Active), l.At, now, l.Source, r, handed)
 	}
 	for i := range metering {
 		if v, ok := l.Metrics.Get(metering[i].metric); ok {
@@ -168,7 +198,7 @@ func (b *busy) told(l *monitors.Load, r *rounds, handed uint64) {
 func (b *busy) reported(record *mep.ServiceRecord, age time.Duration, now time.Time, source string, r *rounds, handed uint64) {
 	at := now.Add(-age - record.LoadAge)
 	if record.Has&mep.HasActiveConnections != 0 {
-		b.connections.take(float64(min(record.ActiveConnections, monitors.MaxActive)), at, b.handedAt(r, at, now, handed), source)
+		b.connected(float64(min(record.ActiveConnections, monitors.MaxActive)), at, now, source, r, handed)
 	}
 	for i := range metering {
 		if record.Has&metering[i].wire != 0 {
@@ -186,16 +216,22 @@ func (b *busy) other(i int) *meter {
 }
 
 // load is the connections as of now.
-func (b *busy) load(now time.Time, handed uint64, limit, interval time.Duration) gslb.Load {
+func (b *busy) load(r *rounds, now time.Time, handed uint64, limit, interval time.Duration) gslb.Load {
 	c := &b.connections
 	fresh := !c.at.IsZero() && now.Sub(c.at) <= limit
 	m := c.measure(handed, now.Sub(c.at), fresh, startPerAnswer, leastPerAnswer)
+	if fresh {
+		inUse := b.used(r, now, now, handed)
+		if k := c.habit.perUse(startPerAnswer, c.value/max(inUse, 1)); k > m.PerAnswer {
+			m.PerAnswer, m.Expected = k, max(k*(inUse-b.inUse), -c.value)
+		}
+	}
 	return gslb.Load{Active: uint64(c.value), At: c.at, Handed: uint64(c.handed), Source: c.source, PerAnswer: m.PerAnswer,
-		Patience: patience(b.kept, interval), Expected: m.Expected}
+		Patience: patience(b.kept, interval), Pace: b.pace(r, b.kept, now, handed), Expected: m.Expected}
 }
 
 // measures is what else was reported, as of now; nil: nothing ever was.
-func (b *busy) measures(now time.Time, handed uint64, limit, interval time.Duration) *gslb.Measures {
+func (b *busy) measures(r *rounds, now time.Time, handed uint64, limit, interval time.Duration) *gslb.Measures {
 	if b.others == nil {
 		return nil
 	}
@@ -207,7 +243,8 @@ func (b *busy) measures(now time.Time, handed uint64, limit, interval time.Durat
 		case kind.rises:
 			old := now.Sub(m.at)
 			one := m.measure(handed, old+kind.window/2, old <= limit, 0, 0)
-			one.Patience = patience(max(b.kept, kind.window), interval)
+			kept := max(b.kept, kind.window)
+			one.Patience, one.Pace = patience(kept, interval), b.pace(r, kept, now, handed)
 			*kind.of(out) = one
 		default:
 			*kind.of(out) = gslb.Measure{Value: m.value, At: m.at, Source: m.source}
@@ -242,7 +279,7 @@ func (t *Tracker) busyness(i gslb.ServiceIndex, now time.Time, handed uint64, co
 	if newRound {
 		b.recount(now, handed, limit)
 	}
-	return b.load(now, handed, limit, t.interval), b.measures(now, handed, limit, t.interval)
+	return b.load(&t.rounds, now, handed, limit, t.interval), b.measures(&t.rounds, now, handed, limit, t.interval)
 }
 
 // patience is by how much less than one answer really brings the answers of one snapshot are to level: an answer is used for

@@ -84,7 +84,8 @@ type Override struct {
 	Action        OverrideAction
 	Owner, Reason string
 	// Set is when it was given, Until when it ends, both on this node's clock. Until is zero for Hold, which does not end, and
-	// when it may be forgotten for Clear and Release.
+	// when it may be forgotten for Clear. A Release is forgotten for want of room only: the Hold that it ended would else come back
+	// from a site that was cut off for longer.
 	Set, Until time.Time
 	// Revision and Site say which of two is the later one: revisions grow over all sites, and of two equal ones that of
 	// the site with the greater name counts. Should a site that lost its data give a revision twice, the greater action does.
@@ -114,6 +115,11 @@ func (o *Override) standing(now time.Time) bool {
 
 // ended reports whether it is only there so that what it ended does not come back.
 func (o *Override) ended() bool { return o.Action == Clear || o.Action == Release }
+
+// kept reports whether it stays at now as it is, with an effect or not.
+func (o *Override) kept(now time.Time) bool {
+	return o.Until.IsZero() || o.Action == Release || now.Before(o.Until)
+}
 
 func (o *Override) after(than *Override) bool {
 	return cmp.Or(cmp.Compare(o.Revision, than.Revision), cmp.Compare(o.Site, than.Site), cmp.Compare(o.Action, than.Action)) > 0
@@ -285,8 +291,8 @@ func (s *Overrides) list(wanted func(*Override) bool) []Override {
 	return out
 }
 
-// room reports whether there is room for one more, after it has made some: of what ended, a tenth is forgotten, that which
-// would be anyway first. s.mu is held.
+// room reports whether there is room for one more, after it has made some: of what ended, a tenth is forgotten: that which
+// would be anyway first, and releases last. s.mu is held.
 func (s *Overrides) room() bool {
 	if len(s.entries) < MaxOverrides {
 		return true
@@ -297,7 +303,7 @@ func (s *Overrides) room() bool {
 			ended = append(ended, o)
 		}
 	}
-	slices.SortFunc(ended, func(a, b Override) int { return a.Until.Compare(b.Until) })
+	slices.SortFunc(ended, func(a, b Override) int { return cmp.Or(cmp.Compare(a.Action, b.Action), a.Until.Compare(b.Until)) })
 	for _, o := range ended[:(len(ended)+9)/10] {
 		delete(s.entries, overrideKey{o.Kind, o.Name})
 	}
@@ -310,7 +316,7 @@ func (s *Overrides) Expire(now time.Time) bool {
 	var ended []Override
 	s.mu.Lock()
 	for key, o := range s.entries {
-		if o.Until.IsZero() || now.Before(o.Until) {
+		if o.kept(now) {
 			continue
 		}
 		ended = append(ended, o)

@@ -134,3 +134,82 @@ func TestWhatEndedMakesRoom(t *testing.T) {
 		t.Errorf("%d stand, %d are remembered; want 3, and %d at most", len(got), len(s.entries), MaxOverrides)
 	}
 }
+
+// TestAReleasedHoldDoesNotComeBack: nyc is cut off, or down, for much longer than anything that ended is kept.
+func TestAReleasedHoldDoesNotComeBack(t *testing.T) {
+	for _, restarted := range []bool{false, true} {
+		t.Run(fmt.Sprintf("restarted %v", restarted), func(t *testing.T) {
+			ams, nyc, lax := NewOverrides(OverridesOptions{Site: "ams"}), NewOverrides(OverridesOptions{Site: "nyc"}), NewOverrides(OverridesOptions{Site: "lax"})
+			now := epoch
+			mustGive(t, ams, order(OfVirtualServer, "web", Hold), now)
+			mustGive(t, ams, lasting(order(OfService, "svc", Disable), MaxOverride), now)
+			exchange(now, ams, nyc, lax)
+			mustGive(t, ams, order(OfVirtualServer, "web", Release), now.Add(time.Hour))
+			mustGive(t, ams, order(OfService, "svc", Clear), now.Add(time.Hour))
+			for range 20 { // ams and lax restart now and then
+				now = now.Add(9 * 24 * time.Hour)
+				ams, lax = reborn(t, ams, now), reborn(t, lax, now)
+				for _, s := range []*Overrides{ams, nyc, lax} {
+					s.Expire(now)
+				}
+				exchange(now, ams, lax)
+			}
+			if restarted {
+				nyc = reborn(t, nyc, now)
+			}
+			exchange(now, nyc, ams, lax)
+			exchange(now, nyc, ams, lax)
+			for _, s := range []*Overrides{ams, nyc, lax} {
+				if got := said(s, now); got != "" || s.Held("web") {
+					t.Errorf("site %s holds %q, want nothing", s.opts.Site, got)
+				}
+			}
+			mustGive(t, lax, order(OfVirtualServer, "web", Hold), now)
+			exchange(now, nyc, ams, lax)
+			if !nyc.Held("web") || !ams.Held("web") {
+				t.Error("it cannot be held again")
+			}
+		})
+	}
+}
+
+// reborn is what a site knows after a restart.
+func reborn(t *testing.T, s *Overrides, now time.Time) *Overrides {
+	t.Helper()
+	var kept bytes.Buffer
+	if err := s.Save(&kept); err != nil {
+		t.Fatal(err)
+	}
+	out := NewOverrides(OverridesOptions{Site: s.opts.Site})
+	if err := out.Restore(&kept, now); err != nil {
+		t.Fatal(err)
+	}
+	return out
+}
+
+// TestReleasesGiveWayLast: when there is no room, what would be forgotten anyway goes first.
+func TestReleasesGiveWayLast(t *testing.T) {
+	s := NewOverrides(OverridesOptions{Site: "ams"})
+	for i := range MaxOverrides {
+		o := order(OfVirtualServer, fmt.Sprint("web-", i), Hold)
+		if i%2 == 1 {
+			o = order(OfService, fmt.Sprint("svc-", i), Disable)
+		}
+		mustGive(t, s, o, epoch)
+		o.Action = map[OverrideAction]OverrideAction{Hold: Release, Disable: Clear}[o.Action]
+		mustGive(t, s, o, epoch.Add(time.Duration(i)*time.Millisecond))
+	}
+	mustGive(t, s, order(OfService, "another", Disable), epoch.Add(24*time.Hour))
+	releases, clears := 0, 0
+	for _, r := range s.Records(epoch.Add(24 * time.Hour)) {
+		switch OverrideAction(r.Action) {
+		case Release:
+			releases++
+		case Clear:
+			clears++
+		}
+	}
+	if releases != MaxOverrides/2 || clears != MaxOverrides/2-MaxOverrides/10 {
+		t.Errorf("%d releases and %d clears are left, want %d and %d", releases, clears, MaxOverrides/2, MaxOverrides/2-MaxOverrides/10)
+	}
+}

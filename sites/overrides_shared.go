@@ -13,13 +13,16 @@ import (
 
 // Records is all overrides for other sites, ended ones included, with times left as of now.
 func (s *Overrides) Records(now time.Time) []mep.OverrideRecord {
-	all := s.list(func(o *Override) bool { return o.Until.IsZero() || now.Before(o.Until) })
+	all := s.list(func(o *Override) bool { return o.kept(now) })
 	out := make([]mep.OverrideRecord, len(all))
 	for i := range all {
 		o := &all[i]
 		out[i] = mep.OverrideRecord{Kind: uint8(o.Kind), Action: uint8(o.Action), Revision: o.Revision, Age: max(now.Sub(o.Set), 0),
 			Name: o.Name, Site: o.Site, Owner: o.Owner, Reason: o.Reason}
-		if !o.Until.IsZero() {
+		switch {
+		case o.Action == Release:
+			out[i].Remaining = MaxOverride // whoever forgets those that are over hears it anew
+		case !o.Until.IsZero():
 			out[i].Remaining = o.Until.Sub(now)
 		}
 	}
@@ -106,7 +109,7 @@ func overrideOf(r *mep.OverrideRecord, age time.Duration, now time.Time) (Overri
 	}
 	left := min(r.Remaining, MaxOverride) - age
 	o.Until = now.Add(left)
-	return o, left > 0
+	return o, o.kept(now)
 }
 
 // known reports whether kind and action are, and belong together.
@@ -184,7 +187,7 @@ func (s *Overrides) Restore(r io.Reader, now time.Time) error {
 			o.Until = latest
 		}
 		s.revision = max(s.revision, o.Revision)
-		if o.Until.IsZero() || now.Before(o.Until) {
+		if o.kept(now) {
 			s.take(o, &crowded)
 		}
 	}

@@ -221,8 +221,8 @@ func (s *Snapshot) finishField(v *virtualServer, f *field, old *field) {
 		if len(f.contenders) > fewContenders {
 			f.sites = newFieldSites(f.contenders, len(s.Plan.sites))
 		}
-		if len(f.contenders) > fewContenders && (v.remembers(v.picking) || v.remembers(v.backupPicking)) {
-			f.memo = new(memo)
+		if len(f.contenders) > fewContenders {
+			f.memo = v.newMemo(f.contenders)
 		}
 	}
 	if len(f.contenders) == 1 {
@@ -239,11 +239,6 @@ func (s *Snapshot) finishField(v *virtualServer, f *field, old *field) {
 			f.fills[i] = newFill(s.pours(m, f), f.contenders)
 		}
 	}
-}
-
-// remembers reports whether picking in a way is remembered among many contenders.
-func (v *virtualServer) remembers(p picking) bool {
-	return p == byHash || p == byProximity
 }
 
 // reduceWeights divides all weights by what they have in common, and reports whether they are equal then.

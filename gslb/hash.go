@@ -58,13 +58,18 @@ func clientHash(client netip.Addr) uint64 {
 	return xxhash.Sum64(b[:])
 }
 
+const (
+	drawMix1 = 0xff51afd7ed558ccd
+	drawMix2 = 0xc4ceb9fe1a85ec53
+)
+
 // draw mixes the client's and the member's hashes (the finalizer of MurmurHash3).
 func draw(client, seed uint64) uint64 {
 	h := client ^ bits.RotateLeft64(seed, 32)
 	h ^= h >> 33
-	h *= 0xff51afd7ed558ccd
+	h *= drawMix1
 	h ^= h >> 33
-	h *= 0xc4ceb9fe1a85ec53
+	h *= drawMix2
 	h ^= h >> 33
 	return h
 }

@@ -2,21 +2,36 @@ package gslb
 
 import "sync/atomic"
 
-// fewContenders is up to how many contenders are compared one by one; the choice among more is remembered.
+// fewContenders is up to how many contenders are compared one by one; the choice among more is remembered, or made another way.
 const fewContenders = 16
 
-// memo remembers choices among many contenders that depend on the client alone: by hash for source-ip-hash, by region for
-// static-proximity. It changes no answer: what is not remembered is found out again. A newer choice takes an older one's
-// place. Safe for concurrent use.
+// memo is what helps to choose among many contenders where the choice depends on the client alone. It belongs to contenders
+// and their weights, and changes no answer: what is not remembered is found out again. Safe for concurrent use.
 type memo struct {
-	hashed  [memoHashes]atomic.Uint64 // the client's hash but its last 16 bits, which are the contender and 1
-	nearest [memoRegions]atomic.Pointer[nearest]
+	draws   *draws      // for source-ip-hash
+	hashed  *hashedMemo // likewise; nil: all are compared as soon
+	nearest *[memoRegions]atomic.Pointer[nearest]
 }
 
-const (
-	memoHashes  = 1 << 14
-	memoRegions = 1 << 9
-)
+const memoRegions = 1 << 9
+
+// newMemo returns what a virtual server's methods need; nil when they need nothing.
+func (v *virtualServer) newMemo(contenders []contender) *memo {
+	m := &memo{}
+	if v.picking == byHash || v.backupPicking == byHash {
+		m.draws = newDraws(contenders)
+		if len(contenders) > hashedFrom && len(contenders) < hashedContenders {
+			m.hashed = new(hashedMemo)
+		}
+	}
+	if v.picking == byProximity || v.backupPicking == byProximity {
+		m.nearest = new([memoRegions]atomic.Pointer[nearest])
+	}
+	if m.draws == nil && m.nearest == nil {
+		return nil
+	}
+	return m
+}
 
 // nearest is the contenders that are closest to a region.
 type nearest struct {
@@ -25,15 +40,60 @@ type nearest struct {
 	weights    []uint64 // running sums
 }
 
-// hash returns the contender for a client's hash, and whether it is remembered.
-func (m *memo) hash(client uint64) (int, bool) {
-	v := m.hashed[client%memoHashes].Load()
-	if v&0xffff == 0 || v>>16 != client>>16 {
-		return 0, false
+// hashedMemo remembers the contenders of up to memoHashes clients of source-ip-hash, by their hashes. Its memory is taken as
+// it is needed.
+type hashedMemo [hashedBlocks]atomic.Pointer[hashedBlock]
+
+// hashedBlock is sets of the clients whose hashes have the same lower bits, in any order. For each client it holds the other
+// bits of its hash, all of them, and below them the contender and 1.
+type hashedBlock [hashedSets][hashedWays]atomic.Uint64
+
+const (
+	memoHashes   = hashedBlocks * hashedSets * hashedWays
+	hashedBlocks = 1 << 6
+	hashedSets   = 1 << 8
+	hashedWays   = 8 // of eight octets: a cache line
+	// hashedBits is how many bits of a hash its set stands for: what a contender may take below the others.
+	hashedBits       = 14
+	hashedContenders = 1<<hashedBits - 1
+	// hashedFrom is up to how many contenders are compared about as soon as one is found here.
+	hashedFrom = 64
+)
+
+// set returns where a client's hash belongs; nil when there is nothing yet.
+func (m *hashedMemo) set(client uint64) *[hashedWays]atomic.Uint64 {
+	b := m[client%hashedBlocks].Load()
+	if b == nil {
+		return nil
 	}
-	return int(v&0xffff) - 1, true
+	return &b[client/hashedBlocks%hashedSets]
 }
 
-func (m *memo) setHash(client uint64, contender int) {
-	m.hashed[client%memoHashes].Store(client>>16<<16 | uint64(contender+1))
+// find returns the contender for a client's hash; none when it is not remembered.
+func (m *hashedMemo) find(client uint64) int {
+	set := m.set(client)
+	if set == nil {
+		return none
+	}
+	for i := range set {
+		if v := set[i].Load(); v>>hashedBits == client>>hashedBits && v&hashedContenders != 0 {
+			return int(v&hashedContenders) - 1
+		}
+	}
+	return none
+}
+
+// add remembers a contender, in place of any other one of the set when it is full.
+func (m *hashedMemo) add(client uint64, contender int) {
+	if m.set(client) == nil {
+		m[client%hashedBlocks].CompareAndSwap(nil, new(hashedBlock))
+	}
+	set, way := m.set(client), int(client>>32%hashedWays)
+	for i := range set {
+		if set[i].Load() == 0 {
+			way = i
+			break
+		}
+	}
+	set[way].Store(client>>hashedBits<<hashedBits | uint64(contender+1))
 }

@@ -14,18 +14,21 @@ func (d *Decider) pickSourceIPHash(v *virtualServer, f *field) (int, Reason) {
 	}
 	d.needScope(mask, scopeHash)
 	client := clientHash(masked.Addr())
-	if f.memo == nil {
+	switch {
+	case f.memo == nil:
 		return f.bestDraw(client), ReasonHash
+	case f.memo.hashed == nil:
+		return f.memo.draws.best(client), ReasonHash
 	}
-	i, ok := f.memo.hash(client)
-	if !ok {
-		i = f.bestDraw(client)
-		f.memo.setHash(client, i)
+	i := f.memo.hashed.find(client)
+	if i == none {
+		i = f.memo.draws.best(client)
+		f.memo.hashed.add(client, i)
 	}
 	return i, ReasonHash
 }
 
-// bestDraw compares all contenders. With equal weights the least -log2 is the greatest draw.
+// bestDraw compares all contenders, one by one (draws does so for many). With equal weights the least -log2 is the greatest draw.
 func (f *field) bestDraw(client uint64) int {
 	if !f.even {
 		return f.bestWeighted(client)

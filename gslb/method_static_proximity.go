@@ -7,7 +7,7 @@ func (d *Decider) pickStaticProximity(f *field) (int, Reason) {
 	if d.here == nil || len(d.here.closeness) == 0 {
 		return none, ReasonNotLocated
 	}
-	if f.memo != nil {
+	if f.memo != nil && f.memo.nearest != nil {
 		return d.pickNearest(f)
 	}
 	row := d.here.closeness

@@ -1,0 +1,131 @@
+package gslb
+
+import (
+	"math/rand/v2"
+	"net/netip"
+	"testing"
+
+	"fairlead/config"
+)
+
+// TestDrawsAmongMany: what only looks at the draws that may be the best chooses as what compares all of them.
+func TestDrawsAmongMany(t *testing.T) {
+	r := rand.New(rand.NewPCG(5, 6))
+	for _, tt := range []struct {
+		name   string
+		n      int
+		weight func(i int) int
+	}{
+		{"one", 1, func(int) int { return 7 }},
+		{"equal", 333, func(int) int { return 1 }},
+		{"two kinds", 500, func(i int) int { return 1 + i%2*99 }},
+		{"all different", 101, func(i int) int { return i + 1 }},
+		{"random", 130, func(int) int { return 1 + r.IntN(100) }},
+		{"as far apart as can be", 66, func(i int) int { return 1 + i%3*(maxWeight-1)/2 }},
+	} {
+		f := &field{}
+		for i := range tt.n {
+			f.contenders = append(f.contenders, contender{service: ServiceIndex(i), weight: uint32(tt.weight(i)), seed: r.Uint64() >> (i % 2 * 62)}) // some have the same
+		}
+		f.even = reduceWeights(f.contenders)
+		w := newDraws(f.contenders)
+		for range 20_000 {
+			client := r.Uint64()
+			want := f.bestWeighted(client)
+			if got := w.best(client); got != want || f.bestDraw(client) != want {
+				t.Fatalf("%s: client %#x: got %d and %d, want %d", tt.name, client, got, f.bestDraw(client), want)
+			}
+		}
+	}
+}
+
+// FuzzDraws looks for a client for whom the bound turns the best draw away.
+func FuzzDraws(f *testing.F) {
+	f.Add(uint64(1), uint64(2), uint32(3), uint32(4))
+	f.Add(^uint64(0), uint64(0), uint32(1), uint32(maxWeight))
+	f.Fuzz(func(t *testing.T, client, seed uint64, a, b uint32) {
+		in := &field{}
+		for i := range uint64(20) {
+			weight := max(1, a)
+			if i%3 == 0 {
+				weight = max(1, b)
+			}
+			in.contenders = append(in.contenders, contender{weight: weight, seed: seed + i*i})
+		}
+		if got, want := newDraws(in.contenders).best(client), in.bestWeighted(client); got != want {
+			t.Errorf("got %d, want %d", got, want)
+		}
+	})
+}
+
+// TestLeastForBounds: whoever is as good as the best passes, however the draws and weights are.
+func TestLeastForBounds(t *testing.T) {
+	r := rand.New(rand.NewPCG(7, 8))
+	for range 1_000_000 {
+		h := ^(r.Uint64() >> r.IntN(64))
+		at := drawing{best: 1, cost: negLog2(h), weight: uint64(1 + r.IntN(100))}
+		least := at.leastFor(at.weight)
+		if h>>31<<31 < least {
+			t.Fatalf("draw %#x does not reach its own bound %#x", h, least)
+		}
+	}
+}
+
+// hashClients is networks that ask: the one of rank n as often as 1/n.
+func hashClients(networks, queries int) []uint32 {
+	sums := make([]float64, networks)
+	sum := 0.0
+	for i := range sums {
+		sum += 1 / float64(i+1)
+		sums[i] = sum
+	}
+	r := rand.New(rand.NewPCG(1, 2))
+	out := make([]uint32, queries)
+	for i := range out {
+		x, low, high := r.Float64()*sum, 0, networks-1
+		for low < high {
+			if middle := (low + high) / 2; sums[middle] < x {
+				low = middle + 1
+			} else {
+				high = middle
+			}
+		}
+		out[i] = uint32(low)
+	}
+	return out
+}
+
+// BenchmarkSourceIPHash tells a network that asks for the first time from 100,000 of which the one of rank n asks as often as
+// 1/n, after they have asked a million times.
+func BenchmarkSourceIPHash(b *testing.B) {
+	known := hashClients(100_000, 1<<20)
+	for _, n := range []struct {
+		name    string
+		members int
+	}{{"4", 4}, {"64", 64}, {"512", 512}, {"1000", 1000}} {
+		for _, crowd := range []string{"first", "zipf"} {
+			b.Run(crowd+"/"+n.name, func(b *testing.B) {
+				s, l := benchWorld(config.SourceIPHashing, n.members).snapshot(b)
+				d := &Decider{Query: benchQuery}
+				ask := func(network uint32) {
+					d.Query.Subnet = netip.PrefixFrom(netip.AddrFrom4([4]byte{byte(16 + network>>16&0x3f), byte(network >> 8), byte(network), 0}), 24)
+					d.Decide(s, l, epoch, nil)
+				}
+				at := 0
+				if crowd == "zipf" {
+					for _, network := range known {
+						ask(network)
+					}
+				}
+				b.ReportAllocs()
+				for b.Loop() {
+					if at++; crowd == "zipf" {
+						ask(known[at%len(known)])
+					} else {
+						ask(uint32(at))
+					}
+				}
+			})
+		}
+	}
+}

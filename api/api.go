@@ -31,6 +31,8 @@ type Options struct {
 	State func() *State
 	// Peers returns how things stand with other sites. Nil, or returning nil: the node exchanges nothing.
 	Peers func() []mep.PeerStatus
+	// SharedSessions tells how sharing sessions goes with other sites, by name. Nil: nothing is shared.
+	SharedSessions func() []SharedSessions
 	// MEPRejections, DNSStats and ProbeStats are read for metrics. Nil: nothing was counted.
 	MEPRejections func() map[mep.Rejection]uint64
 	DNSStats      func() adns.Stats

@@ -160,7 +160,7 @@ func (r *resources) sessions(_ context.Context, in *sessionsInput) (*sessionsOut
 	if err != nil {
 		return nil, err
 	}
-	out := &sessionsOutput{Body: resource.SessionList{Sessions: []resource.Session{}, At: v.now.UTC()}}
+	out := &sessionsOutput{Body: resource.SessionList{Sessions: []resource.Session{}, At: v.now.UTC(), Shared: r.sharedResources()}}
 	if v.table == nil {
 		return out, nil
 	}
@@ -209,6 +209,14 @@ func (v *sessionView) describe(k gslb.SessionKey, service uint64, until int64) r
 	return out
 }
 
+// longest returns the longest time-out of an id's sessions, in seconds; 0: there are none.
+func (v *sessionView) longest(id uint32) (seconds int64) {
+	for _, u := range v.byID[id] {
+		seconds = max(seconds, int64(u.Timeout/time.Second))
+	}
+	return seconds
+}
+
 func (r *resources) dropSessions(_ context.Context, in *dropInput) (*droppedOutput, error) {
 	v, err := r.sessionView(&in.filter)
 	if err != nil {
@@ -219,7 +227,7 @@ func (r *resources) dropSessions(_ context.Context, in *dropInput) (*droppedOutp
 		return out, nil
 	}
 	drop := func(k gslb.SessionKey) {
-		if v.table.Drop(k) {
+		if v.table.Forget(k, v.now.Unix(), v.now.Unix()+v.longest(k.ID)) {
 			out.Body.Dropped++
 		}
 	}

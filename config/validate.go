@@ -68,7 +68,6 @@ func validateDocument(p *page, doc *Document, src Source) {
 	c.checkAnswerTypes()
 	c.checkLocations()
 	c.checkSettings()
-	c.checkRelease()
 }
 
 // problem reports at a path; see page.problem.

@@ -133,7 +133,7 @@ func (d *Decider) answerAt(vs int, f *field, spilled int) {
 	d.Decision.VirtualServer = VirtualServerIndex(vs)
 	if spilled != none {
 		if from := &d.s.Plan.virtualServers[spilled].spillover.stay; from.on {
-			d.keep(from, 1)
+			d.keep(from, OnBackup)
 		}
 	}
 	d.answer(&d.s.Plan.virtualServers[vs], f)

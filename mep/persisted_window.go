@@ -1,6 +1,7 @@
 package mep
 
 import (
+	"encoding/binary"
 	"sync"
 	"time"
 )
@@ -95,4 +96,9 @@ func (t *persistedWindow) received() uint64 {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	return t.heard
+}
+
+// Records returns the number of records in the frame.
+func (f SessionsFrame) Records() int {
+	return int(binary.BigEndian.Uint16(f.payload[4:])) + int(binary.BigEndian.Uint16(f.payload[6:]))
 }

@@ -10,6 +10,8 @@ type SessionList struct {
 	Sessions []Session     `json:"sessions" nullable:"false" doc:"Sessions that pass the filter, in no order. One that begins or ends meanwhile may be listed or not."`
 	Counts   SessionCounts `json:"counts" doc:"All sessions, whatever is listed."`
 	At       time.Time     `json:"at" doc:"When it was read."`
+	// Shared is empty when sessions are not shared.
+	Shared []SharedSessions `json:"shared,omitempty" doc:"Other sites that sessions are shared with, by name. Absent when there are none."`
 	// NextCursor asks for the following page; empty on the last one.
 	NextCursor string `json:"next_cursor,omitempty" doc:"Cursor of the following page; absent on the last one."`
 }
@@ -19,6 +21,20 @@ type SessionCounts struct {
 	Entries   int    `json:"entries" doc:"Sessions, with some that have ended within the last minute."`
 	Max       int    `json:"max" doc:"settings.sessions.max_entries."`
 	Evictions uint64 `json:"evictions" format:"int64" doc:"Sessions that gave way before their end, since the start."`
+}
+
+// SharedSessions is how sharing goes with another site.
+type SharedSessions struct {
+	Site       string          `json:"site" doc:"The other site."`
+	GivingBack bool            `json:"giving_back" doc:"It is being told of all sessions: it was started, or away for long."`
+	Told       uint64          `json:"told" format:"int64" doc:"Sessions that it was told of, since the start."`
+	Heard      []SessionsHeard `json:"heard" nullable:"false" doc:"Sessions that it told of, since the start."`
+}
+
+// SessionsHeard counts sessions that another site told of.
+type SessionsHeard struct {
+	Result   string `json:"result" enum:"taken,known,replaced,kept,no-room,refused,limited" doc:"taken: one more, or a later end. known: nothing new. replaced: the client had another service here, which gave way. kept: it had another service here, which stayed. no-room: the table is full. refused: the document has no such session. limited: the site told of too many."`
+	Sessions uint64 `json:"sessions" format:"int64" doc:"How many."`
 }
 
 // Kinds of sessions.

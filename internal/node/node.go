@@ -59,6 +59,7 @@ type Node struct {
 	headroom  *headroom
 	zones     exchangers
 	exchange  *mep.Exchange // nil: this node keeps to itself
+	sharing   *sharing      // of sessions; nil: as well
 	autoscale *autoscale
 	geo       *geo
 	probes    *monitors.Scheduler
@@ -122,6 +123,9 @@ func (n *Node) build(in *intent) error {
 	if n.exchange, err = n.newExchange(in); err != nil {
 		return err
 	}
+	if n.exchange != nil {
+		n.sharing = newSharing(n)
+	}
 	if n.observers, err = newObservers(c, n.opts.Version, n.log); err != nil {
 		return err
 	}
@@ -140,7 +144,7 @@ func (n *Node) build(in *intent) error {
 	n.publisher.adopt(in, time.Now())
 	n.latest, n.newest = in.id, in
 	n.handler, err = api.New(api.Options{
-		Site: c.Site, Version: n.opts.Version, State: n.State, Peers: n.peers, MEPRejections: n.rejections,
+		Site: c.Site, Version: n.opts.Version, State: n.State, Peers: n.peers, MEPRejections: n.rejections, SharedSessions: n.sharedSessions,
 		DNSStats: n.dns.Stats, TransferStats: n.zones.out.Stats, Secondaries: n.zones.secondary.Status, Groups: n.autoscale.status, Geo: n.geo.status, ProbeStats: n.probes.Stats,
 		Sketch: n.observers.Sketch.View, SketchSize: n.headroom.sketchSize, Peak: n.headroom.history, Headroom: n.headroom.list,
 		Overrides: n.orders.Overrides, AskSite: n.askSite(),
@@ -169,7 +173,7 @@ func (n *Node) newExchange(in *intent) (*mep.Exchange, error) {
 		Site: n.opts.Config.Site, Node: n.opts.Config.DNS.NSID, Listen: c.Listen, TLS: identity, Insecure: c.Insecure,
 		ListenFunc: n.opts.MEPListen, DialFunc: n.opts.MEPDial,
 		MetricsInterval: m.MetricsInterval.Std(), KeepaliveTimeout: m.KeepaliveTimeout.Std(),
-		Digest: n.digest, Services: n.records, Views: n.views, Overrides: n.orders.records, Receive: n.publisher.peer, Answer: n.answerSite, Logger: n.log,
+		Digest: n.digest, Services: n.records, Views: n.views, Overrides: n.orders.records, Receive: n.receive, Answer: n.answerSite, Logger: n.log,
 	})
 }
 
@@ -247,6 +251,7 @@ func (n *Node) Run(ctx context.Context) error {
 	group.Go(func() error { return n.serveAPI(running) })
 	if n.exchange != nil {
 		group.Go(func() error { return n.exchange.Run(running) })
+		group.Go(func() error { return n.sharing.run(running) })
 	}
 	n.log.Info("node.serving", zap.String("site", n.opts.Config.Site), zap.Stringers("dns", n.DNSAddrs()), zap.Stringer("api", n.APIAddr()))
 	select {
@@ -340,6 +345,20 @@ func (n *Node) rejections() map[mep.Rejection]uint64 {
 		return nil
 	}
 	return n.exchange.Rejections()
+}
+
+// receive takes in what the exchange tells.
+func (n *Node) receive(e mep.Event) {
+	if !n.sharing.peer(e) {
+		n.publisher.peer(e)
+	}
+}
+
+func (n *Node) sharedSessions() []api.SharedSessions {
+	if n.sharing == nil {
+		return nil
+	}
+	return n.sharing.status()
 }
 
 // records is what this site tells others.

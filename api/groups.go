@@ -2,13 +2,9 @@ package api
 
 import (
 	"context"
-	"fmt"
 	"net/http"
 	"net/netip"
-	"net/url"
 	"slices"
-	"strconv"
-	"strings"
 	"time"
 
 	"github.com/danielgtaylor/huma/v2"
@@ -32,25 +28,6 @@ type GroupStatus struct {
 	Failures  uint64       // questions that were not answered, or with no address
 }
 
-type groupsInput struct {
-	Failing bool `query:"failing" doc:"Only groups whose last question was not answered."`
-	// The cursor is opaque to clients.
-	Limit  int    `query:"limit" default:"100" minimum:"1" maximum:"1000" doc:"Most entries on a page."`
-	Cursor string `query:"cursor" maxLength:"256" doc:"next_cursor of the page before."`
-
-	after string // name that the page before ended with; set by Resolve
-}
-
-// Resolve refuses what is not a parameter here, and what is not a cursor.
-func (in *groupsInput) Resolve(ctx huma.Context) []error {
-	faults := strictQuery(ctx)
-	var err error
-	if in.after, err = readCursor(in.Cursor); err != nil {
-		faults = append(faults, err)
-	}
-	return faults
-}
-
 type groupsOutput struct {
 	Link string `header:"Link" doc:"The following page (rel=next, RFC 8288)."`
 	Body resource.GroupList
@@ -62,7 +39,7 @@ func (r *resources) registerGroups(rest huma.API) {
 }
 
 // groups lists by name, so that a page can go on where the last one ended although groups came and went.
-func (r *resources) groups(_ context.Context, in *groupsInput) (*groupsOutput, error) {
+func (r *resources) groups(_ context.Context, in *failingInput) (*groupsOutput, error) {
 	now := time.Now()
 	out := &groupsOutput{Body: resource.GroupList{Groups: []resource.Group{}, At: now.UTC()}}
 	for _, g := range r.Groups() {
@@ -71,7 +48,7 @@ func (r *resources) groups(_ context.Context, in *groupsInput) (*groupsOutput, e
 		}
 		if len(out.Body.Groups) == in.Limit {
 			out.Body.NextCursor = cursor(out.Body.Groups[in.Limit-1].Name)
-			out.Link = in.nextLink(out.Body.NextCursor)
+			out.Link = in.nextLink(groupsPath, out.Body.NextCursor)
 			break
 		}
 		out.Body.Groups = append(out.Body.Groups, describeGroup(&g, now))
@@ -79,22 +56,10 @@ func (r *resources) groups(_ context.Context, in *groupsInput) (*groupsOutput, e
 	return out, nil
 }
 
-// nextLink is the Link header (RFC 8288) of the page after.
-func (in *groupsInput) nextLink(next string) string {
-	q := url.Values{"limit": {strconv.Itoa(in.Limit)}, "cursor": {next}}
-	if in.Failing {
-		q.Set("failing", "true")
-	}
-	return fmt.Sprintf("<%s?%s>; rel=\"next\"", groupsPath, q.Encode())
-}
-
 func describeGroup(g *GroupStatus, now time.Time) resource.Group {
 	out := resource.Group{
 		Name: g.Group, Resolves: g.Name, Addresses: append([]netip.Addr{}, g.Addresses...), Draining: slices.Clone(g.Draining),
-		LeftOut: g.LeftOut, AgeSeconds: ageOf(now, g.Resolved), Failure: g.Failure,
-	}
-	if len(out.Failure) > maxFailure {
-		out.Failure = strings.ToValidUTF8(out.Failure[:maxFailure], "") + "..."
+		LeftOut: g.LeftOut, AgeSeconds: ageOf(now, g.Resolved), Failure: shownFailure(g.Failure),
 	}
 	if g.Failure != "" {
 		out.FailureAgeSeconds = ageOf(now, g.FailedAt)

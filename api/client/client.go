@@ -17,10 +17,6 @@ const (
 	DefaultAddress = "127.0.0.1:8053"
 	// RequestTimeout is the longest that one request may take, unless its context ends earlier.
 	RequestTimeout = 10 * time.Second
-
-	pageSize = 1000
-	// maxPages bounds how long a list is followed.
-	maxPages = 1000
 )
 
 // Client asks one node. Safe for concurrent use.
@@ -76,31 +72,26 @@ type ServiceFilter struct {
 // Services returns all services that pass the filter, by name: all pages as one, without a cursor. Snapshot and At are
 // those of the first page.
 func (c *Client) Services(ctx context.Context, f ServiceFilter) (*resource.ServiceList, error) {
-	q := url.Values{"limit": {fmt.Sprint(pageSize)}}
+	q := url.Values{}
 	if f.Site != "" {
 		q.Set("site", f.Site)
 	}
 	if len(f.States) > 0 {
 		q.Set("state", strings.Join(f.States, ","))
 	}
-	var all *resource.ServiceList
-	for range maxPages {
-		page, err := get[resource.ServiceList](ctx, c, "/v1/status/services", q)
-		if err != nil {
-			return nil, err
+	all := &resource.ServiceList{}
+	err := pages(ctx, c, list{what: "services", path: "/v1/status/services", query: q}, func(page *resource.ServiceList, first bool) (int, string) {
+		if next := page.NextCursor; first {
+			*all, all.NextCursor = *page, ""
+			return len(all.Services), next
 		}
-		if all == nil {
-			all = page
-		} else {
-			all.Services = append(all.Services, page.Services...)
-		}
-		if page.NextCursor == "" {
-			all.NextCursor = ""
-			return all, nil
-		}
-		q.Set("cursor", page.NextCursor)
+		all.Services = append(all.Services, page.Services...)
+		return len(all.Services), page.NextCursor
+	})
+	if err != nil {
+		return nil, err
 	}
-	return nil, fmt.Errorf("list services of %s: more than %d pages", c.base.Host, maxPages)
+	return all, nil
 }
 
 // Service returns one service. A name that the document does not have is *NotFound.
@@ -138,26 +129,17 @@ func (c *Client) Secondaries(ctx context.Context, f SecondaryFilter) (*resource.
 		q.Set("failing", "true")
 	}
 	all := &resource.SecondaryList{}
-	for n := range maxPages {
-		limit := pageSize
-		if f.Most > 0 {
-			limit = min(limit, f.Most-len(all.Secondaries))
-		}
-		q.Set("limit", fmt.Sprint(limit))
-		page, err := get[resource.SecondaryList](ctx, c, "/v1/status/secondaries", q)
-		if err != nil {
-			return nil, err
-		}
-		if n == 0 {
+	err := pages(ctx, c, list{what: "zones from primaries", path: "/v1/status/secondaries", query: q, most: f.Most}, func(page *resource.SecondaryList, first bool) (int, string) {
+		if first {
 			all.Counts, all.At = page.Counts, page.At
 		}
 		all.Secondaries, all.NextCursor = append(all.Secondaries, page.Secondaries...), page.NextCursor
-		if page.NextCursor == "" || f.Most > 0 && len(all.Secondaries) >= f.Most {
-			return all, nil
-		}
-		q.Set("cursor", page.NextCursor)
+		return len(all.Secondaries), all.NextCursor
+	})
+	if err != nil {
+		return nil, err
 	}
-	return nil, fmt.Errorf("list zones from primaries of %s: more than %d pages", c.base.Host, maxPages)
+	return all, nil
 }
 
 // GroupFilter narrows a list of autoscaled service groups down. The zero GroupFilter lets all through.
@@ -175,26 +157,17 @@ func (c *Client) Groups(ctx context.Context, f GroupFilter) (*resource.GroupList
 		q.Set("failing", "true")
 	}
 	all := &resource.GroupList{}
-	for n := range maxPages {
-		limit := pageSize
-		if f.Most > 0 {
-			limit = min(limit, f.Most-len(all.Groups))
-		}
-		q.Set("limit", fmt.Sprint(limit))
-		page, err := get[resource.GroupList](ctx, c, "/v1/status/groups", q)
-		if err != nil {
-			return nil, err
-		}
-		if n == 0 {
+	err := pages(ctx, c, list{what: "service groups", path: "/v1/status/groups", query: q, most: f.Most}, func(page *resource.GroupList, first bool) (int, string) {
+		if first {
 			all.At = page.At
 		}
 		all.Groups, all.NextCursor = append(all.Groups, page.Groups...), page.NextCursor
-		if page.NextCursor == "" || f.Most > 0 && len(all.Groups) >= f.Most {
-			return all, nil
-		}
-		q.Set("cursor", page.NextCursor)
+		return len(all.Groups), all.NextCursor
+	})
+	if err != nil {
+		return nil, err
 	}
-	return nil, fmt.Errorf("list service groups of %s: more than %d pages", c.base.Host, maxPages)
+	return all, nil
 }
 
 // Version says what runs at the address.

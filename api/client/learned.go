@@ -33,30 +33,17 @@ func (f *SessionFilter) query() url.Values {
 func (c *Client) Sessions(ctx context.Context, f SessionFilter) (*resource.SessionList, error) {
 	q := f.query()
 	all := &resource.SessionList{}
-	for n := range maxPages {
-		q.Set("limit", fmt.Sprint(pageOf(f.Most, len(all.Sessions))))
-		page, err := get[resource.SessionList](ctx, c, "/v1/sessions", q)
-		if err != nil {
-			return nil, err
-		}
-		if n == 0 {
+	err := pages(ctx, c, list{what: "sessions", path: "/v1/sessions", query: q, most: f.Most}, func(page *resource.SessionList, first bool) (int, string) {
+		if first {
 			all.Counts, all.At = page.Counts, page.At
 		}
 		all.Sessions, all.NextCursor = append(all.Sessions, page.Sessions...), page.NextCursor
-		if page.NextCursor == "" || f.Most > 0 && len(all.Sessions) >= f.Most {
-			return all, nil
-		}
-		q.Set("cursor", page.NextCursor)
+		return len(all.Sessions), all.NextCursor
+	})
+	if err != nil {
+		return nil, err
 	}
-	return nil, fmt.Errorf("list sessions of %s: more than %d pages; narrow them down", c.base.Host, maxPages)
-}
-
-// pageOf returns how many entries to ask for; most 0: there is no bound.
-func pageOf(most, have int) int {
-	if most > 0 {
-		return min(pageSize, most-have)
-	}
-	return pageSize
+	return all, nil
 }
 
 // DropSessions makes the node forget the sessions that pass the filter, and returns how many that were.
@@ -72,24 +59,18 @@ func (c *Client) DropSessions(ctx context.Context, f SessionFilter) (int, error)
 
 // Resolvers returns resolvers with measured round-trip times, in no order; at most so many, or all of them for 0.
 func (c *Client) Resolvers(ctx context.Context, most int) (*resource.ResolverList, error) {
-	q := url.Values{}
 	all := &resource.ResolverList{}
-	for n := range maxPages {
-		q.Set("limit", fmt.Sprint(pageOf(most, len(all.Resolvers))))
-		page, err := get[resource.ResolverList](ctx, c, "/v1/ldns", q)
-		if err != nil {
-			return nil, err
-		}
-		if n == 0 {
+	err := pages(ctx, c, list{what: "resolvers", path: "/v1/ldns", query: url.Values{}, most: most}, func(page *resource.ResolverList, first bool) (int, string) {
+		if first {
 			all.Counts, all.At = page.Counts, page.At
 		}
 		all.Resolvers, all.NextCursor = append(all.Resolvers, page.Resolvers...), page.NextCursor
-		if page.NextCursor == "" || most > 0 && len(all.Resolvers) >= most {
-			return all, nil
-		}
-		q.Set("cursor", page.NextCursor)
+		return len(all.Resolvers), all.NextCursor
+	})
+	if err != nil {
+		return nil, err
 	}
-	return nil, fmt.Errorf("list resolvers of %s: more than %d pages", c.base.Host, maxPages)
+	return all, nil
 }
 
 // Resolver returns one resolver's round-trip times. One that nothing is known of is *NotFound.

@@ -39,20 +39,15 @@ func (c *Client) Measurements(ctx context.Context, f MeasurementFilter) (*resour
 		q.Set("client", f.Client)
 	}
 	all := &resource.MeasurementList{}
-	for n := range maxPages {
-		q.Set("limit", fmt.Sprint(pageOf(f.Most, len(all.Measurements))))
-		page, err := get[resource.MeasurementList](ctx, c, "/v1/measurements", q)
-		if err != nil {
-			return nil, err
-		}
-		if n == 0 {
+	err := pages(ctx, c, list{what: "measurements", path: "/v1/measurements", query: q, most: f.Most}, func(page *resource.MeasurementList, first bool) (int, string) {
+		if first {
 			all.Prefixes, all.Max, all.At = page.Prefixes, page.Max, page.At
 		}
 		all.Measurements, all.NextCursor = append(all.Measurements, page.Measurements...), page.NextCursor
-		if page.NextCursor == "" || f.Most > 0 && len(all.Measurements) >= f.Most {
-			return all, nil
-		}
-		q.Set("cursor", page.NextCursor)
+		return len(all.Measurements), all.NextCursor
+	})
+	if err != nil {
+		return nil, err
 	}
-	return nil, fmt.Errorf("list measurements of %s: more than %d pages; narrow them down", c.base.Host, maxPages)
+	return all, nil
 }

@@ -1,34 +1,15 @@
 package main
 
 import (
-	"context"
-	"errors"
 	"fmt"
 	"io"
 	"strings"
 
-	"fairlead/api/client"
 	"fairlead/api/resource"
 )
 
 // maxGroupsShown is how many autoscaled groups are listed; the API has all.
 const maxGroupsShown = 20
-
-// autoscaledGroups returns the first groups whose services come from DNS. Nil: there are none, or the node is of a release
-// that does not tell.
-func autoscaledGroups(ctx context.Context, c *client.Client) (*resource.GroupList, error) {
-	list, err := c.Groups(ctx, client.GroupFilter{Most: maxGroupsShown})
-	var missing *client.NotFound
-	switch {
-	case errors.As(err, &missing):
-		return nil, nil
-	case err != nil:
-		return nil, err
-	case len(list.Groups) == 0:
-		return nil, nil
-	}
-	return list, nil
-}
 
 // printGroups prints the section of autoscaled groups, after a blank line.
 func printGroups(w io.Writer, list *resource.GroupList) error {

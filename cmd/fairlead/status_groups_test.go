@@ -22,16 +22,8 @@ func TestStatusOfGroups(t *testing.T) {
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
-			bodies := map[string]string{
-				"/v1/status/sites":               `{"sites": [], ` + at + `}`,
-				"/v1/status/services?limit=1000": `{"services": [], ` + at + `}`,
-				"/v1/status/document":            `{"id": "0123456789", "source": "x.yaml", "since": "2026-11-22T05:00:00Z"}`,
-			}
-			if test.list != "" {
-				bodies["/v1/status/groups?limit=20"] = test.list
-			}
 			var out, problems output
-			if code := run(t.Context(), []string{"status", "--api", fakeAPI(t, bodies)}, &out, &problems); code != exitDone {
+			if code := run(t.Context(), []string{"status", "--api", fakeStatus(t, "/v1/status/groups?limit=20", test.list)}, &out, &problems); code != exitDone {
 				t.Fatalf("exit code %d: %s", code, problems.String())
 			}
 			_, got, _ := strings.Cut(out.String(), "WHY\n")

@@ -1,31 +1,12 @@
 package main
 
 import (
-	"context"
-	"errors"
 	"fmt"
 	"io"
 	"strings"
 
-	"fairlead/api/client"
 	"fairlead/api/resource"
 )
-
-// locationFiles returns how the node's location files are. Nil: there are none, or the node is of a release that does not
-// tell.
-func locationFiles(ctx context.Context, c *client.Client) (*resource.GeoFileList, error) {
-	list, err := c.LocationFiles(ctx)
-	var missing *client.NotFound
-	switch {
-	case errors.As(err, &missing):
-		return nil, nil
-	case err != nil:
-		return nil, err
-	case len(list.Files) == 0:
-		return nil, nil
-	}
-	return list, nil
-}
 
 // printLocationFiles prints the section of location files, after a blank line.
 func printLocationFiles(w io.Writer, list *resource.GeoFileList) error {

@@ -1,34 +1,15 @@
 package main
 
 import (
-	"context"
-	"errors"
 	"fmt"
 	"io"
 	"strings"
 
-	"fairlead/api/client"
 	"fairlead/api/resource"
 )
 
 // maxFailingShown is how many zones that fail are listed; the API has all.
 const maxFailingShown = 20
-
-// failingZones returns the counts of zones from primaries, and the first that fail. Nil: there are no such zones, or the
-// node is of a release that does not tell.
-func failingZones(ctx context.Context, c *client.Client) (*resource.SecondaryList, error) {
-	list, err := c.Secondaries(ctx, client.SecondaryFilter{Failing: true, Most: maxFailingShown})
-	var missing *client.NotFound
-	switch {
-	case errors.As(err, &missing):
-		return nil, nil
-	case err != nil:
-		return nil, err
-	case list.Counts.Served+list.Counts.Unserved == 0:
-		return nil, nil
-	}
-	return list, nil
-}
 
 // printSecondaries prints the section of zones from primaries, after a blank line.
 func printSecondaries(w io.Writer, list *resource.SecondaryList) error {

@@ -25,6 +25,20 @@ func fakeAPI(t *testing.T, bodies map[string]string) string {
 	return server.URL
 }
 
+// fakeStatus is fakeAPI of a node without sites and services, that tells one thing besides: body at path; empty: it lacks that.
+func fakeStatus(t *testing.T, path, body string) string {
+	const at = `"at": "2026-11-22T06:00:00Z"`
+	bodies := map[string]string{
+		"/v1/status/sites":               `{"sites": [], ` + at + `}`,
+		"/v1/status/services?limit=1000": `{"services": [], ` + at + `}`,
+		"/v1/status/document":            `{"id": "0123456789", "source": "x.yaml", "since": "2026-11-22T05:00:00Z"}`,
+	}
+	if body != "" {
+		bodies[path] = body
+	}
+	return fakeAPI(t, bodies)
+}
+
 func TestStatusOfSecondaries(t *testing.T) {
 	const at = `"at": "2026-11-22T06:00:00Z"`
 	tests := []struct {
@@ -47,15 +61,7 @@ func TestStatusOfSecondaries(t *testing.T) {
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
-			bodies := map[string]string{
-				"/v1/status/sites":               `{"sites": [], ` + at + `}`,
-				"/v1/status/services?limit=1000": `{"services": [], ` + at + `}`,
-				"/v1/status/document":            `{"id": "0123456789", "source": "x.yaml", "since": "2026-11-22T05:00:00Z"}`,
-			}
-			if test.list != "" {
-				bodies["/v1/status/secondaries?failing=true&limit=20"] = test.list
-			}
-			api := fakeAPI(t, bodies)
+			api := fakeStatus(t, "/v1/status/secondaries?failing=true&limit=20", test.list)
 			var out, problems output
 			if code := run(t.Context(), []string{"status", "--api", api}, &out, &problems); code != exitDone {
 				t.Fatalf("exit code %d: %s", code, problems.String())

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"io"
 
 	"fairlead/api/client"
@@ -17,17 +18,44 @@ type sections struct {
 }
 
 func readSections(ctx context.Context, c *client.Client) (s sections, err error) {
-	if s.groups, err = autoscaledGroups(ctx, c); err != nil {
+	if s.groups, err = told(c.Groups(ctx, client.GroupFilter{Most: maxGroupsShown})); err != nil {
 		return s, err
 	}
-	if s.overrides, err = standingOverrides(ctx, c); err != nil {
+	if s.overrides, err = told(c.Overrides(ctx)); err != nil {
 		return s, err
 	}
-	if s.locations, err = locationFiles(ctx, c); err != nil {
+	if s.locations, err = told(c.LocationFiles(ctx)); err != nil {
 		return s, err
 	}
-	s.secondaries, err = failingZones(ctx, c)
-	return s, err
+	if s.secondaries, err = told(c.Secondaries(ctx, client.SecondaryFilter{Failing: true, Most: maxFailingShown})); err != nil {
+		return s, err
+	}
+	s.leaveOutEmpty()
+	return s, nil
+}
+
+// told is what a node says of something; nil when it is of a release that does not tell.
+func told[T any](list *T, err error) (*T, error) {
+	if missing := (*client.NotFound)(nil); errors.As(err, &missing) {
+		return nil, nil
+	}
+	return list, err
+}
+
+// leaveOutEmpty takes out the sections that have nothing to tell.
+func (s *sections) leaveOutEmpty() {
+	if s.groups != nil && len(s.groups.Groups) == 0 {
+		s.groups = nil
+	}
+	if s.overrides != nil && len(s.overrides.Overrides) == 0 {
+		s.overrides = nil
+	}
+	if s.locations != nil && len(s.locations.Files) == 0 {
+		s.locations = nil
+	}
+	if s.secondaries != nil && s.secondaries.Counts.Served+s.secondaries.Counts.Unserved == 0 {
+		s.secondaries = nil
+	}
 }
 
 // addTo adds the sections to what is printed as JSON.

@@ -280,46 +280,41 @@ func TestFirstAnswersAreWaitedFor(t *testing.T) {
 	})
 }
 
+// runningAutoscale is an autoscale that runs until the test ends, its slow names, and a document with a group that it has not
+// adopted yet.
+func runningAutoscale(t *testing.T) (*autoscale, *fakeNames, *config.Document) {
+	names := newFakeNames()
+	names.say("pods.test", addresses("192.0.2.1"), addresses())
+	names.wait = time.Second
+	a := newAutoscale(zap.NewNop(), func() {})
+	a.ask = names.ask
+	ended := make(chan error)
+	go func() { ended <- a.run(t.Context()) }()
+	t.Cleanup(func() { <-ended })
+	synctest.Wait()
+	return a, names, autoscaledDocument(config.Autoscale{Interval: config.Duration(time.Minute)})
+}
+
 // TestFirstAnswersAreWaitedForByAll: also when run asks for the group already.
 func TestFirstAnswersAreWaitedForByAll(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		names := newFakeNames()
-		names.say("pods.test", addresses("192.0.2.1"), addresses())
-		names.wait = time.Second
-		a := newAutoscale(zap.NewNop(), func() {})
-		a.ask = names.ask
-		doc := autoscaledDocument(config.Autoscale{Interval: config.Duration(time.Minute)})
-		ctx, cancel := context.WithCancel(t.Context())
-		ended := make(chan error)
-		go func() { ended <- a.run(ctx) }()
-		synctest.Wait()
+		a, _, doc := runningAutoscale(t)
 		a.adopt(doc)
 		synctest.Wait() // run asks now
 		if a.first(t.Context()); services(a.expanded(doc)) != "192.0.2.1" {
 			t.Errorf("services after the first answers: %q", services(a.expanded(doc)))
 		}
-		cancel()
-		<-ended
 	})
 }
 
 // TestGroupIsFollowedAfterItsFirstAnswer: run wakes while a reload waits for the answer, and has nothing to do then.
 func TestGroupIsFollowedAfterItsFirstAnswer(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		names := newFakeNames()
-		names.say("pods.test", addresses("192.0.2.1"), addresses())
-		names.wait = time.Second
-		a := newAutoscale(zap.NewNop(), func() {})
-		a.ask = names.ask
-		doc := autoscaledDocument(config.Autoscale{Interval: config.Duration(time.Minute)})
-		ctx, cancel := context.WithCancel(t.Context())
-		ended := make(chan error)
-		go func() { ended <- a.run(ctx) }()
-		synctest.Wait()
+		a, names, doc := runningAutoscale(t)
 		a.mu.Lock()
 		a.groups = map[string]*autoscaled{"web": a.restored(&doc.ServiceGroups[0])} // as adopt has it before it wakes run
 		a.mu.Unlock()
-		go a.first(ctx)
+		go a.first(t.Context())
 		synctest.Wait() // first asks now
 		a.adopt(doc)
 		time.Sleep(3 * time.Minute)
@@ -327,8 +322,6 @@ func TestGroupIsFollowedAfterItsFirstAnswer(t *testing.T) {
 			t.Errorf("asked at %v, want a question and two more, a minute apart", names.asked)
 		}
 		names.mu.Unlock()
-		cancel()
-		<-ended
 	})
 }
 

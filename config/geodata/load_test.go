@@ -65,6 +65,7 @@ func TestTextFormats(t *testing.T) {
 		{"ip-country-region-city", IPCountryRegionCity, "\"16777216\",\"16777471\",\"US\",\"United States\",\"Missouri\",\"St. Louis\"\n", map[string]string{"1.0.0.1": "NA.US.Missouri.St Louis"}},
 		{"ip-country-region-city-isp", IPCountryRegionCityIS, "16777216,16777471,DE,Germany,Hessen,Frankfurt,DTAG\r\n", map[string]string{"1.0.0.1": "EU.DE.Hessen.Frankfurt.DTAG"}},
 		{"geoip-country", GeoIPCountry, "\"1.0.0.0\",\"1.0.0.255\",\"16777216\",\"16777471\",\"AU\",\"Australia\"\n", map[string]string{"1.0.0.1": "OC.AU"}},
+		{"geoip-country with spaces and tabs", GeoIPCountry, "1.0.0.0\t,\t1.0.0.255 , \tAU \t,\"Australia\"\t\n", map[string]string{"1.0.0.1": "OC.AU"}},
 		{"geoip-country6", GeoIPCountry6, "\"2001:200::\", \"2001:200:ffff:ffff:ffff:ffff:ffff:ffff\", \"42540528726795050063891204319802818560\", \"42540528806023212578155541913346768895\", \"JP\", \"Japan\"\n", map[string]string{"2001:200::1": "AS.JP"}},
 		{"geoip-region", GeoIPRegion, "1.0.0.0,1.0.0.255,16777216,16777471,US,CA\n", map[string]string{"1.0.0.1": "NA.US.CA"}},
 		{"geoip-city", GeoIPCity, "1.0.0.0,1.0.0.255,US,CA,Alturas,96101,41.5,-120.5,813,530\n", map[string]string{"1.0.0.1": "NA.US.CA.Alturas 41.5 -120.5"}},

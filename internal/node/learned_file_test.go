@@ -40,7 +40,7 @@ func sessionOf(n int) gslb.SessionKey {
 // fill adds sessions that end at now+100+n seconds, two round-trip times, and three measurements of two prefixes.
 func (t learnedTables) fill(n int, now time.Time) {
 	for i := range n {
-		t.sessions.Keep(sessionOf(i), uint64(i), now.Unix(), now.Unix()+100+int64(i))
+		t.sessions.Keep(sessionOf(i), uint64(i+1), now.Unix(), now.Unix()+100+int64(i))
 	}
 	t.resolvers.Measured(netip.MustParseAddr("192.0.2.1"), 7, 20*time.Millisecond, now.Unix()-10)
 	t.resolvers.MeasuredBy(netip.MustParseAddr("2001:db8::1"), 8, 1500*time.Microsecond, now.Unix()-100, measuredBy)
@@ -84,7 +84,7 @@ func TestLearnedFile(t *testing.T) {
 		}
 	}
 	for i := range 200 {
-		if got, ok := to.sessions.Find(sessionOf(i), later.Unix()); ok != (i > 100) || ok && got != uint64(i) {
+		if got, ok := to.sessions.Find(sessionOf(i), later.Unix()); ok != (i > 100) || ok && got != uint64(i+1) {
 			t.Errorf("session %d: got %d, %v", i, got, ok)
 		}
 	}

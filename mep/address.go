@@ -97,3 +97,23 @@ func Dials(self, peer Peer) (bool, error) {
 func dials(site string, a address, peerSite string, b address) bool {
 	return cmp.Or(a.compare(b), strings.Compare(site, peerSite)) < 0
 }
+
+// opens reports whether self opens connections with peer: as the dial modes of the two say, else by the rule that a parent
+// dials its children, and in the mesh the site with the lower address the other.
+func opens(self Peer, a address, peer Peer, b address) bool {
+	ours, theirs := asked(self.Dial, peer.Dial), asked(peer.Dial, self.Dial)
+	switch {
+	case ours || theirs:
+		return ours
+	case peer.Relation == RelationChild:
+		return true
+	case peer.Relation == RelationParent:
+		return false
+	}
+	return dials(self.Site, a, peer.Site, b)
+}
+
+// asked reports whether the modes of two sites ask the first to open connections with the second.
+func asked(mode, other DialMode) bool {
+	return mode == DialAlways || mode == DialBoth || mode != DialNever && (other == DialNever || other == DialBoth)
+}

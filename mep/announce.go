@@ -5,11 +5,9 @@ import (
 	"encoding/binary"
 	"slices"
 	"time"
-
-	"go.uber.org/zap"
 )
 
-// servicesSet is this site's services at one moment, encoded once for all peers. Immutable.
+// servicesSet is this site's services at one moment, encoded once for all peers that speak version 1. Immutable.
 type servicesSet struct {
 	number uint64
 	taken  time.Time
@@ -17,25 +15,29 @@ type servicesSet struct {
 	bytes  int
 }
 
-// announceLoop takes a set every metrics interval, and after Announce, and has all sessions send it. The steady rate does
-// not depend on what happens, but for sets so large that announceRate keeps them apart.
+// announceLoop takes a round every metrics interval, and after Announce, and has all sessions send it. The steady rate does
+// not depend on what happens, but for rounds so large that announceRate keeps them apart.
 func (x *Exchange) announceLoop(ctx context.Context) {
-	next, ordered := time.Now(), time.Time{}
-	for number := uint64(1); ctx.Err() == nil; number++ {
-		set := x.takeSet(number)
-		x.set.Store(set)
-		if x.takeBundles(number, set.taken.Sub(ordered) >= overridesInterval) {
-			ordered = set.taken
-		}
-		x.offerSet()
-		for !next.After(set.taken) {
+	next := time.Now()
+	var b bundles
+	for ctx.Err() == nil {
+		taken := time.Now()
+		records := x.fit(x.opts.Services(), taken)
+		round := x.takeRound(records, taken)
+		held := x.takeSet(round.number, records, taken)
+		x.offer(x.takeBundles(&b, round.number, taken))
+		for !next.After(taken) {
 			next = next.Add(x.opts.MetricsInterval)
 		}
-		earliest := set.taken.Add(max(announceGap, time.Duration(set.bytes)*time.Second/announceRate))
-		if next.Before(earliest) {
-			next = earliest
+		earliest := taken.Add(max(roundGap, time.Duration(round.bytes)*time.Second/announceRate))
+		at := next
+		if !held.IsZero() && held.Before(at) {
+			at = held
 		}
-		if announced := waitUntil(ctx, next, x.announce); announced {
+		if at.Before(earliest) {
+			at = earliest
+		}
+		if announced := waitUntil(ctx, at, x.announce); announced {
 			waitUntil(ctx, earliest, nil)
 		}
 	}
@@ -54,70 +56,92 @@ func waitUntil(ctx context.Context, at time.Time, early <-chan struct{}) bool {
 	return false
 }
 
-// offerSet wakes the writers of all sessions. A writer that is busy sends the newest set when it is done, and none of
-// those between.
-func (x *Exchange) offerSet() {
+// offer wakes the writers of sessions whose peers are told of services, or of all. A writer that is busy sends the newest
+// round when it is done.
+func (x *Exchange) offer(all bool) {
 	x.mu.Lock()
 	defer x.mu.Unlock()
 	for _, p := range x.peers {
-		if p.session != nil {
-			signal(p.session.fresh)
+		if p.session != nil && (all || p.wish.Relation != RelationChild) {
+			signal(p.session.wake)
 		}
 	}
 }
 
-// takeBundles encodes what this site tells besides its services. It reports whether overrides were among it, which they are
-// when they are due or have changed.
-func (x *Exchange) takeBundles(number uint64, due bool) bool {
+// bundles is what was told last besides services.
+type bundles struct {
+	ordered, viewed time.Time
+	views           []ViewRecord
+}
+
+// takeBundles encodes what this site tells besides its services, each when it changed or is due. It reports whether overrides
+// were among it.
+func (x *Exchange) takeBundles(b *bundles, number uint64, now time.Time) bool {
 	if x.opts.Views != nil {
 		records := x.opts.Views()
 		records = slices.DeleteFunc(records[:min(len(records), MaxViews)], func(r ViewRecord) bool { return !ValidServiceName(r.Name) })
-		x.views.Store(newBundle(FrameViews, number, len(records), func(b []byte, i int) []byte { return records[i].append(b) }))
+		due := now.Sub(b.viewed) >= x.opts.KeepaliveTimeout/viewsPerTimeout
+		same := slices.EqualFunc(b.views, records, func(a, b ViewRecord) bool {
+			a.Age, b.Age = 0, 0
+			return a == b
+		})
+		old := x.old.Load() > 0
+		var set *bundle
+		if due || !same || old {
+			set = newBundle(FrameViews, number, len(records), func(b []byte, i int) []byte { return records[i].append(b) })
+		}
+		if due || !same {
+			x.views.Store(set)
+			b.viewed, b.views = now, append(b.views[:0], records...)
+		}
+		if old {
+			x.oldViews.Store(set)
+		}
 	}
+	due := now.Sub(b.ordered) >= overridesInterval
 	if changed := x.ordered.Swap(false); x.opts.Overrides == nil || !changed && !due {
 		return false
 	}
+	b.ordered = now
 	records := x.opts.Overrides()
 	records = slices.DeleteFunc(records[:min(len(records), MaxOverrides)], func(r OverrideRecord) bool { return !r.valid() })
 	x.overrides.Store(newBundle(FrameOverrides, number, len(records), func(b []byte, i int) []byte { return records[i].append(b) }))
 	return true
 }
 
-// takeSet encodes the services as they are now. Records that cannot be sent are left out, and logged.
-func (x *Exchange) takeSet(number uint64) *servicesSet {
-	records := x.opts.Services()
-	set := &servicesSet{number: number, taken: time.Now()}
-	if len(records) > MaxServices {
-		if !x.rejected.quiet("too many services", set.taken) {
-			x.log.Error("mep.services.left_out", zap.String("why", "a site has a limit"), zap.Int("services", len(records)), zap.Int("limit", MaxServices))
-		}
-		records = records[:MaxServices]
+// takeSet encodes the services for peers that speak version 1, if there are any. Their sets are at least announceGap apart: held is
+// when one has to be taken that could not be now.
+func (x *Exchange) takeSet(number uint64, records []ServiceRecord, now time.Time) (held time.Time) {
+	if x.old.Load() == 0 {
+		return time.Time{}
 	}
+	if last := x.set.Load(); last != nil {
+		gap := max(announceGap, time.Duration(last.bytes)*time.Second/announceRate)
+		if ready := last.taken.Add(gap); now.Before(ready) {
+			return ready
+		}
+	}
+	set := &servicesSet{number: number, taken: now}
 	p := servicesPrefix{incarnation: x.opts.Incarnation, set: number, origin: x.opts.Site}
 	for {
-		part, rest := x.encodePart(p, records)
+		part, rest := encodePart(p, records)
 		set.parts = append(set.parts, part)
 		set.bytes += headerSize + len(part)
 		if len(rest) == 0 {
-			return set
+			break
 		}
 		records = rest
 		p.part++
 	}
+	x.set.Store(set)
+	return time.Time{}
 }
 
 // encodePart encodes records until the part is full, and returns the rest of them.
-func (x *Exchange) encodePart(p servicesPrefix, records []ServiceRecord) (part []byte, rest []ServiceRecord) {
+func encodePart(p servicesPrefix, records []ServiceRecord) (part []byte, rest []ServiceRecord) {
 	b := p.append(make([]byte, 0, min(servicesPart, 64*(1+len(records)))))
 	for ; len(records) > 0 && len(b) < servicesPart; records = records[1:] {
-		r := &records[0]
-		if !ValidServiceName(r.Name) {
-			if !x.rejected.quiet("invalid service", time.Now()) {
-				x.log.Error("mep.service.left_out", zap.String("why", "its name cannot be sent"), zap.String("service", r.Name))
-			}
-			continue
-		}
-		b = r.append(b)
+		b = records[0].append(b)
 		p.records++
 	}
 	binary.BigEndian.PutUint32(b[servicesCountOffset:], p.records)

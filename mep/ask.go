@@ -102,9 +102,10 @@ type asking struct {
 	asked chan ask // by the peer
 	limit *rate.Limiter
 
-	mu      sync.Mutex
-	last    uint64
-	waiting map[uint64]chan answer // at most maxAsking
+	mu        sync.Mutex
+	answering bool // a goroutine answers
+	last      uint64
+	waiting   map[uint64]chan answer // at most maxAsking
 }
 
 func newAsking() *asking {
@@ -186,6 +187,7 @@ func (a *answer) result(site string) ([]byte, error) {
 func (s *session) post(kind FrameType, encode func([]byte) []byte) bool {
 	select {
 	case s.asks.notes <- note{kind, encode}:
+		signal(s.wake)
 		return true
 	default:
 		return false
@@ -204,6 +206,7 @@ func (s *session) handleAsk(payload []byte) error {
 	}
 	select {
 	case s.asks.asked <- ask{number, AskKind(kind), append([]byte(nil), body...)}:
+		s.answerSoon()
 	default:
 		s.reply(answer{number: number, status: answerBusy})
 	}
@@ -214,14 +217,32 @@ func (s *session) reply(a answer) {
 	s.post(FrameAnswer, func(b []byte) []byte { return appendAsk(b, a.number, uint8(a.status), a.body) })
 }
 
-// answerAsked answers the peer's questions, one after the other, until the session ends.
+// answerSoon has the peer's questions answered, by a goroutine of its own while there are some. It is called by the reading
+// goroutine, so the session has not ended.
+func (s *session) answerSoon() {
+	s.asks.mu.Lock()
+	defer s.asks.mu.Unlock()
+	if !s.asks.answering {
+		s.asks.answering = true
+		s.helpers.Go(s.answerAsked)
+	}
+}
+
+// answerAsked answers the peer's questions, one after the other, until there is none or the session ends.
 func (s *session) answerAsked() {
-	for {
+	for !s.isEnding() {
 		select {
-		case <-s.ending:
-			return
 		case q := <-s.asks.asked:
 			s.reply(s.x.answer(s.peer.site, q))
+			continue
+		default:
+		}
+		s.asks.mu.Lock()
+		idle := len(s.asks.asked) == 0
+		s.asks.answering = !idle
+		s.asks.mu.Unlock()
+		if idle {
+			return
 		}
 	}
 }

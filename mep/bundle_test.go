@@ -133,7 +133,7 @@ func TestLaterFieldsAreSkipped(t *testing.T) {
 	}
 }
 
-// TestViewsAndOverridesAreExchanged: views every metrics interval, overrides every five seconds and when they change, both
+// TestViewsAndOverridesAreExchanged: views every third of a keepalive timeout, overrides every five seconds, and either when it changes and
 // at the begin of a session.
 func TestViewsAndOverridesAreExchanged(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
@@ -165,8 +165,8 @@ func TestViewsAndOverridesAreExchanged(t *testing.T) {
 			t.Errorf("at first: %d views %+v, %d overrides", views, seen, overrides)
 		}
 		pass(60 * time.Second)
-		if views, overrides, _, _ := count(); views != 61 || overrides != 13 {
-			t.Errorf("after a minute: %d views, %d overrides; want 61 and 13", views, overrides)
+		if views, overrides, _, _ := count(); views != 16 || overrides != 13 {
+			t.Errorf("after a minute: %d views, %d overrides; want 16 and 13", views, overrides)
 		}
 		want := sampleOverrides()
 		orders.Store(&want)

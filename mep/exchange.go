@@ -71,7 +71,16 @@ type Exchange struct {
 	running     atomic.Bool
 	connections atomic.Uint64 // Hellos made
 	set         atomic.Pointer[servicesSet]
-	views       atomic.Pointer[bundle]
+	views       atomic.Pointer[bundle] // as they changed last, or were due
+	oldViews    atomic.Pointer[bundle] // the newest, for peers that speak version 1
+	old         atomic.Int64           // sessions with such peers
+	stream      stream
+	heard       heard
+	relays      atomic.Pointer[map[string][]string]
+	topology    atomic.Uint64 // grows with every topology
+	epoch       atomic.Uint64 // grows when nobody speaks for a site any more
+	bump        atomic.Bool   // this site's set has to be told as newer
+	turned      chan struct{} // capacity 1: a parent's session came or went
 	overrides   atomic.Pointer[bundle]
 	ordered     atomic.Bool   // overrides changed
 	announce    chan struct{} // capacity 1: a set is wanted now
@@ -85,6 +94,7 @@ type Exchange struct {
 	peers    map[string]*peer // by site; at most MaxPeers configured, besides removed ones whose session is ending
 	listener net.Listener
 	leaving  bool
+	choice   choice
 	pending  map[netip.Addr]int // connections without a proved site, by source
 	rng      *mathrand.Rand
 }
@@ -118,6 +128,9 @@ func New(o Options) (*Exchange, error) {
 	}
 	o.Node = printableText(o.Node, MaxNode)
 	return &Exchange{
+		stream:   stream{enc: newEncoder(o.Site, o.MetricsInterval)},
+		heard:    heard{sites: make(map[string]*heardSite)},
+		turned:   make(chan struct{}, 1),
 		opts:     o,
 		log:      o.Logger.Named("mep"),
 		started:  time.Now(),
@@ -220,6 +233,7 @@ func (x *Exchange) Run(ctx context.Context) error {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	x.children.Go(func() { x.announceLoop(ctx) })
+	x.children.Go(func() { x.choosing(ctx) })
 	if l := x.listener; l != nil {
 		stop := context.AfterFunc(ctx, func() { _ = l.Close() })
 		defer stop()
@@ -238,7 +252,7 @@ func (x *Exchange) Run(ctx context.Context) error {
 }
 
 // Announce sends the services to all peers now, because a state changed, rather than at the next interval. Calls that
-// come within 100 ms are answered with one set. It does not block.
+// come within 20 ms are answered with one round. It does not block.
 func (x *Exchange) Announce() { signal(x.announce) }
 
 // AnnounceOverrides sends the overrides to all peers now, because they changed. It does not block.
@@ -276,12 +290,18 @@ func (x *Exchange) Rejections() map[Rejection]uint64 { return x.rejected.snapsho
 
 // hello makes this site's Hello for one connection.
 func (x *Exchange) hello() Hello {
+	role := RoleMesh
+	x.mu.Lock()
+	if len(x.choice.parents) > 0 {
+		role = RoleChild
+	}
+	x.mu.Unlock()
 	return Hello{
 		Site:             x.opts.Site,
 		Node:             x.opts.Node,
 		VersionMin:       VersionMin,
 		VersionMax:       VersionMax,
-		Role:             RoleMesh,
+		Role:             role,
 		Incarnation:      x.opts.Incarnation,
 		Connection:       x.connections.Add(1),
 		Clock:            time.Now(),

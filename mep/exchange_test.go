@@ -71,6 +71,19 @@ func newTestSite(t *testing.T, n *memNet, name, ip string, adjust func(*Options)
 func (s *testSite) run(peers ...*testSite) {
 	s.t.Helper()
 	s.knows(peers...)
+	s.begin()
+}
+
+// start starts the site in a topology.
+func (s *testSite) start(t Topology) {
+	s.t.Helper()
+	if err := s.SetTopology(t); err != nil {
+		s.t.Fatal(err)
+	}
+	s.begin()
+}
+
+func (s *testSite) begin() {
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan error, 1)
 	go func() { done <- s.Run(ctx) }()
@@ -191,10 +204,13 @@ func TestStateArrivesWithinInterval(t *testing.T) {
 		if r := ams.last("nyc"); r.Records[0].State != StateDown || r.Records[0].Reason == "" || r.Records[0].Has != 0 {
 			t.Errorf("report of nyc after an interval: got %+v, want DOWN with a reason and no metrics", r.Records[0])
 		}
-		before := ams.reports()
+		reports, frames := ams.reports(), ams.Peers()[0].FramesIn
 		pass(60 * time.Second)
-		if got := ams.reports() - before; got != 60 {
-			t.Errorf("reports in 60 s: got %d, want 60: the rate is steady", got)
+		if got := ams.reports() - reports; got < 20 || got > 30 {
+			t.Errorf("reports in 60 s without a change: got %d, want 20 to 30", got)
+		}
+		if got := ams.Peers()[0].FramesIn - frames; got < 60+24 || got > 60+24+12+2 {
+			t.Errorf("frames in 60 s without a change: got %d, want 60 rounds, 24 KeepAlives and up to 12 sets of overrides", got)
 		}
 	})
 }
@@ -212,13 +228,14 @@ func TestAnnounceIsSentAtOnceAndLimited(t *testing.T) {
 		if got := ams.last("nyc").Records[0].State; got != StateDown {
 			t.Errorf("state at once after Announce: got %v, want DOWN", got)
 		}
-		for range 100 {
+		for i := range 200 {
+			nyc.announce(ServiceRecord{Name: "web-nyc", State: StateUp, Has: HasActiveConnections, ActiveConnections: uint64(i)})
 			nyc.Announce()
-			time.Sleep(10 * time.Millisecond)
+			time.Sleep(5 * time.Millisecond)
 		}
 		synctest.Wait()
-		if got := ams.reports() - before; got < 10 || got > 12 {
-			t.Errorf("reports in 1 s of announcing all the time: got %d, want 10 to 12", got)
+		if got := ams.reports() - before; got < 20 || got > 52 {
+			t.Errorf("reports in 1 s of changes every 5 ms: got %d, want 20 to 52: those within 20 ms are told together", got)
 		}
 	})
 }
@@ -442,7 +459,7 @@ func TestStatusMeasures(t *testing.T) {
 		defer ams.stop()
 		pass(10 * time.Second)
 		p := ams.Peers()[0]
-		if p.Site != "nyc" || p.Node != "nyc-1" || !p.Dials || p.State != PeerUp || p.Sessions != 1 || p.Version != 1 {
+		if p.Site != "nyc" || p.Node != "nyc-1" || !p.Dials || p.State != PeerUp || p.Sessions != 1 || p.Version != 2 {
 			t.Errorf("status: got %+v", p)
 		}
 		if p.Digest != [32]byte{1, 2, 3} || p.ServicesReported != 1 || !p.Measured || p.RTT != 0 || p.ClockSkew != 0 {

@@ -11,8 +11,8 @@ import (
 // FrameType says what a frame carries. A receiver skips types it does not know.
 type FrameType uint8
 
-// Frame types. The numbers are part of the protocol: append only. All but
-// Hello, KeepAlive, Leaving, Services, Network, Sessions, Views, Ask, Answer and Overrides are reserved: this version sends none of them and skips them.
+// Frame types. The numbers are part of the protocol: append only. Those after Leaving that version 1 does not know are sent in
+// sessions of later versions only.
 const (
 	FrameHello     FrameType = 1
 	FrameKeepAlive FrameType = 2
@@ -26,26 +26,35 @@ const (
 	FrameAsk       FrameType = 10
 	FrameAnswer    FrameType = 11
 	FrameOverrides FrameType = 12
+	FrameChanges   FrameType = 13
+	FrameAttach    FrameType = 14
+	FrameResend    FrameType = 15
 )
 
 // String returns the type's name in docs/mep-protocol.md.
 func (t FrameType) String() string {
 	names := [...]string{"", "Hello", "KeepAlive", "Leaving", "Services", "Network", "Sessions", "Views", "Config",
-		"Decisions", "Ask", "Answer", "Overrides"}
+		"Decisions", "Ask", "Answer", "Overrides", "Changes", "Attach", "Resend"}
 	if t == 0 || int(t) >= len(names) {
 		return fmt.Sprintf("type %d", uint8(t))
 	}
 	return names[t]
 }
 
-// understood reports whether this version reads the type's payload.
-func (t FrameType) understood() bool {
-	return t >= FrameHello && t <= FrameViews || t >= FrameAsk && t <= FrameOverrides
+// understood reports whether this release reads the type's payload, in a session of a version.
+func (t FrameType) understood(version uint8) bool {
+	switch t {
+	case FrameHello, FrameKeepAlive, FrameLeaving, FrameServices, FrameViews, FrameAsk, FrameAnswer, FrameOverrides:
+		return true
+	case FrameNetwork, FrameSessions, FrameConfig, FrameChanges, FrameAttach, FrameResend:
+		return version >= 2
+	}
+	return false
 }
 
 // Frame flags. Unknown bits are ignored.
 const (
-	flagMore uint8 = 1 << 0 // Services, Views, Overrides: the set goes on in the next frame of the type
+	flagMore uint8 = 1 << 0 // what the frame is a part of goes on in the next frame of the type
 )
 
 // headerSize is the size of a frame header. Layout, big-endian:
@@ -93,7 +102,9 @@ type frameReader struct {
 	last uint64 // sequence of the last header
 }
 
-func newFrameReader(r io.Reader) *frameReader { return &frameReader{r: bufio.NewReader(r)} }
+func newFrameReader(r io.Reader) *frameReader {
+	return &frameReader{r: bufio.NewReaderSize(r, readBuffer)}
+}
 
 // header reads the next header. Nothing is allocated for a frame that is longer than limit or out of order.
 func (f *frameReader) header(limit int) (header, error) {

@@ -8,16 +8,16 @@ import (
 // Protocol versions this package speaks, offered in Hello.
 const (
 	VersionMin = 1
-	VersionMax = 1
+	VersionMax = 2
 )
 
 // Role is what a site is to its peer.
 type Role uint8
 
-// Roles. Child is reserved.
+// Roles, as the site tells them. What counts is the receiver's document.
 const (
-	RoleMesh  Role = 0 // speaks for its own site, answers DNS
-	RoleChild Role = 1 // reserved
+	RoleMesh  Role = 0 // it is in the mesh
+	RoleChild Role = 1 // it has parents
 )
 
 // Hello is how a site introduces itself: the first frame of each direction, and never sent again.

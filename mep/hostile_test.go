@@ -97,7 +97,9 @@ func TestHostileBytes(t *testing.T) {
 		{"unknown site", func(i *intruder) []byte { return i.hello(func(h *Hello) { h.Site = "eve" }) }, RejectUnknownSite},
 		{"our own site", func(i *intruder) []byte { return i.hello(func(h *Hello) { h.Site = "nyc" }) }, RejectUnknownSite},
 		{"site of another address", func(i *intruder) []byte { return i.hello(func(h *Hello) { h.Site = "sin" }) }, RejectWrongSite},
-		{"later protocol only", func(i *intruder) []byte { return i.hello(func(h *Hello) { h.VersionMin, h.VersionMax = 2, 255 }) }, RejectVersion},
+		{"later protocol only", func(i *intruder) []byte {
+			return i.hello(func(h *Hello) { h.VersionMin, h.VersionMax = VersionMax+1, 255 })
+		}, RejectVersion},
 		{"second hello", established(func(i *intruder) []byte { return i.hello(nil) }), RejectMalformed},
 		{"replay", established(func(i *intruder) []byte { b := i.services(nil); return append(b, b...) }), RejectSequence},
 		{"set again", established(func(i *intruder) []byte {

@@ -157,6 +157,8 @@ func (c credentials) config(allow func(site string) error) *tls.Config {
 		NextProtos:             []string{ALPN},
 		ClientAuth:             tls.RequireAnyClientCert,
 		SessionTicketsDisabled: true, // each connection proves its site anew
+		// What is told at one time is small, and travels in one record.
+		DynamicRecordSizingDisabled: true,
 		// The certificate is verified, in both directions, by VerifyConnection: it names a site, not a host.
 		InsecureSkipVerify: true,
 		VerifyConnection: func(cs tls.ConnectionState) error {

@@ -14,14 +14,19 @@ const (
 	MaxName = 127
 	// MaxReason is the most bytes in a record's reason and in a Leaving's text.
 	MaxReason = 120
+	// maxOrigins bounds the indexes of sites in a stream of Changes, maxParts the parts of one round, maxHops by how many sites what
+	// is told of one is passed on.
+	maxOrigins = 20_000
+	maxParts   = 1024
+	maxHops    = 8
 	// MaxNode is the most bytes in a node's name.
 	MaxNode = 127
 )
 
 // Limits of an Exchange.
 const (
-	// MaxPeers is the most sites an Exchange talks to.
-	MaxPeers = 1024
+	// MaxPeers is the most sites an Exchange talks to: 255 others in the mesh, and a thousand children with room to spare.
+	MaxPeers = 2048
 
 	// MinMetricsInterval, MaxMetricsInterval and MaxKeepaliveTimeout bound the intervals of Options. A keepalive timeout
 	// is at least minKeepaliveIntervals metrics intervals: one lost frame must not look like a lost site.
@@ -51,6 +56,15 @@ const (
 	servicesPart = 256 << 10
 	announceGap  = 100 * time.Millisecond
 	announceRate = 16 << 20
+	// roundGap is the least time between two rounds: state changes that come within it are told together.
+	roundGap = 20 * time.Millisecond
+	// maxBehind is how many rounds a receiver of Changes may be behind before it is told all anew.
+	maxBehind = 4
+	// sectionSize is about how large a section of a Changes frame gets. writeAt is how much is gathered for one write.
+	sectionSize = 32 << 10
+	writeAt     = 64 << 10
+	// Views that did not change are told viewsPerTimeout times within a keepalive timeout.
+	viewsPerTimeout = 3
 	// overridesInterval is the time between sets of overrides that did not change.
 	overridesInterval = 5 * time.Second
 
@@ -64,11 +78,18 @@ const (
 	keepalivesPerTimeout = 4
 	minKeepaliveInterval = 100 * time.Millisecond
 
+	// A receiver that holds something else than it was told asks for all at most once in resendPause, and is answered as often.
+	resendPause = 10 * time.Second
+	// forgetSetAfter is how long after nobody speaks for a site any more an older set of it counts again: its clock may have been
+	// set back.
+	forgetSetAfter = time.Minute
+
 	// The same rejection is logged once per logQuiet, and maxLogKeys of them are.
 	logQuiet   = time.Minute
 	maxLogKeys = 1024
 
 	// keepBuffer is the largest buffer a session keeps between frames beyond what its sets need.
-	keepBuffer = 512 << 10
+	keepBuffer = 16 << 10
 	readChunk  = 64 << 10
+	readBuffer = 1 << 10
 )

@@ -209,4 +209,4 @@ func (s *session) handleNetwork(payload []byte) error {
 }
 
 // speaksFor reports whether the peer may tell what a site measured.
-func (s *session) speaksFor(site string) bool { return site == s.peer.site }
+func (s *session) speaksFor(site string) bool { return s.x.maySpeak(s.peer.site, site) }

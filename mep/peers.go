@@ -27,12 +27,16 @@ const (
 // PeerStatus is what is known about a peer. Times are zero, and texts empty, when there was nothing yet.
 type PeerStatus struct {
 	Site, Address string
+	Relation      Relation
+	Rank          int  // of a parent
 	Dials         bool // this site dials the peer, by the dial rule
-	State         PeerState
-	Since         time.Time // of State
-	LastError     string    // why the last attempt failed or the last session ended
-	LastErrorAt   time.Time
-	Sessions      uint64 // sessions so far
+	// Attached says, of a parent, that this site reports to it, and of a child, that it reports to this site.
+	Attached    bool
+	State       PeerState
+	Since       time.Time // of State
+	LastError   string    // why the last attempt failed or the last session ended
+	LastErrorAt time.Time
+	Sessions    uint64 // sessions so far
 
 	// Of the current session, else of the last one.
 
@@ -48,15 +52,20 @@ type PeerStatus struct {
 	ClockSkew            time.Duration
 	FramesIn, FramesOut  uint64
 	BytesIn, BytesOut    uint64 // of frames, without TLS
-	ServicesReported     int    // records in the last complete set
+	ServicesReported     int    // records that it tells, of its own services and of those it speaks for
 	PeerKeepaliveTimeout time.Duration
+
+	// Origins is how many sites it speaks for, itself included. Overtaken is how many times it told of a site what another
+	// had told before, or later. PostsLeft is how many frames were left because too many waited to be written.
+	Origins              int
+	Overtaken, PostsLeft uint64
 }
 
 // peer is one configured site. All fields but deliver are guarded by Exchange.mu.
 type peer struct {
 	site    string
-	written string // address as configured
 	addr    address
+	wish    Peer // as configured
 	dials   bool
 	removed bool // kept only until its session has ended, so that its events stay in order
 
@@ -86,24 +95,30 @@ func (p *peer) fail(err error) {
 	p.lastErr, p.errAt = err.Error(), time.Now()
 }
 
-// SetPeers says who this site is to others and who they are; an entry for this site itself among peers is skipped. It may be
-// called before and during Run. Sessions with sites that are gone, or have another address, end; others are not disturbed.
-// If anything is wrong with the arguments, nothing changes.
+// SetPeers is SetTopology for sites that are all in the mesh.
 func (x *Exchange) SetPeers(self Peer, peers []Peer) error {
-	if self.Site != x.opts.Site {
-		return fmt.Errorf("set peers of site %q: called for site %q", x.opts.Site, self.Site)
+	return x.SetTopology(Topology{Self: self, Peers: peers})
+}
+
+// SetTopology says who this site is to others, who they are, and who may speak for whom. It may be called before and during
+// Run. Sessions with sites that are gone, or have another address, end; others are not disturbed. If anything is wrong with
+// the topology, nothing changes.
+func (x *Exchange) SetTopology(t Topology) error {
+	if t.Self.Site != x.opts.Site {
+		return fmt.Errorf("set peers of site %q: called for site %q", x.opts.Site, t.Self.Site)
 	}
-	selfAddr, err := parseAddress(self.Address)
+	selfAddr, err := parseAddress(t.Self.Address)
 	if err != nil {
 		return fmt.Errorf("set peers of site %q: %w", x.opts.Site, err)
 	}
-	wanted, err := parsePeers(self, peers)
+	wanted, err := parsePeers(t.Self, t.Peers)
 	if err != nil {
 		return fmt.Errorf("set peers of site %q: %w", x.opts.Site, err)
 	}
+	x.relays.Store(&t.Relays)
 	x.mu.Lock()
 	defer x.mu.Unlock()
-	x.self, x.selfAddr = self, selfAddr
+	x.self, x.selfAddr = t.Self, selfAddr
 	for site, p := range x.peers {
 		if _, ok := wanted[site]; !ok && !p.removed {
 			x.removePeer(p)
@@ -120,9 +135,13 @@ func (x *Exchange) SetPeers(self Peer, peers []Peer) error {
 				p.session.end(fmt.Errorf("address of site %q changed from %s to %s", site, p.addr, w.addr), nil)
 			}
 		}
-		p.removed, p.written, p.addr = false, w.written, w.addr
-		p.dials = dials(self.Site, selfAddr, site, p.addr)
+		p.removed, p.wish, p.addr = false, w.wish, w.addr
+		p.dials = opens(t.Self, selfAddr, p.wish, p.addr)
 	}
+	x.choice.set(x, &t, time.Now())
+	x.heard.keep(t.Relays, x.peers)
+	x.topology.Add(1)
+	signal(x.turned)
 	signal(x.changed)
 	return nil
 }
@@ -143,7 +162,7 @@ func parsePeers(self Peer, peers []Peer) (map[string]*peer, error) {
 		case err != nil:
 			errs = append(errs, fmt.Errorf("site %q: %w", p.Site, err))
 		default:
-			wanted[p.Site] = &peer{written: p.Address, addr: addr}
+			wanted[p.Site] = &peer{wish: p, addr: addr}
 		}
 	}
 	if len(wanted) > MaxPeers {
@@ -190,11 +209,15 @@ func (x *Exchange) adopt(s *session) error {
 		return err
 	}
 	if old := p.session; old != nil {
+		s.inherited = x.inherit(old, s)
+		x.count(old, -1)
 		old.retire(fmt.Errorf("replaced by a newer connection with site %q", p.site))
 	}
 	p.session, p.last, p.source = s, s, sourceOf(s.conn)
 	p.sessions++
 	p.become(PeerUp)
+	x.count(s, 1)
+	signal(x.turned)
 	x.mu.Unlock()
 	x.log.Info("mep.session.up", zap.String("peer", p.site), zap.String("node", s.hello.Node),
 		zap.Stringer("remote", s.conn.RemoteAddr()), zap.Bool("dialed", s.dialed), zap.Uint8("version", s.version))
@@ -226,6 +249,21 @@ func (x *Exchange) admissible(s *session) error {
 	return errSuperseded
 }
 
+// current reports whether a session is its peer's.
+func (x *Exchange) current(s *session) bool {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	return s.peer.session == s
+}
+
+// count counts sessions of version 1, which are told sets of their own. x.mu is held.
+func (x *Exchange) count(s *session, by int64) {
+	if s.version < 2 {
+		x.old.Add(by)
+		x.Announce()
+	}
+}
+
 // report tells Receive about a session's peer, unless another session has taken its place.
 func (x *Exchange) report(s *session, e Event) {
 	s.peer.deliver.Lock()
@@ -248,6 +286,8 @@ func (x *Exchange) drop(s *session, cause error) {
 	current := p.session == s
 	if current {
 		p.session = nil
+		x.count(s, -1)
+		signal(x.turned)
 		p.fail(cause)
 		if p.become(PeerDown); left {
 			p.become(PeerLeft)
@@ -258,6 +298,11 @@ func (x *Exchange) drop(s *session, cause error) {
 	}
 	x.mu.Unlock()
 	if current {
+		reach := ReachLost
+		if left {
+			reach = ReachLeft
+		}
+		x.unhearAll(s, reach)
 		x.log.Info("mep.session.down", zap.String("peer", p.site), zap.Bool("left", left), zap.NamedError("reason", cause))
 		x.opts.Receive(&SessionDown{Peer: p.site, Reason: cause.Error(), Left: left, At: time.Now()})
 	}
@@ -272,8 +317,9 @@ func (x *Exchange) Peers() []PeerStatus {
 		if p.removed {
 			continue
 		}
-		st := PeerStatus{Site: p.site, Address: p.written, Dials: p.dials, State: p.state, Since: p.since,
+		st := PeerStatus{Site: p.site, Address: p.wish.Address, Relation: p.wish.Relation, Rank: p.wish.Rank, Dials: p.dials, State: p.state, Since: p.since,
 			LastError: p.lastErr, LastErrorAt: p.errAt, Sessions: p.sessions}
+		st.Attached = p.wish.Relation == RelationParent && x.choice.current == p.site
 		if p.last != nil {
 			p.last.status(&st)
 		}

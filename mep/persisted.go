@@ -140,6 +140,7 @@ func (s *session) handleSessions(h header, payload []byte) error {
 	s.x.report(s, &SessionsReport{Peer: s.peer.site, Records: records, ReceivedAt: time.Now(), Age: age})
 	if h.flags&flagConfirm != 0 {
 		signal(s.confirm)
+		signal(s.wake)
 	}
 	return nil
 }
@@ -155,13 +156,11 @@ func (x *Exchange) TellSessions(site string, f SessionsFrame) (number uint64, ok
 	if number, ok = s.told.reserve(f.Size(), now); !ok {
 		return 0, false
 	}
-	select {
-	case s.posts <- posted{kind: FrameSessions, flags: flagConfirm, payload: f.aged(now)}:
-		return number, true
-	default:
+	if !s.postFrame(posted{kind: FrameSessions, flags: flagConfirm, payload: f.aged(now)}) {
 		s.told.release(f.Size())
 		return 0, false
 	}
+	return number, true
 }
 
 // SessionsHeard returns how many frames of TellSessions a site is known to have received in the present session.

@@ -15,20 +15,42 @@ type posted struct {
 }
 
 // post gives a frame to the writers of all sessions with peers that to wants; nil: all. It does not block: a session with too
-// many frames waiting gets none, and left counts these. x.mu must not be held.
+// many frames waiting gets none, and left counts these. Peers that speak version 1 only get none. x.mu must not be held.
 func (x *Exchange) post(f posted, to func(*peer) bool) (taken, left int) {
 	x.mu.Lock()
 	defer x.mu.Unlock()
 	for _, p := range x.peers {
-		if p.session == nil || to != nil && !to(p) {
+		if p.session == nil || p.session.version < 2 || to != nil && !to(p) {
 			continue
 		}
-		select {
-		case p.session.posts <- f:
+		if p.session.postFrame(f) {
 			taken++
-		default:
+		} else {
 			left++
 		}
 	}
 	return taken, left
+}
+
+// postFrame gives the writer a frame. It reports whether there was room.
+func (s *session) postFrame(f posted) bool {
+	s.mu.Lock()
+	room := len(s.posts) < maxPosts
+	if room {
+		s.posts = append(s.posts, f)
+	} else {
+		s.postsLeft++
+	}
+	s.mu.Unlock()
+	signal(s.wake)
+	return room
+}
+
+// takePosts returns the frames that wait, which are the caller's.
+func (s *session) takePosts() []posted {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	out := s.posts
+	s.posts = nil
+	return out
 }

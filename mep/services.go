@@ -101,22 +101,40 @@ const (
 )
 
 // append appends the record. The name must be valid.
-func (r *ServiceRecord) append(b []byte) []byte {
+func (r *ServiceRecord) append(b []byte) []byte { return r.appendBounded(b, nil) }
+
+// Fields that follow the others in Changes only: bounds of the two ages.
+const (
+	hasLoadBound Fields = (knownFields + 1) << iota
+	hasEvidenceBound
+)
+
+// bounds are those of a record's ages, in milliseconds; unbounded: there is none.
+type bounds struct{ load, evidence uint32 }
+
+// appendBounded appends the record with bounds; nil: without.
+func (r *ServiceRecord) appendBounded(b []byte, most *bounds) []byte {
 	start := len(b)
-	var flags uint8
-	if r.Without4 {
-		flags |= flagWithout4
-	}
-	if r.Without6 {
-		flags |= flagWithout6
-	}
 	has := r.Has & knownFields
-	b = append(b, 0, 0, uint8(r.State), flags)
-	b = binary.BigEndian.AppendUint16(b, uint16(has))
+	present := has
+	if most != nil && most.load != unbounded {
+		present |= hasLoadBound
+	}
+	if most != nil && most.evidence != unbounded {
+		present |= hasEvidenceBound
+	}
+	b = append(b, 0, 0, uint8(r.State), r.flags())
+	b = binary.BigEndian.AppendUint16(b, uint16(present))
 	b = appendText(b, r.Name)
 	b = appendText(b, printableText(r.Reason, MaxReason))
 	for ; has != 0; has &= has - 1 {
 		b = binary.AppendUvarint(b, r.field(has&-has))
+	}
+	if present&hasLoadBound != 0 {
+		b = binary.AppendUvarint(b, uint64(most.load))
+	}
+	if present&hasEvidenceBound != 0 {
+		b = binary.AppendUvarint(b, uint64(most.evidence))
 	}
 	binary.BigEndian.PutUint16(b[start:], uint16(len(b)-start-2))
 	return b
@@ -181,7 +199,9 @@ func (r *ServiceRecord) setField(f Fields, v uint64) {
 
 // decode reads the next record of c. before is the record at the same place of the set before, or nil: its strings are
 // used again when they are the same, which they nearly always are.
-func (r *ServiceRecord) decode(c *cursor, before *ServiceRecord) {
+func (r *ServiceRecord) decode(c *cursor, before *ServiceRecord) { r.decodeBounded(c, before) }
+
+func (r *ServiceRecord) decodeBounded(c *cursor, before *ServiceRecord) bounds {
 	var none ServiceRecord
 	if before == nil {
 		before = &none
@@ -201,7 +221,15 @@ func (r *ServiceRecord) decode(c *cursor, before *ServiceRecord) {
 	for has := r.Has; has != 0; has &= has - 1 {
 		r.setField(has&-has, in.uvarint())
 	}
+	most := bounds{unbounded, unbounded}
+	if present&hasLoadBound != 0 {
+		most.load = uint32(min(in.uvarint(), unbounded-1))
+	}
+	if present&hasEvidenceBound != 0 {
+		most.evidence = uint32(min(in.uvarint(), unbounded-1))
+	}
 	c.err = in.err
+	return most
 }
 
 // servicesPrefix is what precedes the records of a Services frame. A set that is larger than one frame is sent as parts

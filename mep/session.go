@@ -34,35 +34,47 @@ type session struct {
 	began     time.Time
 
 	in     *frameReader // read by the reading goroutine only, as are:
-	sets   assembly
 	views  unbundle[ViewRecord, *ViewRecord]
 	orders unbundle[OverrideRecord, *OverrideRecord]
 	limit  struct{ frames, bytes *rate.Limiter }
+	config configParts
+	asked  time.Time // when all was asked for anew
 
-	asks  *asking
-	posts chan posted
-	told  persistedWindow
+	mirror     mirror
+	attachment atomic.Uint32 // what the peer told of it; see attachHere
+	resend     atomic.Bool   // the peer wants to hear all anew
+	resentAt   time.Time     // read by the reading goroutine only
+	overtaken  atomic.Uint64
+
+	asks    *asking
+	helpers sync.WaitGroup // who writes, and who answers questions
+	told    persistedWindow
 
 	confirm chan struct{} // capacity 1: the peer waits to hear how far this site has read
 
 	out     []byte        // used by the writing goroutine only
-	fresh   chan struct{} // capacity 1: a newer set may be there
+	wake    chan struct{} // capacity 1: there may be something to write
 	ending  chan struct{} // closed by the first end
 	done    chan struct{} // closed when nothing of the session is left
 	sent    atomic.Uint64 // sequence of the last frame written, or being written
 	written atomic.Uint64 // bytes
 
-	mu       sync.Mutex
-	ended    bool
-	cause    error
-	farewell *leaving
-	path     path
-	heard    uint64 // sequence of the last frame read
-	heardAt  time.Time
-	bytes    uint64 // read
-	reported int    // records in the last complete set
-	digest   [32]byte
-	digestAt time.Time // when digest was told
+	mu        sync.Mutex
+	ended     bool
+	cause     error
+	farewell  *leaving
+	path      path
+	heard     uint64 // sequence of the last frame read
+	heardAt   time.Time
+	bytes     uint64   // read
+	reported  int      // records that the peer tells
+	origins   int      // sites that it tells of
+	posts     []posted // at most maxPosts
+	postsLeft uint64
+	configs   configQueue
+	inherited []string // sites that the session before this one told of
+	digest    [32]byte
+	digestAt  time.Time // when digest was told
 }
 
 // newSession makes a session of two Hellos. It has read one frame and written, or will have, one.
@@ -75,18 +87,17 @@ func newSession(x *Exchange, p *peer, g *greeting) *session {
 		version: g.version,
 		dialed:  g.dialed != "",
 		began:   now,
-		sets:    assembly{origin: g.theirs.Site, incarnation: g.theirs.Incarnation},
-		fresh:   make(chan struct{}, 1),
+		wake:    make(chan struct{}, 1),
 		ending:  make(chan struct{}),
 		done:    make(chan struct{}),
 		heard:   1,
 		heardAt: now,
 		digest:  g.theirs.Digest, digestAt: now,
-		asks:  newAsking(),
-		posts: make(chan posted, maxPosts),
+		asks: newAsking(),
 
 		confirm: make(chan struct{}, 1),
 	}
+	s.mirror.sets = assembly{origin: g.theirs.Site, incarnation: g.theirs.Incarnation}
 	s.views.most, s.orders.most = MaxViews, MaxOverrides
 	s.limit.frames = rate.NewLimiter(frameRate, frameBurst)
 	s.limit.bytes = rate.NewLimiter(byteRate, byteBurst)
@@ -103,9 +114,7 @@ func (s *session) run(ctx context.Context) {
 	defer close(s.done)
 	stop := context.AfterFunc(ctx, func() { s.end(errStopped, nil) })
 	defer stop()
-	var writer sync.WaitGroup // and who answers questions
-	writer.Go(s.write)
-	writer.Go(s.answerAsked)
+	s.helpers.Go(s.write)
 	err := s.read()
 	var farewell *leaving
 	if kind, refused := rejectionOf(err); refused {
@@ -113,7 +122,7 @@ func (s *session) run(ctx context.Context) {
 		s.noteRejected(kind, err)
 	}
 	s.end(err, farewell)
-	writer.Wait()
+	s.helpers.Wait()
 	_ = s.raw.Close()
 	s.mu.Lock()
 	cause := s.cause
@@ -175,5 +184,10 @@ func (s *session) status(st *PeerStatus) {
 	st.LastHeard, st.FramesIn, st.BytesIn = s.heardAt, s.heard, s.bytes
 	st.FramesOut, st.BytesOut = s.sent.Load(), s.written.Load()
 	st.Measured, st.RTT, st.ClockSkew = s.path.known, s.path.rtt, s.path.skew
-	st.ServicesReported = s.reported
+	st.ServicesReported, st.Origins = s.reported, s.origins
+	st.Overtaken, st.PostsLeft = s.overtaken.Load(), s.postsLeft
+	if st.Relation == RelationChild && st.State == PeerUp {
+		a := s.attachment.Load()
+		st.Attached = a == attachHere || a == attachUntold && s.reported > 0
+	}
 }

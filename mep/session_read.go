@@ -31,7 +31,7 @@ func (s *session) readFrame() error {
 	if !s.limit.frames.AllowN(now, 1) || !s.limit.bytes.AllowN(now, headerSize+int(h.length)) {
 		return refusef(RejectFlood, "read frame %d: above %d frames or %d MiB a second", h.sequence, frameRate, byteRate>>20)
 	}
-	if !h.kind.understood() {
+	if !h.kind.understood(s.version) {
 		if err := s.in.discard(h); err != nil {
 			return err
 		}
@@ -67,6 +67,19 @@ func (s *session) handle(h header, payload []byte) error {
 		return s.handleServices(payload, h.flags&flagMore != 0)
 	case FrameSessions:
 		return s.handleSessions(h, payload)
+	case FrameChanges:
+		return s.handleChanges(payload, h.flags)
+	case FrameAttach:
+		return s.handleAttach(payload)
+	case FrameResend:
+		s.handleResend()
+	case FrameConfig:
+		m, err := s.config.take(payload, h.flags&flagMore != 0)
+		if m != nil {
+			m.Peer = s.peer.site
+			s.x.report(s, m)
+		}
+		return err
 	case FrameViews:
 		records, age, complete, err := s.views.take(h.kind, payload, h.flags&flagMore != 0)
 		if complete {
@@ -114,16 +127,48 @@ func (s *session) handleKeepAlive(payload []byte) error {
 }
 
 func (s *session) handleServices(payload []byte, more bool) error {
-	p, records, complete, err := s.sets.take(payload, more)
+	m := &s.mirror
+	m.mu.Lock()
+	p, records, complete, err := m.sets.take(payload, more)
+	switch {
+	case err == nil && m.round > 0:
+		err = refusef(RejectMalformed, "take services of site %q: it has told them in Changes; a session has one or the other", s.peer.site)
+	case err == nil && complete:
+		m.takeSet(s.peer.site, &p, records, time.Since(s.x.started))
+	}
+	m.mu.Unlock()
 	if err != nil || !complete {
 		return err
 	}
-	s.mu.Lock()
-	s.reported = len(records)
-	s.mu.Unlock()
-	s.x.report(s, &ServicesReport{Peer: s.peer.site, Site: s.peer.site, Records: records, Incarnation: p.incarnation, Set: p.set,
-		ReceivedAt: time.Now(), Age: p.age})
-	return nil
+	return s.changesTaken()
+}
+
+func (s *session) handleChanges(payload []byte, flags uint8) error {
+	m := &s.mirror
+	m.mu.Lock()
+	done, sane, err := m.take(payload, flags, time.Since(s.x.started), s.allow)
+	if err == nil && m.sets.last > 0 {
+		err = refusef(RejectMalformed, "take Changes of site %q: it has told them in Services; a session has one or the other", s.peer.site)
+	}
+	m.mu.Unlock()
+	if err != nil || !done {
+		return err
+	}
+	if now := time.Now(); !sane && now.Sub(s.asked) >= resendPause {
+		s.asked = now
+		s.x.log.Warn("mep.resend", zap.String("why", "what this site holds is not what the peer tells"), zap.String("peer", s.peer.site))
+		s.postFrame(posted{kind: FrameResend})
+	}
+	return s.changesTaken()
+}
+
+// handleResend has all told anew.
+func (s *session) handleResend() {
+	if now := time.Now(); now.Sub(s.resentAt) >= resendPause {
+		s.resentAt = now
+		s.resend.Store(true)
+		signal(s.wake)
+	}
 }
 
 func (s *session) handleLeaving(payload []byte) error {
@@ -134,6 +179,9 @@ func (s *session) handleLeaving(payload []byte) error {
 	case l.reason == leaveStopping:
 		s.x.log.Info("mep.leaving", zap.String("peer", s.peer.site))
 		s.x.report(s, &PeerLeaving{Peer: s.peer.site, At: time.Now()})
+		if s.x.current(s) {
+			s.x.unhearAll(s, ReachLeft)
+		}
 		return errPeerStops
 	case l.reason == leaveRefused:
 		return fmt.Errorf("the peer ended the session: %s", l.text)

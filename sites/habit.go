@@ -25,6 +25,8 @@ const (
 	leastSurvival = 0.05
 	// leastPerAnswer is the least number of connections that one answer is believed to bring, while there are any.
 	leastPerAnswer = 0.25
+	// foreseen is for how many times the usual time between two reports the fit holds.
+	foreseen = 2
 	// startPerAnswer is the first guess of it.
 	startPerAnswer = 1
 )
@@ -123,6 +125,15 @@ func (h *habit) rate(start, least float64) (perAnswer, ending float64) {
 	survival := 1 - round/ratio
 	ending = -math.Log(survival) * h.reports / h.seconds
 	return -math.Log(survival) * ratio, ending
+}
+
+// within is an age, or the most for which the fit can tell what ends: it saw what happens from one report to the next. While
+// reports stay away nothing more is believed to end.
+func (h *habit) within(age time.Duration) time.Duration {
+	if h.reports == 0 {
+		return age
+	}
+	return min(age, time.Duration(foreseen*h.seconds/h.reports*float64(time.Second)))
 }
 
 // expected is by how much the metric differs from a report of value that is old: what the answers since have brought, less

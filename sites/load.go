@@ -219,7 +219,7 @@ func (b *busy) other(i int) *meter {
 func (b *busy) load(r *rounds, now time.Time, handed uint64, limit, interval time.Duration) gslb.Load {
 	c := &b.connections
 	fresh := !c.at.IsZero() && now.Sub(c.at) <= limit
-	m := c.measure(handed, now.Sub(c.at), fresh, startPerAnswer, leastPerAnswer)
+	m := c.measure(handed, c.habit.within(now.Sub(c.at)), fresh, startPerAnswer, leastPerAnswer)
 	if fresh {
 		inUse := b.used(r, now, now, handed)
 		if k := c.habit.perUse(startPerAnswer, c.value/max(inUse, 1)); k > m.PerAnswer {
@@ -242,7 +242,7 @@ func (b *busy) measures(r *rounds, now time.Time, handed uint64, limit, interval
 		case m.at.IsZero():
 		case kind.rises:
 			old := now.Sub(m.at)
-			one := m.measure(handed, old+kind.window/2, old <= limit, 0, 0)
+			one := m.measure(handed, m.habit.within(old)+kind.window/2, old <= limit, 0, 0)
 			kept := max(b.kept, kind.window)
 			one.Patience, one.Pace = patience(kept, interval), b.pace(r, kept, now, handed)
 			*kind.of(out) = one

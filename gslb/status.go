@@ -109,4 +109,6 @@ type Status struct {
 	Held []bool
 	// Alarm says for people why this node doubts itself; empty: it does not.
 	Alarm string
+	// Isolated says for people that no other site is heard, and what follows; empty: some are.
+	Isolated string
 }

@@ -19,7 +19,8 @@ type belief struct {
 	direct             bool        // this node saw it itself, or heard it from the owner: it may be told to others
 	reported           bool        // the owner's own word
 	blind              bool        // not UP for want of evidence, not because evidence says so
-	kept               bool        // this node suspects itself: the belief of before
+	kept               bool        // this node suspects itself, or hears nobody: the belief of before
+	beyond             bool        // nobody tells this node of it
 }
 
 // believe weighs a service's evidence in this order:
@@ -38,7 +39,7 @@ func (t *Tracker) believe(e *evidence, now time.Time) belief {
 		return belief{state: gslb.Disabled, reason: by.reason, source: by.source, seen: now, direct: true}
 	}
 	b.doubt = t.doubt(e, b, now)
-	b = t.frozen(e, b, now)
+	b = t.stranded(e, t.frozen(e, b, now), now)
 	b = t.damp(e, b, now)
 	if want == config.ServiceDraining && b.state == gslb.Up {
 		b.state, b.reason, b.source = gslb.Draining, by.reason, by.source
@@ -58,9 +59,20 @@ func (e *evidence) unwatch() {
 // word is whose word counts, and what is said about it.
 type word struct{ reason, source string }
 
+// order is the override that counts for a service as of the last Status: its own, else its site's.
+func (t *Tracker) order(e *evidence) (o Override, ok bool) {
+	if t.orders == nil {
+		return o, false
+	}
+	if o, ok = t.orders[overrideKey{OfService, e.service.Name}]; !ok {
+		o, ok = t.orders[overrideKey{OfSite, e.service.Site}]
+	}
+	return o, ok
+}
+
 // wish is what operators want of a service: by an override while there is one, else by the document.
 func (t *Tracker) wish(e *evidence, now time.Time) (config.ServiceState, word) {
-	if o, ok := t.opts.Overrides.For(e.service.Name, e.service.Site, now); ok {
+	if o, ok := t.order(e); ok {
 		return o.wants(), word{o.explain(now), "override " + o.Owner}
 	}
 	switch e.service.State {
@@ -74,35 +86,84 @@ func (t *Tracker) wish(e *evidence, now time.Time) (config.ServiceState, word) {
 
 // weigh is the table of precedence:
 //
-//	monitors bound | session with the owner's site  | no session
+//	monitors bound | the owner is heard             | it is not
 //	no             | the owner's report             | UNKNOWN for hold, then what most other sites see, else DOWN
 //	yes            | by the site's trigger_monitors | the monitors decide
 //
-// A service of the local site without monitors is assumed UP.
+// A service of the local site or of a foreign one without monitors is assumed UP. One of a site that may have changed the way by
+// which it is heard keeps what it reported. A site that does not answer DNS has monitors for its own services only.
 func (t *Tracker) weigh(e *evidence, now time.Time) belief {
-	monitored := len(e.service.Monitors) > 0
-	switch {
-	case e.service.Site == t.opts.Site && !monitored:
+	s := e.site
+	switch s.standing {
+	case standsHere:
+		if e.probed {
+			return e.byMonitors()
+		}
 		return belief{state: gslb.Up, reason: "no monitor is bound", source: "assumed", seen: now, direct: true}
-	case e.service.Site == t.opts.Site:
-		return e.byMonitors()
+	case standsForeign:
+		return t.foreign(e, now)
+	case standsBeyond:
+		if e.probed {
+			return e.byMonitors()
+		}
+		return belief{state: gslb.Unknown, reason: "not known here: this site reports to " + t.parents() + ", and is told nothing of others' services", source: "none", beyond: true}
 	}
-	s := t.sites[e.service.Site]
+	learning := now.Before(s.learning)
 	switch {
+	case learning && e.report != nil:
+		return e.relearned(now)
+	case !s.up && e.probed, s.up && (!s.told || e.report == nil) && e.probed:
+		return e.byMonitors()
 	case !s.up:
-		if monitored {
-			return e.byMonitors()
-		}
 		return t.unheard(e, s, now)
-	case e.report == nil:
-		if monitored {
-			return e.byMonitors()
-		}
+	case !s.told || e.report == nil:
 		return t.unreported(e, s, now)
-	case !monitored:
+	case !e.probed:
 		return e.byReport()
 	}
 	return e.byTrigger()
+}
+
+// foreign is the belief about a service of a site that nobody speaks for. A node that does not probe it knows nothing of it.
+func (t *Tracker) foreign(e *evidence, now time.Time) belief {
+	switch {
+	case e.probed:
+		return e.byMonitors()
+	case len(e.service.Monitors) > 0:
+		return belief{state: gslb.Unknown, reason: "not known here: only sites that answer DNS probe the services of foreign sites", source: "none", beyond: true}
+	}
+	return belief{state: gslb.Up, reason: "no monitor is bound, and nobody speaks for foreign site " + e.site.name, source: "assumed", seen: now}
+}
+
+// parents names those that this site may report to.
+func (t *Tracker) parents() string {
+	if own := t.document.Site(t.opts.Site); own != nil && own.Parent != "" {
+		return own.Parent
+	}
+	return "its parent"
+}
+
+// relearned is the belief about a service whose site may have changed the way by which it is heard: what it reported last, unless
+// monitors lost sight of the service since.
+func (e *evidence) relearned(now time.Time) belief {
+	newer := e.sights[0].lost.After(e.report.received) || e.sights[1].lost.After(e.report.received)
+	if e.probed && (e.trigger == config.TriggerAlways || newer) {
+		return e.byMonitors()
+	}
+	b := e.byTriggerOr(e.probed)
+	if b.direct = e.probed && !b.reported; b.reported {
+		b.doubt, b.reported = gslb.DoubtLearning, false
+		b.reason += fmt.Sprintf("; site %s is not heard: it may have changed its parent, and keeps its state until %s", e.site.name, e.site.learning.UTC().Format("15:04:05 UTC"))
+	}
+	return b
+}
+
+// byTriggerOr is byTrigger for a service that is probed, else the report.
+func (e *evidence) byTriggerOr(probed bool) belief {
+	if probed {
+		return e.byTrigger()
+	}
+	return e.byReport()
 }
 
 // byTrigger settles who decides when there are both monitors and a report.
@@ -120,19 +181,22 @@ func (e *evidence) byTrigger() belief {
 }
 
 // unheard is the belief about a service that only its site could speak for, while that is not heard.
-func (t *Tracker) unheard(e *evidence, s *session, now time.Time) belief {
-	b := belief{state: gslb.Down, source: "mep " + e.service.Site, blind: true}
+func (t *Tracker) unheard(e *evidence, s *site, now time.Time) belief {
+	b := belief{state: gslb.Down, source: s.source, blind: true}
 	patience, since := t.document.Settings.MEP.Hold.Std(), time.Time{}
 	switch {
 	case s.since.IsZero():
-		since, b.reason = s.added, fmt.Sprintf("site %s was not heard yet", e.service.Site)
+		since, b.reason = s.added, fmt.Sprintf("site %s was not heard yet", s.name)
 		patience = max(patience, t.document.Settings.MEP.KeepaliveTimeout.Std()) // it is learning
 	case s.left:
-		b.reason, b.seen = fmt.Sprintf("site %s announced that it stops", e.service.Site), s.since
+		b.reason, b.seen = fmt.Sprintf("site %s announced that it stops", s.name), s.since
 		b.reported = true
 		return b
 	default:
-		since, b.reason, b.seen = s.since, fmt.Sprintf("site %s is not heard, and no monitor is bound", e.service.Site), s.since
+		since, b.reason, b.seen = s.since, fmt.Sprintf("site %s is not heard, and no monitor is bound", s.name), s.since
+		if len(e.service.Monitors) > 0 {
+			b.reason = fmt.Sprintf("site %s is not heard, and monitors probe it at sites that answer DNS only", s.name)
+		}
 	}
 	if now.Sub(since) < patience {
 		b.state = gslb.Unknown
@@ -143,13 +207,13 @@ func (t *Tracker) unheard(e *evidence, s *session, now time.Time) belief {
 
 // unreported is the belief about a service that only its site could speak for, while that is heard but says nothing. What other
 // sites see counts until it has told what it has.
-func (t *Tracker) unreported(e *evidence, s *session, now time.Time) belief {
-	b := belief{state: gslb.Unknown, source: "mep " + e.service.Site, seen: s.since, blind: true}
+func (t *Tracker) unreported(e *evidence, s *site, now time.Time) belief {
+	b := belief{state: gslb.Unknown, source: s.source, seen: s.since, blind: true}
 	if s.told {
-		b.reason = fmt.Sprintf("site %s does not report it", e.service.Site)
+		b.reason = fmt.Sprintf("site %s does not report it", s.name)
 		return b
 	}
-	b.reason = fmt.Sprintf("site %s is heard, but has not reported yet", e.service.Site)
+	b.reason = fmt.Sprintf("site %s is heard, but has not reported yet", s.name)
 	return t.indirect(e, b, now)
 }
 
@@ -158,10 +222,10 @@ func (e *evidence) byReport() belief {
 	r := &e.report.record
 	b := belief{
 		state: stateOf(r.State), without4: r.Without4, without6: r.Without6,
-		reason: r.Reason, source: "mep " + e.service.Site, seen: e.report.seen, direct: true, reported: true,
+		reason: r.Reason, source: e.site.source, seen: e.report.seen, direct: true, reported: true,
 	}
 	if b.reason == "" {
-		b.reason = fmt.Sprintf("site %s reports %s", e.service.Site, b.state)
+		b.reason = "site " + e.site.name + " reports " + b.state.String()
 	}
 	return b
 }

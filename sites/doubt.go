@@ -12,9 +12,13 @@ const staleRounds = 3
 // doubt says why what was weighed is uncertain, the gravest reason first; suspicion and flapping, which come before them,
 // are added where they are known. Doubt takes nobody out: it shortens how long the answer is remembered.
 func (t *Tracker) doubt(e *evidence, b belief, now time.Time) gslb.Reason {
-	s := t.sites[e.service.Site]
-	silent := s != nil && !s.up && e.service.Site != t.opts.Site && len(e.service.Monitors) == 0
+	s := e.site
+	silent := s.standing == standsTelling && !s.up && !e.probed
 	switch {
+	case b.beyond:
+		return "" // it is no business of this node's
+	case b.doubt == gslb.DoubtLearning && b.state != gslb.Unknown:
+		return b.doubt
 	case silent && !s.since.IsZero():
 		return gslb.DoubtPeerLost
 	case silent, b.state == gslb.Unknown && b.doubt == "":

@@ -13,6 +13,7 @@ type view struct {
 	state gslb.State
 	seen  time.Time // when its evidence was fresh, on this node's clock
 	told  time.Time // when it was told last
+	round uint64    // of site.views
 }
 
 // View takes in what site sees itself of a service that belongs to another one; told is when it said so. It reports whether
@@ -20,7 +21,8 @@ type view struct {
 // count.
 func (t *Tracker) View(site, service string, state gslb.State, seen, told time.Time) bool {
 	i, ok := t.byName[service]
-	if _, known := t.sites[site]; !ok || !known || t.services[i].service.Site == site || site == t.opts.Site {
+	by := t.sites[site]
+	if !ok || by == nil || t.services[i].site == by || by.standing == standsHere {
 		return false
 	}
 	e := &t.services[i]
@@ -28,7 +30,9 @@ func (t *Tracker) View(site, service string, state gslb.State, seen, told time.T
 	if e.views == nil {
 		e.views = make(map[string]view)
 	}
-	e.views[site] = view{state, seen, told}
+	if e.views[site] = (view{state, seen, told, by.views}); !had {
+		by.viewed = append(by.viewed, int32(i))
+	}
 	return !had || old.state != state
 }
 
@@ -40,7 +44,7 @@ func (t *Tracker) indirect(e *evidence, b belief, now time.Time) belief {
 	count := map[gslb.State]int{}
 	total, seen := 0, time.Time{}
 	for site, v := range e.views {
-		if s := t.sites[site]; s == nil || !s.up || now.Sub(v.told) > limit || v.state == gslb.Unknown {
+		if s := t.sites[site]; s == nil || !s.session || now.Sub(v.told) > limit || v.state == gslb.Unknown {
 			continue
 		}
 		total++
@@ -68,50 +72,55 @@ func (t *Tracker) indirect(e *evidence, b belief, now time.Time) belief {
 
 // heardViews takes in all that a site sees of others. What it no longer names it no longer sees.
 func (t *Tracker) heardViews(r *mep.ViewsReport) bool {
-	named := make(map[string]bool, len(r.Records))
+	by := t.sites[r.Peer]
+	if by == nil {
+		return false
+	}
 	changed := false
+	by.views++
 	for i := range r.Records {
 		v := &r.Records[i]
-		if v.Kind != mep.ViewOfService {
-			continue
+		if v.Kind == mep.ViewOfService {
+			changed = t.View(r.Peer, v.Name, stateOf(v.State), r.ReceivedAt.Add(-r.Age-v.Age), r.ReceivedAt) || changed
 		}
-		named[v.Name] = true
-		changed = t.View(r.Peer, v.Name, stateOf(v.State), r.ReceivedAt.Add(-r.Age-v.Age), r.ReceivedAt) || changed
 	}
-	for i := range t.services {
-		e := &t.services[i]
-		if _, had := e.views[r.Peer]; had && !named[e.service.Name] {
+	kept := by.viewed[:0]
+	for _, i := range by.viewed {
+		if e := &t.services[i]; e.views[r.Peer].round == by.views {
+			kept = append(kept, i)
+		} else {
 			delete(e.views, r.Peer)
 			changed = true
 		}
 	}
+	by.viewed = kept
 	return changed
 }
 
-// Views is what this node tells others that it sees itself, as of the last Status: which sites it hears, and other sites'
-// services that have no monitor. Of those with monitors every site has verdicts of its own.
+// Views is what this node tells others that it sees itself, as of the last Status: which sites it hears itself, and
+// their services that have no monitor. Of those with monitors every site has verdicts of its own.
 func (t *Tracker) Views(now time.Time) []mep.ViewRecord {
 	var out []mep.ViewRecord
-	for i := range t.document.Sites {
-		name := t.document.Sites[i].Name
-		if s := t.sites[name]; name != t.opts.Site && s != nil {
-			r := mep.ViewRecord{Kind: mep.ViewOfSite, State: mep.StateDown, Name: name}
-			if s.up {
-				r.State = mep.StateUp
-			}
-			out = append(out, r)
+	for _, s := range t.list {
+		if s.standing == standsHere || s.standing == standsForeign || s.via != "" && s.via != s.name {
+			continue
 		}
+		r := mep.ViewRecord{Kind: mep.ViewOfSite, State: mep.StateDown, Name: s.name}
+		if s.session {
+			r.State = mep.StateUp
+		}
+		out = append(out, r)
 	}
 	for i := range t.services {
 		e := &t.services[i]
-		if e.service.Site == t.opts.Site || len(e.service.Monitors) > 0 || !e.seen.direct {
+		if e.site.standing != standsTelling || e.site.via != e.site.name || len(e.service.Monitors) > 0 || !e.seen.direct {
 			continue
 		}
-		out = append(out, mep.ViewRecord{Kind: mep.ViewOfService, State: wireState(e.seen.state), Name: e.service.Name,
-			Age: max(now.Sub(e.seen.seen), 0)})
 		if len(out) == mep.MaxViews {
 			break
 		}
+		out = append(out, mep.ViewRecord{Kind: mep.ViewOfService, State: wireState(e.seen.state), Name: e.service.Name,
+			Age: max(now.Sub(e.seen.seen), 0)})
 	}
 	return out
 }

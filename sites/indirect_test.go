@@ -14,6 +14,7 @@ import (
 func TestViews(t *testing.T) {
 	ams, lax := newScene(t, "nyc", nil), newScene(t, "nyc", nil)
 	lax.tr.opts.Site = "lax"
+	lax.set(lax.doc)
 	tell := func() {
 		a, l := ams.tr.Views(ams.now), lax.tr.Views(lax.now)
 		lax.tr.Peer(&mep.ViewsReport{Peer: "ams", Records: a, ReceivedAt: lax.now}, noneHanded)

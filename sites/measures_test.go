@@ -38,6 +38,7 @@ func TestMetricsReachTheOtherSite(t *testing.T) {
 
 	nyc := busyScene(t, "ams")
 	nyc.tr.opts.Site = "nyc"
+	nyc.set(nyc.doc)
 	nyc.tr.Peer(&mep.SessionUp{Peer: "ams", At: epoch}, noneHanded)
 	nyc.tr.Peer(&mep.ServicesReport{Peer: "ams", Records: records, ReceivedAt: epoch.Add(3 * time.Second), Age: time.Second / 2}, noneHanded)
 	got := nyc.tr.Status(epoch.Add(3*time.Second), noneHanded).Services[0]

@@ -42,7 +42,7 @@ func (e *evidence) byMonitors() belief {
 // look weighs the monitors at each address.
 func (e *evidence) look() {
 	for _, a := range e.service.Addresses {
-		if len(e.service.Monitors) > 0 {
+		if e.probed {
 			e.sights[family(a)].belief = e.addressBelief(netip.AddrPortFrom(a, uint16(e.service.Port)))
 		}
 	}

@@ -252,6 +252,25 @@ func (s *Overrides) For(service, site string, now time.Time) (Override, bool) {
 	return Override{}, false
 }
 
+// standing returns all that have an effect at now; nil: none.
+func (s *Overrides) standing(now time.Time) map[overrideKey]Override {
+	if s == nil {
+		return nil
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	var out map[overrideKey]Override
+	for key, o := range s.entries {
+		if o.standing(now) {
+			if out == nil {
+				out = make(map[overrideKey]Override)
+			}
+			out[key] = o
+		}
+	}
+	return out
+}
+
 // Held reports whether a virtual server stays on its backup.
 func (s *Overrides) Held(virtualServer string) bool {
 	if s == nil {

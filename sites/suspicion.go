@@ -49,15 +49,15 @@ func (s *suspicion) on() bool { return !s.since.IsZero() }
 // leastSitesLost is of how many sites more than the share must be lost.
 const leastSitesLost = 2
 
-// sightings counts targets.
+// sightings counts targets. Those of a site are counted in it.
 type sightings struct {
-	all    tally
-	bySite map[string]tally
+	all  tally
+	list []*site
 }
 
 type tally struct{ good, lost int }
 
-func (c *sightings) add(s *sight, site string, from time.Time) {
+func (c *sightings) add(s *sight, of *site, from time.Time) {
 	var one tally
 	switch {
 	case s.good:
@@ -67,8 +67,7 @@ func (c *sightings) add(s *sight, site string, from time.Time) {
 	default:
 		return
 	}
-	of := c.bySite[site]
-	c.bySite[site] = tally{of.good + one.good, of.lost + one.lost}
+	of.tally = tally{of.tally.good + one.good, of.tally.lost + one.lost}
 	c.all = tally{c.all.good + one.good, c.all.lost + one.lost}
 }
 
@@ -78,8 +77,8 @@ func (c tally) percent() (lost, all int) { return 100 * c.lost, c.lost + c.good 
 // sites is of how many sites more than share percent were lost.
 func (c *sightings) sites(share int) int {
 	n := 0
-	for _, of := range c.bySite {
-		if lost, all := of.percent(); lost > share*all {
+	for _, s := range c.list {
+		if lost, all := s.tally.percent(); lost > share*all {
 			n++
 		}
 	}
@@ -93,10 +92,14 @@ func (t *Tracker) watch(now time.Time) {
 	if t.suspicion.on() {
 		from = t.suspicion.from
 	}
-	c := sightings{bySite: make(map[string]tally, len(t.sites))}
-	t.eachSight(func(s *sight, site string, good, lost bool) {
-		s.look(good, lost, now)
-		c.add(s, site, from)
+	c := sightings{list: t.list}
+	for _, s := range t.list {
+		s.tally = tally{}
+	}
+	t.eachSight(func(s *sight, of *site, good, lost, counts bool) {
+		if s.look(good, lost, now); counts {
+			c.add(s, of, from)
+		}
 	})
 	lost, all := c.all.percent()
 	sites := c.sites(o.Share)
@@ -112,22 +115,22 @@ func (t *Tracker) watch(now time.Time) {
 	}
 }
 
-// eachSight visits all targets with how they are now.
-func (t *Tracker) eachSight(visit func(s *sight, site string, good, lost bool)) {
+// eachSight visits all targets with how they are now. Sites that others tell of do not count: they are lost with these.
+func (t *Tracker) eachSight(visit func(s *sight, of *site, good, lost, counts bool)) {
 	for i := range t.services {
 		e := &t.services[i]
-		if len(e.service.Monitors) == 0 {
+		if !e.probed {
 			continue
 		}
 		for _, a := range e.service.Addresses {
 			s := &e.sights[family(a)]
 			watched := e.believed.state != gslb.Disabled
-			visit(s, e.service.Site, watched && s.belief.state == gslb.Up, watched && s.belief.state == gslb.Down)
+			visit(s, e.site, watched && s.belief.state == gslb.Up, watched && s.belief.state == gslb.Down, true)
 		}
 	}
-	for name, s := range t.sites {
-		if name != t.opts.Site {
-			visit(&s.sight, name, s.up, !s.up && !s.left)
+	for _, s := range t.list {
+		if s.standing != standsHere && s.standing != standsForeign {
+			visit(&s.sight, s, s.up, !s.up && !s.left, s.via == "" || s.via == s.name)
 		}
 	}
 }
@@ -145,7 +148,7 @@ func (t *Tracker) beginSuspicion(c *sightings, from, now time.Time) {
 func (t *Tracker) endSuspicion(why string, now time.Time) {
 	t.log.Warn("node.suspicion.ended", zap.Duration("after", now.Sub(t.suspicion.since)), zap.String("why", why))
 	t.suspicion = suspicion{}
-	t.eachSight(func(s *sight, _ string, _, _ bool) { s.lost = time.Time{} })
+	t.eachSight(func(s *sight, _ *site, _, _, _ bool) { s.lost = time.Time{} })
 }
 
 // frozen returns the belief from before this node lost sight of a service, while it suspects itself; else b. Better evidence
@@ -156,9 +159,10 @@ func (t *Tracker) frozen(e *evidence, b belief, now time.Time) belief {
 		from = now.Add(-t.document.Settings.Suspicion.Window.Std())
 	}
 	usable := b.state == gslb.Up || b.state == gslb.Draining
-	lost := t.lostSight(e, from)
+	lost := e.lostSight(from)
 	if !t.suspicion.on() {
 		switch {
+		case t.strands(e, now): // what was before stays so
 		case !lost && usable:
 			e.before = b
 		case !lost:
@@ -182,10 +186,9 @@ func (t *Tracker) frozen(e *evidence, b belief, now time.Time) belief {
 }
 
 // lostSight reports whether this node lost sight of the service, or of one of its addresses.
-func (t *Tracker) lostSight(e *evidence, from time.Time) bool {
-	if len(e.service.Monitors) == 0 {
-		s := t.sites[e.service.Site]
-		return s != nil && s.sight.lost.After(from)
+func (e *evidence) lostSight(from time.Time) bool {
+	if !e.probed {
+		return e.site.sight.lost.After(from)
 	}
 	return e.sights[0].lost.After(from) || e.sights[1].lost.After(from)
 }

@@ -126,7 +126,7 @@ func TestSuspicionFreezesAndEnds(t *testing.T) {
 	o.now = o.now.Add(5 * time.Minute)
 	o.wantUp("five minutes later", "a1 a2 n1 n2 l1 l2 u1", true)
 	o.play(func() { o.probe(monitors.Up, "a2", "n1", "n2", "l1", "l2") })
-	o.wantUp("sight is regained: what still fails is believed", "a2 n1 n2 l1 l2", false)
+	o.wantUp("sight is regained: what still fails is believed; of u1 nobody can tell, as no site is heard", "a2 n1 n2 l1 l2 u1", false)
 	o.wantEvents("node.suspicion.began", "node.suspicion.ended")
 }
 
@@ -137,9 +137,9 @@ func TestSuspicionIsNotForEver(t *testing.T) {
 	o.now = o.now.Add(10*time.Minute - 2*time.Second)
 	o.wantUp("just before the longest time is over", "a1 a2 n1 n2 l1 l2 u1", true)
 	o.now = o.now.Add(2 * time.Second)
-	o.wantUp("it is over", "", false)
+	o.wantUp("it is over; of u1 nobody can tell, as no site is heard", "u1", false)
 	o.now = o.now.Add(time.Second)
-	o.wantUp("and does not begin again", "", false)
+	o.wantUp("and does not begin again", "u1", false)
 	o.wantEvents("node.suspicion.began", "node.suspicion.ended")
 }
 
@@ -152,9 +152,9 @@ func TestSuspicionIsNotForEverWithALongWindow(t *testing.T) {
 	o.play(func() { o.probe(monitors.Down, all...); o.lose("nyc", "lax") })
 	o.wantUp("all is lost at once", "a1 a2 n1 n2 l1 l2 u1", true)
 	o.now = o.now.Add(10 * time.Minute)
-	o.wantUp("it is over", "", false)
+	o.wantUp("it is over; of u1 nobody can tell, as no site is heard", "u1", false)
 	o.now = o.now.Add(time.Second)
-	o.wantUp("and does not begin again", "", false)
+	o.wantUp("and does not begin again", "u1", false)
 }
 
 func TestNoSuspicion(t *testing.T) {

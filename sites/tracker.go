@@ -47,12 +47,23 @@ type Tracker struct {
 	last      time.Time
 	services  []evidence
 	byName    map[string]int
-	sites     map[string]*session
+	sites     map[string]*site
+	list      []*site // the same, in the document's order
+	answers   bool    // this site answers DNS: it probes others' services
+	orders    map[overrideKey]Override
+	isolation isolation
+
+	reports uint64 // so far, of services
+	reached uint64 // changes of how sites are heard
+	shown   []SiteStatus
+	shownAt uint64 // of reached
 }
 
 // evidence is all that is known about one service.
 type evidence struct {
 	service  *config.Service
+	site     *site
+	probed   bool                   // this node's monitors probe it
 	trigger  config.TriggerMonitors // of the owner's site
 	verdicts map[verdictKey]monitors.Verdict
 	// passing are targets that a reload brought to addresses that were UP: they pass until their first result.
@@ -78,18 +89,10 @@ type verdictKey struct {
 
 // report is what the owner site said about a service.
 type report struct {
-	record mep.ServiceRecord
-	seen   time.Time // when its evidence was fresh, on this node's clock
-}
-
-// session is the state of the exchange with one site.
-type session struct {
-	up    bool
-	told  bool      // it reported its services in this session
-	left  bool      // the site announced that it stops
-	since time.Time // of up; zero: there never was a session
-	added time.Time // to the document: a site not heard yet is being learned until then + keep-alive time-out
-	sight sight
+	record   mep.ServiceRecord
+	seen     time.Time // when its evidence was fresh, on this node's clock
+	received time.Time
+	round    uint64 // of Tracker.reports
 }
 
 // New returns a Tracker that knows nothing; SetDocument comes first.
@@ -100,26 +103,25 @@ func New(o Options) *Tracker {
 	if o.Transition == nil {
 		o.Transition = func(Transition) {}
 	}
-	return &Tracker{opts: o, log: o.Logger.Named("sites"), sites: map[string]*session{}, byName: map[string]int{}}
+	return &Tracker{opts: o, log: o.Logger.Named("sites"), sites: map[string]*site{}, byName: map[string]int{}}
 }
 
 // SetDocument makes doc, compiled to plan, the one that belief is about. Evidence about services and monitors that stay
 // is kept.
 func (t *Tracker) SetDocument(doc *config.Document, plan *gslb.Plan, now time.Time) {
 	triggers := make(map[string]config.TriggerMonitors, len(doc.Sites))
-	sessions := make(map[string]*session, len(doc.Sites))
 	for i := range doc.Sites {
-		s := &doc.Sites[i]
-		triggers[s.Name] = s.TriggerMonitors
-		if sessions[s.Name] = t.sites[s.Name]; sessions[s.Name] == nil {
-			sessions[s.Name] = &session{added: now}
-		}
+		triggers[doc.Sites[i].Name] = doc.Sites[i].TriggerMonitors
 	}
+	own := doc.Site(t.opts.Site)
+	t.answers = own == nil || own.Answers()
+	sites, list := t.newSites(doc, now)
 	services, kept := make([]evidence, len(doc.Services)), answersKept(doc, plan)
 	byName, groups := make(map[string]int, len(doc.Services)), t.groups()
 	for i := range doc.Services {
 		s := &doc.Services[i]
-		e := evidence{service: s, trigger: triggers[s.Site], since: now}
+		e := evidence{service: s, site: sites[s.Site], trigger: triggers[s.Site], since: now}
+		e.probed = len(s.Monitors) > 0 && (t.answers || e.site.standing == standsHere)
 		if s.Load != nil {
 			e.busy = &busy{from: t.rounds.n, kept: kept[s.Name]}
 		}
@@ -129,12 +131,19 @@ func (t *Tracker) SetDocument(doc *config.Document, plan *gslb.Plan, now time.Ti
 			e.ramp.out = groups[s.Group]
 		}
 		services[i], byName[s.Name] = e, i
+		e.site.services = append(e.site.services, int32(i))
+		for by := range e.views {
+			if site := sites[by]; site != nil {
+				site.viewed = append(site.viewed, int32(i))
+			}
+		}
 	}
 	t.intervals = make(map[string]time.Duration, len(doc.Monitors))
 	for i := range doc.Monitors {
 		t.intervals[doc.Monitors[i].Name] = doc.Monitors[i].Interval.Std()
 	}
-	t.document, t.plan, t.services, t.byName, t.sites, t.ttls = doc, plan, services, byName, sessions, nil
+	t.document, t.plan, t.services, t.byName, t.sites, t.list, t.ttls = doc, plan, services, byName, sites, list, nil
+	t.reached++
 }
 
 // inherit takes over what is still about the same thing.
@@ -148,6 +157,9 @@ func (e *evidence) inherit(old *evidence) {
 	}
 	if old.service.Site == e.service.Site {
 		e.report, e.views = old.report, old.views
+	}
+	if !e.probed {
+		return
 	}
 	for _, bound := range e.service.Monitors {
 		m := bound.Monitor
@@ -178,7 +190,7 @@ func (e *evidence) inheritSights(old *evidence) {
 			continue
 		}
 		f := family(a)
-		if e.dampers[f] = old.dampers[f]; len(e.service.Monitors) > 0 && len(old.service.Monitors) > 0 {
+		if e.dampers[f] = old.dampers[f]; e.probed && old.probed {
 			e.sights[f] = old.sights[f]
 		}
 		same = true
@@ -193,7 +205,7 @@ func (e *evidence) upAt(a netip.Addr) bool {
 	switch {
 	case !slices.Contains(e.service.Addresses, a):
 		return false
-	case len(e.service.Monitors) == 0:
+	case !e.probed:
 		return e.believed.state == gslb.Up
 	}
 	return e.addressBelief(netip.AddrPortFrom(a, uint16(e.service.Port))).state == gslb.Up
@@ -227,6 +239,9 @@ func (t *Tracker) Verdict(v monitors.Verdict) bool {
 
 // bound reports whether the document still asks for this verdict: it may have been under way when that changed.
 func (e *evidence) bound(key verdictKey) bool {
+	if !e.probed {
+		return false
+	}
 	for _, bound := range e.service.Monitors {
 		m := bound.Monitor
 		for _, a := range e.service.Addresses {
@@ -247,78 +262,6 @@ func (t *Tracker) Load(l monitors.Load, handed func(gslb.ServiceIndex) uint64) {
 	t.services[i].busy.told(&l, &t.rounds, handed(gslb.ServiceIndex(i)))
 }
 
-// Peer takes in an event of the exchange. It reports whether belief may have changed.
-func (t *Tracker) Peer(event mep.Event, handed func(gslb.ServiceIndex) uint64) bool {
-	switch e := event.(type) {
-	case *mep.SessionUp:
-		return t.setSession(e.Peer, session{up: true, since: e.At})
-	case *mep.PeerLeaving:
-		return t.setSession(e.Peer, session{left: true, since: e.At})
-	case *mep.SessionDown:
-		return t.setSession(e.Peer, session{left: e.Left, since: e.At})
-	case *mep.ServicesReport:
-		return t.report(e, handed)
-	case *mep.ViewsReport:
-		return t.heardViews(e)
-	}
-	return false
-}
-
-func (t *Tracker) setSession(site string, s session) bool {
-	old, ok := t.sites[site]
-	if !ok {
-		return false
-	}
-	if old.left && !s.up {
-		s.left = true
-	}
-	if s.told = s.up && old.up && old.told; s.up && !old.up {
-		t.forgetReports(site) // they are from before the silence; the site tells all anew within an interval
-	}
-	s.added, s.sight = old.added, old.sight
-	*old = s
-	return true
-}
-
-func (t *Tracker) forgetReports(site string) {
-	for i := range t.services {
-		if t.services[i].service.Site == site {
-			t.services[i].report = nil
-		}
-	}
-}
-
-// report takes in a site's full set. A service that it no longer names has no report any more.
-func (t *Tracker) report(r *mep.ServicesReport, handed func(gslb.ServiceIndex) uint64) bool {
-	named := make(map[string]*mep.ServiceRecord, len(r.Records))
-	for i := range r.Records {
-		named[r.Records[i].Name] = &r.Records[i]
-	}
-	changed := false
-	if s := t.sites[r.Peer]; s != nil {
-		s.told = true
-	}
-	for i := range t.services {
-		e := &t.services[i]
-		if e.service.Site != r.Peer {
-			continue // a site speaks for its own services only
-		}
-		record, ok := named[e.service.Name]
-		if !ok {
-			changed = changed || e.report != nil
-			e.report = nil
-			continue
-		}
-		changed = changed || e.report == nil || e.report.record.State != record.State ||
-			e.report.record.Without4 != record.Without4 || e.report.record.Without6 != record.Without6
-		e.report = &report{record: *record, seen: r.ReceivedAt.Add(-r.Age - record.EvidenceAge)}
-		if e.busy != nil {
-			e.busy.reported(record, r.Age, r.ReceivedAt, "mep "+r.Peer, &t.rounds, handed(gslb.ServiceIndex(i)))
-		}
-	}
-	return changed
-}
-
 // Status weighs all evidence at now. It tells Transition of every change since the last call. handed is Learned's count
 // of answers by service.
 func (t *Tracker) Status(now time.Time, handed func(gslb.ServiceIndex) uint64) *gslb.Status {
@@ -333,7 +276,9 @@ func (t *Tracker) Status(now time.Time, handed func(gslb.ServiceIndex) uint64) *
 		t.services[i].look()
 	}
 	t.watch(now)
-	out.Alarm = t.suspicion.alarm
+	t.meetings(now)
+	t.orders = t.opts.Overrides.standing(now)
+	out.Alarm, out.Isolated = t.suspicion.alarm, t.isolation.alarm
 	for i := range t.services {
 		e := &t.services[i]
 		b := t.believe(e, now)

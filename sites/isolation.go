@@ -1,0 +1,81 @@
+package sites
+
+import (
+	"fmt"
+	"time"
+
+	"go.uber.org/zap"
+
+	"fairlead/gslb"
+)
+
+// A node that hears none of several other sites of the mesh is more likely to be cut off itself than they are to have failed
+// together. What only they could tell it, of services without monitors, stays as it was for as long as that lasts. Losing a single
+// site is no isolation: two sites would else never fail over.
+
+// leastUnheard is how many other sites of the mesh are silent at least while a node is isolated.
+const leastUnheard = 2
+
+// isolation is whether this node hears nobody.
+type isolation struct {
+	since time.Time // zero: it hears somebody, or there are not enough others
+	keeps bool      // it heard enough of them before
+	grace time.Time // until when what it kept stays, although some are heard again: they do not all come back at once
+	alarm string
+}
+
+// meetings begins or ends isolation. What it costs goes by the sites.
+func (t *Tracker) meetings(now time.Time) {
+	heard, lost, never := 0, 0, 0
+	patience := t.document.Settings.MEP.KeepaliveTimeout.Std()
+	for _, s := range t.list {
+		switch {
+		case !s.mesh || s.standing == standsHere:
+		case s.session && !s.left:
+			heard++
+		case s.left:
+		case !s.since.IsZero():
+			lost++
+		case now.Sub(s.added) >= patience:
+			never++
+		}
+	}
+	was := &t.isolation
+	switch alone := heard == 0 && lost+never >= leastUnheard; {
+	case alone && was.since.IsZero():
+		t.isolation = isolation{since: now, keeps: lost >= leastUnheard, alarm: fmt.Sprintf(
+			"this node is isolated since %s: it hears none of %d other sites; what only they could tell it stays as it was", now.UTC().Format(time.RFC3339), lost+never)}
+		t.log.Error("sites.isolated", zap.Int("unheard", lost+never), zap.String("then", "what only other sites could tell stays as it was"))
+	case alone:
+		was.keeps = was.keeps || lost >= leastUnheard
+	case !was.since.IsZero():
+		t.log.Warn("sites.rejoined", zap.Duration("after", now.Sub(was.since)), zap.Int("heard", heard))
+		t.isolation = isolation{keeps: was.keeps, grace: now.Add(patience)}
+	}
+}
+
+// strands reports whether only sites that this node is cut off from could tell of a service.
+func (t *Tracker) strands(e *evidence, now time.Time) bool {
+	i, s := &t.isolation, e.site
+	if !i.keeps || i.since.IsZero() && !now.Before(i.grace) || e.probed || s.standing != standsTelling || s.left {
+		return false
+	}
+	return (!s.up || !s.told) && (s.mesh || s.via != s.name)
+}
+
+// stranded returns the belief from before this node was cut off from who could tell of a service, while it is; else b.
+func (t *Tracker) stranded(e *evidence, b belief, now time.Time) belief {
+	if b.kept || !b.blind || !t.strands(e, now) {
+		return b
+	}
+	k := e.before
+	if k.state != gslb.Up && k.state != gslb.Draining {
+		return b
+	}
+	k.reason = "kept as it was, as this node hears no other site; it sees: " + b.reason
+	if t.isolation.since.IsZero() {
+		k.reason = "kept as it was, as this node heard no other site until just now; it sees: " + b.reason
+	}
+	k.doubt, k.direct, k.kept = b.doubt, false, true
+	return k
+}

@@ -39,12 +39,10 @@ func (e *evidence) byMonitors() belief {
 	return out
 }
 
-// look weighs the monitors at each address.
+// look weighs the monitors at each address of a service that is probed.
 func (e *evidence) look() {
 	for _, a := range e.service.Addresses {
-		if e.probed {
-			e.sights[family(a)].belief = e.addressBelief(netip.AddrPortFrom(a, uint16(e.service.Port)))
-		}
+		e.sights[family(a)].belief = e.addressBelief(netip.AddrPortFrom(a, uint16(e.service.Port)))
 	}
 }
 

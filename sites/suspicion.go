@@ -117,11 +117,8 @@ func (t *Tracker) watch(now time.Time) {
 
 // eachSight visits all targets with how they are now. Sites that others tell of do not count: they are lost with these.
 func (t *Tracker) eachSight(visit func(s *sight, of *site, good, lost, counts bool)) {
-	for i := range t.services {
+	for _, i := range t.probed {
 		e := &t.services[i]
-		if !e.probed {
-			continue
-		}
 		for _, a := range e.service.Addresses {
 			s := &e.sights[family(a)]
 			watched := e.believed.state != gslb.Disabled

@@ -49,6 +49,7 @@ type Tracker struct {
 	byName    map[string]int
 	sites     map[string]*site
 	list      []*site // the same, in the document's order
+	probed    []int32 // services that this node's monitors probe
 	answers   bool    // this site answers DNS: it probes others' services
 	orders    map[overrideKey]Override
 	isolation isolation
@@ -117,11 +118,15 @@ func (t *Tracker) SetDocument(doc *config.Document, plan *gslb.Plan, now time.Ti
 	t.answers = own == nil || own.Answers()
 	sites, list := t.newSites(doc, now)
 	services, kept := make([]evidence, len(doc.Services)), answersKept(doc, plan)
+	t.probed = nil
 	byName, groups := make(map[string]int, len(doc.Services)), t.groups()
 	for i := range doc.Services {
 		s := &doc.Services[i]
 		e := evidence{service: s, site: sites[s.Site], trigger: triggers[s.Site], since: now}
 		e.probed = len(s.Monitors) > 0 && (t.answers || e.site.standing == standsHere)
+		if e.probed {
+			t.probed = append(t.probed, int32(i))
+		}
 		if s.Load != nil {
 			e.busy = &busy{from: t.rounds.n, kept: kept[s.Name]}
 		}
@@ -272,7 +277,7 @@ func (t *Tracker) Status(now time.Time, handed func(gslb.ServiceIndex) uint64) *
 	}
 	counted := t.rounds.due(now)
 	t.interval, t.last = now.Sub(t.last), now
-	for i := range t.services {
+	for _, i := range t.probed {
 		t.services[i].look()
 	}
 	t.watch(now)
@@ -297,9 +302,7 @@ func (t *Tracker) Status(now time.Time, handed func(gslb.ServiceIndex) uint64) *
 		if e.busy != nil {
 			out.Services[i].Load, out.Services[i].Measures = t.busyness(gslb.ServiceIndex(i), now, handed(gslb.ServiceIndex(i)), counted, newRound)
 		}
-	}
-	for i := range t.services {
-		t.services[i].draining(&out.Services[i], now)
+		e.draining(&out.Services[i], now)
 	}
 	return out
 }

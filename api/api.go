@@ -75,6 +75,7 @@ type State struct {
 	DocumentSource string                       // path of the file it came from, or the data directory
 	Since          time.Time                    // when this document came into use
 	Drains         map[string]sites.DrainStatus // by service, of those that drain
+	Sites          []sites.SiteStatus           // how each site of the document is heard, in its order; nil: not known
 	LastError      string                       // why the last reload was refused; empty when it was not
 }
 

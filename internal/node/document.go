@@ -27,6 +27,12 @@ type intent struct {
 	octets   int // of the text and the zone files it was made from, which are not kept
 }
 
+// answers reports whether a site answers DNS.
+func (in *intent) answers(site string) bool {
+	s := in.document.Site(site)
+	return s == nil || s.Answers()
+}
+
 // compile makes an intent. The error lists every problem of the document.
 func (n *Node) compile(src config.Source, from string) (*intent, error) {
 	doc, report := config.Parse(src)

@@ -54,7 +54,7 @@ type Node struct {
 	log   *zap.Logger
 	store *store.Store // nil when the document came with Options
 
-	dns       *adns.Server
+	dns       *answering
 	observers adns.Observers
 	headroom  *headroom
 	zones     exchangers
@@ -137,7 +137,7 @@ func (n *Node) build(in *intent) error {
 	if err := addStreams(&server, &c.DNS, n.log); err != nil {
 		return err
 	}
-	if n.dns, err = adns.New(server); err != nil {
+	if n.dns, err = newAnswering(server, c.Site, in.answers(c.Site), n.log); err != nil {
 		return err
 	}
 	n.headroom = newHeadroom(n.State, n.observers.Sketch)
@@ -376,7 +376,11 @@ func (n *Node) digest() (d [32]byte) {
 func (n *Node) ready() []api.Check {
 	st := n.state.Load()
 	zones := api.Check{Name: "document", OK: st.Snapshot != nil, Detail: "revision " + st.DocumentID}
-	sockets := api.Check{Name: "dns", OK: len(n.dns.Addrs()) > 0, Detail: fmt.Sprint(n.dns.Addrs())}
+	wanted, addrs := n.dns.answers()
+	sockets := api.Check{Name: "dns", OK: len(addrs) > 0, Detail: fmt.Sprint(addrs)}
+	if !wanted {
+		sockets.OK, sockets.Detail = true, "this site does not answer DNS"
+	}
 	leaving := api.Check{Name: "serving", OK: !n.leaving.Load(), Detail: "not leaving"}
 	if !leaving.OK {
 		leaving.Detail = "leaving"

@@ -8,6 +8,7 @@ import (
 	"maps"
 	"os"
 	"path/filepath"
+	"slices"
 	"time"
 
 	"go.uber.org/zap"
@@ -133,6 +134,16 @@ type sight struct {
 	records []mep.ViewRecord
 }
 
+// sameAs reports whether another one says the same of the same, whatever its age.
+func (s *sight) sameAs(other *sight) bool {
+	if s == nil || other == nil {
+		return s == other
+	}
+	return slices.EqualFunc(s.records, other.records, func(a, b mep.ViewRecord) bool {
+		return a.Kind == b.Kind && a.State == b.State && a.Name == b.Name
+	})
+}
+
 // views is what other sites are told of them.
 func (n *Node) views() []mep.ViewRecord {
 	s := n.sight.Load()
@@ -154,7 +165,7 @@ func (p *publisher) operate(status *gslb.Status, now time.Time) {
 	status.Held = p.holds.Held(p.in.document, p.in.plan)
 	if enabled := n.orders.enabled(p.in.document, now); !maps.Equal(enabled, p.probed) {
 		p.probed = enabled
-		n.probes.SetTargets(probeTargets(p.in.document, enabled))
+		n.probes.SetTargets(probeTargets(p.in.document, n.opts.Config.Site, enabled))
 	}
 	n.sight.Store(&sight{now, p.tracker.Views(now)})
 }

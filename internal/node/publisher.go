@@ -19,6 +19,8 @@ const (
 	coalesce = 100 * time.Millisecond
 	// tick is the longest time between two snapshots, so that ages and holds take effect without an event.
 	tick = time.Second
+	// At most every mostCost-th part of the time goes into snapshots for loads' sake, and stateShare times as much for states'.
+	mostCost, stateShare = 20, 5
 	// inbox bounds what waits for the publisher; who has more to say waits.
 	inbox = 1024
 )
@@ -71,50 +73,80 @@ func (p *publisher) run(ctx context.Context) error {
 	timer := time.NewTimer(tick)
 	defer timer.Stop()
 	p.in.trim()
-	last, due := time.Now(), tick
+	last, due, cost := time.Now(), tick, time.Duration(0)
 	for {
 		select {
 		case <-ctx.Done():
 			return nil
 		case event := <-p.inbox:
-			if wait := coalesce; p.take(event, time.Now()) && due != wait {
+			if wait := p.take(event, time.Now()).within(cost); wait < due {
 				due = wait
 				timer.Reset(max(0, wait-time.Since(last)))
 			}
 		case now := <-timer.C:
 			p.publish(now)
-			last, due = now, tick
+			last, due, cost = now, tick, time.Since(now)
 			timer.Reset(tick)
 		}
 	}
 }
 
-// take takes in one event. It reports whether answers may change.
-func (p *publisher) take(event any, now time.Time) bool {
+// urgency is how soon what was taken in has to be published.
+type urgency uint8
+
+const (
+	soon    urgency = iota // with the next tick
+	numbers                // loads have changed
+	states                 // answers may
+)
+
+// within is how long after the last snapshot, which took cost, the next one comes.
+func (u urgency) within(cost time.Duration) time.Duration {
+	switch u {
+	case states:
+		return max(coalesce, mostCost*cost/stateShare)
+	case numbers:
+		return min(max(coalesce, mostCost*cost), tick)
+	}
+	return tick
+}
+
+// ifChanged returns states if answers may change.
+func ifChanged(changed bool) urgency {
+	if changed {
+		return states
+	}
+	return soon
+}
+
+// take takes in one event. It says how soon that is to be published.
+func (p *publisher) take(event any, at time.Time) urgency {
 	switch e := event.(type) {
 	case monitors.Verdict:
-		return p.tracker.Verdict(e)
+		return ifChanged(p.tracker.Verdict(e))
 	case monitors.Load:
 		p.tracker.Load(e, p.learned.Handed)
-		return true
+		return numbers
 	case *intent:
-		p.adopt(e, now)
+		p.adopt(e, at)
 		e.trim()
-		return false
+		return soon
 	case refresh:
-		return true
+		return states
 	case *mep.OverridesReport:
-		return p.node.orders.Merge(e.Records, e.Age, e.ReceivedAt)
+		return ifChanged(p.node.orders.Merge(e.Records, e.Age, e.ReceivedAt))
 	case mep.Event:
 		p.node.opts.PeerEvent(e)
 		if p.node.leaving.Load() {
-			return false // sessions end because this node leaves; that says nothing about others
+			return soon // sessions end because this node leaves; that says nothing about others
 		}
 		changed := p.tracker.Peer(e, p.learned.Handed)
-		_, metrics := e.(*mep.ServicesReport)
-		return changed || metrics
+		if _, metrics := e.(*mep.ServicesReport); metrics && !changed {
+			return numbers
+		}
+		return ifChanged(changed)
 	}
-	return false
+	return soon
 }
 
 // adopt makes a document the one that is served.
@@ -124,14 +156,16 @@ func (p *publisher) adopt(in *intent, now time.Time) {
 	p.tracker.SetDocument(in.document, in.plan, now)
 	n := p.node
 	p.probed = n.orders.enabled(in.document, now)
-	n.probes.SetTargets(probeTargets(in.document, p.probed))
+	n.probes.SetTargets(probeTargets(in.document, n.opts.Config.Site, p.probed))
 	n.loads.SetTargets(loadTargets(in.document, n.opts.Config.Site))
 	if n.exchange != nil {
-		if err := n.exchange.SetPeers(peersOf(in.document, n.opts.Config.Site)); err != nil {
+		t := topologyOf(in.document, n.opts.Config.Site)
+		if err := n.exchange.SetPeers(t.Self, t.Peers); err != nil {
 			n.log.Error("mep.peers", zap.Error(err)) // the addresses were validated; the sessions stay as they are
 		}
 	}
 	p.publish(now)
+	n.dns.want(in.answers(n.opts.Config.Site))
 	n.zones.served(in)
 	n.log.Info("config.serving", zap.String("revision", in.id), zap.String("from", in.from), zap.Uint64("snapshot", p.generation))
 }
@@ -155,13 +189,15 @@ func (p *publisher) publish(now time.Time) {
 	p.generation++
 	p.node.orders.Expire(now)
 	status := p.tracker.Status(now, p.learned.Handed)
+	before := p.node.sight.Load()
 	p.operate(status, now)
-	announce := p.snapshot == nil || statesDiffer(p.snapshot.Status, status)
+	announce := p.tells(status) || !before.sameAs(p.node.sight.Load())
 	p.snapshot = gslb.NewSnapshot(p.generation, p.in.plan, status, p.snapshot)
 	p.holds.Observe(p.in.document, p.snapshot, now)
 	state := &api.State{
 		Drains:   p.drains(now),
 		Snapshot: &adns.Snapshot{Generation: p.generation, Zones: p.in.zones, GSLB: p.snapshot, Learned: p.learned},
+		Sites:    p.tracker.Sites(),
 		Document: p.in.document, DocumentID: p.in.id, DocumentSource: p.in.from, Since: p.in.since,
 	}
 	if text := p.node.reloadErr.Load(); text != nil {
@@ -173,13 +209,30 @@ func (p *publisher) publish(now time.Time) {
 	}
 }
 
+// tells reports whether a status has another state of one of this site's own services than the one before: that is for others to
+// know at once. What this site heard of others they hear themselves.
+func (p *publisher) tells(status *gslb.Status) bool {
+	if p.snapshot == nil || p.snapshot.Plan != p.in.plan {
+		return true
+	}
+	for i := range status.Services {
+		if p.in.plan.Service(gslb.ServiceIndex(i)).Site == p.node.opts.Config.Site && stateDiffers(&p.snapshot.Status.Services[i], &status.Services[i]) {
+			return true
+		}
+	}
+	return false
+}
+
+func stateDiffers(x, y *gslb.ServiceStatus) bool {
+	return x.State != y.State || x.Without4 != y.Without4 || x.Without6 != y.Without6
+}
+
 func statesDiffer(a, b *gslb.Status) bool {
 	if len(a.Services) != len(b.Services) {
 		return true
 	}
 	for i := range a.Services {
-		x, y := &a.Services[i], &b.Services[i]
-		if x.State != y.State || x.Without4 != y.Without4 || x.Without6 != y.Without6 {
+		if stateDiffers(&a.Services[i], &b.Services[i]) {
 			return true
 		}
 	}

@@ -4,13 +4,14 @@ import (
 	"net/netip"
 
 	"fairlead/config"
-	"fairlead/mep"
 	"fairlead/monitors"
 )
 
-// probeTargets lists what the document's monitors probe: every address of every service that binds them, at all sites.
-// Services that the document disables are left out, unless enabled names them.
-func probeTargets(doc *config.Document, enabled map[string]bool) []monitors.Target {
+// probeTargets lists what this site's monitors probe: every address of every service that binds them, at all sites when this one
+// answers DNS, else its own. Services that the document disables are left out, unless enabled names them.
+func probeTargets(doc *config.Document, site string, enabled map[string]bool) []monitors.Target {
+	own := doc.Site(site)
+	all := own == nil || own.Answers()
 	byName := make(map[string]*config.Monitor, len(doc.Monitors))
 	for i := range doc.Monitors {
 		byName[doc.Monitors[i].Name] = &doc.Monitors[i]
@@ -18,7 +19,7 @@ func probeTargets(doc *config.Document, enabled map[string]bool) []monitors.Targ
 	var out []monitors.Target
 	for i := range doc.Services {
 		s := &doc.Services[i]
-		if s.State == config.ServiceDisabled && !enabled[s.Name] {
+		if s.State == config.ServiceDisabled && !enabled[s.Name] || !all && s.Site != site {
 			continue
 		}
 		for _, bound := range s.Monitors {
@@ -31,27 +32,21 @@ func probeTargets(doc *config.Document, enabled map[string]bool) []monitors.Targ
 	return out
 }
 
-// loadTargets lists the load sources that this site reads: those of its own services.
+// loadTargets lists the load sources that this site reads: those of its own services and, when it answers DNS, of foreign sites'.
 func loadTargets(doc *config.Document, site string) []monitors.LoadTarget {
+	reads := map[string]bool{site: true}
+	if own := doc.Site(site); own != nil && own.Answers() {
+		for i := range doc.Sites {
+			if doc.Sites[i].Foreign {
+				reads[doc.Sites[i].Name] = true
+			}
+		}
+	}
 	var out []monitors.LoadTarget
 	for i := range doc.Services {
-		if s := &doc.Services[i]; s.Site == site && s.Load != nil {
+		if s := &doc.Services[i]; s.Load != nil && reads[s.Site] {
 			out = append(out, monitors.LoadTarget{Service: s.Name, Source: *s.Load})
 		}
 	}
 	return out
-}
-
-// peersOf returns this site and the others as end points of the exchange.
-func peersOf(doc *config.Document, site string) (self mep.Peer, peers []mep.Peer) {
-	for i := range doc.Sites {
-		s := &doc.Sites[i]
-		p := mep.Peer{Site: s.Name, Address: s.Endpoint()}
-		if s.Name == site {
-			self = p
-		} else {
-			peers = append(peers, p)
-		}
-	}
-	return self, peers
 }

@@ -16,11 +16,11 @@ func TestProbeTargets(t *testing.T) {
 			{Name: "plain", Addresses: []netip.Addr{netip.MustParseAddr("192.0.2.3")}},
 		},
 	}
-	got := probeTargets(doc, nil)
+	got := probeTargets(doc, "", nil)
 	if len(got) != 2 || got[0].Address != netip.MustParseAddrPort("192.0.2.1:80") || got[1].Address != netip.MustParseAddrPort("[2001:db8::1]:80") {
 		t.Errorf("got %+v, want both addresses of a, nothing of a disabled or unmonitored service", got)
 	}
-	if got = probeTargets(doc, map[string]bool{"off": true, "plain": true}); len(got) != 3 || got[2].Service != "off" {
+	if got = probeTargets(doc, "", map[string]bool{"off": true, "plain": true}); len(got) != 3 || got[2].Service != "off" {
 		t.Errorf("enabled by override: got %+v, want the disabled service too", got)
 	}
 }

@@ -180,6 +180,9 @@ func explainHere(st *State, site string, q *adns.Question) *resource.Explanation
 	}
 	if status := snapshot.GSLB.Status; status != nil {
 		out.StatusAgeSeconds, out.Alarm = now.Sub(status.At).Seconds(), status.Alarm
+		if status.Isolated != "" {
+			out.Alarm = strings.TrimPrefix(out.Alarm+"; "+status.Isolated, "; ")
+		}
 	}
 	if n := len(trace.Queries); n > 0 {
 		if found := gslb.Counterfactuals(snapshot.GSLB, trace.Queries[n-1], frozen, now); found != nil {

@@ -24,6 +24,7 @@ import (
 	"fairlead/gslb"
 	"fairlead/mep"
 	"fairlead/monitors"
+	"fairlead/sites"
 )
 
 const testDocument = `
@@ -103,6 +104,7 @@ func newFixture(t testing.TB, change func(*Options)) *fixture {
 	t.Helper()
 	f := &fixture{}
 	f.state = newState(t)
+	f.state.Sites = []sites.SiteStatus{{Reach: sites.ReachHere}, {Reach: sites.ReachHeard, Via: "nyc", Since: time.Now().Add(-time.Minute)}, {Reach: sites.ReachNever}}
 	f.options = Options{
 		Site: "ams", Version: "1.2.3", Logger: zap.NewNop(),
 		State:         func() *State { return f.state },

@@ -14,6 +14,8 @@ func (r *resources) beliefMetrics() prometheus.Collector {
 	suspicion := g.gauge("fairlead_suspicion", "1 while this node suspects itself: it lost sight of most targets at once, and they stay as they were.")
 	doubts := g.gauge("fairlead_services_in_doubt", "Services whose state is uncertain, by why.", "reason")
 	overrides := g.gauge("fairlead_overrides", "Overrides of operators that have an effect, by what they are about.", "kind")
+	isolated := g.gauge("fairlead_mep_isolated", "1 while this node hears none of several other sites, and what only they could tell it stays as it was.")
+	reach := g.gauge("fairlead_sites", "Sites of the document, by how they are heard.", "reach")
 	held := g.gauge("fairlead_virtual_server_held", "1 while a virtual server with backup_hold stays on its backup.", "virtual_server")
 	g.collect = func(out chan<- prometheus.Metric) {
 		st, err := r.state()
@@ -22,6 +24,10 @@ func (r *resources) beliefMetrics() prometheus.Collector {
 		}
 		s := st.Snapshot.GSLB.Status
 		suspicion.send(out, boolean(s.Alarm != ""))
+		isolated.send(out, boolean(s.Isolated != ""))
+		for how, n := range reaches(st.Sites) {
+			reach.send(out, n, string(how))
+		}
 		count := map[string]float64{}
 		for i := range s.Services {
 			if doubt := s.Services[i].Doubt; doubt != "" {
@@ -45,4 +51,19 @@ func (r *resources) beliefMetrics() prometheus.Collector {
 		}
 	}
 	return g
+}
+
+// reaches counts sites by how they are heard.
+func reaches(list []sites.SiteStatus) map[sites.SiteReach]float64 {
+	out := make(map[sites.SiteReach]float64)
+	if len(list) == 0 {
+		return out
+	}
+	for _, how := range sites.SiteReaches() {
+		out[how] = 0
+	}
+	for i := range list {
+		out[list[i].Reach]++
+	}
+	return out
 }

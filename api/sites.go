@@ -12,6 +12,7 @@ import (
 	"fairlead/config"
 	"fairlead/gslb"
 	"fairlead/mep"
+	"fairlead/sites"
 )
 
 const sitesPath = "/v1/status/sites"
@@ -39,9 +40,9 @@ func (r *resources) sites(_ context.Context, _ *sitesInput) (*sitesOutput, error
 	}
 	v := newSiteView(st, r.Site, r.Peers(), time.Now())
 	out := &sitesOutput{Body: resource.SiteList{Sites: []resource.Site{}, Snapshot: st.Snapshot.Generation, At: v.now.UTC(),
-		Alarm: st.Snapshot.GSLB.Status.Alarm}}
+		Alarm: st.Snapshot.GSLB.Status.Alarm, Isolated: st.Snapshot.GSLB.Status.Isolated}}
 	for i := range st.Document.Sites {
-		out.Body.Sites = append(out.Body.Sites, r.withHeadroom(v.describe(&st.Document.Sites[i])))
+		out.Body.Sites = append(out.Body.Sites, r.withHeadroom(v.describe(i)))
 	}
 	return out, nil
 }
@@ -51,12 +52,12 @@ func (r *resources) site(_ context.Context, in *nameInput) (*siteOutput, error) 
 	if err != nil {
 		return nil, err
 	}
-	s := st.Document.Site(in.Name)
-	if s == nil {
+	i := slices.IndexFunc(st.Document.Sites, func(s config.Site) bool { return s.Name == in.Name })
+	if i < 0 {
 		return nil, newProblem(http.StatusNotFound, resource.Fault{Pointer: "/path/name", Code: resource.CodeNoSuchSite,
 			Detail: "the document has no site \"" + clip(in.Name) + "\"; " + sitesPath + " lists them"})
 	}
-	return &siteOutput{r.withHeadroom(newSiteView(st, r.Site, r.Peers(), time.Now()).describe(s))}, nil
+	return &siteOutput{r.withHeadroom(newSiteView(st, r.Site, r.Peers(), time.Now()).describe(i))}, nil
 }
 
 // siteView describes the sites of one moment.
@@ -66,10 +67,13 @@ type siteView struct {
 	peers  []mep.PeerStatus
 	now    time.Time
 	counts map[string]*resource.StateCounts // by site
+	own    *config.Site
+	above  map[string][]string // sites that may tell of one
 }
 
 func newSiteView(st *State, local string, peers []mep.PeerStatus, now time.Time) *siteView {
-	v := &siteView{state: st, local: local, peers: peers, now: now, counts: make(map[string]*resource.StateCounts, len(st.Document.Sites))}
+	v := &siteView{state: st, local: local, peers: peers, now: now, counts: make(map[string]*resource.StateCounts, len(st.Document.Sites)),
+		own: st.Document.Site(local), above: st.Document.Relays()}
 	for i := range st.Document.Sites {
 		v.counts[st.Document.Sites[i].Name] = &resource.StateCounts{}
 	}
@@ -97,10 +101,15 @@ func count(c *resource.StateCounts, s gslb.State) {
 	}
 }
 
-func (v *siteView) describe(s *config.Site) resource.Site {
+// describe describes a site by its place in the document.
+func (v *siteView) describe(i int) resource.Site {
+	s := &v.state.Document.Sites[i]
 	out := resource.Site{
-		Name: s.Name, Address: s.Address, Local: s.Name == v.local, Location: location(&s.Location),
-		Peer: resource.PeerNone, Document: resource.DocumentUnknown, Services: *v.counts[s.Name],
+		Name: s.Name, Address: s.Address, Local: s.Name == v.local, Location: location(&s.Location), Parents: s.Parents(), AnswersDNS: s.Answers(),
+		Peer: resource.PeerNone, Document: resource.DocumentUnknown, Services: *v.counts[s.Name], Relation: v.relation(s),
+	}
+	if i < len(v.state.Sites) {
+		v.reach(&out, &v.state.Sites[i])
 	}
 	if out.Local {
 		out.Peer, out.Document = resource.PeerLocal, resource.DocumentSame
@@ -110,6 +119,44 @@ func (v *siteView) describe(s *config.Site) resource.Site {
 		v.exchange(&out, &v.peers[i])
 	}
 	return out
+}
+
+// relation is what a site is to this node's.
+func (v *siteView) relation(s *config.Site) string {
+	own := v.own
+	switch {
+	case s.Name == v.local:
+		return resource.RelationLocal
+	case s.Foreign:
+		return resource.RelationForeign
+	case own != nil && slices.Contains(own.Parents(), s.Name):
+		return resource.RelationParent
+	case slices.Contains(s.Parents(), v.local):
+		return resource.RelationChild
+	case own == nil || own.Parent == "":
+		if s.Parent == "" {
+			return resource.RelationMesh
+		}
+		return resource.RelationRelayed
+	case slices.Contains(v.above[s.Name], v.local):
+		return resource.RelationRelayed
+	}
+	return resource.RelationNone
+}
+
+// reach fills in how a site is heard.
+func (v *siteView) reach(out *resource.Site, s *sites.SiteStatus) {
+	out.Reach, out.Via, out.ReachSince = string(s.Reach), s.Via, s.Since.UTC()
+	if v.now.Before(s.Learning) {
+		out.LearningUntil = s.Learning.UTC()
+	}
+	switch {
+	case s.Reach != sites.ReachHeard || len(out.Parents) == 0:
+	case s.Via == out.Name && out.Relation == resource.RelationChild:
+		out.AttachedTo = v.local
+	case slices.Contains(out.Parents, s.Via):
+		out.AttachedTo = s.Via
+	}
 }
 
 // exchange fills in how things stand with a peer.

@@ -325,6 +325,11 @@ const (
 	ReachBeyond  SiteReach = "not-told" // sites are told nothing of others by those above them
 )
 
+// SiteReaches lists all reaches.
+func SiteReaches() []SiteReach {
+	return []SiteReach{ReachHere, ReachHeard, ReachLost, ReachLeft, ReachNever, ReachForeign, ReachBeyond}
+}
+
 // Sites returns how each site of the document is heard, in its order. It is not written to any more, and stays the same one
 // while nothing changed.
 func (t *Tracker) Sites() []SiteStatus {

@@ -19,6 +19,28 @@ const (
 	DocumentUnknown = "unknown"
 )
 
+// What a site is to this node's.
+const (
+	RelationLocal   = "local"   // this node's own site
+	RelationMesh    = "mesh"    // neither has a parent: they tell each other everything
+	RelationParent  = "parent"  // this node's site may report to it
+	RelationChild   = "child"   // it may report to this node's site
+	RelationRelayed = "relayed" // it reports to others, which tell of it
+	RelationForeign = "foreign" // there is no node of Fairlead
+	RelationNone    = "none"    // it tells others, and they do not tell this node's site, which has a parent
+)
+
+// Whether a site is heard.
+const (
+	ReachHere    = "here"     // it is this node's own
+	ReachHeard   = "heard"    // it tells of itself, or somebody tells of it
+	ReachLost    = "lost"     // it was heard
+	ReachLeft    = "left"     // it announced that it stops
+	ReachNever   = "never"    // it was not heard since this node started
+	ReachForeign = "foreign"  // nobody speaks for it
+	ReachNotTold = "not-told" // sites are told nothing of others by those above them
+)
+
 // SiteList is all sites, in the document's order.
 type SiteList struct {
 	Sites    []Site    `json:"sites" nullable:"false" doc:"Sites in the document's order."`
@@ -26,6 +48,8 @@ type SiteList struct {
 	At       time.Time `json:"at" doc:"When it was read; ages are as of then."`
 	// Alarm says why this node suspects itself; empty: it does not.
 	Alarm string `json:"alarm,omitempty" doc:"Why this node suspects itself, and what that means for what it believes. Absent: it does not."`
+	// Isolated says that no other site is heard; empty: some are, or there are not two.
+	Isolated string `json:"isolated,omitempty" doc:"That this node hears none of several other sites, and what that means for what it believes. Absent: it hears some."`
 }
 
 // Site is a site as this node sees it.
@@ -35,6 +59,17 @@ type Site struct {
 	Local    bool      `json:"local" doc:"It is this node's site."`
 	Location *Location `json:"location,omitempty"`
 	Peer     string    `json:"peer" enum:"local,up,down,connecting,left,none" doc:"State of the exchange with it. none: this node exchanges nothing with it."`
+	Relation string    `json:"relation" enum:"local,mesh,parent,child,relayed,foreign,none" doc:"What it is to this node's site, by the document."`
+	Parents  []string  `json:"parents,omitempty" doc:"Sites that it may report to, best first. Absent: it is in the mesh."`
+	// AttachedTo is empty for sites without parents, and while it is not known.
+	AttachedTo string `json:"attached_to,omitempty" doc:"The parent that it reports to now, as far as this node knows."`
+	AnswersDNS bool   `json:"answers_dns" doc:"Its nodes answer DNS; else they only carry traffic."`
+	Reach      string `json:"reach,omitempty" enum:"here,heard,lost,left,never,foreign,not-told" doc:"Whether its own word on its services reaches this node, by whatever way. Absent: not known yet."`
+	// Via is the site itself when it tells of itself.
+	Via string `json:"via,omitempty" doc:"The site that tells of it: itself, or one that it reports to. Absent: nobody did."`
+	// ReachSince is zero when it was never heard; LearningUntil when nothing is being learned.
+	ReachSince    time.Time `json:"reach_since,omitzero" doc:"Since when it is heard, or is not."`
+	LearningUntil time.Time `json:"learning_until,omitzero" doc:"Until when its services keep their state although it is not heard, as it may have changed its parent."`
 	// Since is when Peer took its value; zero for the local site.
 	Since time.Time `json:"since,omitzero" doc:"Since when the exchange is in this state."`
 	// LastHeardAgeSeconds is the age of the last frame from the site. Nil: it was never heard.

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -59,11 +60,12 @@ func explainEverywhere(cmd *cobra.Command, c *client.Client, f apiFlags, q clien
 	return nil
 }
 
-// askSites asks all sites, maxSitesAtOnce of them side by side. A site without an answer is told with the reason, and costs
+// askSites asks all sites that answer DNS, maxSitesAtOnce of them side by side. A site without an answer is told with the reason, and costs
 // others no time.
 func askSites(ctx context.Context, c *client.Client, q client.Question, list []resource.Site) []siteAnswer {
 	ctx, cancel := context.WithTimeoutCause(ctx, allSitesLimit, fmt.Errorf("there was no answer within %s, the limit for all sites together", allSitesLimit))
 	defer cancel()
+	list = slices.DeleteFunc(slices.Clone(list), func(s resource.Site) bool { return s.Relation != "" && !s.AnswersDNS })
 	all := make([]siteAnswer, len(list))
 	var asking errgroup.Group
 	asking.SetLimit(maxSitesAtOnce)

@@ -96,12 +96,17 @@ func runStatus(cmd *cobra.Command, c *client.Client, what string, filter client.
 		if sites.Alarm != "" {
 			all["alarm"] = sites.Alarm
 		}
+		if sites.Isolated != "" {
+			all["isolated"] = sites.Isolated
+		}
 		more.addTo(all)
 		return printJSON(out, all)
 	}
 	if sites != nil {
-		if sites.Alarm != "" {
-			fmt.Fprintf(out, "ALARM: %s\n\n", printable(sites.Alarm))
+		for _, alarm := range []string{sites.Alarm, sites.Isolated} {
+			if alarm != "" {
+				fmt.Fprintf(out, "ALARM: %s\n\n", printable(alarm))
+			}
 		}
 		document, err := c.Document(cmd.Context())
 		if err != nil {
@@ -132,22 +137,6 @@ func printDocument(w io.Writer, d *resource.Document, now time.Time) {
 		}
 	}
 	fmt.Fprintln(w)
-}
-
-func printSites(w io.Writer, list *resource.SiteList) error {
-	rows := [][]string{{"SITE", "EXCHANGE", "FOR", "HEARD", "RTT", "DOCUMENT", "SERVICES", "IF LOST", "LAST ERROR"}}
-	for _, s := range list.Sites {
-		lasting := "-"
-		if !s.Since.IsZero() {
-			lasting = since(list.At, s.Since)
-		}
-		lastError := ""
-		if s.Peer != resource.PeerUp {
-			lastError = s.LastError
-		}
-		rows = append(rows, []string{s.Name, s.Peer, lasting, ago(s.LastHeardAgeSeconds), ago(s.RTTSeconds), s.Document, counts(s.Services), headroom(s.Headroom), lastError})
-	}
-	return table(w, "", rows...)
 }
 
 // headroom is what the loss of a site would do, in a few words.

@@ -19,6 +19,7 @@ func TestSpread(t *testing.T) {
 		naive float64 // the least that the naive choice must come to: else the case shows nothing
 	}{
 		{"1 s, 4 services", Case{Weights: equal, Report: time.Second, Life: 500 * time.Millisecond}, 1.5},
+		{"1 s, 8 services, short connections", Case{Weights: []int{1, 1, 1, 1, 1, 1, 1, 1}, Report: time.Second, Life: 500 * time.Millisecond}, 1.5},
 		{"5 s, 4 services", Case{Weights: equal, Report: 5 * time.Second, Life: 5 * time.Second}, 1.5},
 		{"5 s, 2 services", Case{Weights: equal[:2], Report: 5 * time.Second, Life: 5 * time.Second}, 0},
 		{"5 s, 4 services, short connections", Case{Weights: equal, Report: 5 * time.Second, Life: 500 * time.Millisecond}, 1.5},

@@ -19,7 +19,7 @@ import (
 //	  5       load age in ms, its bound in ms (4294967295: none)
 //	  6       evidence age in ms, its bound in ms
 //	  7 to 10 custom load, members behind, member weight, capacity: difference, zigzag
-//	  11      fields present, as in a ServiceRecord
+//	  11      fields present, as in a ServiceRecord; values of those that are not become 0
 //	  12      state, a byte, and flags, a byte
 //	  13      length of the reason, a byte, then the reason
 //	  others  a varint, which is skipped
@@ -55,6 +55,15 @@ var loadValues = [...]struct {
 }
 
 const hasAges = HasLoadAge | HasEvidenceAge
+
+// trim makes values 0 that do not count. Both ends of a stream do it: a value that counts again is told as the difference to 0.
+func (r *ServiceRecord) trim() {
+	for i := range loadValues {
+		if r.Has&loadValues[i].field == 0 {
+			r.setField(loadValues[i].field, 0)
+		}
+	}
+}
 
 // flags returns the flags of the record on the wire.
 func (r *ServiceRecord) flags() uint8 {
@@ -118,6 +127,7 @@ func appendChange(b []byte, what changed, held, now *ServiceRecord, load, eviden
 	}
 	if what&changedHas != 0 {
 		held.Has = now.Has & knownFields
+		held.trim()
 		b = binary.AppendUvarint(b, uint64(held.Has))
 	}
 	if what&changedState != 0 {
@@ -157,6 +167,7 @@ func readChange(c *cursor, r *ServiceRecord, load, evidence *span, now time.Dura
 			readSpan(c, evidence, now)
 		case changedHas:
 			r.Has = Fields(c.uvarint()) & knownFields
+			r.trim()
 		case changedState:
 			r.readState(c)
 		case changedReason:

@@ -54,6 +54,7 @@ func (e *encoder) introduce(t *toldSite, s *sight) {
 		r, now := &t.records[i], &s.records[i]
 		load, evidence := s.floor(i)
 		r.record = *now
+		r.record.trim()
 		r.load.begin(wireAge(now.LoadAge), max(load, e.usual), e.now)
 		r.evidence.begin(wireAge(now.EvidenceAge), max(evidence, e.usual), e.now)
 		e.digest(t, i)

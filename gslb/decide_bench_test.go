@@ -3,6 +3,7 @@ package gslb
 import (
 	"fmt"
 	"net/netip"
+	"slices"
 	"testing"
 	"time"
 
@@ -41,12 +42,24 @@ func benchTables(b testing.TB, s *Snapshot, l *Learned) {
 	l.Resolvers = NewResolvers(ResolverOptions{Prefix4: 32, Prefix6: 128, Max: 1 << 12, Timeout: time.Hour})
 	var values []PushedValue
 	for i := range min(16, len(s.Plan.sites)) {
-		l.Resolvers.Measured(benchQuery.LDNS, s.Plan.sites[i].hash, time.Duration(10+i)*time.Millisecond, oracleNow)
+		for j, q := range benchResolvers(64) {
+			l.Resolvers.Measured(q.LDNS, s.Plan.sites[i].hash, time.Duration(10+(i+j)%16)*time.Millisecond, oracleNow)
+		}
 		values = append(values, PushedValue{Service: s.Plan.services[i].Hash, Value: float64(i), Until: oracleNow + 1000})
 	}
 	if err := l.Pushed.Set(benchQuery.Subnet, values, oracleNow); err != nil {
 		b.Fatal(err)
 	}
+}
+
+// benchResolvers is a query from each of some resolvers.
+func benchResolvers(n int) []Query {
+	out := make([]Query, n)
+	for i := range out {
+		out[i] = benchQuery
+		out[i].LDNS = netip.AddrFrom4([4]byte{198, 51, 100, byte(53 + i)})
+	}
+	return out
 }
 
 // benchCase is one way to decide.
@@ -78,6 +91,7 @@ func benchCases(sizes ...int) []benchCase {
 		}), []Query{benchQuery}},
 		benchCase{"score-load/4", with(config.Scored, func(v *config.VirtualServer) { v.Score = config.Score{Load: 1, Cost: 1} }), []Query{benchQuery}},
 		benchCase{"score-near/4", with(config.Scored, func(v *config.VirtualServer) { v.Score = config.Score{Load: 1, Distance: 1} }), []Query{benchQuery}},
+		benchCase{"score-resolvers/1000", benchWorld(config.Scored, 1000), benchResolvers(64)},
 		benchCase{"score-near/1000", func() *world {
 			w := benchWorld(config.Scored, 1000)
 			w.doc.VirtualServers[0].Score = config.Score{Load: 1, Distance: 1}
@@ -90,14 +104,32 @@ func benchCases(sizes ...int) []benchCase {
 	return append(out, benchCase{"coherent/4", coherent, []Query{benchQuery, six}})
 }
 
+// benchReport is after how many answers loads are reported again.
+const benchReport = 10_000
+
+// benchReported is the snapshot after a report that says of all services what the one before said.
+func benchReported(s *Snapshot, l *Learned) *Snapshot {
+	status := *s.Status
+	status.Services = slices.Clone(status.Services)
+	for i := range status.Services {
+		status.Services[i].Load.Handed = l.Handed(ServiceIndex(i))
+	}
+	return NewSnapshot(s.Generation+1, s.Plan, &status, s)
+}
+
 func BenchmarkDecide(b *testing.B) {
 	for _, c := range benchCases(4, 1000) {
 		b.Run(c.name, func(b *testing.B) {
 			s, l := c.world.snapshot(b)
 			benchTables(b, s, l)
-			d, turn := &Decider{}, 0
+			d, turn, answers := &Decider{}, 0, 0
 			b.ReportAllocs()
 			for b.Loop() {
+				if answers++; answers%benchReport == 0 {
+					b.StopTimer()
+					s = benchReported(s, l)
+					b.StartTimer()
+				}
 				d.Query = c.queries[turn]
 				if turn++; turn == len(c.queries) {
 					turn = 0

@@ -124,6 +124,11 @@ func (d *Decider) pickScore(v *virtualServer, f *field) (int, Reason) {
 	here := d.scoredSpot(v, f)
 	var cells []rttCell
 	if v.score.rtt > 0 {
+		if f.scoring.many != nil {
+			if i, reason := d.leastSeen(f, here); i != none {
+				return i, reason
+			}
+		}
 		cells = d.freshCells(true)
 	}
 	if !here.near && !f.scoring.weighs && v.score.cost == 0 && len(d.timesOf(cells)) == 0 {

@@ -11,7 +11,7 @@ import (
 // stays true.
 type scoredMany struct {
 	loads  []scaledLoad
-	ranked [rankedSlots]atomic.Pointer[ranked]
+	ranked [rankedSets][rankedWays]atomic.Pointer[ranked]
 }
 
 // scaledLoad is a contender's part of the score that its load is.
@@ -26,6 +26,7 @@ type ranked struct {
 	here    *scoredSpot
 	cells   [MaxResolverSites]rttCell // the resolver's times
 	count   int
+	seen    atomic.Pointer[seenResolver]
 	learned *Learned      // whose counts these scores are of
 	best    []rankedScore // a binary heap, the least first
 	second  float64       // the least score of best but the first
@@ -43,8 +44,13 @@ type rankedScore struct {
 }
 
 const (
-	rankedSlots = 256
-	rankedBest  = 512 // as many members as a document's virtual server may have
+	// rankedSets of rankedWays each is for how many pairs of a spot and a resolver it is remembered.
+	rankedSets = 256
+	rankedWays = 4
+	// rankedFirst is how many contenders are kept at first, rankedMost when that has not been enough: as many members as a
+	// virtual server of a document may have.
+	rankedFirst = 64
+	rankedMost  = 512
 	rankedHeaps = 4
 	// rankedTies is how many equals are found without comparing all contenders.
 	rankedTies = 32
@@ -84,31 +90,50 @@ func (d *Decider) scoreNow(f *field, i int, fixed float64) float64 {
 
 // leastOfMany takes the contender with the least score. Equals take turns by weight.
 func (d *Decider) leastOfMany(v *virtualServer, f *field, here *scoredSpot, cells []rttCell) (int, Reason) {
-	slot := &f.scoring.many.ranked[d.rankedSlot(here, cells)]
-	if r := slot.Load(); r != nil && r.is(here, cells) {
-		if r.ties != nil {
-			return d.takeTurnOf(f, r.ties, r.sums)
+	slot, r := d.rankedFor(f, here, cells)
+	keep := rankedFirst
+	switch {
+	case r == nil:
+	case r.ties != nil:
+		d.noteSeen(r, cells)
+		return d.takeTurnOf(f, r.ties, r.sums)
+	case r.learned == d.learned:
+		if i, reason := d.leastRanked(f, r); i != none {
+			d.noteSeen(r, cells)
+			return i, reason
 		}
-		if r.learned == d.learned {
-			if i, reason := d.leastRanked(f, r); i != none {
-				return i, reason
-			}
-		}
+		keep = min(4*len(r.best), rankedMost)
 	}
-	i, reason, r := d.rank(v, f, here, cells)
+	i, reason, r := d.rank(v, f, here, cells, keep)
 	if !d.learned.frozen {
 		slot.Store(r)
 	}
 	return i, reason
 }
 
-// rankedSlot is where what is known for a spot and a resolver is kept.
-func (d *Decider) rankedSlot(here *scoredSpot, cells []rttCell) uint64 {
-	hash := uint64(here.number) * golden
+// rankedFor returns what is remembered for a spot and a resolver; nil when there is nothing. slot is where it belongs: in place
+// of another one when all ways are taken.
+func (d *Decider) rankedFor(f *field, here *scoredSpot, cells []rttCell) (slot *atomic.Pointer[ranked], r *ranked) {
+	hash := uint64(0)
 	if len(cells) > 0 {
-		hash ^= d.resolverHash
+		hash = d.resolverHash
 	}
-	return hash >> 32 % rankedSlots
+	set := f.scoring.many.set(here, hash)
+	slot = &set[hash>>56%rankedWays]
+	for i := range set {
+		switch r := set[i].Load(); {
+		case r == nil:
+			slot = &set[i]
+		case r.is(here, cells):
+			return &set[i], r
+		}
+	}
+	return slot, nil
+}
+
+// set returns where what is remembered for a spot and a resolver's hash may be.
+func (m *scoredMany) set(here *scoredSpot, resolver uint64) *[rankedWays]atomic.Pointer[ranked] {
+	return &m.ranked[(uint64(here.number)*golden^resolver)>>32%rankedSets]
 }
 
 // is reports whether it is for a spot and a resolver with these times.
@@ -125,7 +150,7 @@ func (r *ranked) is(here *scoredSpot, cells []rttCell) bool {
 }
 
 // rank compares all contenders, and takes the one with the least score.
-func (d *Decider) rank(v *virtualServer, f *field, here *scoredSpot, cells []rttCell) (int, Reason, *ranked) {
+func (d *Decider) rank(v *virtualServer, f *field, here *scoredSpot, cells []rttCell, keep int) (int, Reason, *ranked) {
 	all := d.fixedScores(v, f, here, cells)
 	least, ties := math.Inf(1), []uint16(nil)
 	for i := range all {
@@ -144,7 +169,7 @@ func (d *Decider) rank(v *virtualServer, f *field, here *scoredSpot, cells []rtt
 	if !f.scoring.weighs {
 		r.ties, r.sums = ties, sums
 	} else {
-		r.setBest(all)
+		r.setBest(all, keep)
 	}
 	if len(ties) == 1 {
 		return int(ties[0]), ReasonScore, r
@@ -153,14 +178,14 @@ func (d *Decider) rank(v *virtualServer, f *field, here *scoredSpot, cells []rtt
 	return i, reason, r
 }
 
-// setBest keeps the least scores, and the least of the others.
-func (r *ranked) setBest(all []rankedScore) {
-	if len(all) > rankedBest {
-		selectLeast(all, rankedBest)
-		for i := range all[rankedBest:] {
-			r.rest = min(r.rest, all[rankedBest+i].score)
+// setBest keeps so many of the least scores, and the least of the others.
+func (r *ranked) setBest(all []rankedScore, keep int) {
+	if len(all) > keep {
+		selectLeast(all, keep)
+		for i := range all[keep:] {
+			r.rest = min(r.rest, all[keep+i].score)
 		}
-		all = all[:rankedBest]
+		all = all[:keep]
 	}
 	r.best = slices.Clone(all)
 	for at := len(r.best)/heapArity + 1; at >= 0; at-- {

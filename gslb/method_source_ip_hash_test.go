@@ -1,6 +1,7 @@
 package gslb
 
 import (
+	"math/bits"
 	"math/rand/v2"
 	"net/netip"
 	"testing"
@@ -34,6 +35,40 @@ func TestDrawsAmongMany(t *testing.T) {
 			want := f.bestWeighted(client)
 			if got := w.best(client); got != want || f.bestDraw(client) != want {
 				t.Fatalf("%s: client %#x: got %d and %d, want %d", tt.name, client, got, f.bestDraw(client), want)
+			}
+		}
+	}
+}
+
+// undraw returns the seed that makes a client draw h.
+func undraw(client, h uint64) uint64 {
+	inverse := func(x uint64) uint64 { // of an odd number, modulo 2^64
+		y := x
+		for range 6 {
+			y *= 2 - x*y
+		}
+		return y
+	}
+	h = halfMix(h) * inverse(drawMix2)
+	h = halfMix(h) * inverse(drawMix1)
+	return bits.RotateLeft64(halfMix(h)^client, 32)
+}
+
+// TestDrawsThatAreClose: of draws with the same logarithm the first wins, not the greatest.
+func TestDrawsThatAreClose(t *testing.T) {
+	const client, high = 0x0123456789abcdef, 0xffff_0000_0000_0000
+	for _, apart := range []uint64{0, 1, 1 << 20, 1 << 31, 1 << 33, 1 << 35, 1 << 40} {
+		for _, first := range []int{3, 30} {
+			f := &field{even: true}
+			for i := range 40 {
+				f.contenders = append(f.contenders, contender{weight: 1, seed: undraw(client, uint64(i))})
+			}
+			f.contenders[first].seed, f.contenders[20].seed = undraw(client, high), undraw(client, high+apart)
+			if got := draw(client, f.contenders[20].seed); got != high+apart {
+				t.Fatalf("undraw is wrong: %#x", got)
+			}
+			if got, want := newDraws(f.contenders).best(client), f.bestWeighted(client); got != want {
+				t.Errorf("draws %#x apart, the less at %d: got %d, want %d", apart, first, got, want)
 			}
 		}
 	}

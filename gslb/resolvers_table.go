@@ -30,6 +30,8 @@ type resolver struct {
 	count     int
 	cells     [MaxResolverSites]rttCell
 	by        [MaxResolverSites]RTTSource
+	place     int    // where it was read, as fresh notes it
+	version   uint64 // of the place then
 }
 
 // rttCell is a round-trip time: the site's number in 8 bits, microseconds in 24, the time in 32. 0: none.
@@ -103,6 +105,7 @@ func (t *resolverTable) fresh(w *sought, after int64, e *resolver) bool {
 			i := t.index(p, w)
 			if i >= 0 {
 				t.readFresh(p, i, after, e)
+				e.place, e.version = p, version
 			}
 			if at.same(version) {
 				return i >= 0
@@ -114,7 +117,7 @@ func (t *resolverTable) fresh(w *sought, after int64, e *resolver) bool {
 
 func (t *resolverTable) readFresh(p, i int, after int64, e *resolver) {
 	s := t.slot(p, i)
-	e.wanted = int64(s[2].Load())
+	e.high, e.low, e.wanted = s[0].Load(), s[1].Load(), int64(s[2].Load())
 	cells, n := s[resolverHead:], uint(0)
 	for j := range cells {
 		c := rttCell(cells[j].Load())

@@ -210,6 +210,8 @@ const (
 	codeWarnWeight           Code = "FL9009"
 	codeWarnSharedSessions   Code = "FL9010"
 	codeWarnNoLoad           Code = "FL9011"
+	codeWarnForeignBlind     Code = "FL9012"
+	codeWarnChildAnswers     Code = "FL9013"
 	codeWarnInsecure         Code = "FL9101"
 	codeWarnKeyMode          Code = "FL9102"
 	codeWarnCertificateDates Code = "FL9103"
@@ -401,6 +403,8 @@ func nodeCodes() []CodeText {
 		{codeWarnWeight, "Weights of a group and its member that are above 100 when multiplied."},
 		{codeWarnSharedSessions, "Virtual servers share sessions, but not their members."},
 		{codeWarnNoLoad, "A method, a weight or a limit goes by a load that no load source of a service tells."},
+		{codeWarnForeignBlind, "A service of a foreign site without monitors: it is assumed UP for ever."},
+		{codeWarnChildAnswers, "A site with a parent answers DNS, and is told nothing of services without monitors."},
 		{codeWarnInsecure, "MEP without TLS."},
 		{codeWarnKeyMode, "A private key that others on the machine can read."},
 		{codeWarnCertificateDates, "A certificate that expires within two weeks, has expired, or is not valid yet."},

@@ -68,6 +68,7 @@ func validateDocument(p *page, doc *Document, src Source) {
 	c.checkAnswerTypes()
 	c.checkLocations()
 	c.checkSettings()
+	c.checkHeard()
 }
 
 // problem reports at a path; see page.problem.

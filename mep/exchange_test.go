@@ -27,6 +27,8 @@ type testSite struct {
 	logs *observer.ObservedLogs
 	stop func()
 
+	digest atomic.Pointer[[32]byte]
+
 	mu       sync.Mutex
 	events   []Event
 	at       []time.Time
@@ -39,6 +41,7 @@ func newTestSite(t *testing.T, n *memNet, name, ip string, adjust func(*Options)
 	core, logs := observer.New(zap.InfoLevel)
 	s := &testSite{t: t, peer: Peer{Site: name, Address: ip + ":3009"}, logs: logs,
 		services: []ServiceRecord{{Name: "web-" + name, State: StateUp, Has: HasActiveConnections, ActiveConnections: 7}}}
+	s.digest.Store(&[32]byte{1, 2, 3})
 	o := Options{
 		Site: name, Node: name + "-1", Listen: ip + ":3009", Insecure: true,
 		ListenFunc: memHost{n, ip}.listen, DialFunc: memHost{n, ip}.dial,
@@ -52,7 +55,7 @@ func newTestSite(t *testing.T, n *memNet, name, ip string, adjust func(*Options)
 			defer s.mu.Unlock()
 			s.events, s.at = append(s.events, e), append(s.at, time.Now())
 		},
-		Digest: func() [32]byte { return [32]byte{1, 2, 3} },
+		Digest: func() [32]byte { return *s.digest.Load() },
 		Logger: zap.New(core),
 		Rand:   mathrand.NewPCG(1, uint64(len(name))),
 	}

@@ -1,0 +1,145 @@
+package mepv1
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"go.uber.org/zap"
+)
+
+// dialing keeps one dial loop for each peer that this site dials, until ctx ends.
+func (x *Exchange) dialing(ctx context.Context) {
+	for {
+		x.mu.Lock()
+		for _, p := range x.peers {
+			wanted := p.dials && !p.removed && ctx.Err() == nil
+			if !wanted {
+				x.stopDialing(p)
+			} else if p.stopDialing == nil {
+				loop, cancel := context.WithCancel(ctx)
+				p.stopDialing = cancel
+				addr := p.addr
+				x.children.Go(func() { x.dialLoop(loop, ctx, p, addr) })
+			}
+		}
+		x.mu.Unlock()
+		select {
+		case <-x.changed:
+		case <-ctx.Done():
+			return
+		}
+	}
+}
+
+// backoff is the wait between attempts. The zero value is ready.
+type backoff struct{ wait time.Duration }
+
+// next returns the wait before the next attempt, without jitter.
+func (b *backoff) next() time.Duration {
+	b.wait = min(max(2*b.wait, backoffFirst), backoffMost)
+	return b.wait
+}
+
+func (b *backoff) reset() { b.wait = 0 }
+
+// dialLoop dials one peer whenever there is no session with it, until ctx ends. Sessions live on until run ends.
+func (x *Exchange) dialLoop(ctx, run context.Context, p *peer, addr address) {
+	var retry backoff
+	for ctx.Err() == nil {
+		x.mu.Lock()
+		s := p.session
+		x.mu.Unlock()
+		if s == nil {
+			s = x.dial(ctx, run, p, addr)
+		}
+		if s != nil {
+			select {
+			case <-s.done:
+			case <-ctx.Done():
+				return
+			}
+			// One that does not last is no success: without this, two ends that agree on Hello only would spin.
+			if time.Since(s.began) >= x.opts.KeepaliveTimeout {
+				retry.reset()
+			}
+		}
+		sleep(ctx, x.jitter(retry.next()))
+	}
+}
+
+// dial makes one attempt and returns the session, or nil.
+func (x *Exchange) dial(ctx, run context.Context, p *peer, addr address) *session {
+	x.mu.Lock()
+	if x.leaving {
+		x.mu.Unlock()
+		return nil
+	}
+	if p.state == PeerDown {
+		p.become(PeerConnecting)
+	}
+	x.mu.Unlock()
+	s, err := x.connect(ctx, p, addr)
+	if err == nil {
+		x.start(run, s)
+		return s
+	}
+	x.mu.Lock()
+	trouble := p.session == nil && ctx.Err() == nil && !x.leaving // else the attempt was overtaken
+	if trouble {
+		p.fail(err)
+	}
+	if p.state == PeerConnecting {
+		p.become(PeerDown)
+	}
+	x.mu.Unlock()
+	if trouble {
+		x.noteRefused(err, p.site, addr.String())
+	}
+	return nil
+}
+
+// connect dials a peer and makes a session of the connection.
+func (x *Exchange) connect(ctx context.Context, p *peer, addr address) (*session, error) {
+	dialCtx, cancel := context.WithTimeout(ctx, handshakeTimeout)
+	conn, err := x.opts.DialFunc(dialCtx, "tcp", addr.String())
+	cancel()
+	if err != nil {
+		return nil, fmt.Errorf("dial site %q: %w", p.site, err)
+	}
+	s, err := x.handshake(ctx, conn, p.site)
+	if err != nil {
+		_ = conn.Close()
+		return nil, fmt.Errorf("connect to site %q at %s: %w", p.site, addr, err)
+	}
+	return s, nil
+}
+
+// noteRefused counts and logs a connection that did not become a session; the same trouble is logged once a minute.
+func (x *Exchange) noteRefused(err error, peer, remote string) {
+	kind, ok := rejectionOf(err)
+	if ok {
+		x.rejected.count(kind)
+	}
+	if x.rejected.quiet(string(kind)+" "+peer+" "+remote, time.Now()) {
+		return
+	}
+	fields := []zap.Field{zap.String("remote", remote), zap.Error(err)}
+	if ok {
+		fields = append(fields, zap.String("rejection", string(kind)))
+	}
+	if peer != "" {
+		fields = append(fields, zap.String("peer", peer))
+	}
+	x.log.Warn("mep.unreachable", fields...)
+}
+
+// sleep waits for d or the end of ctx.
+func sleep(ctx context.Context, d time.Duration) {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-t.C:
+	case <-ctx.Done():
+	}
+}

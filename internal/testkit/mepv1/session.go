@@ -1,0 +1,172 @@
+package mepv1
+
+import (
+	"context"
+	"errors"
+	"net"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"golang.org/x/time/rate"
+)
+
+// Ends of a session that are nobody's fault.
+var (
+	errLeaving    = errors.New("this site stops")
+	errPeerStops  = errors.New("the peer stops as planned")
+	errSuperseded = errors.New("a newer connection with the same site is in use")
+	errStopped    = errors.New("exchange ended")
+)
+
+// session is a connection on which both ends have introduced themselves. One goroutine reads, one writes; whichever sees
+// the end first, or anyone who calls end, ends both.
+//
+//	begin -> run: reading and writing -> end(cause, farewell) -> last frame, if any -> closed -> drop -> done
+type session struct {
+	x         *Exchange
+	peer      *peer
+	conn, raw net.Conn // conn is raw, or TLS over it
+	hello     Hello    // the peer's
+	id        sessionID
+	version   uint8
+	dialed    bool // by this site
+	began     time.Time
+
+	in     *frameReader // read by the reading goroutine only, as are:
+	sets   assembly
+	views  unbundle[ViewRecord, *ViewRecord]
+	orders unbundle[OverrideRecord, *OverrideRecord]
+	limit  struct{ frames, bytes *rate.Limiter }
+
+	asks *asking
+
+	out     []byte        // used by the writing goroutine only
+	fresh   chan struct{} // capacity 1: a newer set may be there
+	ending  chan struct{} // closed by the first end
+	done    chan struct{} // closed when nothing of the session is left
+	sent    atomic.Uint64 // sequence of the last frame written, or being written
+	written atomic.Uint64 // bytes
+
+	mu       sync.Mutex
+	ended    bool
+	cause    error
+	farewell *leaving
+	path     path
+	heard    uint64 // sequence of the last frame read
+	heardAt  time.Time
+	bytes    uint64 // read
+	reported int    // records in the last complete set
+	digest   [32]byte
+	digestAt time.Time // when digest was told
+}
+
+// newSession makes a session of two Hellos. It has read one frame and written, or will have, one.
+func newSession(x *Exchange, p *peer, g *greeting) *session {
+	now := time.Now()
+	s := &session{
+		x: x, peer: p, conn: g.conn, in: g.in,
+		hello:   g.theirs,
+		id:      newSessionID(g.ours, g.theirs),
+		version: g.version,
+		dialed:  g.dialed != "",
+		began:   now,
+		sets:    assembly{origin: g.theirs.Site, incarnation: g.theirs.Incarnation},
+		fresh:   make(chan struct{}, 1),
+		ending:  make(chan struct{}),
+		done:    make(chan struct{}),
+		heard:   1,
+		heardAt: now,
+		digest:  g.theirs.Digest, digestAt: now,
+		asks: newAsking(),
+	}
+	s.views.most, s.orders.most = MaxViews, MaxOverrides
+	s.limit.frames = rate.NewLimiter(frameRate, frameBurst)
+	s.limit.bytes = rate.NewLimiter(byteRate, byteBurst)
+	s.sent.Store(1)
+	return s
+}
+
+// start runs a session that was adopted, until it ends by itself or ctx does.
+func (x *Exchange) start(ctx context.Context, s *session) {
+	x.children.Go(func() { s.run(ctx) })
+}
+
+func (s *session) run(ctx context.Context) {
+	defer close(s.done)
+	stop := context.AfterFunc(ctx, func() { s.end(errStopped, nil) })
+	defer stop()
+	var writer sync.WaitGroup // and who answers questions
+	writer.Go(s.write)
+	writer.Go(s.answerAsked)
+	err := s.read()
+	var farewell *leaving
+	if kind, refused := rejectionOf(err); refused {
+		farewell = &leaving{leaveRefused, err.Error()}
+		s.noteRejected(kind, err)
+	}
+	s.end(err, farewell)
+	writer.Wait()
+	_ = s.raw.Close()
+	s.mu.Lock()
+	cause := s.cause
+	s.mu.Unlock()
+	s.x.drop(s, cause)
+}
+
+// end ends the session: at once, or after the farewell was sent. The first cause counts.
+func (s *session) end(cause error, farewell *leaving) {
+	s.begin(cause, farewell)
+	if farewell == nil {
+		_ = s.raw.Close()
+	}
+}
+
+// retire ends a session that a newer one replaced: nothing more is sent, and what comes is ignored, but the connection
+// stays until the peer closes it or farewellTimeout has passed. Closed at once, it could end before the peer has taken the
+// newer one into use, which would look like a loss.
+func (s *session) retire(cause error) { s.begin(cause, nil) }
+
+// begin begins the end.
+func (s *session) begin(cause error, farewell *leaving) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.ended {
+		return
+	}
+	s.ended, s.cause, s.farewell = true, cause, farewell
+	_ = s.conn.SetDeadline(time.Now().Add(farewellTimeout))
+	close(s.ending)
+}
+
+// extend moves a deadline on, unless the session is ending.
+func (s *session) extend(set func(time.Time) error, d time.Duration) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if !s.ended {
+		_ = set(time.Now().Add(d)) // fails when closed, which the next read or write tells
+	}
+}
+
+// isEnding reports whether end was called.
+func (s *session) isEnding() bool {
+	select {
+	case <-s.ending:
+		return true
+	default:
+		return false
+	}
+}
+
+// status fills in what is known of the session. It takes s.mu under Exchange.mu.
+func (s *session) status(st *PeerStatus) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	st.Node, st.Version, st.Incarnation, st.Digest = s.hello.Node, s.version, s.hello.Incarnation, s.digest
+	st.DigestAt = s.digestAt
+	st.PeerKeepaliveTimeout = s.hello.KeepaliveTimeout
+	st.LastHeard, st.FramesIn, st.BytesIn = s.heardAt, s.heard, s.bytes
+	st.FramesOut, st.BytesOut = s.sent.Load(), s.written.Load()
+	st.Measured, st.RTT, st.ClockSkew = s.path.known, s.path.rtt, s.path.skew
+	st.ServicesReported = s.reported
+}

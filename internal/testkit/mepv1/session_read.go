@@ -1,0 +1,161 @@
+package mepv1
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"os"
+	"time"
+
+	"go.uber.org/zap"
+)
+
+// read takes frames until the session ends, and returns why it did.
+func (s *session) read() error {
+	for {
+		// From one complete frame to the next: a peer that trickles bytes is as silent as one that sends none.
+		s.extend(s.conn.SetReadDeadline, s.x.opts.KeepaliveTimeout)
+		if err := s.readFrame(); err != nil {
+			return s.explain(err)
+		}
+	}
+}
+
+func (s *session) readFrame() error {
+	h, err := s.in.header(MaxPayload)
+	if err != nil {
+		return err
+	}
+	now := time.Now()
+	if !s.limit.frames.AllowN(now, 1) || !s.limit.bytes.AllowN(now, headerSize+int(h.length)) {
+		return refusef(RejectFlood, "read frame %d: above %d frames or %d MiB a second", h.sequence, frameRate, byteRate>>20)
+	}
+	if !h.kind.understood() {
+		if err := s.in.discard(h); err != nil {
+			return err
+		}
+		s.hear(h)
+		return nil
+	}
+	payload, err := s.in.payload(h)
+	if err != nil {
+		return err
+	}
+	s.hear(h)
+	if s.isEnding() {
+		return nil // a farewell is under way, and the peer closes when it has read it
+	}
+	return s.handle(h, payload)
+}
+
+// hear notes a complete frame.
+func (s *session) hear(h header) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.heard, s.heardAt = h.sequence, time.Now()
+	s.bytes += headerSize + uint64(h.length)
+}
+
+func (s *session) handle(h header, payload []byte) error {
+	switch h.kind {
+	case FrameHello:
+		return refusef(RejectMalformed, "read frame %d: a second Hello", h.sequence)
+	case FrameKeepAlive:
+		return s.handleKeepAlive(payload)
+	case FrameServices:
+		return s.handleServices(payload, h.flags&flagMore != 0)
+	case FrameViews:
+		records, age, complete, err := s.views.take(h.kind, payload, h.flags&flagMore != 0)
+		if complete {
+			s.x.report(s, &ViewsReport{Peer: s.peer.site, Records: records, ReceivedAt: time.Now(), Age: age})
+		}
+		return err
+	case FrameOverrides:
+		records, age, complete, err := s.orders.take(h.kind, payload, h.flags&flagMore != 0)
+		if complete {
+			s.x.report(s, &OverridesReport{Peer: s.peer.site, Records: records, ReceivedAt: time.Now(), Age: age})
+		}
+		return err
+	case FrameAsk:
+		return s.handleAsk(payload)
+	case FrameAnswer:
+		return s.handleAnswer(payload)
+	case FrameLeaving:
+		return s.handleLeaving(payload)
+	}
+	return nil
+}
+
+func (s *session) handleKeepAlive(payload []byte) error {
+	k, err := decodeKeepAlive(payload)
+	if err != nil {
+		return err
+	}
+	if sent := s.sent.Load(); k.heard > sent {
+		return refusef(RejectMalformed, "take KeepAlive: the peer heard frame %d, the last one sent is %d", k.heard, sent)
+	}
+	if k.silence >= s.x.opts.KeepaliveTimeout {
+		return fmt.Errorf("the peer has heard nothing for %v: frames arrive one way only", k.silence)
+	}
+	now := time.Now()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.path.received(k, now, s.x.stamp(now), s.x.opts.KeepaliveTimeout)
+	if k.digest != ([32]byte{}) {
+		s.digest, s.digestAt = k.digest, now
+	}
+	return nil
+}
+
+func (s *session) handleServices(payload []byte, more bool) error {
+	p, records, complete, err := s.sets.take(payload, more)
+	if err != nil || !complete {
+		return err
+	}
+	s.mu.Lock()
+	s.reported = len(records)
+	s.mu.Unlock()
+	s.x.report(s, &ServicesReport{Peer: s.peer.site, Records: records, Incarnation: p.incarnation, Set: p.set,
+		ReceivedAt: time.Now(), Age: p.age})
+	return nil
+}
+
+func (s *session) handleLeaving(payload []byte) error {
+	l, err := decodeLeaving(payload)
+	switch {
+	case err != nil:
+		return err
+	case l.reason == leaveStopping:
+		s.x.log.Info("mep.leaving", zap.String("peer", s.peer.site))
+		s.x.report(s, &PeerLeaving{Peer: s.peer.site, At: time.Now()})
+		return errPeerStops
+	case l.reason == leaveRefused:
+		return fmt.Errorf("the peer ended the session: %s", l.text)
+	case l.reason == leaveRemoved:
+		return fmt.Errorf("the peer ended the session: %s; add this site to its document", l.text)
+	}
+	return fmt.Errorf("the peer ended the session: reason %d, %s", l.reason, l.text)
+}
+
+// explain says what an error of the connection means for the session.
+func (s *session) explain(err error) error {
+	switch {
+	case errors.Is(err, os.ErrDeadlineExceeded):
+		return fmt.Errorf("no frame for %v", s.x.opts.KeepaliveTimeout)
+	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
+		return errors.New("the peer closed the connection")
+	case errors.Is(err, net.ErrClosed):
+		return errors.New("connection closed")
+	}
+	return err
+}
+
+// noteRejected counts and logs what ended a session.
+func (s *session) noteRejected(kind Rejection, err error) {
+	s.x.rejected.count(kind)
+	if !s.x.rejected.quiet(string(kind)+" session "+s.peer.site, time.Now()) {
+		s.x.log.Warn("mep.rejected", zap.String("peer", s.peer.site), zap.String("rejection", string(kind)),
+			zap.Stringer("remote", s.conn.RemoteAddr()), zap.Error(err))
+	}
+}

@@ -57,6 +57,8 @@ type Options struct {
 	Snapshot func() *Snapshot
 	// Now is the clock that decisions see. Nil: time.Now.
 	Now func() time.Time
+	// PassiveRTT is told of connections over TCP and TLS that were answered, on Linux, from many goroutines. Nil: nobody is.
+	PassiveRTT PassiveRTT
 	// Observers are shown queries and answers.
 	Observers Observers
 	// Logger gets transitions and rejections, never queries. Nil: none.
@@ -85,6 +87,7 @@ type Server struct {
 	listenPacket func(ctx context.Context, network, address string) (net.PacketConn, error)
 	listenStream func(ctx context.Context, network, address string) (net.Listener, error)
 
+	passiveRTT  PassiveRTT // nil: none
 	observers   Observers
 	counters    counters
 	panicLogged every
@@ -138,7 +141,7 @@ func New(o Options) (*Server, error) {
 	s := &Server{
 		policy: policy, notify: o.Notify, transfers: o.Transfers, keys: o.Keys,
 		listen: o.Listen, workers: o.Workers, io: datagramIO(o.IO), nsid: hexNSID(o.NSID), snapshot: o.Snapshot, now: o.Now, log: o.Logger,
-		listenPacket: o.ListenPacket, listenStream: o.ListenStream, observers: o.Observers,
+		listenPacket: o.ListenPacket, listenStream: o.ListenStream, observers: o.Observers, passiveRTT: o.PassiveRTT,
 		secure: secure, handshakes: make(chan struct{}, maxHandshakes()),
 	}
 	if s.workers == 0 {

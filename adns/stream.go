@@ -39,6 +39,7 @@ type stream struct {
 	since time.Time
 
 	readBy, writeBy time.Time // the deadlines as they are set
+	looked          time.Time // when the round-trip time was
 }
 
 // Ends of a connection that are the client's doing.
@@ -156,6 +157,7 @@ func (c *stream) answerComplete(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	c.passive()
 	c.used = c.now
 	c.server.admitted.touch(c.slot, c.now)
 	c.in.compact()

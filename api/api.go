@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net/http"
+	"net/netip"
 	"time"
 
 	"github.com/danielgtaylor/huma/v2"
@@ -61,6 +62,12 @@ type Options struct {
 	AskSite func(ctx context.Context, site string, body []byte) ([]byte, error)
 	// Overrides is what operators want for a time; orders are given to it. Nil: none can be given.
 	Overrides *sites.Overrides
+	// ResolverCounts is read for metrics. Nil: nothing was counted.
+	ResolverCounts func() ResolverExchange
+	// TakeResolvers gives out resolvers that wait to be measured. Nil: those of the table itself.
+	TakeResolvers func(most int) []netip.Addr
+	// ReportRTT takes in what somebody measured from a site, and reports whether it counts. Nil: it goes to the table.
+	ReportRTT func(ldns netip.Addr, site string, rtt time.Duration, at time.Time) bool
 	// Ready returns what has to be so before queries are sent here. Nil: nothing.
 	Ready func() []Check
 	// Logger gets panics and refused origins. Nil: none.

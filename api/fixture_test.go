@@ -24,6 +24,7 @@ import (
 	"fairlead/gslb"
 	"fairlead/mep"
 	"fairlead/monitors"
+	"fairlead/monitors/ldns"
 	"fairlead/sites"
 )
 
@@ -124,8 +125,11 @@ func newFixture(t testing.TB, change func(*Options)) *fixture {
 		},
 		Secondaries: testSecondaries,
 		Geo:         testGeo,
-		ProbeStats:  func() monitors.Stats { return monitors.Stats{Targets: 4, Done: 70, Late: 1} },
-		PushLoad:    f.push,
+		ResolverCounts: func() ResolverExchange {
+			return ResolverExchange{Probes: ldns.Stats{Silent: 2, Waiting: 1}, Passive: 5, Told: 9}
+		},
+		ProbeStats: func() monitors.Stats { return monitors.Stats{Targets: 4, Done: 70, Late: 1} },
+		PushLoad:   f.push,
 		Headroom: func() []resource.Headroom {
 			left := 0.25
 			return []resource.Headroom{{Lost: "nyc", Ratio: &left, Worst: "web-ams"}}

@@ -193,7 +193,7 @@ func TestResolvers(t *testing.T) {
 		time.Sleep(90 * time.Second)
 		got := get[resource.Resolver](t, f, "/v1/ldns/192.0.2.1")
 		want := resource.Resolver{Resolver: netip.MustParsePrefix("192.0.2.0/24"), RTTs: []resource.SiteRTT{
-			{Site: "ams", RTTMs: 12.5, AgeSeconds: 90, Counts: true}, {Site: "nyc", RTTMs: 83, AgeSeconds: 190}}}
+			{Site: "ams", RTTMs: 12.5, AgeSeconds: 90, Counts: true, By: "pushed"}, {Site: "nyc", RTTMs: 83, AgeSeconds: 190, By: "pushed"}}}
 		if diff := cmp.Diff(want, got, sameAddress()); diff != "" {
 			t.Errorf("resolver (-want +got):\n%s", diff)
 		}

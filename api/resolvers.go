@@ -133,7 +133,7 @@ func (v *rttView) describe(network netip.Prefix, rtts []gslb.SiteRTT) resource.R
 	for _, m := range rtts {
 		age := max(v.now.Sub(time.Unix(m.At, 0)), 0)
 		out.RTTs = append(out.RTTs, resource.SiteRTT{Site: v.sites[m.Site], RTTMs: float64(m.RTT.Microseconds()) / 1000,
-			AgeSeconds: age.Seconds(), Counts: age < v.table.Options().Timeout})
+			AgeSeconds: age.Seconds(), Counts: age < v.table.Options().Timeout, By: m.By.String()})
 	}
 	slices.SortFunc(out.RTTs, func(a, b resource.SiteRTT) int { return cmp.Compare(a.RTTMs, b.RTTMs) })
 	return out
@@ -184,7 +184,13 @@ func (r *resources) putRTT(_ context.Context, in *rttInput) (*struct{}, error) {
 	}
 	rtt := time.Duration(in.Body.RTTMs * float64(time.Millisecond))
 	at := v.now.Add(-time.Duration(in.Body.AgeSeconds * float64(time.Second)))
-	if !v.table.Measured(in.address, site, rtt, at.Unix()) {
+	report := r.ReportRTT
+	if report == nil {
+		report = func(a netip.Addr, _ string, rtt time.Duration, at time.Time) bool {
+			return v.table.MeasuredBy(a, site, rtt, at.Unix(), gslb.RTTPushed)
+		}
+	}
+	if !report(in.address, in.Body.Site, rtt, at) {
 		return nil, newProblem(http.StatusConflict, resource.Fault{Pointer: "/body", Code: resource.CodeOutdated,
 			Detail: "a later measurement from this site is there, or enough shorter ones from others; this one is not taken"})
 	}
@@ -195,6 +201,9 @@ func (r *resources) takeWanted(_ context.Context, in *wantedInput) (*wantedOutpu
 	v, err := r.rttView()
 	if err != nil {
 		return nil, err
+	}
+	if r.TakeResolvers != nil {
+		return &wantedOutput{Body: resource.WantedResolvers{Resolvers: r.TakeResolvers(in.Limit)}}, nil
 	}
 	out := &wantedOutput{Body: resource.WantedResolvers{Resolvers: []netip.Addr{}}}
 	for len(out.Body.Resolvers) < in.Limit {

@@ -33,6 +33,7 @@ type SiteRTT struct {
 	RTTMs      float64 `json:"rtt_ms" doc:"Milliseconds."`
 	AgeSeconds float64 `json:"age_seconds" doc:"Since it was measured."`
 	Counts     bool    `json:"counts" doc:"It is younger than settings.ldns.entry_timeout."`
+	By         string  `json:"by,omitempty" enum:"ping,dns,tcp,passive,pushed" doc:"How it was measured; passive is from a connection of the resolver's own. Absent: not known any more."`
 }
 
 // RTTReport is what somebody has measured.

@@ -15,8 +15,8 @@ func newLDNS() *cobra.Command {
 	var most int
 	cmd := &cobra.Command{
 		Use: "ldns [ADDRESS]", Short: "Show resolvers, and how far from each site they are", Args: cobra.MaximumNArgs(1),
-		Long: `Ldns lists the round-trip times that method rtt decides by: of one resolver, or of all of them. They come from
-probes; "fairlead ldns set" is how a probe of your own reports one.`,
+		Long: `Ldns lists the round-trip times that method rtt decides by: of one resolver, or of all of them. Each site
+measures them; "fairlead ldns set" is how a probe of your own reports one.`,
 		Example: "  fairlead ldns\n  fairlead ldns 192.0.2.53\n  fairlead ldns set 192.0.2.53 --site ams --rtt 12.5ms",
 		RunE: func(cmd *cobra.Command, args []string) error {
 			c, err := f.client()
@@ -85,7 +85,7 @@ func newLDNSSet() *cobra.Command {
 }
 
 func printResolvers(w io.Writer, list *resource.ResolverList) error {
-	rows := [][]string{{"RESOLVER", "SITE", "RTT", "AGE"}}
+	rows := [][]string{{"RESOLVER", "SITE", "RTT", "BY", "AGE"}}
 	for i := range list.Resolvers {
 		r := &list.Resolvers[i]
 		name := r.Resolver.String()
@@ -94,7 +94,7 @@ func printResolvers(w io.Writer, list *resource.ResolverList) error {
 			if !m.Counts {
 				age += ", too old"
 			}
-			rows = append(rows, []string{name, orDash(m.Site), fmt.Sprintf("%g ms", m.RTTMs), age})
+			rows = append(rows, []string{name, orDash(m.Site), fmt.Sprintf("%g ms", m.RTTMs), orDash(m.By), age})
 			name = "" // once is enough
 		}
 	}

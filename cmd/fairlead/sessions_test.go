@@ -13,9 +13,9 @@ func TestLearnedCommands(t *testing.T) {
 			"counts": {"entries": 9, "max": 1000, "evictions": 3}, ` + at + `, "next_cursor": "x"}`,
 		"/v1/sessions?all=true":           `{"dropped": 9}`,
 		"/v1/sessions?client=203.0.113.7": `{"dropped": 1}`,
-		"/v1/ldns?limit=100": `{"resolvers": [{"resolver": "192.0.2.53/32", "rtts": [{"site": "ams", "rtt_ms": 12.5, "age_seconds": 4.2, "counts": true},
+		"/v1/ldns?limit=100": `{"resolvers": [{"resolver": "192.0.2.53/32", "rtts": [{"site": "ams", "rtt_ms": 12.5, "age_seconds": 4.2, "counts": true, "by": "ping"},
 			{"rtt_ms": 83, "age_seconds": 600, "counts": false}]}], "counts": {"entries": 1, "max": 5, "waiting": 2}, ` + at + `}`,
-		"/v1/ldns/192.0.2.53": `{"resolver": "192.0.2.53/32", "rtts": [{"site": "ams", "rtt_ms": 12.5, "age_seconds": 4.2, "counts": true}]}`,
+		"/v1/ldns/192.0.2.53": `{"resolver": "192.0.2.53/32", "rtts": [{"site": "ams", "rtt_ms": 12.5, "age_seconds": 4.2, "counts": true, "by": "ping"}]}`,
 	})
 	for _, tt := range []struct {
 		args string
@@ -35,11 +35,11 @@ and more; --limit 0 lists all
 		{"sessions drop --all", exitDone, "forgot 9 sessions\n"},
 		{"sessions drop --client 203.0.113.7", exitDone, "forgot 1 sessions\n"},
 		{"ldns", exitDone, `resolvers: 1 of at most 5, 2 wait to be measured
-RESOLVER       SITE  RTT      AGE
-192.0.2.53/32  ams   12.5 ms  4.2s
-               -     83 ms    10m0s, too old
+RESOLVER       SITE  RTT      BY    AGE
+192.0.2.53/32  ams   12.5 ms  ping  4.2s
+               -     83 ms    -     10m0s, too old
 `},
-		{"ldns 192.0.2.53", exitDone, "RESOLVER       SITE  RTT      AGE\n192.0.2.53/32  ams   12.5 ms  4.2s\n"},
+		{"ldns 192.0.2.53", exitDone, "RESOLVER       SITE  RTT      BY    AGE\n192.0.2.53/32  ams   12.5 ms  ping  4.2s\n"},
 		{"ldns 192.0.2.54", exitNotFound, ""},
 		{"ldns x", exitUsage, ""},
 		{"ldns set x --site ams --rtt 1ms", exitUsage, ""},

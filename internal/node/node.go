@@ -38,6 +38,8 @@ type Options struct {
 	MEPDial   func(ctx context.Context, network, address string) (net.Conn, error)
 	MEPListen func(ctx context.Context, network, address string) (net.Listener, error)
 	ProbeDial func(ctx context.Context, network, address string) (net.Conn, error)
+	// LDNSPort is where resolvers are asked over UDP and TCP to measure them. 0: 53.
+	LDNSPort uint16
 	// Transition is told when the belief about a service changes, PeerEvent what happens in the exchange; both from the
 	// publisher, which waits. nil: nobody.
 	Transition func(sites.Transition)
@@ -64,6 +66,7 @@ type Node struct {
 	geo       *geo
 	probes    *monitors.Scheduler
 	loads     *monitors.Loads
+	resolvers *resolverWatch
 	handler   http.Handler
 	apiSocket net.Listener
 
@@ -126,6 +129,7 @@ func (n *Node) build(in *intent) error {
 	if n.exchange != nil {
 		n.sharing = newSharing(n)
 	}
+	n.resolvers = newResolverWatch(n)
 	if n.observers, err = newObservers(c, n.opts.Version, n.log); err != nil {
 		return err
 	}
@@ -133,7 +137,7 @@ func (n *Node) build(in *intent) error {
 	if err != nil {
 		return err
 	}
-	server := adns.Options{Transfers: n.zones.out, Keys: n.zones.keys, Notify: adns.NotifySecondary(n.zones.secondary), Policy: policy, Observers: n.observers, Listen: c.DNS.Listen, Workers: c.DNS.Workers, IO: c.DNS.IO, NSID: c.DNS.NSID, Snapshot: n.snapshot, Logger: n.log}
+	server := adns.Options{Transfers: n.zones.out, Keys: n.zones.keys, Notify: adns.NotifySecondary(n.zones.secondary), Policy: policy, PassiveRTT: n.resolvers.passive, Observers: n.observers, Listen: c.DNS.Listen, Workers: c.DNS.Workers, IO: c.DNS.IO, NSID: c.DNS.NSID, Snapshot: n.snapshot, Logger: n.log}
 	if err := addStreams(&server, &c.DNS, n.log); err != nil {
 		return err
 	}
@@ -148,6 +152,7 @@ func (n *Node) build(in *intent) error {
 		DNSStats: n.dns.Stats, TransferStats: n.zones.out.Stats, Secondaries: n.zones.secondary.Status, Groups: n.autoscale.status, Geo: n.geo.status, ProbeStats: n.probes.Stats,
 		Sketch: n.observers.Sketch.View, SketchSize: n.headroom.sketchSize, Peak: n.headroom.history, Headroom: n.headroom.list,
 		Overrides: n.orders.Overrides, AskSite: n.askSite(),
+		ResolverCounts: n.resolvers.Counts, TakeResolvers: n.resolvers.Take, ReportRTT: n.resolvers.Report,
 		PushLoad: n.loads.Push, Ready: n.ready, Logger: n.log,
 	})
 	return err
@@ -243,6 +248,7 @@ func (n *Node) Run(ctx context.Context) error {
 	group.Go(func() error { return n.orders.run(running) })
 	group.Go(func() error { return n.probes.Run(running) })
 	group.Go(func() error { return n.loads.Run(running) })
+	group.Go(func() error { return n.resolvers.run(running) })
 	group.Go(func() error { return n.serveDNS(running) })
 	group.Go(func() error { return n.headroom.run(running) })
 	group.Go(func() error { return n.zones.run(running) })
@@ -347,11 +353,20 @@ func (n *Node) rejections() map[mep.Rejection]uint64 {
 	return n.exchange.Rejections()
 }
 
-// receive takes in what the exchange tells.
+// receive takes in what the exchange tells. Sessions of clients and measurements of resolvers go to their tables: no belief
+// follows from them.
 func (n *Node) receive(e mep.Event) {
-	if !n.sharing.peer(e) {
-		n.publisher.peer(e)
+	if n.sharing.peer(e) {
+		return
 	}
+	switch e := e.(type) {
+	case *mep.NetworkReport:
+		n.resolvers.hear(e)
+		return
+	case *mep.SessionUp, *mep.SessionDown:
+		n.resolvers.meet(e)
+	}
+	n.publisher.peer(e)
 }
 
 func (n *Node) sharedSessions() []api.SharedSessions {

@@ -158,6 +158,7 @@ func (p *publisher) adopt(in *intent, now time.Time) {
 	p.probed = n.orders.enabled(in.document, now)
 	n.probes.SetTargets(probeTargets(in.document, n.opts.Config.Site, p.probed))
 	n.loads.SetTargets(loadTargets(in.document, n.opts.Config.Site))
+	n.resolvers.adopt(in.document)
 	if n.exchange != nil {
 		t := topologyOf(in.document, n.opts.Config.Site)
 		if err := n.exchange.SetPeers(t.Self, t.Peers); err != nil {

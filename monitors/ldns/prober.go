@@ -50,7 +50,7 @@ type Measurement struct {
 // Options say what a Prober is made of. Measured is required.
 type Options struct {
 	Settings Settings
-	// Measured is told of every round that was answered, one at a time. It must be quick, and must not call the Prober.
+	// Measured is told of every round that was answered, from Run's goroutine. It must be quick.
 	Measured func(Measurement)
 	Port     uint16      // that resolvers are asked at by DNS and TCP; 0: 53
 	Logger   *zap.Logger // nil: none
@@ -75,6 +75,7 @@ type Prober struct {
 	flights                  queue[flight] // in the order of their ends
 	flying                   int
 	turns                    int
+	found                    []Measurement // that Measured is yet to be told
 	stats                    Stats
 }
 
@@ -198,7 +199,10 @@ func (p *Prober) Run(ctx context.Context) error {
 	timer := time.NewTimer(idle)
 	defer timer.Stop()
 	for ctx.Err() == nil {
-		r, kind, wait := p.next(time.Now())
+		r, kind, found, wait := p.next(time.Now())
+		for _, m := range found {
+			p.measured(m)
+		}
 		if r != nil {
 			if err := p.carrier.send(kind, r.ldns, r.token); err != nil {
 				p.failed(kind, r.ldns, r.token)
@@ -215,21 +219,22 @@ func (p *Prober) Run(ctx context.Context) error {
 	return nil
 }
 
-// next ends what was waited for in vain, and returns the round whose packet is to be sent now; else how long nothing is to
-// be done unless somebody signals.
-func (p *Prober) next(now time.Time) (r *round, k Kind, wait time.Duration) {
+// next ends what was waited for in vain, and returns the round whose packet is to be sent now, else how long nothing is to
+// be done unless somebody signals; and what was found since the last call.
+func (p *Prober) next(now time.Time) (r *round, k Kind, found []Measurement, wait time.Duration) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	wait = p.land(now)
+	found, p.found = p.found, nil
 	for {
 		if p.ready.len()+p.preferred.len()+p.others.len() == 0 {
-			return nil, 0, wait
+			return nil, 0, found, wait
 		}
 		if rest := p.budget.lacks(p.settings.Rate, now); rest > 0 {
-			return nil, 0, min(wait, rest)
+			return nil, 0, found, min(wait, rest)
 		}
 		if r = p.choose(); r == nil {
-			return nil, 0, wait
+			return nil, 0, found, wait
 		}
 		if r.packets > 0 || p.start(r) {
 			break
@@ -243,7 +248,7 @@ func (p *Prober) next(now time.Time) (r *round, k Kind, wait time.Duration) {
 	k = r.order[r.at]
 	p.stats.Sent[k]++
 	p.flights.push(flight{r, r.token, now.Add(silence)})
-	return r, k, 0
+	return r, k, found, 0
 }
 
 // choose takes the round to go on with: one that has begun, then one that is preferred, most of the time.
@@ -328,13 +333,13 @@ func (p *Prober) unanswered(r *round, now time.Time) {
 	p.stats.Silent++
 }
 
-// finish tells what a round found.
+// finish notes what a round found.
 func (p *Prober) finish(r *round, now time.Time) {
 	delete(p.rounds, r.ldns)
 	k := r.order[r.at]
 	p.known.answered(r.ldns, k)
 	p.stats.Measured[k]++
-	p.measured(Measurement{LDNS: r.ldns, RTT: r.best, Kind: k, At: now})
+	p.found = append(p.found, Measurement{LDNS: r.ldns, RTT: r.best, Kind: k, At: now})
 }
 
 // answered takes in an answer that came at a time. took is how long it took if the carrier knows better than that. mask says

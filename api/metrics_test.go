@@ -9,6 +9,8 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+
+	"fairlead/mep"
 )
 
 func scrape(t *testing.T, f *fixture) string {
@@ -106,7 +108,11 @@ var (
 
 // TestMetricsAreDocumented compares docs/metrics.md with what a node exports: name, type and labels.
 func TestMetricsAreDocumented(t *testing.T) {
-	text := scrape(t, newFixture(t, func(o *Options) { o.Groups = testGroups }))
+	text := scrape(t, newFixture(t, func(o *Options) {
+		o.Groups = testGroups
+		peers := append(o.Peers(), mep.PeerStatus{Site: "up", Relation: mep.RelationParent})
+		o.Peers = func() []mep.PeerStatus { return peers }
+	}))
 	labels := map[string]string{}
 	for _, sample := range sampleLine.FindAllStringSubmatch(text, -1) {
 		var names []string

@@ -112,13 +112,24 @@ func (v *siteView) describe(i int) resource.Site {
 		v.reach(&out, &v.state.Sites[i])
 	}
 	if out.Local {
-		out.Peer, out.Document = resource.PeerLocal, resource.DocumentSame
+		out.Peer, out.Document, out.AttachedTo = resource.PeerLocal, resource.DocumentSame, v.attached()
 		return out
 	}
 	if i := slices.IndexFunc(v.peers, func(p mep.PeerStatus) bool { return p.Site == s.Name }); i >= 0 {
 		v.exchange(&out, &v.peers[i])
 	}
 	return out
+}
+
+// attached is the parent that this node's site reports to, while there is a session with it.
+func (v *siteView) attached() string {
+	i := slices.IndexFunc(v.peers, func(p mep.PeerStatus) bool {
+		return p.Relation == mep.RelationParent && p.Attached && p.State == mep.PeerUp
+	})
+	if i < 0 {
+		return ""
+	}
+	return v.peers[i].Site
 }
 
 // relation is what a site is to this node's.

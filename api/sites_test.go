@@ -121,9 +121,16 @@ func TestTopologyIsShown(t *testing.T) {
 			{"nyc", []sites.SiteStatus{heard("ams"), {Reach: sites.ReachHere}, heard("ams"), heard("ams"), {Reach: sites.ReachLeft}, {Reach: sites.ReachForeign}},
 				"ams mesh heard; nyc local here; edge child heard at ams; shop relayed heard; far child left; cloud foreign foreign"},
 			{"edge", []sites.SiteStatus{heard("ams"), {Reach: sites.ReachNever}, {Reach: sites.ReachHere}, heard("shop"), {Reach: sites.ReachBeyond}, {Reach: sites.ReachForeign}},
-				"ams parent heard; nyc parent never; edge local here; shop child heard at edge; far none not-told; cloud foreign foreign"},
+				"ams parent heard; nyc parent never; edge local here at nyc; shop child heard at edge; far none not-told; cloud foreign foreign"},
 		} {
-			f := newFixture(t, func(o *Options) { o.Site = tt.own })
+			f := newFixture(t, func(o *Options) {
+				o.Site = tt.own
+				if tt.own == "edge" {
+					o.Peers = func() []mep.PeerStatus {
+						return []mep.PeerStatus{{Site: "ams", Relation: mep.RelationParent, State: mep.PeerUp}, {Site: "nyc", Relation: mep.RelationParent, State: mep.PeerUp, Attached: true}}
+					}
+				}
+			})
 			f.state = newStateOf(t, topologyDocument, none)
 			f.state.Sites = tt.how
 			list := get[resource.SiteList](t, f, "/v1/status/sites")
@@ -149,6 +156,8 @@ func TestTopologyIsShown(t *testing.T) {
 			}
 			if text := scrape(t, f); !strings.Contains(text, "fairlead_mep_isolated 1\n") || !strings.Contains(text, `fairlead_sites{reach="foreign"} 1`+"\n") {
 				t.Errorf("metrics do not tell of isolation and foreign sites")
+			} else if strings.Contains(text, `fairlead_mep_attached{peer="nyc"} 1`+"\n") != (tt.own == "edge") {
+				t.Errorf("metrics at %s are wrong about whom it is attached to", tt.own)
 			}
 		}
 	})

@@ -160,8 +160,7 @@ func (p *publisher) adopt(in *intent, now time.Time) {
 	n.loads.SetTargets(loadTargets(in.document, n.opts.Config.Site))
 	n.resolvers.adopt(in.document)
 	if n.exchange != nil {
-		t := topologyOf(in.document, n.opts.Config.Site)
-		if err := n.exchange.SetPeers(t.Self, t.Peers); err != nil {
+		if err := n.exchange.SetTopology(topologyOf(in.document, n.opts.Config.Site)); err != nil {
 			n.log.Error("mep.peers", zap.Error(err)) // the addresses were validated; the sessions stay as they are
 		}
 	}

@@ -129,7 +129,10 @@ func (s *Sessions) Heard(k SessionKey) bool {
 type Hearing struct {
 	SessionKey
 	Service   uint64 // 0: it was dropped
-	At, Until int64  // Until is after At, and at most a time-out after it
+	At, Until int64  // Until is after At, and at most Timeout after it
+	// Timeout is how many seconds a session can have left. One that is here and has more, because a clock was set back,
+	// counts as one with so many.
+	Timeout int64
 	// Slack is how many seconds two ends may differ and still count as the same: at least what the telling can take.
 	Slack int64
 	// Passes says that it is noted for the sites that report to this one; All, that it is noted for all.
@@ -208,7 +211,7 @@ func (b *sessionBucket) hear(s *sessionStore, c *sessionChange, h *Hearing) (hea
 		return heard, heard == HeardTaken && h.marks()&markNotes != 0, false
 	}
 	p := &b.slots[i]
-	old, end := p.service.Load(), int64(uint32(p.ends.Load()))
+	old, end := p.service.Load(), min(int64(uint32(p.ends.Load())), c.at+h.Timeout)
 	ended := end <= c.at
 	switch {
 	case old == c.service && !ended && c.until-end <= min(h.Slack, renewSlack):
@@ -247,18 +250,28 @@ func (h *Hearing) wins(old uint64, end int64) bool {
 // dropSlack is how many seconds a session may end after its drop and still be dropped.
 const dropSlack = 1
 
-// admit finds room for a session that is not there.
+// admit finds room for a session that is not there: that of one that has ended, or a free slot unless the table is full for
+// others.
 func (b *sessionBucket) admit(s *sessionStore, c *sessionChange, h *Hearing) Heard {
 	most := s.max.Load()
-	i, end := b.room(s.used.Load() >= most-most/ownShare)
+	full, free, slot := s.used.Load() >= most-most/ownShare, -1, -1
+	for i := range b.slots {
+		switch {
+		case b.tag(i) == 0:
+			free = i
+		case int64(uint32(b.slots[i].ends.Load())) <= c.at:
+			slot = i
+		}
+	}
 	switch {
-	case h.NoRoom || end > c.at:
+	case h.NoRoom || slot < 0 && (free < 0 || full):
 		return HeardNoRoom
-	case end == 0:
+	case slot < 0:
+		slot = free
 		s.used.Add(1)
 	}
 	c.marks = h.marks()
-	b.fill(i, c)
+	b.fill(slot, c)
 	return HeardTaken
 }
 

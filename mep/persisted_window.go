@@ -102,3 +102,12 @@ func (t *persistedWindow) received() uint64 {
 func (f SessionsFrame) Records() int {
 	return int(binary.BigEndian.Uint16(f.payload[4:])) + int(binary.BigEndian.Uint16(f.payload[6:]))
 }
+
+// Sessions returns the records as who receives them reads them: IPv4 first.
+func (f SessionsFrame) Sessions() []SessionRecord {
+	records, _, _ := decodeSessions(f.payload) // it was encoded here
+	return records
+}
+
+// Made returns when the frame was made.
+func (f SessionsFrame) Made() time.Time { return f.made }

@@ -33,10 +33,13 @@ const (
 
 // sharing tells other sites of the sessions of clients, and takes in theirs.
 type sharing struct {
-	node *Node
-	tell func(site string, f mep.SessionsFrame) (number uint64, ok bool)
-	had  func(site string) uint64 // SessionsHeard
-	log  *zap.Logger
+	site string // this one
+	// serving returns what counts at this moment.
+	serving func() (*config.Document, *gslb.Plan, *gslb.Sessions)
+	tell    func(site string, f mep.SessionsFrame) (number uint64, ok bool)
+	had     func(site string) uint64      // SessionsHeard
+	wall    func(now time.Time) time.Time // what the clock shows, which may be set; intervals go by now
+	log     *zap.Logger
 
 	mu     sync.Mutex
 	table  *gslb.Sessions
@@ -101,7 +104,10 @@ type toldSessions struct {
 }
 
 func newSharing(n *Node) *sharing {
-	return &sharing{node: n, log: n.log, peers: map[string]*sharer{}, tell: n.exchange.TellSessions, had: n.exchange.SessionsHeard}
+	return &sharing{site: n.opts.Config.Site, serving: func() (*config.Document, *gslb.Plan, *gslb.Sessions) {
+		st := n.State()
+		return st.Document, st.Snapshot.GSLB.Plan, st.Snapshot.Learned.Sessions
+	}, wall: func(now time.Time) time.Time { return now }, log: n.log, peers: map[string]*sharer{}, tell: n.exchange.TellSessions, had: n.exchange.SessionsHeard}
 }
 
 // newSharedRules reads a document.
@@ -140,20 +146,17 @@ func (h *sharing) run(ctx context.Context) error {
 		case <-ctx.Done():
 			return nil
 		case now := <-tick.C:
-			st := h.node.State()
-			h.follow(st.Document, st.Snapshot.GSLB.Plan, st.Snapshot.Learned.Sessions)
 			h.turn(now)
 		}
 	}
 }
 
-// follow makes a document's rules the ones that count.
-func (h *sharing) follow(doc *config.Document, plan *gslb.Plan, table *gslb.Sessions) {
-	h.mu.Lock()
-	defer h.mu.Unlock()
+// follow makes what is served what counts here. h.mu is held.
+func (h *sharing) follow() {
+	doc, plan, table := h.serving()
 	h.table = table
 	if h.rules == nil || h.rules.plan != plan {
-		h.rules = newSharedRules(doc, plan, h.node.opts.Config.Site)
+		h.rules = newSharedRules(doc, plan, h.site)
 		table.Share(len(h.rules.sites) > 0)
 	}
 }
@@ -162,6 +165,7 @@ func (h *sharing) follow(doc *config.Document, plan *gslb.Plan, table *gslb.Sess
 func (h *sharing) turn(now time.Time) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
+	h.follow()
 	var up []*sharer
 	for _, p := range h.peers {
 		if _, shares := h.rules.sites[p.site]; shares && p.up {
@@ -213,7 +217,7 @@ func (h *sharing) keep(records []mep.SessionRecord, passed bool, now time.Time) 
 
 // record returns what is told of a session; not ok: it has ended, or the document has none like it.
 func (h *sharing) record(n gslb.SessionNote, now time.Time) (r mep.SessionRecord, ok bool) {
-	left := time.Unix(n.Until, 0).Sub(now)
+	left := time.Unix(n.Until, 0).Sub(h.wall(now))
 	if left < time.Millisecond || h.rules.ids[n.Key.ID] == nil {
 		return r, false
 	}

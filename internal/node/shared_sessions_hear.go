@@ -85,9 +85,8 @@ func (p *sharer) rewind() {
 
 // hear takes in sessions of another site.
 func (h *sharing) hear(e *mep.SessionsReport) {
-	st := h.node.State()
-	h.follow(st.Document, st.Snapshot.GSLB.Plan, st.Snapshot.Learned.Sessions)
 	h.mu.Lock()
+	h.follow()
 	p, rules, table := h.peers[e.Peer], h.rules, h.table
 	h.mu.Unlock()
 	if p == nil {
@@ -102,10 +101,11 @@ func (h *sharing) hear(e *mep.SessionsReport) {
 		counts.Limited = uint64(len(e.Records))
 	default:
 		room := p.hears.room(e.ReceivedAt, rules.longest, table.Stats().Max, len(rules.sites))
+		wall := h.wall(e.ReceivedAt)
 		for i := range e.Records {
 			r := &e.Records[i]
 			heard := gslb.Hearing{All: below, Passes: rules.below, NoRoom: room <= 0}
-			if !rules.hearing(&heard, r, e) {
+			if !rules.hearing(&heard, r, wall, e.Age) {
 				counts.Refused++
 				continue
 			}
@@ -131,15 +131,15 @@ func (h *sharing) hear(e *mep.SessionsReport) {
 }
 
 // hearing reads a record. It reports whether the document can have such a session.
-func (r *sharedRules) hearing(to *gslb.Hearing, record *mep.SessionRecord, e *mep.SessionsReport) bool {
+func (r *sharedRules) hearing(to *gslb.Hearing, record *mep.SessionRecord, received time.Time, age time.Duration) bool {
 	rule := r.ids[record.ID]
 	if rule == nil || !rule.Allows(record.Client, record.Service) {
 		return false
 	}
 	to.SessionKey, to.Service = gslb.SessionKey{ID: record.ID, Client: record.Client}, record.Service
-	to.At = e.ReceivedAt.Unix()
+	to.At, to.Timeout = received.Unix(), rule.Timeout
 	// Rounded down: what is told back and forth does not grow.
-	to.Until = min(e.ReceivedAt.Add(record.Remaining-e.Age).Unix(), to.At+rule.Timeout)
+	to.Until = min(received.Add(record.Remaining-age).Unix(), to.At+rule.Timeout)
 	to.Slack = min(max(rule.Timeout/slackPart, leastSlack), mostSlack)
 	return true
 }

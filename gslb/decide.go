@@ -26,6 +26,7 @@ type Decider struct {
 	learned *Learned
 	now     time.Time
 	trace   *Trace
+	prefers *counter // the rotation of the policy in use; nil: none is
 	client  netip.Addr
 	blocked bool // the query's Subnet is in a block that no client is in: Decision.Scope is that block's
 
@@ -59,6 +60,7 @@ func (d *Decider) Decide(s *Snapshot, learned *Learned, now time.Time, trace *Tr
 	out := &d.Decision
 	out.Outcome, out.Count, out.Reason, out.TTL, out.Scope, out.SubnetUsed = 0, 0, "", domain.TTL, 0, false
 	d.client, d.blocked, d.located, d.pairKind, d.pairJoined, d.sawFor = netip.Addr{}, false, false, 0, false, nil
+	d.prefers = nil
 	if trace != nil {
 		trace.Queries = append(trace.Queries, d.Query)
 		d.told = new(told)
@@ -234,6 +236,7 @@ func (d *Decider) preferred(v *virtualServer, st *standing, f *field) *field {
 		d.tracePolicy(v, st, f, found, reason)
 	}
 	if reason == ReasonPolicy {
+		d.prefers = d.learned.preferred(&v.policies[found], d.Query.Family)
 		return &st.preferred[found][d.Query.Family]
 	}
 	return f

@@ -37,6 +37,7 @@ const (
 const (
 	families      = 3 // FamilyNone, IPv4, IPv6: what every virtual server is asked for
 	otherFamilies = 3 // AnyFamily, ByHost, ByNAPTR: only virtual servers of domains with more types, and their backups
+	allFamilies   = families + otherFamilies
 )
 
 // Query is what a decision depends on besides the snapshot and what was learned.

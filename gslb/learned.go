@@ -1,6 +1,9 @@
 package gslb
 
-import "sync/atomic"
+import (
+	"slices"
+	"sync/atomic"
+)
 
 // cacheLine keeps counters that different cores write on lines of their own.
 const cacheLine = 64
@@ -20,6 +23,7 @@ type Learned struct {
 	cursors []counter // by virtual server and family
 	others  []int32   // the Plan's
 	other   []counter // by number in others and other family
+	prefers []counter // by number of a policy (policy.number) and family
 	handed  []counter // by service
 }
 
@@ -44,6 +48,7 @@ func NewLearned(plan *Plan) *Learned {
 		cursors: make([]counter, len(plan.virtualServers)*families),
 		others:  plan.others,
 		other:   make([]counter, plan.otherCount*otherFamilies),
+		prefers: make([]counter, plan.policies*allFamilies),
 		handed:  make([]counter, len(plan.services)),
 		pairs:   new(pairs),
 		Pushed:  NewPushed(),
@@ -66,6 +71,7 @@ func (l *Learned) Carry(plan, next *Plan) *Learned {
 					to.n.Store(from.n.Load())
 				}
 			}
+			out.carryPolicies(next.virtualServers[i].policies, l, plan.virtualServers[j].policies)
 		}
 	}
 	for i := range next.services {
@@ -76,10 +82,23 @@ func (l *Learned) Carry(plan, next *Plan) *Learned {
 	return out
 }
 
+// carryPolicies starts the rotations of policies with what an older Learned knows of those of the same name.
+func (l *Learned) carryPolicies(policies []policy, old *Learned, were []policy) {
+	for i := range policies {
+		j := slices.IndexFunc(were, func(p policy) bool { return p.name == policies[i].name })
+		if j < 0 {
+			continue
+		}
+		for f := range Family(allFamilies) {
+			l.preferred(&policies[i], f).n.Store(old.preferred(&were[j], f).n.Load())
+		}
+	}
+}
+
 // Copy returns a Learned that decides as this one does and leaves no mark on it: an explanation uses one. It takes turns of
 // its own, and keeps no session, pair or wish.
 func (l *Learned) Copy() *Learned {
-	return &Learned{cursors: copyCounters(l.cursors), others: l.others, other: copyCounters(l.other), handed: copyCounters(l.handed),
+	return &Learned{cursors: copyCounters(l.cursors), others: l.others, other: copyCounters(l.other), prefers: copyCounters(l.prefers), handed: copyCounters(l.handed),
 		Sessions: l.Sessions, Resolvers: l.Resolvers, Pushed: l.Pushed, pairs: l.pairs, frozen: true}
 }
 
@@ -106,10 +125,8 @@ func (l *Learned) turn(vs VirtualServerIndex, f Family) uint64 {
 	return 0
 }
 
-// pour returns the next turn of a virtual server's fill, and how many answers it has given since the snapshot of this
-// generation came. All families share it: they fill the same services.
-func (l *Learned) pour(vs VirtualServerIndex, generation uint64) (turn, since uint64) {
-	c := &l.cursors[int(vs)*families+int(FamilyNone)]
+// pour returns the next turn of a fill, and how many answers it has given since the snapshot of this generation came.
+func (c *counter) pour(generation uint64) (turn, since uint64) {
 	turn = c.n.Add(1) - 1
 	start := c.start.Load()
 	switch ahead := (generation - start>>startTurnBits) & generationMask; {
@@ -124,6 +141,24 @@ func (l *Learned) pour(vs VirtualServerIndex, generation uint64) (turn, since ui
 		return turn, 0 // taken before the turn that the snapshot began with, by somebody slower
 	}
 	return turn, since
+}
+
+// preferred returns the position of the rotation among what a policy prefers. Each has one of its own, as clients of several
+// policies, or families, that come in a steady pattern would get the same service each time from one that they share.
+func (l *Learned) preferred(p *policy, f Family) *counter {
+	return &l.prefers[p.number*allFamilies+int(f)]
+}
+
+// of returns the rotations of one family: those of a virtual server, and of its policies.
+func (l *Learned) of(p *Plan, vs int, f Family) []*counter {
+	var out []*counter
+	if c := l.cursor(VirtualServerIndex(vs), f); c != nil {
+		out = append(out, c)
+	}
+	for i := range p.virtualServers[vs].policies {
+		out = append(out, l.preferred(&p.virtualServers[vs].policies[i], f))
+	}
+	return out
 }
 
 // cursor returns a rotation's position; nil when the virtual server is not asked for the family.

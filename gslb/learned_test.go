@@ -31,19 +31,19 @@ func TestFillStartsOnce(t *testing.T) {
 	s, l := twoSites(config.VirtualServer{Method: config.LeastConnection}).snapshot(t)
 	_ = s
 	for range 10 {
-		l.pour(0, 7)
+		l.cursors[0].pour(7)
 	}
-	if _, since := l.pour(0, 7); since != 10 {
+	if _, since := l.cursors[0].pour(7); since != 10 {
 		t.Errorf("11th answer: %d before it, want 10", since)
 	}
-	if _, since := l.pour(0, 6); since != 0 {
+	if _, since := l.cursors[0].pour(6); since != 0 {
 		t.Errorf("an older snapshot counts %d answers", since)
 	}
-	if _, since := l.pour(0, 7); since != 12 {
+	if _, since := l.cursors[0].pour(7); since != 12 {
 		t.Errorf("13th answer: %d before it, want 12", since)
 	}
 	l.cursors[FamilyNone].start.Store(8<<startTurnBits | 20) // another query begins snapshot 8 with a later turn
-	if _, since := l.pour(0, 8); since != 0 {
+	if _, since := l.cursors[0].pour(8); since != 0 {
 		t.Errorf("an overtaken query counts %d answers", since)
 	}
 }

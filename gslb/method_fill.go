@@ -11,7 +11,7 @@ func (d *Decider) pickFill(v *virtualServer, f *field, which int) (int, Reason) 
 	if i := d.joinPair(f, nil); i != none {
 		return i, ReasonPaired
 	}
-	turn, since := d.learned.pour(d.Decision.VirtualServer, d.s.Generation)
+	turn, since := d.cursor().pour(d.s.Generation)
 	if d.told != nil {
 		d.told.pours(f, w, turn, since)
 	}

@@ -7,11 +7,27 @@ func (d *Decider) pickRoundRobin(f *field) (int, Reason) {
 			return i, ReasonPaired
 		}
 	}
-	turn := d.learned.turn(d.Decision.VirtualServer, d.Query.Family)
+	turn := d.turn()
 	if d.told != nil {
 		d.told.rotates(f, turn)
 	}
 	return int(f.rotation[uint32(turn)%uint32(len(f.rotation))]), ReasonRotation // in 32 bits a division takes half as long
+}
+
+// turn takes the next turn of the rotation in use.
+func (d *Decider) turn() uint64 {
+	if d.prefers != nil {
+		return d.prefers.n.Add(1) - 1
+	}
+	return d.learned.turn(d.Decision.VirtualServer, d.Query.Family)
+}
+
+// cursor returns the rotation in use: there is one for all that has contenders.
+func (d *Decider) cursor() *counter {
+	if d.prefers != nil {
+		return d.prefers
+	}
+	return d.learned.cursor(d.Decision.VirtualServer, d.Query.Family)
 }
 
 // rotate takes turns, by weight, among the contenders that tied reports. It returns none when tied reports nobody.
@@ -35,7 +51,7 @@ func (d *Decider) takeTurn(f *field, tied func(int) bool) int {
 	if total == 0 {
 		return none
 	}
-	turn := d.learned.turn(d.Decision.VirtualServer, d.Query.Family)
+	turn := d.turn()
 	if d.told != nil {
 		d.told.ties(f, turn, total, tied)
 	}

@@ -88,7 +88,7 @@ func (d *Decider) rotateSites(f *field, near []siteTime) (int, Reason) {
 	for _, t := range near {
 		total += f.sites.weight(t.site)
 	}
-	turn := d.learned.turn(d.Decision.VirtualServer, d.Query.Family)
+	turn := d.turn()
 	if d.told != nil {
 		d.told.ties(f, turn, total, tied)
 	}

@@ -141,7 +141,7 @@ func (d *Decider) pickScore(v *virtualServer, f *field) (int, Reason) {
 	}
 	switch {
 	case f.scoring.fill != nil:
-		turn, since := d.learned.pour(d.Decision.VirtualServer, d.s.Generation)
+		turn, since := d.cursor().pour(d.s.Generation)
 		if d.told != nil {
 			d.told.pours(f, f.scoring.fill, turn, since)
 		}

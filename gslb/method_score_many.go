@@ -265,7 +265,7 @@ func (d *Decider) takeTurnOf(f *field, of []uint16, sums []uint64) (int, Reason)
 	if len(of) == 1 {
 		return int(of[0]), ReasonScore
 	}
-	turn, total := d.learned.turn(d.Decision.VirtualServer, d.Query.Family), sums[len(sums)-1]
+	turn, total := d.turn(), sums[len(sums)-1]
 	if d.told != nil {
 		d.told.ties(f, turn, total, func(i int) bool { return slices.Contains(of, uint16(i)) })
 	}

@@ -1,6 +1,7 @@
 package gslb
 
 import (
+	"fmt"
 	"math"
 	"net/netip"
 	"slices"
@@ -19,6 +20,7 @@ func (o *oracle) pick(v *config.VirtualServer, of []config.Member, q Query, clie
 		r.first = []string{of[0].Service}
 		return
 	}
+	o.filling = filling(v.Name, r.policy, q.Family)
 	for _, m := range []config.Method{v.Method, v.BackupMethod, config.RoundRobin} {
 		first, turns := o.may(m, v, of, q, client)
 		if len(first) == 0 {
@@ -41,6 +43,15 @@ func fills(m config.Method) bool {
 		return true
 	}
 	return false
+}
+
+// filling names a fill: each policy and family has its own.
+func filling(v string, p *config.Policy, f Family) string {
+	name := ""
+	if p != nil {
+		name = p.Name
+	}
+	return fmt.Sprint(v, " ", name, " ", f)
 }
 
 // may lists who may be first by a method. turns says that one of them could be given for the sake of another family.
@@ -311,7 +322,7 @@ func (o *oracle) complete(in []oraclePour, v *config.VirtualServer, of []config.
 	return in
 }
 
-// flooded lists whom the water has reached with the next answer, after as many as the virtual server has given. Who is
+// flooded lists whom the water has reached with the next answer, after as many as the fill has given. Who is
 // reached by a part of that answer may have it.
 func (o *oracle) flooded(v *config.VirtualServer, of []config.Member, in []oraclePour) (out []string) {
 	if in == nil {
@@ -323,7 +334,7 @@ func (o *oracle) flooded(v *config.VirtualServer, of []config.Member, in []oracl
 		stands = append(stands, stand{p.value / o.weight(v, of[i]), o.weight(v, of[i]) / p.growth})
 	}
 	sort.Slice(stands, func(i, j int) bool { return stands[i].level < stands[j].level })
-	answers, level, rate := float64(o.given[v.Name]+1), stands[0].level, 0.0
+	answers, level, rate := float64(o.given[o.filling]+1), stands[0].level, 0.0
 	for i, s := range stands { // answers lift the level from one stand to the next
 		if i > 0 {
 			need := rate * (s.level - level)

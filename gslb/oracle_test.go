@@ -22,7 +22,8 @@ type oracle struct {
 	sessions map[string]oracleSession // by persistence and masked client
 	stays    map[string]int64         // ends of spillover's sessions
 	paired   map[string]oraclePair
-	given    map[string]int // answers of a virtual server's fill
+	given    map[string]int // answers, by fill
+	filling  string         // the one in use
 	sent     map[string]int // answers by service
 	at       int64
 	joins    int // answers that agreed with one for another family

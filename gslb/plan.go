@@ -31,6 +31,7 @@ type Plan struct {
 	// when there are none at all.
 	others     []int32
 	otherCount int
+	policies   int // of all virtual servers
 	answers    answerRules
 	// needsListener says that some policy asks which address of this server was asked.
 	needsListener bool

@@ -13,6 +13,7 @@ import (
 // (standing.go), so that a query only asks whether it matches.
 type policy struct {
 	name      string
+	number    int           // among those of all virtual servers
 	matcher   int           // number of its client matcher in the locations; none: any client
 	listeners []netip.Addr  // empty: any
 	domains   []DomainIndex // empty: any
@@ -50,7 +51,7 @@ func (c *compiler) compilePoliciesOf(vs VirtualServerIndex) error {
 	v, out := &c.doc.VirtualServers[vs], &c.plan.virtualServers[vs]
 	for i := range v.Policies {
 		in := &v.Policies[i]
-		p := policy{name: in.Name, matcher: none, listeners: in.Listeners}
+		p := policy{name: in.Name, number: c.plan.policies, matcher: none, listeners: in.Listeners}
 		if len(in.Clients) > 0 || len(in.Places) > 0 {
 			m := clientMatcher{prefixes: in.Clients, places: in.Places}
 			p.matcher = c.locations.addMatcher(m)
@@ -69,6 +70,7 @@ func (c *compiler) compilePoliciesOf(vs VirtualServerIndex) error {
 			return fmt.Errorf("compile virtual server %q: policy %q prefers nothing", v.Name, in.Name)
 		}
 		out.policies = append(out.policies, p)
+		c.plan.policies++
 	}
 	return nil
 }

@@ -24,11 +24,11 @@ type trial struct {
 	world   Snapshot
 	tables  Learned
 	decider Decider
-	changed []bool   // by service: its status
-	altered []bool   // by virtual server
-	since   []uint64 // by chain: answers that a fill has given
-	alone   *pairs   // knows no client
-	told    told     // by the last decision
+	changed []bool     // by service: its status
+	altered []bool     // by virtual server
+	since   [][]uint64 // by chain and Learned.of: answers that a fill has given
+	alone   *pairs     // knows no client
+	told    told       // by the last decision
 }
 
 const (
@@ -64,11 +64,14 @@ func newTrial(s *Snapshot, q Query, learned *Learned, now time.Time) *trial {
 	t.tables = *t.learned.Copy()
 	t.decider.told = &t.told
 	t.changed, t.altered = make([]bool, len(s.Plan.services)), make([]bool, len(s.Plan.virtualServers))
-	t.since = make([]uint64, len(t.chain))
+	t.since = make([][]uint64, len(t.chain))
 	for i, vs := range t.chain {
-		c := t.learned.cursor(VirtualServerIndex(vs), FamilyNone)
-		if start := c.start.Load(); start>>startTurnBits == s.Generation&generationMask {
-			t.since[i] = (c.n.Load() - start) & startTurnMask
+		of := t.learned.of(s.Plan, vs, q.Family)
+		t.since[i] = make([]uint64, len(of))
+		for j, c := range of {
+			if start := c.start.Load(); start>>startTurnBits == s.Generation&generationMask {
+				t.since[i][j] = (c.n.Load() - start) & startTurnMask
+			}
 		}
 	}
 	return t
@@ -121,10 +124,9 @@ func (t *trial) reset() {
 		if vs < len(t.status.Held) {
 			t.status.Held[vs] = s.Status.Held[vs]
 		}
-		for f := range Family(families + otherFamilies) {
-			if to := t.tables.cursor(VirtualServerIndex(vs), f); to != nil {
-				to.n.Store(t.learned.cursor(VirtualServerIndex(vs), f).n.Load())
-			}
+		from := t.learned.of(s.Plan, vs, t.asked.Family)
+		for i, to := range t.tables.of(s.Plan, vs, t.asked.Family) {
+			to.n.Store(from[i].n.Load())
 		}
 	}
 	for _, i := range t.services {
@@ -136,8 +138,9 @@ func (t *trial) reset() {
 // decide decides the query in the world in use.
 func (t *trial) decide() *Decision {
 	for i, vs := range t.chain {
-		c := t.tables.cursor(VirtualServerIndex(vs), FamilyNone)
-		c.start.Store(t.base.Generation<<startTurnBits | (c.n.Load()-t.since[i])&startTurnMask)
+		for j, c := range t.tables.of(t.base.Plan, vs, t.asked.Family) {
+			c.start.Store(t.base.Generation<<startTurnBits | (c.n.Load()-t.since[i][j])&startTurnMask)
+		}
 	}
 	for _, i := range t.services {
 		t.tables.handed[i].n.Store(t.learned.handed[i].n.Load())

@@ -45,6 +45,8 @@ type resolverWatch struct {
 	log    *zap.Logger
 	// tell hands records to sessions of the exchange; nil: this node keeps to itself.
 	tell func(sections []mep.NetworkSection, to func(site string) bool) (taken, left int)
+	// peers is how things stand with other sites.
+	peers func() []mep.PeerStatus
 	// own lists this machine's addresses.
 	own func() []netip.Addr
 
@@ -69,7 +71,7 @@ type watchSettings struct {
 }
 
 func newResolverWatch(n *Node) *resolverWatch {
-	w := &resolverWatch{site: n.opts.Config.Site, hash: xxhash.Sum64String(n.opts.Config.Site), log: n.log, own: ownAddresses,
+	w := &resolverWatch{site: n.opts.Config.Site, hash: xxhash.Sum64String(n.opts.Config.Site), log: n.log, own: ownAddresses, peers: n.peers,
 		limits: make(map[string]*rate.Limiter), newcomers: make(map[string]*newcomer), told: newTelling(),
 		table: func() *gslb.Resolvers { return n.State().Snapshot.Learned.Resolvers }}
 	if n.exchange != nil {

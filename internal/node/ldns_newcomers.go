@@ -57,7 +57,11 @@ func (w *resolverWatch) meet(e mep.Event) {
 
 // tellNewcomers tells those with a new session a part of what is known, the newest first.
 func (w *resolverWatch) tellNewcomers(now time.Time, most int) {
+	standby := w.standby()
 	for _, site := range w.waiting() {
+		if standby[site] {
+			continue // until this site reports to it
+		}
 		w.mu.Lock()
 		n := w.newcomers[site]
 		under := w.settings.relatives.under

@@ -204,13 +204,28 @@ func (w *resolverWatch) tellAll(now time.Time, since time.Duration) {
 	if w.tell == nil {
 		return
 	}
-	above := w.send(append(found, up...), func(site string) bool { return kin.above[site] })
+	standby := w.standby()
+	above := w.send(append(found, up...), func(site string) bool { return kin.above[site] && !standby[site] })
 	below := w.send(down, func(site string) bool { return kin.below[site] })
 	w.mu.Lock()
 	w.counts.Told += above + below
 	w.counts.Left = w.told.left
 	w.mu.Unlock()
 	w.tellNewcomers(now, most)
+}
+
+// standby lists the parents that this site does not report to at the moment: they are told nothing.
+func (w *resolverWatch) standby() map[string]bool {
+	var out map[string]bool
+	for _, p := range w.peers() {
+		if p.Relation == mep.RelationParent && !p.Attached {
+			if out == nil {
+				out = make(map[string]bool)
+			}
+			out[p.Site] = true
+		}
+	}
+	return out
 }
 
 // send tells sections, and returns how many records they have if somebody was told.

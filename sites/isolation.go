@@ -26,6 +26,9 @@ type isolation struct {
 
 // meetings begins or ends isolation. What it costs goes by the sites.
 func (t *Tracker) meetings(now time.Time) {
+	if t.opts.Alone {
+		return
+	}
 	heard, lost, never := 0, 0, 0
 	patience := t.document.Settings.MEP.KeepaliveTimeout.Std()
 	for _, s := range t.list {

@@ -86,6 +86,16 @@ func TestNoIsolation(t *testing.T) {
 	}
 }
 
+// TestNoExchange: a node that exchanges nothing hears nobody, as it is meant to.
+func TestNoExchange(t *testing.T) {
+	w, _ := isolated(t, nil)
+	w.tr.opts.Alone = true
+	w.do("wait=1m")
+	if st := w.status(); st.Isolated != "" {
+		t.Errorf("isolated: %q", st.Isolated)
+	}
+}
+
 func doubtOf(w *world, service string) gslb.Reason {
 	return w.status().Services[w.index[service]].Doubt
 }

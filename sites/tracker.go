@@ -16,6 +16,8 @@ import (
 // Options are what a Tracker needs.
 type Options struct {
 	Site string // the local site
+	// Alone says that the node exchanges nothing with others: that it hears nobody is no alarm then.
+	Alone bool
 	// Transition is told when the belief about a service changes. nil: nobody.
 	Transition func(Transition)
 	// Overrides is what operators want for a time. nil: nothing.

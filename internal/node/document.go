@@ -33,6 +33,13 @@ func (in *intent) answers(site string) bool {
 	return s == nil || s.Answers()
 }
 
+// knowsAll reports whether a site is told of, or probes, all services. One that does not must not say for all sites that a virtual
+// server has lost its last member.
+func (in *intent) knowsAll(site string) bool {
+	s := in.document.Site(site)
+	return s == nil || s.Parent == "" && s.Answers()
+}
+
 // compile makes an intent. The error lists every problem of the document.
 func (n *Node) compile(src config.Source, from string) (*intent, error) {
 	doc, report := config.Parse(src)

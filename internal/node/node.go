@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"net/netip"
 	"path/filepath"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"syscall"
@@ -158,10 +159,16 @@ func (n *Node) build(in *intent) error {
 	return err
 }
 
+// exchanges reports whether the node file has this node exchange metrics with other sites.
+func (n *Node) exchanges() bool {
+	c := &n.opts.Config.MEP
+	return c.Listen != "" || n.opts.Identity != nil || c.TLS.Cert != "" || c.Insecure
+}
+
 func (n *Node) newExchange(in *intent) (*mep.Exchange, error) {
 	c := &n.opts.Config.MEP
-	if c.Listen == "" && n.opts.Identity == nil && c.TLS.Cert == "" && !c.Insecure {
-		if len(in.document.Sites) > 1 {
+	if !n.exchanges() {
+		if slices.ContainsFunc(in.document.Sites, func(s config.Site) bool { return !s.Foreign && s.Name != n.opts.Config.Site }) {
 			n.log.Warn("mep.off", zap.String("why", "the node file has no mep section: other sites are seen by monitors only"))
 		}
 		return nil, nil

@@ -48,7 +48,7 @@ type refresh struct{}
 
 func newPublisher(n *Node) *publisher {
 	p := &publisher{node: n, inbox: make(chan any, inbox), ended: make(chan struct{})}
-	p.tracker = sites.New(sites.Options{Site: n.opts.Config.Site, Transition: n.opts.Transition, Overrides: n.orders.Overrides, Logger: n.log})
+	p.tracker = sites.New(sites.Options{Site: n.opts.Config.Site, Alone: !n.exchanges(), Transition: n.opts.Transition, Overrides: n.orders.Overrides, Logger: n.log})
 	p.holds = sites.NewHolds(n.orders.Overrides)
 	return p
 }
@@ -193,7 +193,9 @@ func (p *publisher) publish(now time.Time) {
 	p.operate(status, now)
 	announce := p.tells(status) || !before.sameAs(p.node.sight.Load())
 	p.snapshot = gslb.NewSnapshot(p.generation, p.in.plan, status, p.snapshot)
-	p.holds.Observe(p.in.document, p.snapshot, now)
+	if p.in.knowsAll(p.node.opts.Config.Site) {
+		p.holds.Observe(p.in.document, p.snapshot, now)
+	}
 	state := &api.State{
 		Drains:   p.drains(now),
 		Snapshot: &adns.Snapshot{Generation: p.generation, Zones: p.in.zones, GSLB: p.snapshot, Learned: p.learned},

@@ -94,3 +94,13 @@ func TestUrgency(t *testing.T) {
 		}
 	}
 }
+
+// TestWhoLatches: a site that is not told of all services says for nobody that a virtual server lost its last member.
+func TestWhoLatches(t *testing.T) {
+	for site, want := range map[string]bool{"ams": true, "nyc": true, "edge": false, "shop": false} {
+		in := &intent{document: testTopology()}
+		if got := in.knowsAll(site); got != want {
+			t.Errorf("%s knows all: %v, want %v", site, got, want)
+		}
+	}
+}

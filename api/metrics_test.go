@@ -110,6 +110,7 @@ var (
 func TestMetricsAreDocumented(t *testing.T) {
 	text := scrape(t, newFixture(t, func(o *Options) {
 		o.Groups = testGroups
+		o.SharedSessions = func() []SharedSessions { return []SharedSessions{{Site: "nyc"}} }
 		peers := append(o.Peers(), mep.PeerStatus{Site: "up", Relation: mep.RelationParent})
 		o.Peers = func() []mep.PeerStatus { return peers }
 	}))

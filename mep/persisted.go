@@ -75,6 +75,20 @@ func NewSessionsFrame(records []SessionRecord, made time.Time) SessionsFrame {
 // Size returns the frame's size in octets.
 func (f SessionsFrame) Size() int { return headerSize + len(f.payload) }
 
+// Records returns the number of records in the frame.
+func (f SessionsFrame) Records() int {
+	return int(binary.BigEndian.Uint16(f.payload[4:])) + int(binary.BigEndian.Uint16(f.payload[6:]))
+}
+
+// Sessions returns the records as who receives them reads them: IPv4 first.
+func (f SessionsFrame) Sessions() []SessionRecord {
+	records, _, _ := decodeSessions(f.payload) // it was encoded here
+	return records
+}
+
+// Made returns when the frame was made.
+func (f SessionsFrame) Made() time.Time { return f.made }
+
 // aged returns the payload with its age at now.
 func (f SessionsFrame) aged(now time.Time) []byte {
 	age := milliseconds32(now.Sub(f.made))
@@ -172,12 +186,14 @@ func (x *Exchange) SessionsHeard(site string) uint64 {
 	return s.told.received()
 }
 
-// sessionWith returns the session with a site that can be told of sessions; nil: there is none.
+// sessionWith returns the session with a site that is told of sessions; nil: there is none. Of its parents this site tells the
+// one that it is attached to.
 func (x *Exchange) sessionWith(site string) *session {
 	x.mu.Lock()
 	defer x.mu.Unlock()
-	if p := x.find(site); p != nil {
-		return p.session
+	p := x.find(site)
+	if p == nil || p.session == nil || p.session.version < 2 || p.wish.Relation == RelationParent && x.choice.current != p.site {
+		return nil
 	}
-	return nil
+	return p.session
 }

@@ -1,7 +1,6 @@
 package mep
 
 import (
-	"encoding/binary"
 	"sync"
 	"time"
 )
@@ -97,17 +96,3 @@ func (t *persistedWindow) received() uint64 {
 	defer t.mu.Unlock()
 	return t.heard
 }
-
-// Records returns the number of records in the frame.
-func (f SessionsFrame) Records() int {
-	return int(binary.BigEndian.Uint16(f.payload[4:])) + int(binary.BigEndian.Uint16(f.payload[6:]))
-}
-
-// Sessions returns the records as who receives them reads them: IPv4 first.
-func (f SessionsFrame) Sessions() []SessionRecord {
-	records, _, _ := decodeSessions(f.payload) // it was encoded here
-	return records
-}
-
-// Made returns when the frame was made.
-func (f SessionsFrame) Made() time.Time { return f.made }

@@ -31,8 +31,16 @@ const (
 // AskKind is what a question asks for. The numbers are part of the protocol: append only.
 type AskKind uint8
 
-// AskExplain asks what a client would be answered at the site: body and answer are JSON (docs/api.md).
-const AskExplain AskKind = 1
+// Kinds of questions.
+const (
+	// AskExplain asks what a client would be answered at the site: body and answer are JSON (docs/api.md).
+	AskExplain AskKind = 1
+	// AskAgree asks for parts of what the site's answers follow from (docs/mep-protocol.md).
+	AskAgree AskKind = 3
+)
+
+// known reports whether a kind is handed to Options.Answer.
+func (k AskKind) known() bool { return k == AskExplain || k == AskAgree }
 
 // Errors of Exchange.Ask.
 var (
@@ -45,7 +53,7 @@ var (
 // ask is the payload of Ask. Layout, big-endian:
 //
 //	0  8  number: chosen by who asks, not used twice in a session
-//	8  1  kind: 1 explain; a receiver answers others with answerUnknown
+//	8  1  kind: 1 explain, 3 agree; a receiver answers others with answerUnknown
 //	9     body, at most MaxAsk
 type ask struct {
 	number uint64
@@ -248,7 +256,7 @@ func (s *session) answerAsked() {
 }
 
 func (x *Exchange) answer(site string, q ask) answer {
-	if q.kind != AskExplain || x.opts.Answer == nil {
+	if !q.kind.known() || x.opts.Answer == nil {
 		return answer{number: q.number, status: answerUnknown}
 	}
 	body, err := x.opts.Answer(site, q.kind, q.body)

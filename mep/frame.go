@@ -46,7 +46,7 @@ func (t FrameType) understood(version uint8) bool {
 	switch t {
 	case FrameHello, FrameKeepAlive, FrameLeaving, FrameServices, FrameViews, FrameAsk, FrameAnswer, FrameOverrides:
 		return true
-	case FrameNetwork, FrameSessions, FrameConfig, FrameChanges, FrameAttach, FrameResend:
+	case FrameNetwork, FrameSessions, FrameConfig, FrameDecisions, FrameChanges, FrameAttach, FrameResend:
 		return version >= 2
 	}
 	return false

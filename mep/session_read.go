@@ -94,6 +94,8 @@ func (s *session) handle(h header, payload []byte) error {
 		return err
 	case FrameNetwork:
 		return s.handleNetwork(payload)
+	case FrameDecisions:
+		return s.handleDecisions(payload)
 	case FrameAsk:
 		return s.handleAsk(payload)
 	case FrameAnswer:

@@ -24,7 +24,12 @@ type SessionUp struct {
 type ServicesReport struct {
 	Peer string // site that told it
 	Site string // site whose services they are: Peer, or one that may report to it
-	// Records must not be written to.
+	// Records must not be written to. Nothing but the ages changed if they are the same slice as in the report before, and they
+	// often are: a report of a site comes when something changed, and else every second metrics interval if it tells loads, or four
+	// times within a keepalive timeout. So what a report lacks between is not older than the session is silent.
+	//
+	// Their ages are upper bounds: a source that measures every second, and has nothing new to tell, may be said to have measured
+	// up to a few seconds ago, but is never said to have measured after it stopped. Rates are told within about 2 percent.
 	Records     []ServiceRecord
 	Incarnation uint64
 	Set         uint64 // grows with every set of the incarnation

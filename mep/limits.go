@@ -58,8 +58,11 @@ const (
 	announceRate = 16 << 20
 	// roundGap is the least time between two rounds: state changes that come within it are told together.
 	roundGap = 20 * time.Millisecond
-	// maxBehind is how many rounds a receiver of Changes may be behind before it is told all anew.
-	maxBehind = 4
+	// A receiver of Changes that is behind by more than maxBehind rounds, or by more than leastBehind that are together larger than all
+	// records at recordSize octets, is told all anew.
+	maxBehind   = 32
+	leastBehind = 4
+	recordSize  = 64
 	// sectionSize is about how large a section of a Changes frame gets. writeAt is how much is gathered for one write.
 	sectionSize = 32 << 10
 	writeAt     = 64 << 10

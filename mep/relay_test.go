@@ -272,3 +272,80 @@ func TestALostChildIsToldOfOnce(t *testing.T) {
 		w.sites["sin"].wantHeard("kid", "ams")
 	})
 }
+
+// TestASmallSpeakerIsPassedOn: a child that sends Hello, Attach and full sets, and nothing else of version 2.
+func TestASmallSpeakerIsPassedOn(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, map[string][]string{"kid": {"ams"}}, "ams", "nyc", "kid")
+		defer w.stop()
+		w.sites["kid"].stop()
+		pass(2 * time.Second)
+		later := uint64(time.Now().UnixNano())
+		kid := introduceTo(t, w, "kid", "ams", later)
+		defer kid.conn.Close()
+		set := func(number uint64, r ServiceRecord) {
+			b := kid.frame(FrameServices, 0, encodeServices(servicesPrefix{incarnation: later, set: number, origin: "kid"}, []ServiceRecord{r}))
+			_, _ = kid.conn.Write(b)
+		}
+		_, _ = kid.conn.Write(kid.frame(FrameAttach, 0, []byte{1}))
+		r := ServiceRecord{Name: "web-kid", State: StateUp, Has: HasActiveConnections | HasLoadAge | HasEvidenceAge, ActiveConnections: 5,
+			LoadAge: 300 * time.Millisecond, EvidenceAge: time.Second}
+		for i := range 5 {
+			r.ActiveConnections++
+			set(uint64(i+1), r)
+			pass(time.Second)
+		}
+		got := w.sites["nyc"].of("kid")
+		if got == nil || got.Peer != "ams" || got.Incarnation != later || got.Records[0].ActiveConnections < 9 || got.Records[0].LoadAge < 300*time.Millisecond {
+			t.Fatalf("nyc about kid: got %+v, want what it told, by ams", got)
+		}
+		r.State = StateDown
+		set(6, r)
+		pass(50 * time.Millisecond)
+		if got := w.sites["nyc"].of("kid").Records[0].State; got != StateDown {
+			t.Errorf("50 ms after the change: got %v, want DOWN", got)
+		}
+		// Nothing comes any more, but the session is up: what was measured grows old.
+		pass(8 * time.Second)
+		if r := w.sites["nyc"].of("kid"); time.Since(r.ReceivedAt)+r.Age+r.Records[0].LoadAge < 7*time.Second {
+			t.Errorf("load 8 s after the last word: got %v old, want about 8 s", time.Since(r.ReceivedAt)+r.Age+r.Records[0].LoadAge)
+		}
+		_, _ = kid.conn.Write(kid.frame(FrameAttach, 0, []byte{0}))
+		pass(50 * time.Millisecond)
+		w.sites["nyc"].wantReach("kid", "heard ams", "lost ams")
+	})
+}
+
+// TestWhoIsBehindGetsTheNewest: rounds that follow, a few of them, or else all as it is now.
+func TestWhoIsBehindGetsTheNewest(t *testing.T) {
+	x, err := New(Options{Site: "ams", Insecure: true, Services: func() []ServiceRecord { return nil }, Receive: func(Event) {}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := x.stream.since(0); got != nil {
+		t.Errorf("before the first round: got %v, want nothing", got)
+	}
+	records := make([]ServiceRecord, 100)
+	for round := range uint64(100) {
+		for i := range records {
+			records[i] = ServiceRecord{Name: fmt.Sprint("service-", i), State: StateUp, Reason: fmt.Sprint("round ", round)}
+		}
+		x.takeRound(records, time.Now())
+	}
+	for _, c := range []struct {
+		last   uint64
+		rounds int
+		anew   bool
+	}{{100, 0, false}, {99, 1, false}, {96, 4, false}, {50, 1, true}, {0, 1, true}, {101, 1, true}} {
+		got := x.stream.since(c.last)
+		if len(got) != c.rounds || len(got) > 0 && (got[0].anew != c.anew || got[len(got)-1].number != 100) {
+			t.Errorf("who heard up to %d: got %d rounds, want %d, anew %v", c.last, len(got), c.rounds, c.anew)
+		}
+	}
+	if a, b := x.stream.since(0), x.stream.since(1); a[0] != b[0] {
+		t.Error("all was encoded twice")
+	}
+	if n := len(x.stream.recent); n > maxBehind || x.stream.octets > recordSize*100+leastBehind*10_000 {
+		t.Errorf("rounds kept: got %d with %d octets", n, x.stream.octets)
+	}
+}

@@ -13,6 +13,7 @@ type stream struct {
 	mu     sync.Mutex
 	enc    *encoder
 	recent []*roundFrames // at most maxBehind, oldest first, without gaps
+	octets int            // of them
 	anew   *roundFrames   // all, as of the newest round; nil: nobody has asked yet
 }
 
@@ -56,7 +57,7 @@ func (x *Exchange) takeRound(records []ServiceRecord, taken time.Time) *roundFra
 	x.stream.mu.Lock()
 	defer x.stream.mu.Unlock()
 	if e := x.stream.enc; len(e.sites) >= maxOrigins { // most of them are gone
-		x.stream.enc, x.stream.recent = newEncoder(x.opts.Site, x.opts.MetricsInterval), nil
+		x.stream.enc, x.stream.recent, x.stream.octets = newEncoder(x.opts.Site, x.opts.MetricsInterval), nil, 0
 		x.stream.enc.round = e.round
 	}
 	e := x.stream.enc
@@ -69,12 +70,18 @@ func (x *Exchange) takeRound(records []ServiceRecord, taken time.Time) *roundFra
 	e.leave(x.reachOf)
 	e.refresh()
 	r := newRoundFrames(e, taken, e.finish(), false)
-	if len(x.stream.recent) == maxBehind {
-		copy(x.stream.recent, x.stream.recent[1:])
-		x.stream.recent = x.stream.recent[:maxBehind-1]
-	}
-	x.stream.recent, x.stream.anew = append(x.stream.recent, r), nil
+	x.stream.keep(r, recordSize*e.records)
 	return r
+}
+
+// keep adds a round, and drops old ones that nobody should be sent any more.
+func (st *stream) keep(r *roundFrames, most int) {
+	st.recent, st.octets, st.anew = append(st.recent, r), st.octets+r.bytes, nil
+	for len(st.recent) > maxBehind || len(st.recent) > leastBehind && st.octets > most {
+		st.octets -= st.recent[0].bytes
+		st.recent[0] = nil
+		st.recent = st.recent[1:]
+	}
 }
 
 // attachedChildren returns the sessions of sites that report to this one.

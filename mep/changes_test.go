@@ -1,9 +1,11 @@
 package mep
 
 import (
+	"encoding/hex"
 	"fmt"
 	mathrand "math/rand/v2"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 )
@@ -300,6 +302,33 @@ func TestRatesTravelInSteps(t *testing.T) {
 		} else {
 			before = b
 		}
+	}
+}
+
+// TestGoldenChanges pins the bytes of docs/mep-protocol.md.
+func TestGoldenChanges(t *testing.T) {
+	p := &pipe{t: t, enc: newEncoder("ams", time.Second)}
+	s := &sight{incarnation: 9, set: 1, hops: maxHops, floor: noFloor, records: []ServiceRecord{{Name: "a", State: StateUp,
+		Has: HasActiveConnections | HasBitsPerSecond | HasLoadAge | HasEvidenceAge, ActiveConnections: 300, BitsPerSecond: 1_000_000, LoadAge: 250 * time.Millisecond}}}
+	first := p.round(time.Second, map[string]*sight{"ams": s})[0]
+	s.set++
+	s.records[0].ActiveConnections, s.records[0].BitsPerSecond = 297, 1_100_000
+	second := p.round(time.Second, map[string]*sight{"ams": s})[0]
+	third := p.round(time.Second, nil)[0]
+	zeros := strings.Repeat("00", 8)
+	for _, c := range []struct{ name, got, want string }{
+		{"anew", hex.EncodeToString(first), "0000000000000001" + zeros + "SUM" + "2e" + "01" + "00" + "03616d73" + "0000000000000009" + "0000000000000001" + "08" + "01" + "01" +
+			"0013" + "01" + "00" + "1989" + "0161" + "00" + "ac02" + "c0843d" + "fa01" + "00" + "e012" + "e012"},
+		{"a change", hex.EncodeToString(second), "0000000000000002" + zeros + "SUM" + "08" + "03" + "00" + "01" + "01" + "00" + "09" + "05" + "24"},
+		{"the end", hex.EncodeToString(third), "0000000000000003" + zeros + zeros + "03" + "04" + "00" + "02"},
+	} {
+		sum := c.got[32:48]
+		if want := strings.Replace(c.want, "SUM", sum, 1); c.got != want {
+			t.Errorf("%s:\n got %s\nwant %s", c.name, c.got, want)
+		}
+	}
+	if got := hex.EncodeToString(first[changesSumOffset : changesSumOffset+8]); got != "9ae6e469d76dbf87" {
+		t.Errorf("sum: got %s, want XXH64 of the record and its place", got)
 	}
 }
 

@@ -26,7 +26,7 @@ type Decider struct {
 	learned *Learned
 	now     time.Time
 	trace   *Trace
-	prefers *counter // the rotation of the policy in use; nil: none is
+	prefers *policy // in use; nil: none is
 	client  netip.Addr
 	blocked bool // the query's Subnet is in a block that no client is in: Decision.Scope is that block's
 
@@ -236,7 +236,7 @@ func (d *Decider) preferred(v *virtualServer, st *standing, f *field) *field {
 		d.tracePolicy(v, st, f, found, reason)
 	}
 	if reason == ReasonPolicy {
-		d.prefers = d.learned.preferred(&v.policies[found], d.Query.Family)
+		d.prefers = &v.policies[found]
 		return &st.preferred[found][d.Query.Family]
 	}
 	return f

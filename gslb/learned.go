@@ -149,14 +149,17 @@ func (l *Learned) preferred(p *policy, f Family) *counter {
 	return &l.prefers[p.number*allFamilies+int(f)]
 }
 
-// of returns the rotations of one family: those of a virtual server, and of its policies.
-func (l *Learned) of(p *Plan, vs int, f Family) []*counter {
+// of returns what queries of one family may move: the rotations of a virtual server and of its policies, for that family and
+// for all.
+func (l *Learned) of(p *Plan, vs int, asked Family) []*counter {
 	var out []*counter
-	if c := l.cursor(VirtualServerIndex(vs), f); c != nil {
-		out = append(out, c)
-	}
-	for i := range p.virtualServers[vs].policies {
-		out = append(out, l.preferred(&p.virtualServers[vs].policies[i], f))
+	for _, f := range []Family{FamilyNone, asked} {
+		if c := l.cursor(VirtualServerIndex(vs), f); c != nil {
+			out = append(out, c)
+		}
+		for i := range p.virtualServers[vs].policies {
+			out = append(out, l.preferred(&p.virtualServers[vs].policies[i], f))
+		}
 	}
 	return out
 }

@@ -17,17 +17,21 @@ func (d *Decider) pickRoundRobin(f *field) (int, Reason) {
 // turn takes the next turn of the rotation in use.
 func (d *Decider) turn() uint64 {
 	if d.prefers != nil {
-		return d.prefers.n.Add(1) - 1
+		return d.learned.preferred(d.prefers, d.Query.Family).n.Add(1) - 1
 	}
 	return d.learned.turn(d.Decision.VirtualServer, d.Query.Family)
 }
 
-// cursor returns the rotation in use: there is one for all that has contenders.
+// cursor returns the position of the fill in use. Families that are to agree share it, as they fill the same services.
 func (d *Decider) cursor() *counter {
-	if d.prefers != nil {
-		return d.prefers
+	f := d.Query.Family
+	if d.s.Plan.answers.coherent {
+		f = FamilyNone
 	}
-	return d.learned.cursor(d.Decision.VirtualServer, d.Query.Family)
+	if d.prefers != nil {
+		return d.learned.preferred(d.prefers, f)
+	}
+	return d.learned.cursor(d.Decision.VirtualServer, f)
 }
 
 // rotate takes turns, by weight, among the contenders that tied reports. It returns none when tied reports nobody.

@@ -186,7 +186,7 @@ func (o *oracle) note(s *Snapshot, q Query, want ruling, got *Decision) {
 		o.parted++
 	}
 	if want.filled && !joined {
-		o.given[filling(want.v, want.policy, q.Family)]++
+		o.given[o.fillOf(want.v, want.policy, q.Family)]++
 	}
 	if !joined {
 		o.sent[first]++

@@ -20,7 +20,7 @@ func (o *oracle) pick(v *config.VirtualServer, of []config.Member, q Query, clie
 		r.first = []string{of[0].Service}
 		return
 	}
-	o.filling = filling(v.Name, r.policy, q.Family)
+	o.filling = o.fillOf(v.Name, r.policy, q.Family)
 	for _, m := range []config.Method{v.Method, v.BackupMethod, config.RoundRobin} {
 		first, turns := o.may(m, v, of, q, client)
 		if len(first) == 0 {
@@ -45,9 +45,12 @@ func fills(m config.Method) bool {
 	return false
 }
 
-// filling names a fill: each policy and family has its own.
-func filling(v string, p *config.Policy, f Family) string {
+// fillOf names a fill: each policy has its own, and each family that need not agree with the others.
+func (o *oracle) fillOf(v string, p *config.Policy, f Family) string {
 	name := ""
+	if o.w.doc.Settings.Answers.Coherent {
+		f = FamilyNone
+	}
 	if p != nil {
 		name = p.Name
 	}

@@ -40,6 +40,8 @@ type policy struct {
 	keys     atomic.Pointer[cookie.Keys] // nil: cookies are not spoken
 	limiter  *rrl.Limiter                // nil: no limit
 	limiting limiting
+	vouchers *Vouchers // nil: nobody asks
+	made     int64     // Unix time of the server's making, which nanos count from
 	version  string
 	identity string
 }

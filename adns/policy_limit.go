@@ -57,11 +57,15 @@ func accountOf(rcode int, answers, authoritative bool, from answerFrom) account 
 // limit. now is in nanoseconds.
 func (p *policy) limit(c *client, st standing, a account, now int64) rrl.Action {
 	if p.limiter == nil || st.proven(c.transport) {
+		if p.vouchers != nil && c.transport == UDP && st.status.Valid() {
+			p.vouchers.note(c.addr, VoucherProven, p.made+now/int64(time.Second))
+		}
 		return rrl.Send
 	}
 	action := p.limiter.Account(c.addr, a.class, a.detail, now)
 	if action != rrl.Send {
 		p.limiting.note(c.addr, a.class, action, now)
+		p.vouchers.note(c.addr, VoucherLimited, p.made+now/int64(time.Second))
 	}
 	return action
 }

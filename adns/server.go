@@ -57,6 +57,8 @@ type Options struct {
 	Snapshot func() *Snapshot
 	// Now is the clock that decisions see. Nil: time.Now.
 	Now func() time.Time
+	// Vouchers remember clients over UDP that were proven or limited. Nil: nobody does.
+	Vouchers *Vouchers
 	// PassiveRTT is told of connections over TCP and TLS that were answered, on Linux, from many goroutines. Nil: nobody is.
 	PassiveRTT PassiveRTT
 	// Observers are shown queries and answers.
@@ -151,6 +153,7 @@ func New(o Options) (*Server, error) {
 		s.now, s.monotonic = time.Now, true
 	}
 	s.nsidWire, s.made = []byte(o.NSID), s.now()
+	policy.vouchers, policy.made = o.Vouchers, s.made.Unix()
 	if s.log == nil {
 		s.log = zap.NewNop()
 	}

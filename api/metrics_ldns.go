@@ -9,6 +9,7 @@ import (
 // ResolverExchange counts how resolvers were measured, and what sites told each other of them.
 type ResolverExchange struct {
 	Probes    ldns.Stats
+	Limited   uint64 // resolvers that were wanted while responses to them were limited
 	Passive   uint64 // measurements from resolvers' own connections
 	Unchanged uint64 // measurements within the tolerance of the one before
 	Told      uint64 // records that other sites were told, once however many there are
@@ -42,6 +43,7 @@ func (r *resources) resolverMetrics() prometheus.Collector {
 		for _, why := range ldns.Refusals() {
 			refused.send(out, float64(c.Probes.Refused[why]), why.String())
 		}
+		refused.send(out, float64(c.Limited), "limited")
 		silent.send(out, float64(c.Probes.Silent))
 		strays.send(out, float64(c.Probes.Strays))
 		queued.send(out, float64(c.Probes.Waiting))

@@ -12,6 +12,7 @@ import (
 	"golang.org/x/sync/errgroup"
 	"golang.org/x/time/rate"
 
+	"fairlead/adns"
 	"fairlead/api"
 	"fairlead/config"
 	"fairlead/gslb"
@@ -45,6 +46,8 @@ type resolverWatch struct {
 	log    *zap.Logger
 	// tell hands records to sessions of the exchange; nil: this node keeps to itself.
 	tell func(sections []mep.NetworkSection, to func(site string) bool) (taken, left int)
+	// vouchers are what the server saw of clients.
+	vouchers *adns.Vouchers
 	// peers is how things stand with other sites.
 	peers func() []mep.PeerStatus
 	// own lists this machine's addresses.
@@ -71,7 +74,7 @@ type watchSettings struct {
 }
 
 func newResolverWatch(n *Node) *resolverWatch {
-	w := &resolverWatch{site: n.opts.Config.Site, hash: xxhash.Sum64String(n.opts.Config.Site), log: n.log, own: ownAddresses, peers: n.peers,
+	w := &resolverWatch{site: n.opts.Config.Site, hash: xxhash.Sum64String(n.opts.Config.Site), log: n.log, own: ownAddresses, vouchers: adns.NewVouchers(), peers: n.peers,
 		limits: make(map[string]*rate.Limiter), newcomers: make(map[string]*newcomer), told: newTelling(),
 		table: func() *gslb.Resolvers { return n.State().Snapshot.Learned.Resolvers }}
 	if n.exchange != nil {
@@ -169,7 +172,16 @@ func (w *resolverWatch) takeWanted(now time.Time) {
 		if !ok {
 			return
 		}
-		w.want(a, false, now)
+		switch w.vouchers.Of(a, now.Unix()) {
+		case adns.VoucherLimited:
+			w.mu.Lock()
+			w.counts.Limited++
+			w.mu.Unlock()
+		case adns.VoucherProven:
+			w.want(a, true, now)
+		default:
+			w.want(a, false, now)
+		}
 	}
 }
 

@@ -138,7 +138,7 @@ func (n *Node) build(in *intent) error {
 	if err != nil {
 		return err
 	}
-	server := adns.Options{Transfers: n.zones.out, Keys: n.zones.keys, Notify: adns.NotifySecondary(n.zones.secondary), Policy: policy, PassiveRTT: n.resolvers.passive, Observers: n.observers, Listen: c.DNS.Listen, Workers: c.DNS.Workers, IO: c.DNS.IO, NSID: c.DNS.NSID, Snapshot: n.snapshot, Logger: n.log}
+	server := adns.Options{Transfers: n.zones.out, Keys: n.zones.keys, Notify: adns.NotifySecondary(n.zones.secondary), Policy: policy, PassiveRTT: n.resolvers.passive, Vouchers: n.resolvers.vouchers, Observers: n.observers, Listen: c.DNS.Listen, Workers: c.DNS.Workers, IO: c.DNS.IO, NSID: c.DNS.NSID, Snapshot: n.snapshot, Logger: n.log}
 	if err := addStreams(&server, &c.DNS, n.log); err != nil {
 		return err
 	}

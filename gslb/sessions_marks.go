@@ -9,7 +9,7 @@ const (
 	markTell uint64 = 1 << 0
 	// markPass: sites that report to this one are to be told; the others know.
 	markPass uint64 = 1 << 16
-	// markHeard: another site told it, and no query has been answered by it here since.
+	// markHeard: another site told it as it is.
 	markHeard uint64 = 1 << 32
 
 	markNotes = markTell | markPass

@@ -105,7 +105,8 @@ func (s *Sessions) WalkNotes(from int, f func(SessionNote) bool) (next int) {
 	})
 }
 
-// Heard reports whether another site told of the client's session, and no query was answered by it here since.
+// Heard reports whether it was another site that told of the client's session, or of its last renewal. Which one is not known: a
+// session has no room for it.
 func (s *Sessions) Heard(k SessionKey) bool {
 	w := s.seek(k)
 	for {

@@ -2,10 +2,16 @@ package gslb
 
 import (
 	"math/rand/v2"
+	"net/netip"
 	"runtime"
+	"slices"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
+	"time"
+
+	"fairlead/config"
 )
 
 // notes returns what is to be told, by client.
@@ -232,6 +238,28 @@ func TestSessionsAreSharedConcurrently(t *testing.T) {
 		if b, _ := tables[1].Find(k, 1000); a != b {
 			t.Errorf("client %d: %d at one site, %d at the other", n, a, b)
 		}
+	}
+}
+
+// TestExplanationsSayWhatWasHeard: that another site told of a client's session, until a query of the client renews it here.
+func TestExplanationsSayWhatWasHeard(t *testing.T) {
+	s, l := twoSites(config.VirtualServer{Persistence: config.Persistence{Type: config.PersistenceSourceIP, Timeout: config.Duration(2 * time.Minute), Prefix4: 32, Prefix6: 56}}).snapshot(t)
+	l.Sessions = NewSessions(100)
+	l.Sessions.Share(true)
+	at, use := epoch.Unix(), s.Plan.SessionUses()[0]
+	b, _ := s.Plan.ServiceByName("b")
+	l.Sessions.Hear(&Hearing{SessionKey: use.Key(netip.MustParseAddr(client)), Service: s.Plan.Service(b).Hash, At: at, Until: at + 60, Timeout: 120})
+	for _, want := range []bool{true, false} {
+		var trace Trace
+		q := Query{Family: IPv4, LDNS: netip.MustParseAddr(client)}
+		if got := outcome(s, Decide(s, q, l.Copy(), epoch, &trace)); got != "b" {
+			t.Fatalf("answered %q, want what another site told", got)
+		}
+		told := slices.ContainsFunc(trace.Entries, func(e Entry) bool { return strings.Contains(e.Detail, "told by another site") })
+		if told != want {
+			t.Errorf("the explanation says that another site told it: %v, want %v", told, want)
+		}
+		Decide(s, q, l, epoch, nil)
 	}
 }
 

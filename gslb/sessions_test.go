@@ -584,11 +584,14 @@ func BenchmarkSessions(b *testing.B) {
 				}
 			})
 		})
-		b.Run(fmt.Sprintf("written/%d", n), func(b *testing.B) {
-			b.ReportAllocs()
-			for i := 0; b.Loop(); i++ {
-				s.Keep(keys[i*7919%n], uint64(i), 1000, 2000)
-			}
-		})
+		for _, shared := range []bool{false, true} {
+			s.Share(shared)
+			b.Run(fmt.Sprintf("written/%d/shared=%v", n, shared), func(b *testing.B) {
+				b.ReportAllocs()
+				for i := 0; b.Loop(); i++ {
+					s.Keep(keys[i*7919%n], uint64(i), 1000, 2000)
+				}
+			})
+		}
 	}
 }

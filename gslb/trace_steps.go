@@ -91,6 +91,9 @@ func (d *Decider) traceSession(v *virtualServer, f *field, m *member, reason Rea
 	e := Entry{Step: StepPersistence, VirtualServer: v.name, Reason: reason}
 	if key, ok := d.session(&v.persistence); ok {
 		e.Detail = fmt.Sprintf("sessions of %s with id %d last %d s", key.Client, key.ID, v.persistence.timeout)
+		if reason == ReasonSession && d.learned.Sessions != nil && d.learned.Sessions.Heard(key) {
+			e.Detail += "; this one was told by another site"
+		}
 	}
 	if m != nil {
 		c := d.stateCandidate(m, f.effective)

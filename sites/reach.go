@@ -86,6 +86,9 @@ func (t *Tracker) newSites(doc *config.Document, now time.Time) (byName map[stri
 		}
 		byName[d.Name], list = s, append(list, s)
 	}
+	for _, s := range list {
+		s.relays = slices.DeleteFunc(s.relays, func(r relay) bool { return byName[r.site] == nil })
+	}
 	return byName, list
 }
 

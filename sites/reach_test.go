@@ -379,3 +379,19 @@ func TestTopologyChanges(t *testing.T) {
 	w.want("below it", "c", gslb.Up, "")
 	w.want("its parent's", "p1", gslb.Unknown, "")
 }
+
+// TestARelayIsRemoved: a document without the parent that told of a child, whose session ends for it, does not leave the child heard.
+func TestARelayIsRemoved(t *testing.T) {
+	w := newWorld(t, "p3", nil, "c")
+	w.begin(mesh + "heard=c@p1 tell=c@p1")
+	next := *w.doc
+	next.Sites, next.Services = append([]config.Site(nil), w.doc.Sites[1:]...), w.doc.Services[1:]
+	next.Sites[2].Parent, next.Sites[2].BackupParents = "p2", []string{"p3"}
+	w.adopt(&next)
+	w.do("status down=p1")
+	w.want("its relay is gone", "c", gslb.Up, gslb.DoubtLearning)
+	w.do("wait=21s")
+	w.want("and nobody else told of it", "c", gslb.Down, gslb.DoubtPeerLost)
+	w.do("wait=3s heard=c@p2 tell=c@p2")
+	w.want("another one does", "c", gslb.Up, "")
+}

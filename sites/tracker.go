@@ -150,6 +150,9 @@ func (t *Tracker) SetDocument(doc *config.Document, plan *gslb.Plan, now time.Ti
 		t.intervals[doc.Monitors[i].Name] = doc.Monitors[i].Interval.Std()
 	}
 	t.document, t.plan, t.services, t.byName, t.sites, t.list, t.ttls = doc, plan, services, byName, sites, list, nil
+	for _, s := range list { // what told of a site may be in the document no more
+		t.settle(s, now)
+	}
 	t.reached++
 }
 

@@ -225,14 +225,14 @@ func TestSteadySecondIsSmall(t *testing.T) {
 		return total / rounds
 	}
 	walk := func(src *source) { src.walk(rng, p.now+time.Second) }
-	measure(60, walk) // until bounds of ages are known
-	steady := measure(120, walk)
+	measure(40, walk) // until bounds of ages are known
+	steady := measure(60, walk)
 	still := func(src *source) { // measured again, with the same result
 		src.measured = p.now + time.Second - 20*time.Millisecond
 		src.tick(p.now + time.Second)
 	}
-	measure(60, still)
-	idle := measure(300, still)
+	measure(40, still)
+	idle := measure(100, still)
 	t.Logf("%d services: %d octets in a steady second, %d in an idle one", services, steady, idle)
 	if steady > 8000-300 {
 		t.Errorf("a steady second: got %d octets, want at most 7700 (8 KB with TLS and all else)", steady)

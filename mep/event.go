@@ -51,6 +51,9 @@ const (
 
 // SiteReach says that a peer hears, or has lost, a site that reports to it. For sites that report to this one SessionUp and
 // SessionDown say it.
+//
+// ReachHeard comes before the first report of the site by that peer, and says nothing of whether others told of it before. When
+// the session with Peer ends there is no SiteReach: all that it told of is lost with it.
 type SiteReach struct {
 	Peer  string // site that told it
 	Site  string // site that it is about

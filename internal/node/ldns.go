@@ -200,8 +200,9 @@ func (w *resolverWatch) want(a netip.Addr, proven bool, now time.Time) {
 	w.wish(a, proven, now)
 }
 
-// half is how long a wish lasts at other sites. w.mu is held.
-func (w *resolverWatch) half() time.Duration { return w.settings.ldns.EntryTimeout.Std() / 2 }
+// wishTime is how long a wish is not told again. It is less than half of the time-out, after which a resolver that still asks is
+// wanted anew: then other sites must hear of it, too. w.mu is held.
+func (w *resolverWatch) wishTime() time.Duration { return w.settings.ldns.EntryTimeout.Std() / 3 }
 
 // offer queues a resolver for probes of others. w.mu is held.
 func (w *resolverWatch) offer(a netip.Addr) {

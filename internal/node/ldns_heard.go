@@ -76,7 +76,7 @@ func (w *resolverWatch) hearWish(peer string, r *mep.NetworkRecord, now time.Tim
 	kin := &w.settings.relatives
 	u := untold{record: mep.NetworkRecord{LDNS: a, Wanted: true, Proven: r.Proven}, at: now, down: len(kin.below) > 0, up: kin.below[peer] && len(kin.above) > 0}
 	if u.down || u.up {
-		w.told.wants(u, w.half())
+		w.told.wants(u, w.wishTime())
 	}
 	fresh := ok && w.isFresh(m.At, now)
 	if !fresh {
@@ -90,7 +90,7 @@ func (w *resolverWatch) hearWish(peer string, r *mep.NetworkRecord, now time.Tim
 
 // wish notes that a resolver asks here, for all others. w.mu is held.
 func (w *resolverWatch) wish(a netip.Addr, proven bool, now time.Time) {
-	if w.told.wants(untold{record: mep.NetworkRecord{LDNS: a, Wanted: true, Proven: proven}, at: now, up: true, down: true}, w.half()) {
+	if w.told.wants(untold{record: mep.NetworkRecord{LDNS: a, Wanted: true, Proven: proven}, at: now, up: true, down: true}, w.wishTime()) {
 		w.counts.Wanted++
 	}
 }

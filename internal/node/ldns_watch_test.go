@@ -129,6 +129,41 @@ func TestWhoIsToldOfResolvers(t *testing.T) {
 	})
 }
 
+// TestWishesAreRenewed: while a resolver asks, other sites hear that it is wanted before what they measured ends, wherever in
+// a second things happen.
+func TestWishesAreRenewed(t *testing.T) {
+	for _, offset := range []time.Duration{0, 300 * time.Millisecond, 950 * time.Millisecond} {
+		synctest.Test(t, func(t *testing.T) {
+			time.Sleep(offset)
+			w := newWatched("ams")
+			a := netip.MustParseAddr("9.9.9.9")
+			var heard []time.Time
+			for range 3600 { // six minutes of a query every tenth of a second
+				now := time.Now()
+				w.table().Wanted(a, now.Unix())
+				w.takeWanted(now)
+				w.tellAll(now, time.Second)
+				if len(w.told["nyc"]) > 0 && strings.Contains(strings.Join(w.told["nyc"], " "), "wants") {
+					heard = append(heard, now)
+				}
+				if _, measured := w.ownTime(w.table(), a, now.Add(-90*time.Second)); len(w.told["nyc"]) > 0 || !measured {
+					w.found(a, time.Millisecond, now.Add(40*time.Millisecond), gslb.RTTPing)
+				}
+				clear(w.told)
+				time.Sleep(100 * time.Millisecond)
+			}
+			for i := 1; i < len(heard); i++ {
+				if d := heard[i].Sub(heard[i-1]); d > 100*time.Second {
+					t.Errorf("offset %s: %s without a wish", offset, d)
+				}
+			}
+			if len(heard) < 4 {
+				t.Errorf("offset %s: wishes at %v", offset, heard)
+			}
+		})
+	}
+}
+
 // TestChildTellsItsParent: a child tells the parent that it reports to, and no other.
 func TestChildTellsItsParent(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

@@ -15,7 +15,8 @@ import (
 //	varint  changed, a bit each
 //	        for each bit that is set, lowest bit first:
 //	  0       active connections: difference, zigzag
-//	  1 to 4  requests, response time, bits, packets: difference in steps, zigzag
+//	  1 to 4  requests, response time, bits, packets: difference in steps, zigzag; plain if what is held is below exactSteps, so that
+//	          what was not told before is told exactly
 //	  5       load age in ms, its bound in ms (4294967295: none)
 //	  6       evidence age in ms, its bound in ms
 //	  7 to 10 custom load, members behind, member weight, capacity: difference, zigzag
@@ -119,7 +120,7 @@ func appendChange(b []byte, what changed, held, now *ServiceRecord, load, eviden
 			continue
 		}
 		difference := int64(now.field(v.field) - held.field(v.field))
-		if v.steps {
+		if v.steps && held.field(v.field) >= exactSteps {
 			difference = stepOf(now.field(v.field)) - stepOf(held.field(v.field))
 		}
 		b = binary.AppendUvarint(b, zigzag(difference))
@@ -144,7 +145,7 @@ func appendChange(b []byte, what changed, held, now *ServiceRecord, load, eviden
 // change moves a value on.
 func (r *ServiceRecord) change(f Fields, steps bool, difference int64) {
 	before := r.field(f)
-	if !steps {
+	if !steps || before < exactSteps {
 		r.setField(f, before+uint64(difference))
 		return
 	}

@@ -32,5 +32,8 @@ func (c *checklist) holds(name string, ok bool, got, want string) bool {
 	return c.equal(name, got, want)
 }
 
+// note prints a line that explains the one before it.
+func (c *checklist) note(text string) { fmt.Fprintf(c.out, "     %s\n", text) }
+
 // summary prints the last line.
 func (c *checklist) summary() { fmt.Fprintf(c.out, "%d passed, %d failed\n", c.passed, c.failed) }

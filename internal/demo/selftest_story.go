@@ -56,8 +56,28 @@ func (t *selfTest) onlyAnswer(ctx context.Context, name, want string) {
 		for i := range samples {
 			got[t.ask(ctx, at, question{Name: name, TCP: i%2 == 1}).first()]++
 		}
-		t.equal(fmt.Sprintf("%s is %s, at %s", name, want, at.Name), counts(got), fmt.Sprintf("%s %d", want, samples))
+		if !t.equal(fmt.Sprintf("%s is %s, at %s", name, want, at.Name), counts(got), fmt.Sprintf("%s %d", want, samples)) {
+			t.note("that site compared: " + t.compared(ctx, at, name))
+		}
 	})
+}
+
+// compared is what a site's method compares for a name, as explain tells.
+func (t *selfTest) compared(ctx context.Context, at *site, name string) string {
+	var why resource.Explanation
+	if err := t.fetchAPI(ctx, at, "/v1/explain", url.Values{"name": {name + ".demo.test"}}, &why); err != nil {
+		return err.Error()
+	}
+	var out []string
+	for _, e := range why.Trace.Entries {
+		if e.Step == gslb.StepMethod {
+			out = append(out, e.Detail)
+			for _, c := range e.Candidates {
+				out = append(out, c.Service+" "+c.Detail)
+			}
+		}
+	}
+	return strings.Join(out, "; ")
 }
 
 // never checks that a server is not in the answers of a name at either site.

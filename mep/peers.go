@@ -284,6 +284,7 @@ func (x *Exchange) drop(s *session, cause error) {
 	left := errors.Is(cause, errPeerStops)
 	x.mu.Lock()
 	current := p.session == s
+	others := x.heardFromOthers(p)
 	if current {
 		p.session = nil
 		x.count(s, -1)
@@ -304,8 +305,21 @@ func (x *Exchange) drop(s *session, cause error) {
 		}
 		x.unhearAll(s, reach)
 		x.log.Info("mep.session.down", zap.String("peer", p.site), zap.Bool("left", left), zap.NamedError("reason", cause))
-		x.opts.Receive(&SessionDown{Peer: p.site, Reason: cause.Error(), Left: left, At: time.Now()})
+		x.opts.Receive(&SessionDown{Peer: p.site, Reason: cause.Error(), Left: left, At: time.Now(), Heard: s.lastHeard(), Others: others})
 	}
+}
+
+// heardFromOthers is when something was heard last from any peer but one. x.mu is held.
+func (x *Exchange) heardFromOthers(but *peer) (at time.Time) {
+	for _, p := range x.peers {
+		if p == but || p.session == nil {
+			continue
+		}
+		if heard := p.session.lastHeard(); heard.After(at) {
+			at = heard
+		}
+	}
+	return at
 }
 
 // Peers returns the configured peers, by site.

@@ -174,6 +174,13 @@ func (s *session) isEnding() bool {
 	}
 }
 
+// lastHeard is when a frame came last. It takes s.mu under Exchange.mu.
+func (s *session) lastHeard() time.Time {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.heardAt
+}
+
 // status fills in what is known of the session. It takes s.mu under Exchange.mu.
 func (s *session) status(st *PeerStatus) {
 	s.mu.Lock()

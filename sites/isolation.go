@@ -7,6 +7,7 @@ import (
 	"go.uber.org/zap"
 
 	"fairlead/gslb"
+	"fairlead/mep"
 )
 
 // A node that hears none of several other sites of the mesh is more likely to be cut off itself than they are to have failed
@@ -22,6 +23,35 @@ type isolation struct {
 	keeps bool      // it heard enough of them before
 	grace time.Time // until when what it kept stays, although some are heard again: they do not all come back at once
 	alarm string
+	// quiet is until when sites that are silent, too, may follow one that was lost. Sites are not lost at the same moment, and what
+	// only they could tell should not be lost for the moment between.
+	quiet time.Time
+}
+
+// quietSlack is how much later than its time a silent site is lost at most.
+const quietSlack = time.Second
+
+// broke takes in how a session was lost. A session that ends before its time says little about the site: connections break, and are
+// made again. So what only the site could tell stays until it would have been lost by silence. And when all others have been silent
+// for long, too, this node is probably about to be isolated.
+func (t *Tracker) broke(e *mep.SessionDown) {
+	s := t.sites[e.Peer]
+	if s == nil || e.Left {
+		return
+	}
+	patience := t.document.Settings.MEP.KeepaliveTimeout.Std()
+	for _, of := range t.list {
+		if of != s && of.via != s.name {
+			continue // it did not tell of it
+		}
+		of.broken = time.Time{}
+		if !e.Heard.IsZero() {
+			of.broken = e.Heard.Add(patience)
+		}
+	}
+	if s.mesh && !e.Others.IsZero() && e.At.Sub(e.Others) > patience/2 {
+		t.isolation.quiet = e.Others.Add(patience + quietSlack)
+	}
 }
 
 // meetings begins or ends isolation. What it costs goes by the sites.
@@ -46,7 +76,7 @@ func (t *Tracker) meetings(now time.Time) {
 	was := &t.isolation
 	switch alone := heard == 0 && lost+never >= leastUnheard; {
 	case alone && was.since.IsZero():
-		t.isolation = isolation{since: now, keeps: lost >= leastUnheard, alarm: fmt.Sprintf(
+		t.isolation = isolation{since: now, quiet: was.quiet, keeps: lost >= leastUnheard, alarm: fmt.Sprintf(
 			"this node is isolated since %s: it hears none of %d other sites; what only they could tell it stays as it was", now.UTC().Format(time.RFC3339), lost+never)}
 		t.log.Error("sites.isolated", zap.Int("unheard", lost+never), zap.String("then", "what only other sites could tell stays as it was"))
 	case alone:
@@ -57,13 +87,14 @@ func (t *Tracker) meetings(now time.Time) {
 	}
 }
 
-// strands reports whether only sites that this node is cut off from could tell of a service.
+// strands reports whether only sites that this node is cut off from could tell of a service, or one whose session just broke.
 func (t *Tracker) strands(e *evidence, now time.Time) bool {
 	i, s := &t.isolation, e.site
-	if !i.keeps || i.since.IsZero() && !now.Before(i.grace) || e.probed || s.standing != standsTelling || s.left {
+	if e.probed || s.standing != standsTelling || s.left || s.up && s.told {
 		return false
 	}
-	return (!s.up || !s.told) && (s.mesh || s.via != s.name)
+	cutOff := i.keeps && (!i.since.IsZero() || now.Before(i.grace)) || now.Before(i.quiet)
+	return now.Before(s.broken) || cutOff && (s.mesh || s.via != s.name)
 }
 
 // stranded returns the belief from before this node was cut off from who could tell of a service, while it is; else b.
@@ -76,7 +107,13 @@ func (t *Tracker) stranded(e *evidence, b belief, now time.Time) belief {
 		return b
 	}
 	k.reason = "kept as it was, as this node hears no other site; it sees: " + b.reason
-	if t.isolation.since.IsZero() {
+	switch {
+	case !t.isolation.since.IsZero():
+	case now.Before(e.site.broken):
+		k.reason = "kept as it was, as the session just broke; it sees: " + b.reason
+	case now.Before(t.isolation.quiet):
+		k.reason = "kept as it was, as other sites are silent, too; it sees: " + b.reason
+	default:
 		k.reason = "kept as it was, as this node heard no other site until just now; it sees: " + b.reason
 	}
 	k.doubt, k.direct, k.kept = b.doubt, false, true

@@ -50,6 +50,7 @@ type site struct {
 	left     bool // it announced that it stops
 	since    time.Time
 	added    time.Time // to the document: a site not heard yet is being learned until then + keep-alive time-out
+	broken   time.Time // until when it would be heard if its session had not broken
 	learning time.Time // until when its services keep their state, as it may have changed its way; zero: they do not
 	sight    sight
 	tally    tally
@@ -154,6 +155,7 @@ func (t *Tracker) Peer(event mep.Event, handed func(gslb.ServiceIndex) uint64) b
 	case *mep.PeerLeaving:
 		return t.part(e.Peer, true, true, e.At)
 	case *mep.SessionDown:
+		t.broke(e)
 		return t.part(e.Peer, false, e.Left, e.At)
 	case *mep.SiteReach:
 		return t.reach(e)

@@ -42,6 +42,7 @@ type suspicion struct {
 	from   time.Time // losses from then on belong to it
 	losses int       // when it began
 	alarm  string
+	ended  time.Time // of the last one, when sight was regained
 }
 
 func (s *suspicion) on() bool { return !s.since.IsZero() }
@@ -110,6 +111,7 @@ func (t *Tracker) watch(now time.Time) {
 		}
 	case o.Share == 0 || lost < o.Share*all || all == 0 || sites < leastSitesLost:
 		t.endSuspicion("sight was regained", now)
+		t.suspicion.ended = now
 	case now.Sub(t.suspicion.since) >= o.Longest.Std():
 		t.endSuspicion("it lasted for the longest time; what is seen is believed", now)
 	}
@@ -160,6 +162,8 @@ func (t *Tracker) frozen(e *evidence, b belief, now time.Time) belief {
 	if !t.suspicion.on() {
 		switch {
 		case t.strands(e, now): // what was before stays so
+		case t.regains(e, b, now):
+			return e.regained(b)
 		case !lost && usable:
 			e.before = b
 		case !lost:
@@ -178,6 +182,19 @@ func (t *Tracker) frozen(e *evidence, b belief, now time.Time) belief {
 		k.without4, k.without6 = k.without4 && b.without4, k.without6 && b.without6
 	}
 	k.reason = "kept as it was, as this node suspects itself; it sees: " + b.reason
+	k.doubt, k.direct, k.kept = gslb.DoubtSuspicion, false, true
+	return k
+}
+
+// regains reports whether a service that was kept while this node suspected itself is on its way back: its last probe passed.
+func (t *Tracker) regains(e *evidence, b belief, now time.Time) bool {
+	return e.probed && e.believed.kept && b.state == gslb.Down && b.doubt == gslb.DoubtRecovering && now.Sub(t.suspicion.ended) <= t.staleAfter(e)
+}
+
+// regained is the belief from before this node lost sight of a service that is on its way back.
+func (e *evidence) regained(b belief) belief {
+	k := e.before
+	k.reason = "kept as it was, as this node suspected itself until just now; it sees: " + b.reason
 	k.doubt, k.direct, k.kept = gslb.DoubtSuspicion, false, true
 	return k
 }

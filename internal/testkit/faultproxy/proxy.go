@@ -42,6 +42,8 @@ type Options struct {
 	Listen string // host:port; port 0 for any
 	Target string // host:port
 	Seed   uint64 // of what happens by chance
+	// Dial makes the connections to Target. nil: TCP, from where the process is.
+	Dial func(ctx context.Context, network, address string) (net.Conn, error)
 }
 
 // Stats counts what a Proxy did.
@@ -75,6 +77,9 @@ func New(o Options) (*Proxy, error) {
 	l, err := net.Listen("tcp", o.Listen)
 	if err != nil {
 		return nil, fmt.Errorf("listen on %q: %w", o.Listen, err)
+	}
+	if o.Dial == nil {
+		o.Dial = (&net.Dialer{}).DialContext
 	}
 	return &Proxy{opts: o, listener: l, changed: make(chan struct{}), links: make(map[*link]struct{})}, nil
 }
@@ -188,8 +193,9 @@ func (p *Proxy) serve(ctx context.Context, client net.Conn) {
 	}
 	l := &link{p: p, client: client, over: make(chan struct{})}
 	if !hole {
-		dialer := net.Dialer{Timeout: dialTimeout}
-		target, err := dialer.DialContext(ctx, "tcp", p.opts.Target)
+		limited, cancel := context.WithTimeout(ctx, dialTimeout)
+		target, err := p.opts.Dial(limited, "tcp", p.opts.Target)
+		cancel()
 		if err != nil {
 			p.refused.Add(1)
 			linger(client)

@@ -164,7 +164,7 @@ func (m *mirror) takeSet(site string, p *servicesPrefix, records []ServiceRecord
 		r := &records[i]
 		o.ages[i] = mirrorAges{load: span{m.taken, wireAge(r.LoadAge), unbounded}, evidence: span{m.taken, wireAge(r.EvidenceAge), unbounded}}
 		if o.load = o.load || r.Has&HasLoadAge != 0; i < len(before) {
-			o.urgent = o.urgent || r.State != before[i].State || r.flags() != before[i].flags() || r.Name != before[i].Name
+			o.urgent = o.urgent || r.State != before[i].State || r.flags() != before[i].flags() || r.Name != before[i].Name || !r.Announced.equal(before[i].Announced)
 		}
 	}
 }

@@ -111,7 +111,7 @@ func (r *sectionReader) records(o *mirrorSite, first uint64) {
 		most := rec.decodeBounded(c, &was)
 		a.load = span{r.m.taken, wireAge(rec.LoadAge), most.load}
 		a.evidence = span{r.m.taken, wireAge(rec.EvidenceAge), most.evidence}
-		o.urgent = o.urgent || rec.State != was.State || rec.flags() != was.flags()
+		o.urgent = o.urgent || rec.State != was.State || rec.flags() != was.flags() || !rec.Announced.equal(was.Announced)
 		r.touch(o, i)
 	}
 }

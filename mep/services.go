@@ -66,7 +66,7 @@ const MaxAge = 366 * 24 * time.Hour
 //	6  1  length of the name (1 to MaxName), then the name; of a service of a group it is GROUP:MEMBER
 //	   1  length of the reason (0 to MaxReason), then the reason
 //	      for each bit of the fields, lowest first, a variable-length integer (base 128, low groups first, as in
-//	      encoding/binary)
+//	      encoding/binary); for bit 13 an Announcement
 //
 // A receiver skips what follows the fields it knows, up to the length.
 type ServiceRecord struct {
@@ -90,6 +90,9 @@ type ServiceRecord struct {
 	EvidenceAge       time.Duration // since the state was last confirmed; whole milliseconds, at most MaxAge
 	MemberWeight      uint64        // sum of the weights of the usable members behind the service
 	Capacity          uint64        // connections that the service can carry
+
+	// Announced says where the service is, so that the document need not name it. nil: nothing is said.
+	Announced *Announcement
 }
 
 const (
@@ -123,6 +126,9 @@ func (r *ServiceRecord) appendBounded(b []byte, most *bounds) []byte {
 	if most != nil && most.evidence != unbounded {
 		present |= hasEvidenceBound
 	}
+	if r.Announced.sendable() {
+		present |= hasAnnouncement
+	}
 	b = append(b, 0, 0, uint8(r.State), r.flags())
 	b = binary.BigEndian.AppendUint16(b, uint16(present))
 	b = appendText(b, r.Name)
@@ -135,6 +141,9 @@ func (r *ServiceRecord) appendBounded(b []byte, most *bounds) []byte {
 	}
 	if present&hasEvidenceBound != 0 {
 		b = binary.AppendUvarint(b, uint64(most.evidence))
+	}
+	if present&hasAnnouncement != 0 {
+		b = r.Announced.append(b)
 	}
 	binary.BigEndian.PutUint16(b[start:], uint16(len(b)-start-2))
 	return b
@@ -227,6 +236,9 @@ func (r *ServiceRecord) decodeBounded(c *cursor, before *ServiceRecord) bounds {
 	}
 	if present&hasEvidenceBound != 0 {
 		most.evidence = uint32(min(in.uvarint(), unbounded-1))
+	}
+	if r.Announced = nil; present&hasAnnouncement != 0 {
+		r.Announced = readAnnouncement(&in, before.Announced)
 	}
 	c.err = in.err
 	return most

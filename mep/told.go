@@ -38,10 +38,12 @@ type sight struct {
 
 func noFloor(int) (load, evidence uint32) { return 0, 0 }
 
-// sameServices reports whether receivers know all names, in this order.
+// sameServices reports whether receivers know all names, in this order, and what is announced of them.
 func (t *toldSite) sameServices(s *sight) bool {
 	return !t.gone && t.incarnation == s.incarnation && t.hops == s.hops && len(t.records) == len(s.records) &&
-		slices.EqualFunc(t.records, s.records, func(a toldRecord, b ServiceRecord) bool { return a.record.Name == b.Name })
+		slices.EqualFunc(t.records, s.records, func(a toldRecord, b ServiceRecord) bool {
+			return a.record.Name == b.Name && a.record.Announced.equal(b.Announced)
+		})
 }
 
 // introduce makes the site what s says, as if nothing had been told of it.

@@ -150,7 +150,7 @@ func TestALaterReleaseIsUnderstood(t *testing.T) {
 		b = append(b, i.frame(200, 0xff, make([]byte, 70_000))...)
 		b = append(b, i.frame(FrameAttach, 0xf0, []byte{1, 2, 3})...)
 		b = append(b, i.frame(FrameKeepAlive, 0, append((&keepAlive{stamp: 1, clock: time.Unix(0, 0)}).append(nil), 1, 2, 3))...)
-		record := []byte{0, 15, 1, 0x80, 0xa0, 0x01, 1, 'a', 0, 42, 5, 6, 7, 8, 9, 10, 11}
+		record := []byte{0, 15, 1, 0x80, 0xc0, 0x01, 1, 'a', 0, 42, 5, 6, 7, 8, 9, 10, 11}
 		section := append([]byte{byte(sectionOrigin), 0, 3, 'a', 'm', 's'}, make([]byte, 16)...) // incarnation and set follow
 		section = append(append(section, 8, 1, 1), record...)
 		frame := func(round byte, sections ...[]byte) []byte {

@@ -1,6 +1,9 @@
 package config
 
-import "slices"
+import (
+	"slices"
+	"strings"
+)
 
 const (
 	// MaxBackupParents is how many backup parents a site can have.
@@ -15,6 +18,19 @@ func (s *Site) Answers() bool {
 		return *s.AnswersDNS && !s.Foreign
 	}
 	return s.Parent == "" && !s.Foreign
+}
+
+// Asked reports whether the site may be asked what it sees of services with a quorum: it answers DNS, and is in the mesh.
+func (s *Site) Asked() bool { return s.Answers() && s.Parent == "" }
+
+// regionQualifiers is how many qualifiers of a place, from the widest on, name its region.
+const regionQualifiers = 2
+
+// Region is what a place says of where sites fail together, for quorums: EU.NL of EU.NL.NH.Amsterdam. Sites without a place are in
+// one region.
+func (l *SiteLocation) Region() string {
+	qualifiers := strings.SplitN(l.Place, ".", regionQualifiers+1)
+	return strings.ToLower(strings.Join(qualifiers[:min(len(qualifiers), regionQualifiers)], "."))
 }
 
 // Parents returns the sites that the site may report to, best first. Empty: it is in the mesh.

@@ -138,14 +138,23 @@ func (c *checker) checkQuorum(path string, q *Quorum) {
 	case q.Regions > q.Agree:
 		c.problem(path+"/regions", codeQuorum, "lower it", "%d sites cannot be from %d regions", q.Agree, q.Regions)
 	case q.Agree > 0:
-		answering := 0
-		for i := range c.doc.Sites {
-			if c.doc.Sites[i].Answers() {
-				answering++
-			}
+		c.checkAsked(path, q)
+	}
+}
+
+// checkAsked checks a quorum against the sites that can be asked.
+func (c *checker) checkAsked(path string, q *Quorum) {
+	asked, regions := 0, make(map[string]bool)
+	for i := range c.doc.Sites {
+		if s := &c.doc.Sites[i]; s.Asked() {
+			asked++
+			regions[s.Location.Region()] = true
 		}
-		if q.Agree > answering {
-			c.problem(path+"/agree", codeQuorum, "lower it", "%d sites must agree, but only %d answer DNS and so are asked", q.Agree, answering)
-		}
+	}
+	switch {
+	case q.Agree > asked:
+		c.problem(path+"/agree", codeQuorum, "lower it", "%d sites must agree, but only %d answer DNS without a parent and so are asked", q.Agree, asked)
+	case q.Regions > len(regions):
+		c.problem(path+"/regions", codeQuorum, "lower it, or give sites their places", "sites of %d regions must agree, but those that are asked are from %d", q.Regions, len(regions))
 	}
 }

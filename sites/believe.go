@@ -21,6 +21,7 @@ type belief struct {
 	blind              bool        // not UP for want of evidence, not because evidence says so
 	kept               bool        // this node suspects itself, or hears nobody: the belief of before
 	beyond             bool        // nobody tells this node of it
+	agreed             bool        // enough of the sites that are asked were heard
 }
 
 // believe weighs a service's evidence in this order:
@@ -90,13 +91,14 @@ func (t *Tracker) wish(e *evidence, now time.Time) (config.ServiceState, word) {
 //	no             | the owner's report             | UNKNOWN for hold, then what most other sites see, else DOWN
 //	yes            | by the site's trigger_monitors | the monitors decide
 //
+// With a quorum the monitors are those of the sites that are asked (quorum.go), else this node's.
 // A service of the local site or of a foreign one without monitors is assumed UP. One of a site that may have changed the way by
 // which it is heard keeps what it reported. A site that does not answer DNS has monitors for its own services only.
 func (t *Tracker) weigh(e *evidence, now time.Time) belief {
 	s := e.site
 	switch s.standing {
 	case standsHere:
-		if e.probed {
+		if e.watched() {
 			return e.byMonitors()
 		}
 		return belief{state: gslb.Up, reason: "no monitor is bound", source: "assumed", seen: now, direct: true}
@@ -112,22 +114,25 @@ func (t *Tracker) weigh(e *evidence, now time.Time) belief {
 	switch {
 	case learning && e.report != nil:
 		return e.relearned(now)
-	case !s.up && e.probed, s.up && (!s.told || e.report == nil) && e.probed:
+	case !s.up && e.watched(), s.up && (!s.told || e.report == nil) && e.watched():
 		return e.byMonitors()
 	case !s.up:
 		return t.unheard(e, s, now)
 	case !s.told || e.report == nil:
 		return t.unreported(e, s, now)
-	case !e.probed:
+	case !e.watched():
 		return e.byReport()
 	}
 	return e.byTrigger()
 }
 
+// watched reports whether monitors say something of a service: this node's, or those of others that are asked.
+func (e *evidence) watched() bool { return e.probed || e.quorum != nil }
+
 // foreign is the belief about a service of a site that nobody speaks for. A node that does not probe it knows nothing of it.
 func (t *Tracker) foreign(e *evidence, now time.Time) belief {
 	switch {
-	case e.probed:
+	case e.watched():
 		return e.byMonitors()
 	case len(e.service.Monitors) > 0:
 		return belief{state: gslb.Unknown, reason: "not known here: only sites that answer DNS probe the services of foreign sites", source: "none", beyond: true}
@@ -147,11 +152,11 @@ func (t *Tracker) parents() string {
 // monitors lost sight of the service since.
 func (e *evidence) relearned(now time.Time) belief {
 	newer := e.sights[0].lost.After(e.report.received) || e.sights[1].lost.After(e.report.received)
-	if e.probed && (e.trigger == config.TriggerAlways || newer) {
+	if e.watched() && (e.trigger == config.TriggerAlways || newer) {
 		return e.byMonitors()
 	}
-	b := e.byTriggerOr(e.probed)
-	if b.direct = e.probed && !b.reported; b.reported {
+	b := e.byTriggerOr(e.watched())
+	if b.direct = e.watched() && !b.reported; b.reported {
 		b.doubt, b.reported = gslb.DoubtLearning, false
 		b.reason += fmt.Sprintf("; site %s is not heard: it may have changed its parent, and keeps its state until %s", e.site.name, e.site.learning.UTC().Format("15:04:05 UTC"))
 	}

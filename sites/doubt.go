@@ -13,7 +13,7 @@ const staleRounds = 3
 // are added where they are known. Doubt takes nobody out: it shortens how long the answer is remembered.
 func (t *Tracker) doubt(e *evidence, b belief, now time.Time) gslb.Reason {
 	s := e.site
-	silent := s.standing == standsTelling && !s.up && !e.probed
+	silent := s.standing == standsTelling && !s.up && !e.watched()
 	switch {
 	case b.beyond:
 		return "" // it is no business of this node's

@@ -5,7 +5,6 @@ import (
 	"time"
 
 	"fairlead/gslb"
-	"fairlead/mep"
 )
 
 // view is what another site sees of a service that it does not own.
@@ -68,59 +67,4 @@ func (t *Tracker) indirect(e *evidence, b belief, now time.Time) belief {
 	}
 	return belief{state: state, source: "other sites", seen: seen, blind: b.blind && state == gslb.Down,
 		reason: fmt.Sprintf("%s; %d of %d other sites see it %s", b.reason, most, total, state)}
-}
-
-// heardViews takes in all that a site sees of others. What it no longer names it no longer sees.
-func (t *Tracker) heardViews(r *mep.ViewsReport) bool {
-	by := t.sites[r.Peer]
-	if by == nil {
-		return false
-	}
-	changed := false
-	by.views++
-	for i := range r.Records {
-		v := &r.Records[i]
-		if v.Kind == mep.ViewOfService {
-			changed = t.View(r.Peer, v.Name, stateOf(v.State), r.ReceivedAt.Add(-r.Age-v.Age), r.ReceivedAt) || changed
-		}
-	}
-	kept := by.viewed[:0]
-	for _, i := range by.viewed {
-		if e := &t.services[i]; e.views[r.Peer].round == by.views {
-			kept = append(kept, i)
-		} else {
-			delete(e.views, r.Peer)
-			changed = true
-		}
-	}
-	by.viewed = kept
-	return changed
-}
-
-// Views is what this node tells others that it sees itself, as of the last Status: which sites it hears itself, and
-// their services that have no monitor. Of those with monitors every site has verdicts of its own.
-func (t *Tracker) Views(now time.Time) []mep.ViewRecord {
-	var out []mep.ViewRecord
-	for _, s := range t.list {
-		if s.standing == standsHere || s.standing == standsForeign || s.via != "" && s.via != s.name {
-			continue
-		}
-		r := mep.ViewRecord{Kind: mep.ViewOfSite, State: mep.StateDown, Name: s.name}
-		if s.session {
-			r.State = mep.StateUp
-		}
-		out = append(out, r)
-	}
-	for i := range t.services {
-		e := &t.services[i]
-		if e.site.standing != standsTelling || e.site.via != e.site.name || len(e.service.Monitors) > 0 || !e.seen.direct {
-			continue
-		}
-		if len(out) == mep.MaxViews {
-			break
-		}
-		out = append(out, mep.ViewRecord{Kind: mep.ViewOfService, State: wireState(e.seen.state), Name: e.service.Name,
-			Age: max(now.Sub(e.seen.seen), 0)})
-	}
-	return out
 }

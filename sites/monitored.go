@@ -8,9 +8,17 @@ import (
 	"fairlead/monitors"
 )
 
-// byMonitors combines this node's verdicts. An address is good while its monitors pass (all of them, or enough for the
-// service's threshold); the service is UP while one of its addresses is good, without the family of the one that is not.
+// byMonitors is what monitors say: those of the sites that are asked, when the service has a quorum, else this node's.
 func (e *evidence) byMonitors() belief {
+	if e.quorum != nil {
+		return e.quorum.belief
+	}
+	return e.byOwnMonitors()
+}
+
+// byOwnMonitors combines this node's verdicts. An address is good while its monitors pass (all of them, or enough for the
+// service's threshold); the service is UP while one of its addresses is good, without the family of the one that is not.
+func (e *evidence) byOwnMonitors() belief {
 	var out belief
 	var good [2]bool // IPv4, IPv6
 	doubt := gslb.Reason("")

@@ -34,7 +34,7 @@ type site struct {
 	mesh     bool    // it has no parent, and nor has this node's
 	several  bool    // it may report to more than one
 	services []int32 // of the document, by index
-	viewed   []int32 // services of others that it told its view of
+	viewed   []int32 // services that it told its view of
 	views    uint64  // how often it did
 
 	session  bool    // there is one with it
@@ -188,7 +188,9 @@ func (t *Tracker) part(name string, open, left bool, at time.Time) bool {
 	if s == nil {
 		return false
 	}
-	s.session, s.left = open, s.left || left
+	if s.session, s.left = open, s.left || left; left {
+		t.recountOf(s)
+	}
 	if t.settle(s, at); s.left && s.since.Before(at) {
 		s.since = at
 	}

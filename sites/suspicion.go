@@ -171,6 +171,9 @@ func (t *Tracker) frozen(e *evidence, b belief, now time.Time) belief {
 		}
 		return b
 	}
+	if b.agreed {
+		return b // others see it, too, and what this node lost sight of was no vote
+	}
 	b.doubt = gslb.DoubtSuspicion
 	k := e.before
 	switch {
@@ -201,7 +204,7 @@ func (e *evidence) regained(b belief) belief {
 
 // lostSight reports whether this node lost sight of the service, or of one of its addresses.
 func (e *evidence) lostSight(from time.Time) bool {
-	if !e.probed {
+	if !e.watched() {
 		return e.site.sight.lost.After(from)
 	}
 	return e.sights[0].lost.After(from) || e.sights[1].lost.After(from)

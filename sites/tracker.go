@@ -52,6 +52,7 @@ type Tracker struct {
 	sites     map[string]*site
 	list      []*site // the same, in the document's order
 	probed    []int32 // services that this node's monitors probe
+	agreeing  []int32 // services that have a quorum
 	answers   bool    // this site answers DNS: it probes others' services
 	orders    map[overrideKey]Override
 	isolation isolation
@@ -73,6 +74,7 @@ type evidence struct {
 	passing  map[verdictKey]bool
 	report   *report         // the owner's latest; nil when it has none
 	views    map[string]view // by site that sees it; bounded by the document's sites
+	quorum   *quorum         // nil: each site believes what it sees itself
 	busy     *busy           // nil: it has no load source
 	sights   [2]sight        // by family of the address, while it is monitored
 	before   belief          // the last one from before this node lost sight of it
@@ -120,13 +122,13 @@ func (t *Tracker) SetDocument(doc *config.Document, plan *gslb.Plan, now time.Ti
 	t.answers = own == nil || own.Answers()
 	sites, list := t.newSites(doc, now)
 	services, kept := make([]evidence, len(doc.Services)), answersKept(doc, plan)
+	probed := Probed(doc, t.opts.Site)
 	t.probed = nil
 	byName, groups := make(map[string]int, len(doc.Services)), t.groups()
 	for i := range doc.Services {
 		s := &doc.Services[i]
 		e := evidence{service: s, site: sites[s.Site], trigger: triggers[s.Site], since: now}
-		e.probed = len(s.Monitors) > 0 && (t.answers || e.site.standing == standsHere)
-		if e.probed {
+		if e.probed = probed[i]; e.probed {
 			t.probed = append(t.probed, int32(i))
 		}
 		if s.Load != nil {
@@ -139,12 +141,9 @@ func (t *Tracker) SetDocument(doc *config.Document, plan *gslb.Plan, now time.Ti
 		}
 		services[i], byName[s.Name] = e, i
 		e.site.services = append(e.site.services, int32(i))
-		for by := range e.views {
-			if site := sites[by]; site != nil {
-				site.viewed = append(site.viewed, int32(i))
-			}
-		}
 	}
+	t.convene(doc, services)
+	t.takeOver(services, sites)
 	t.intervals = make(map[string]time.Duration, len(doc.Monitors))
 	for i := range doc.Monitors {
 		t.intervals[doc.Monitors[i].Name] = doc.Monitors[i].Interval.Std()
@@ -154,6 +153,32 @@ func (t *Tracker) SetDocument(doc *config.Document, plan *gslb.Plan, now time.Ti
 		t.settle(s, now)
 	}
 	t.reached++
+}
+
+// takeOver takes over what other sites said that they see.
+func (t *Tracker) takeOver(services []evidence, sites map[string]*site) {
+	for i := range services {
+		e := &services[i]
+		for by := range e.views {
+			if site := sites[by]; site != nil {
+				site.viewed = append(site.viewed, int32(i))
+			}
+		}
+		j, ok := t.byName[e.service.Name]
+		if !ok || e.quorum == nil {
+			continue
+		}
+		old := &t.services[j]
+		if old.quorum == nil || !slices.Equal(old.service.Addresses, e.service.Addresses) {
+			continue
+		}
+		e.quorum.inherit(old.quorum, sites)
+		for k := range e.quorum.votes {
+			if by := e.quorum.votes[k].by; by != nil {
+				by.viewed = append(by.viewed, int32(i))
+			}
+		}
+	}
 }
 
 // inherit takes over what is still about the same thing.
@@ -286,6 +311,9 @@ func (t *Tracker) Status(now time.Time, handed func(gslb.ServiceIndex) uint64) *
 		t.services[i].look()
 	}
 	t.watch(now)
+	for _, i := range t.agreeing {
+		t.agree(&t.services[i], now)
+	}
 	t.meetings(now)
 	t.orders = t.opts.Overrides.standing(now)
 	out.Alarm, out.Isolated = t.suspicion.alarm, t.isolation.alarm

@@ -5,13 +5,13 @@ import (
 
 	"fairlead/config"
 	"fairlead/monitors"
+	"fairlead/sites"
 )
 
-// probeTargets lists what this site's monitors probe: every address of every service that binds them, at all sites when this one
-// answers DNS, else its own. Services that the document disables are left out, unless enabled names them.
+// probeTargets lists what this site's monitors probe: every address of each service that they have to (sites.Probed). Services that
+// the document disables are left out, unless enabled names them.
 func probeTargets(doc *config.Document, site string, enabled map[string]bool) []monitors.Target {
-	own := doc.Site(site)
-	all := own == nil || own.Answers()
+	probed := sites.Probed(doc, site)
 	byName := make(map[string]*config.Monitor, len(doc.Monitors))
 	for i := range doc.Monitors {
 		byName[doc.Monitors[i].Name] = &doc.Monitors[i]
@@ -19,7 +19,7 @@ func probeTargets(doc *config.Document, site string, enabled map[string]bool) []
 	var out []monitors.Target
 	for i := range doc.Services {
 		s := &doc.Services[i]
-		if s.State == config.ServiceDisabled && !enabled[s.Name] || !all && s.Site != site {
+		if s.State == config.ServiceDisabled && !enabled[s.Name] || !probed[i] {
 			continue
 		}
 		for _, bound := range s.Monitors {

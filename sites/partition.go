@@ -1,0 +1,5 @@
+package sites
+
+import "fairlead/mep"
+
+func (t *Tracker) heardSites(*site, *mep.ViewsReport) {}

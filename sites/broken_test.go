@@ -81,6 +81,18 @@ func TestAboutToBeIsolated(t *testing.T) {
 	})
 }
 
+// TestStandingBy: a child whose parent is not heard keeps its state for as long as it is there itself.
+func TestStandingBy(t *testing.T) {
+	w := newWorld(t, "p3", nil, "c")
+	w.begin(mesh + "up=c tell=c@p1")
+	w.told = nil
+	w.do("down=p1 wait=10m")
+	w.want("its parent is not heard", "c", gslb.Up, gslb.DoubtLearning)
+	w.do("down=c wait=11s")
+	w.want("nor is the child", "c", gslb.Down, gslb.DoubtPeerLost)
+	w.wantTold("of both", "p1 DOWN", "c DOWN")
+}
+
 // TestSuspicionEndsGently: what passes its first probe when suspicion ends is not lost for the time to the second one.
 func TestSuspicionEndsGently(t *testing.T) {
 	o := newOutlook(t, "a1", "n1", "n2", "l1", "l2")

@@ -87,6 +87,18 @@ func (t *Tracker) meetings(now time.Time) {
 	}
 }
 
+// standBys keeps what is known of children that are there, but report to a parent that is not heard: as long as there is a session
+// with one, it has not failed.
+func (t *Tracker) standBys(now time.Time) {
+	patience := t.document.Settings.MEP.KeepaliveTimeout.Std()
+	for _, s := range t.list {
+		if s.several && s.session && !s.up && !s.left && !s.learning.IsZero() && s.learning.Sub(now) < patience/2 {
+			s.learning = now.Add(patience)
+			t.reached++
+		}
+	}
+}
+
 // strands reports whether only sites that this node is cut off from could tell of a service, or one whose session just broke.
 func (t *Tracker) strands(e *evidence, now time.Time) bool {
 	i, s := &t.isolation, e.site

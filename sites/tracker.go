@@ -315,6 +315,7 @@ func (t *Tracker) Status(now time.Time, handed func(gslb.ServiceIndex) uint64) *
 		t.agree(&t.services[i], now)
 	}
 	t.meetings(now)
+	t.standBys(now)
 	t.orders = t.opts.Overrides.standing(now)
 	out.Alarm, out.Isolated = t.suspicion.alarm, t.isolation.alarm
 	for i := range t.services {

@@ -7,6 +7,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -137,13 +138,20 @@ type process struct {
 // shown if the test fails.
 func (l *lab) start(ns, dir, name string, args ...string) *process {
 	l.t.Helper()
+	return l.startWatched(ns, dir, io.Discard, name, args...)
+}
+
+// startWatched is start with a reader of all that the program prints.
+func (l *lab) startWatched(ns, dir string, watch io.Writer, name string, args ...string) *process {
+	l.t.Helper()
 	p := &process{name: name + " at " + ns, log: new(bytes.Buffer), done: make(chan struct{})}
 	p.cmd = exec.Command("ip", append([]string{"netns", "exec", l.ns[ns], name}, args...)...)
 	p.cmd.Dir = filepath.Join(l.dir, dir)
 	if err := os.MkdirAll(p.cmd.Dir, 0o755); err != nil {
 		l.t.Fatal(err)
 	}
-	p.cmd.Stdout, p.cmd.Stderr = p.log, p.log
+	printed := io.MultiWriter(p.log, watch)
+	p.cmd.Stdout, p.cmd.Stderr = printed, printed
 	p.cmd.WaitDelay = time.Second // a killed program's children may keep its output open
 	if err := p.cmd.Start(); err != nil {
 		l.t.Fatalf("start %s: %v", p.name, err)

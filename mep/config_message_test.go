@@ -87,7 +87,7 @@ func TestMessagesAboutDocumentsAreBounded(t *testing.T) {
 		if err := ams.SendConfig(t.Context(), "nyc", 1, make([]byte, MaxConfigMessage+1)); err == nil {
 			t.Error("above the limit: got no error")
 		}
-		n.stall() // the peer reads nothing more
+		n.Stall() // the peer reads nothing more
 		done := make(chan error, maxConfigs)
 		for range maxConfigs {
 			go func() { done <- ams.SendConfig(context.Background(), "nyc", 1, make([]byte, 1<<20)) }()

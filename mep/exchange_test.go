@@ -44,7 +44,7 @@ func newTestSite(t *testing.T, n *memNet, name, ip string, adjust func(*Options)
 	s.digest.Store(&[32]byte{1, 2, 3})
 	o := Options{
 		Site: name, Node: name + "-1", Listen: ip + ":3009", Insecure: true,
-		ListenFunc: memHost{n, ip}.listen, DialFunc: memHost{n, ip}.dial,
+		ListenFunc: n.Host(ip).Listen, DialFunc: n.Host(ip).Dial,
 		Services: func() []ServiceRecord {
 			s.mu.Lock()
 			defer s.mu.Unlock()
@@ -251,8 +251,8 @@ func TestSilentPeerIsDownAtTimeoutNotBefore(t *testing.T) {
 		defer ams.stop()
 		pass(5 * time.Second)
 		heard := ams.Peers()[0].LastHeard
-		n.down(true)
-		n.stall()
+		n.Down(true)
+		n.Stall()
 		pass(time.Until(heard.Add(10*time.Second - time.Millisecond)))
 		ams.wantStory("up nyc")
 		pass(time.Millisecond)
@@ -273,10 +273,10 @@ func TestReconnectsWithinFiveSecondsOfCut(t *testing.T) {
 		defer ams.stop()
 		for _, outage := range []time.Duration{0, 3 * time.Second, time.Minute, 10 * time.Minute} {
 			pass(30 * time.Second)
-			n.down(true)
-			n.cut()
+			n.Down(true)
+			n.Cut()
 			pass(outage)
-			n.down(false)
+			n.Down(false)
 			healed := time.Now()
 			pass(5 * time.Second)
 			up, ok := ams.when(isUp)
@@ -286,10 +286,8 @@ func TestReconnectsWithinFiveSecondsOfCut(t *testing.T) {
 				t.Errorf("outage %v: session after %v, want at most 5 s", outage, got)
 			}
 		}
-		n.mu.Lock()
-		defer n.mu.Unlock()
-		if n.dials < 100 || n.dials > 500 {
-			t.Errorf("dials in 11 minutes of outage: got %d, want a try every 2.5 to 5 s", n.dials)
+		if n.Dials() < 100 || n.Dials() > 500 {
+			t.Errorf("dials in 11 minutes of outage: got %d, want a try every 2.5 to 5 s", n.Dials())
 		}
 	})
 }
@@ -325,7 +323,7 @@ func TestLeavingDoesNotWaitForADeadPeer(t *testing.T) {
 		defer ams.stop()
 		defer nyc.stop()
 		pass(2 * time.Second)
-		n.stall()
+		n.Stall()
 		began := time.Now()
 		nyc.Leave(t.Context())
 		if got := time.Since(began); got > 2*farewellTimeout {
@@ -340,7 +338,7 @@ func TestRestartedPeerReplacesItsDeadSession(t *testing.T) {
 		ams, nyc := twoSites(t, n, nil)
 		defer nyc.stop()
 		pass(2 * time.Second)
-		n.stall() // ams dies without a word; nyc has not noticed when the next instance dials
+		n.Stall() // ams dies without a word; nyc has not noticed when the next instance dials
 		ams.stop()
 		again := newTestSite(t, n, "ams", "10.0.0.1", nil)
 		again.run(nyc)
@@ -358,7 +356,7 @@ func TestRestartedPeerReplacesItsDeadSession(t *testing.T) {
 func TestSimultaneousDialsKeepOneSession(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		n := newMemNet()
-		n.latency = 50 * time.Millisecond // so that neither is up before the other dials
+		n.Latency = 50 * time.Millisecond // so that neither is up before the other dials
 		// Each believes that it has the lower address, as behind a NAT: both dial.
 		ams := newTestSite(t, n, "ams", "10.0.0.1", nil)
 		nyc := newTestSite(t, n, "nyc", "10.0.0.2", nil)
@@ -385,8 +383,8 @@ func TestSimultaneousDialsKeepOneSession(t *testing.T) {
 				t.Errorf("site %s: peer is %s (dials %v), want up and dialled", s.peer.Site, p.State, p.Dials)
 			}
 		}
-		if n.dials < 2 {
-			t.Errorf("dials: got %d, want both sites to have dialled", n.dials)
+		if n.Dials() < 2 {
+			t.Errorf("dials: got %d, want both sites to have dialled", n.Dials())
 		}
 		if a, b := ams.peers["nyc"].session.id, nyc.peers["ams"].session.id; a != b {
 			t.Errorf("sessions: the ends kept different connections, %v and %v", a, b)
@@ -411,8 +409,8 @@ func TestThreeSitesMesh(t *testing.T) {
 				}
 			}
 		}
-		if len(n.conns) != 2*3 {
-			t.Errorf("connections: got %d, want one for each pair", len(n.conns)/2)
+		if n.Opened() != 3 {
+			t.Errorf("connections: got %d, want one for each pair", n.Opened())
 		}
 		// nyc forgets sin; the others notice nothing.
 		sites[1].knows(sites[0])

@@ -104,7 +104,7 @@ func TestHostileChanges(t *testing.T) {
 func introduceTo(t *testing.T, w *world, site, to string, incarnation uint64) *intruder {
 	t.Helper()
 	ip := w.sites[site].peer.Address[:len(w.sites[site].peer.Address)-len(":3009")]
-	conn, err := memHost{w.n, ip}.dial(t.Context(), "tcp", w.sites[to].peer.Address)
+	conn, err := w.n.Host(ip).Dial(t.Context(), "tcp", w.sites[to].peer.Address)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -22,7 +22,7 @@ type intruder struct {
 
 func intrude(t *testing.T, n *memNet, ip string) *intruder {
 	t.Helper()
-	conn, err := memHost{n, ip}.dial(t.Context(), "tcp", "10.0.0.2:3009")
+	conn, err := n.Host(ip).Dial(t.Context(), "tcp", "10.0.0.2:3009")
 	if err != nil {
 		t.Fatal(err)
 	}

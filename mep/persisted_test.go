@@ -165,7 +165,7 @@ func TestSessionsWaitForAPeerThatStalls(t *testing.T) {
 		defer nyc.stop()
 		defer ams.stop()
 		time.Sleep(3 * time.Second)
-		n.stall()
+		n.Stall()
 		taken := 0
 		for range 1000 {
 			if _, ok := ams.TellSessions("nyc", page(0)); ok {

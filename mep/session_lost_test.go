@@ -33,7 +33,7 @@ func TestSessionDownSaysWhatWasHeard(t *testing.T) {
 		defer ams.stop()
 		pass(20 * time.Second)
 
-		n.stall() // nobody hears anybody
+		n.Stall() // nobody hears anybody
 		pass(20 * time.Second)
 		silent := ams.downs()
 		if len(silent) != 2 {
@@ -48,7 +48,7 @@ func TestSessionDownSaysWhatWasHeard(t *testing.T) {
 			}
 		}
 		pass(30 * time.Second) // they are back
-		n.cut()
+		n.Cut()
 		pass(time.Second)
 		for _, d := range ams.downs()[2:] {
 			if got := d.At.Sub(d.Heard); got > 2500*time.Millisecond {

@@ -23,7 +23,7 @@ type oldSite struct {
 func runOldSite(t *testing.T, n *memNet, name, ip string, peers ...*testSite) (s *oldSite, stop func()) {
 	s = &oldSite{services: []mepv1.ServiceRecord{{Name: "web-" + name, State: mepv1.StateUp, Has: mepv1.HasActiveConnections | mepv1.HasLoadAge,
 		ActiveConnections: 7, LoadAge: time.Second}}}
-	x, err := mepv1.New(mepv1.Options{Site: name, Listen: ip + ":3009", Insecure: true, ListenFunc: memHost{n, ip}.listen, DialFunc: memHost{n, ip}.dial,
+	x, err := mepv1.New(mepv1.Options{Site: name, Listen: ip + ":3009", Insecure: true, ListenFunc: n.Host(ip).Listen, DialFunc: n.Host(ip).Dial,
 		Services: func() []mepv1.ServiceRecord {
 			s.mu.Lock()
 			defer s.mu.Unlock()

@@ -15,7 +15,7 @@ import (
 
 const groupsPath = "/v1/status/groups"
 
-// GroupStatus is how the DNS name of an autoscaled service group resolves.
+// GroupStatus is how the DNS name of an autoscaled service group resolves, or what its site announces for a group.
 type GroupStatus struct {
 	Group     string
 	Name      string       // that is resolved
@@ -26,6 +26,10 @@ type GroupStatus struct {
 	Failure   string       // of the last question; empty: it was answered
 	FailedAt  time.Time    // of the last failure; zero: there was none
 	Failures  uint64       // questions that were not answered, or with no address
+	Site      string       // that announces the services; empty: Name is resolved
+	Label     string       // that they carry
+	Members   []string     // that are services, by the second half of their names
+	Refused   int          // that cannot be used; Failure says why
 }
 
 type groupsOutput struct {
@@ -60,6 +64,7 @@ func describeGroup(g *GroupStatus, now time.Time) resource.Group {
 	out := resource.Group{
 		Name: g.Group, Resolves: g.Name, Addresses: append([]netip.Addr{}, g.Addresses...), Draining: slices.Clone(g.Draining),
 		LeftOut: g.LeftOut, AgeSeconds: ageOf(now, g.Resolved), Failure: shownFailure(g.Failure),
+		Site: g.Site, Label: g.Label, Members: slices.Clone(g.Members), Refused: g.Refused,
 	}
 	if g.Failure != "" {
 		out.FailureAgeSeconds = ageOf(now, g.FailedAt)
@@ -71,12 +76,16 @@ func describeGroup(g *GroupStatus, now time.Time) resource.Group {
 func (r *resources) groupMetrics() prometheus.Collector {
 	g := &group{}
 	members := g.gauge("fairlead_group_members", "Services that a service group consists of now, those that are draining included.", "group")
+	left := g.gauge("fairlead_group_left_out", "Services of a group that changes by itself that are above its limit, or cannot be used.", "group")
 	failures := g.counter("fairlead_group_resolve_failures_total", "Questions for the name of an autoscaled group that were not answered, or with no address.", "group")
 	g.collect = func(out chan<- prometheus.Metric) {
 		counts := map[string]int{}
 		for _, s := range r.Groups() {
 			counts[s.Group] = 0 // one without services is shown, too
-			failures.send(out, float64(s.Failures), s.Group)
+			left.send(out, float64(s.LeftOut+s.Refused), s.Group)
+			if s.Site == "" {
+				failures.send(out, float64(s.Failures), s.Group)
+			}
 		}
 		if st := r.State(); st != nil && st.Document != nil {
 			for i := range st.Document.Services {

@@ -83,3 +83,22 @@ func TestGroupsWithoutAny(t *testing.T) {
 		t.Errorf("status %d, want 422", w.Code)
 	}
 }
+
+// TestGroupsThatAreAnnounced: they say who announces them, and what was refused.
+func TestGroupsThatAreAnnounced(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := newFixture(t, func(o *Options) {
+			o.Groups = func() []GroupStatus {
+				return []GroupStatus{{Group: "pods", Site: "edge", Label: "web", Members: []string{"one"}, Addresses: []netip.Addr{netip.MustParseAddr("192.0.2.1")},
+					LeftOut: 1, Refused: 2, Failure: "service \"x\": it has no address", FailedAt: time.Now(), Resolved: time.Now()}}
+			}
+		})
+		g := get[resource.GroupList](t, f, "/v1/status/groups").Groups[0]
+		if g.Site != "edge" || g.Label != "web" || len(g.Members) != 1 || g.Refused != 2 || g.Resolves != "" || g.Failure == "" {
+			t.Errorf("group is %+v", g)
+		}
+		if text := scrape(t, f); !strings.Contains(text, "\nfairlead_group_left_out{group=\"pods\"} 3\n") || strings.Contains(text, `resolve_failures_total{group="pods"}`) {
+			t.Errorf("metrics of the group are wrong")
+		}
+	})
+}

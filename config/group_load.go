@@ -5,6 +5,7 @@ import (
 	"regexp"
 	"strconv"
 	"strings"
+	"time"
 )
 
 // Placeholders in the url and backend of a load source of a group. Each member's own value takes their place.
@@ -30,10 +31,14 @@ func (g *ServiceGroup) loadOf(m *GroupMember, port int) *LoadSource {
 	return &own
 }
 
-// rawLoad is loadOf as it is written.
+// rawLoad is loadOf as it is written. The load of what a site announces is told with it, as if it were pushed, unless the group says
+// where to read it.
 func (g *ServiceGroup) rawLoad(m *GroupMember) *LoadSource {
-	if m.Load != nil {
+	switch {
+	case m.Load != nil:
 		return m.Load
+	case g.Load == nil && g.Announced != nil:
+		return &LoadSource{Source: LoadPush, Interval: Duration(time.Second), Timeout: Duration(time.Second)}
 	}
 	return g.Load
 }

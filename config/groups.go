@@ -28,6 +28,11 @@ const (
 // The result shares what it did not have to change with the document; both are only read. It has no groups, so that
 // expanding it again changes nothing.
 func (d *Document) Expanded(resolved map[string][]netip.Addr) *Document {
+	return d.ExpandedWith(resolved, nil)
+}
+
+// ExpandedWith is Expanded with what sites announce, by the name of the group: up to Announced.Max members, in this order.
+func (d *Document) ExpandedWith(resolved map[string][]netip.Addr, announced map[string][]GroupMember) *Document {
 	if len(d.ServiceGroups) == 0 {
 		return d
 	}
@@ -37,7 +42,7 @@ func (d *Document) Expanded(resolved map[string][]netip.Addr) *Document {
 	members := make(map[string][]Member, len(d.ServiceGroups)) // of a group, with weights and orders of its own
 	for i := range d.ServiceGroups {
 		g := &d.ServiceGroups[i]
-		services, of := g.services(resolved[g.Name])
+		services, of := g.services(resolved[g.Name], announced[g.Name])
 		out.Services = append(out.Services, services...)
 		members[g.Name] = of
 	}
@@ -52,10 +57,13 @@ func (d *Document) Expanded(resolved map[string][]netip.Addr) *Document {
 }
 
 // services makes a group's services, and for each the weight and order that it has inside the group.
-func (g *ServiceGroup) services(resolved []netip.Addr) ([]Service, []Member) {
+func (g *ServiceGroup) services(resolved []netip.Addr, announced []GroupMember) ([]Service, []Member) {
 	own := g.Members
-	if g.Autoscale != nil {
+	switch {
+	case g.Autoscale != nil:
 		own = g.Autoscale.members(resolved)
+	case g.Announced != nil:
+		own = announced[:min(len(announced), g.Announced.Max)]
 	}
 	services, members := make([]Service, len(own)), make([]Member, len(own))
 	for i := range own {

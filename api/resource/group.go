@@ -13,10 +13,14 @@ type GroupList struct {
 	NextCursor string `json:"next_cursor,omitempty" doc:"Cursor of the following page; absent on the last one."`
 }
 
-// Group is how the DNS name of an autoscaled service group resolves.
+// Group is how the DNS name of an autoscaled service group resolves, or what its site announces for a group.
 type Group struct {
-	Name      string       `json:"name" doc:"Name of the group; its services are named GROUP:ADDRESS."`
-	Resolves  string       `json:"resolves" doc:"DNS name whose addresses are the services."`
+	Name      string       `json:"name" doc:"Name of the group; its services are named GROUP:ADDRESS, announced ones GROUP:MEMBER."`
+	Resolves  string       `json:"resolves" doc:"DNS name whose addresses are the services. Empty: a site announces them."`
+	Site      string       `json:"site,omitempty" doc:"Site that announces the services."`
+	Label     string       `json:"label,omitempty" doc:"Label of the announced services."`
+	Members   []string     `json:"members,omitempty" doc:"Second halves of the names of announced services."`
+	Refused   int          `json:"refused,omitempty" doc:"Announced services that cannot be used; failure says why of the first."`
 	Addresses []netip.Addr `json:"addresses" nullable:"false" doc:"Addresses that are services now, whatever their state."`
 	Draining  []netip.Addr `json:"draining,omitempty" doc:"Addresses that are gone from the answer and are draining."`
 	LeftOut   int          `json:"left_out,omitempty" doc:"Addresses of the answer above autoscale.max, which are no services."`

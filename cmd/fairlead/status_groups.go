@@ -27,7 +27,14 @@ func printGroups(w io.Writer, list *resource.GroupList) error {
 		if g.AgeSeconds != nil {
 			resolved = ago(g.AgeSeconds) + " ago"
 		}
-		rows = append(rows, []string{g.Name, g.Resolves, addresses, resolved, strings.ReplaceAll(g.Failure, "\n", "; ")})
+		from := g.Resolves
+		if g.Site != "" {
+			from = "site " + g.Site + ", label " + g.Label
+		}
+		if g.Refused > 0 {
+			addresses += fmt.Sprintf(", %d refused", g.Refused)
+		}
+		rows = append(rows, []string{g.Name, from, addresses, resolved, strings.ReplaceAll(g.Failure, "\n", "; ")})
 	}
 	if err := table(w, "", rows...); err != nil {
 		return err

@@ -37,8 +37,10 @@ type autoscale struct {
 	ask func(context.Context, *config.Autoscale) (four, six familyAnswer)
 	// changed is called by run, when what a group resolves to is another set.
 	changed func()
-	path    string               // of the file that keeps what is known; empty: there is none
-	kept    map[string]keptGroup // by group, as that file had it at the start
+	// announced has the members of groups that are announced; nil: there are none.
+	announced *announced
+	path      string               // of the file that keeps what is known; empty: there is none
+	kept      map[string]keptGroup // by group, as that file had it at the start
 
 	mu     sync.Mutex
 	groups map[string]*autoscaled // of the document in use
@@ -131,7 +133,7 @@ func (a *autoscale) expanded(doc *config.Document) *config.Document {
 		}
 	}
 	a.mu.Unlock()
-	out := doc.Expanded(resolved)
+	out := doc.ExpandedWith(resolved, a.announced.members(doc))
 	for i := range out.Services {
 		if s := &out.Services[i]; s.Group != "" && draining[s.Name] && s.State == config.ServiceEnabled {
 			s.State = config.ServiceDraining // out was made just now, and nobody has it yet

@@ -26,6 +26,7 @@ import (
 	"fairlead/mep"
 	"fairlead/monitors"
 	"fairlead/sites"
+	"fairlead/sites/agree"
 )
 
 // Options say what a Node is made of. Config is required; the rest has defaults or is a seam.
@@ -61,9 +62,11 @@ type Node struct {
 	observers adns.Observers
 	headroom  *headroom
 	zones     exchangers
-	exchange  *mep.Exchange // nil: this node keeps to itself
-	sharing   *sharing      // of sessions; nil: as well
+	exchange  *mep.Exchange    // nil: this node keeps to itself
+	sharing   *sharing         // of sessions; nil: as well
+	agreement *agree.Agreement // with others about answers; nil: as well
 	autoscale *autoscale
+	announced *announced
 	geo       *geo
 	probes    *monitors.Scheduler
 	loads     *monitors.Loads
@@ -98,8 +101,11 @@ func New(o Options) (*Node, error) {
 	}
 	n := &Node{opts: o, log: o.Logger}
 	n.autoscale = newAutoscale(n.log, n.replan)
+	n.announced = newAnnounced(n.log, n.replan, n.believe)
+	n.autoscale.announced = n.announced
 	if o.Source == nil {
 		n.autoscale.restore(filepath.Join(o.Config.DataDir, groupsFile))
+		n.announced.restore(filepath.Join(o.Config.DataDir, announcedFile))
 	}
 	n.geo = newGeo(&o.Config.GeoIP, n.log, n.replan)
 	if err := n.newExchangers(); err != nil {
@@ -128,7 +134,7 @@ func (n *Node) build(in *intent) error {
 		return err
 	}
 	if n.exchange != nil {
-		n.sharing = newSharing(n)
+		n.sharing, n.agreement = newSharing(n), newAgreement(n)
 	}
 	n.resolvers = newResolverWatch(n)
 	if n.observers, err = newObservers(c, n.opts.Version, n.log); err != nil {
@@ -149,8 +155,8 @@ func (n *Node) build(in *intent) error {
 	n.publisher.adopt(in, time.Now())
 	n.latest, n.newest = in.id, in
 	n.handler, err = api.New(api.Options{
-		Site: c.Site, Version: n.opts.Version, State: n.State, Peers: n.peers, MEPRejections: n.rejections, SharedSessions: n.sharedSessions,
-		DNSStats: n.dns.Stats, TransferStats: n.zones.out.Stats, Secondaries: n.zones.secondary.Status, Groups: n.autoscale.status, Geo: n.geo.status, ProbeStats: n.probes.Stats,
+		Site: c.Site, Version: n.opts.Version, State: n.State, Peers: n.peers, MEPRejections: n.rejections, SharedSessions: n.sharedSessions, Agreements: n.agreements,
+		DNSStats: n.dns.Stats, TransferStats: n.zones.out.Stats, Secondaries: n.zones.secondary.Status, Groups: n.groups, Geo: n.geo.status, ProbeStats: n.probes.Stats,
 		Sketch: n.observers.Sketch.View, SketchSize: n.headroom.sketchSize, Peak: n.headroom.history, Headroom: n.headroom.list,
 		Overrides: n.orders.Overrides, AskSite: n.askSite(),
 		ResolverCounts: n.resolvers.Counts, TakeResolvers: n.resolvers.Take, ReportRTT: n.resolvers.Report,
@@ -260,11 +266,13 @@ func (n *Node) Run(ctx context.Context) error {
 	group.Go(func() error { return n.headroom.run(running) })
 	group.Go(func() error { return n.zones.run(running) })
 	group.Go(func() error { return n.autoscale.run(running) })
+	group.Go(func() error { return n.announced.run(running) })
 	group.Go(func() error { return n.geo.run(running) })
 	group.Go(func() error { return n.serveAPI(running) })
 	if n.exchange != nil {
 		group.Go(func() error { return n.exchange.Run(running) })
 		group.Go(func() error { return n.sharing.run(running) })
+		group.Go(func() error { return n.agreement.Run(running) })
 	}
 	n.log.Info("node.serving", zap.String("site", n.opts.Config.Site), zap.Stringers("dns", n.DNSAddrs()), zap.Stringer("api", n.APIAddr()))
 	select {
@@ -360,8 +368,8 @@ func (n *Node) rejections() map[mep.Rejection]uint64 {
 	return n.exchange.Rejections()
 }
 
-// receive takes in what the exchange tells. Sessions of clients and measurements of resolvers go to their tables: no belief
-// follows from them.
+// receive takes in what the exchange tells. No belief follows from sessions of clients, measurements of resolvers and digests of
+// answers: they go elsewhere.
 func (n *Node) receive(e mep.Event) {
 	if n.sharing.peer(e) {
 		return
@@ -370,11 +378,21 @@ func (n *Node) receive(e mep.Event) {
 	case *mep.NetworkReport:
 		n.resolvers.hear(e)
 		return
-	case *mep.SessionUp, *mep.SessionDown:
+	case *mep.DecisionsReport:
+		n.agreement.Heard(e)
+		return
+	case *mep.SessionDown:
 		n.resolvers.meet(e)
+		n.agreement.Lost(e.Peer)
+	case *mep.SessionUp:
+		n.resolvers.meet(e)
+		n.agreement.Met(e.Peer)
 	}
-	n.publisher.peer(e)
+	n.announced.hear(e)
 }
+
+// believe hands an event of the exchange to the publisher.
+func (n *Node) believe(e mep.Event) { n.publisher.peer(e) }
 
 func (n *Node) sharedSessions() []api.SharedSessions {
 	if n.sharing == nil {

@@ -53,6 +53,7 @@ func (n *Node) replanned(in *intent) (*intent, error) {
 // long.
 func (n *Node) withGroups(ctx context.Context, in *intent) *intent {
 	n.autoscale.adopt(in.written)
+	n.announced.adopt(in.written)
 	n.autoscale.first(ctx)
 	if slices.EqualFunc(n.autoscale.expanded(in.written).Services, in.document.Services, sameService) {
 		return in

@@ -21,6 +21,7 @@ import (
 	"fairlead/mep"
 	"fairlead/monitors"
 	"fairlead/sites"
+	"fairlead/sites/agree"
 )
 
 // Options are what the interface reads. All functions are called from many goroutines, at each request; they must not
@@ -34,6 +35,8 @@ type Options struct {
 	Peers func() []mep.PeerStatus
 	// SharedSessions tells how sharing sessions goes with other sites, by name. Nil: nothing is shared.
 	SharedSessions func() []SharedSessions
+	// Agreements tells how this site's answers compare with others', by the name of the site. Nil: nothing is compared.
+	Agreements func() []agree.PeerStatus
 	// MEPRejections, DNSStats and ProbeStats are read for metrics. Nil: nothing was counted.
 	MEPRejections func() map[mep.Rejection]uint64
 	DNSStats      func() adns.Stats

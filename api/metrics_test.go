@@ -11,6 +11,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"fairlead/mep"
+	"fairlead/sites/agree"
 )
 
 func scrape(t *testing.T, f *fixture) string {
@@ -111,6 +112,9 @@ func TestMetricsAreDocumented(t *testing.T) {
 	text := scrape(t, newFixture(t, func(o *Options) {
 		o.Groups = testGroups
 		o.SharedSessions = func() []SharedSessions { return []SharedSessions{{Site: "nyc"}} }
+		o.Agreements = func() []agree.PeerStatus {
+			return []agree.PeerStatus{{Site: "nyc", State: agree.Differs, Disagreements: map[agree.Cause]uint64{agree.CauseClock: 1}}}
+		}
 		peers := append(o.Peers(), mep.PeerStatus{Site: "up", Relation: mep.RelationParent})
 		o.Peers = func() []mep.PeerStatus { return peers }
 	}))

@@ -41,8 +41,9 @@ func (r *resources) sites(_ context.Context, _ *sitesInput) (*sitesOutput, error
 	v := newSiteView(st, r.Site, r.Peers(), time.Now())
 	out := &sitesOutput{Body: resource.SiteList{Sites: []resource.Site{}, Snapshot: st.Snapshot.Generation, At: v.now.UTC(),
 		Alarm: st.Snapshot.GSLB.Status.Alarm, Isolated: st.Snapshot.GSLB.Status.Isolated}}
+	agreed := r.agreed()
 	for i := range st.Document.Sites {
-		out.Body.Sites = append(out.Body.Sites, r.withHeadroom(v.describe(i)))
+		out.Body.Sites = append(out.Body.Sites, withAgreement(r.withHeadroom(v.describe(i)), agreed))
 	}
 	return out, nil
 }
@@ -57,7 +58,7 @@ func (r *resources) site(_ context.Context, in *nameInput) (*siteOutput, error) 
 		return nil, newProblem(http.StatusNotFound, resource.Fault{Pointer: "/path/name", Code: resource.CodeNoSuchSite,
 			Detail: "the document has no site \"" + clip(in.Name) + "\"; " + sitesPath + " lists them"})
 	}
-	return &siteOutput{r.withHeadroom(newSiteView(st, r.Site, r.Peers(), time.Now()).describe(i))}, nil
+	return &siteOutput{withAgreement(r.withHeadroom(newSiteView(st, r.Site, r.Peers(), time.Now()).describe(i)), r.agreed())}, nil
 }
 
 // siteView describes the sites of one moment.

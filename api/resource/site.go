@@ -89,6 +89,8 @@ type Site struct {
 	LastErrorAt time.Time   `json:"last_error_at,omitzero"`
 	Services    StateCounts `json:"services" doc:"Its services, counted by what this node believes of them."`
 	Headroom    *Headroom   `json:"headroom,omitempty" doc:"What its loss would do to the others. Absent: not computed yet."`
+	// Agreement is nil for the local site and for those that are not compared.
+	Agreement *Agreement `json:"agreement,omitempty" doc:"Whether it answers as this node does. Absent: it is not compared, as one of the two does not answer DNS or is not in the mesh."`
 }
 
 // Location is where a site is.

@@ -55,7 +55,7 @@ func explainEverywhere(cmd *cobra.Command, c *client.Client, f apiFlags, q clien
 	}
 	if differ {
 		fmt.Fprintln(cmd.OutOrStdout())
-		wrapped(cmd.OutOrStdout(), "! ", "differs from the first. Where services take turns, or loads decide, sites differ from query to query; where they should not, compare --at-site SITE of both.")
+		wrapped(cmd.OutOrStdout(), "! ", "differs from the first. Where services take turns, or loads decide, sites differ from query to query; where they should not, compare --at-site SITE of both; status says of each site whether it differs for longer, and why.")
 	}
 	return nil
 }

@@ -69,7 +69,8 @@ site ams, snapshot 7, document 01234567, belief 500ms old
 ?  tyo   nothing is here
 
 ! differs from the first. Where services take turns, or loads decide, sites differ from query to
-  query; where they should not, compare --at-site SITE of both.
+  query; where they should not, compare --at-site SITE of both; status says of each site whether it
+  differs for longer, and why.
 `},
 		{"other.test --client 203.0.113.7", exitNotFound, ""},
 		{"rtt.test --client nobody", exitUsage, ""},

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"fmt"
 	"io"
 	"slices"
 	"strings"
@@ -17,6 +18,10 @@ func printSites(w io.Writer, list *resource.SiteList) error {
 	if unequal {
 		head = slices.Insert(head, 1, "ROLE", "REACH")
 	}
+	compared := slices.ContainsFunc(list.Sites, func(s resource.Site) bool { return s.Agreement != nil })
+	if compared {
+		head = slices.Insert(head, slices.Index(head, "DOCUMENT")+1, "ANSWERS")
+	}
 	rows := [][]string{head}
 	for i := range list.Sites {
 		s := &list.Sites[i]
@@ -28,13 +33,56 @@ func printSites(w io.Writer, list *resource.SiteList) error {
 		if s.Peer != resource.PeerUp {
 			lastError = s.LastError
 		}
-		row := []string{s.Name, s.Peer, lasting, ago(s.LastHeardAgeSeconds), ago(s.RTTSeconds), s.Document, counts(s.Services), headroom(s.Headroom), lastError}
+		row := []string{s.Name, s.Peer, lasting, ago(s.LastHeardAgeSeconds), ago(s.RTTSeconds), s.Document}
+		if compared {
+			row = append(row, agreement(s.Agreement))
+		}
+		row = append(row, counts(s.Services), headroom(s.Headroom), lastError)
 		if unequal {
 			row = slices.Insert(row, 1, role(s), reach(s))
 		}
 		rows = append(rows, row)
 	}
-	return table(w, "", rows...)
+	if err := table(w, "", rows...); err != nil {
+		return err
+	}
+	printDisagreements(w, list)
+	return nil
+}
+
+// agreement is whether a site answers as the node does, in a word or two.
+func agreement(a *resource.Agreement) string {
+	switch {
+	case a == nil:
+		return "-"
+	case a.State == resource.AgreementAgrees:
+		return "same"
+	case a.State == resource.AgreementDiffers && len(a.Causes) > 0:
+		return "differ: " + printable(a.Causes[0].Cause)
+	}
+	return a.State
+}
+
+// mostObjects is how many things a cause is shown with; the API has more.
+const mostObjects = 4
+
+// printDisagreements says why sites answer otherwise than the node.
+func printDisagreements(w io.Writer, list *resource.SiteList) {
+	for i := range list.Sites {
+		s := &list.Sites[i]
+		if s.Agreement == nil || s.Agreement.State != resource.AgreementDiffers {
+			continue
+		}
+		fmt.Fprintf(w, "\n%s differs from this node for %s:\n", printable(s.Name), since(list.At, s.Agreement.Since))
+		for _, c := range s.Agreement.Causes {
+			for _, o := range c.Objects[:min(len(c.Objects), mostObjects)] {
+				wrapped(w, "  "+printable(c.Cause)+": ", printable(o.Detail))
+			}
+			if c.More || len(c.Objects) > mostObjects {
+				fmt.Fprintf(w, "  %s: and more; /v1/status/sites lists some of it\n", printable(c.Cause))
+			}
+		}
+	}
 }
 
 // role is what a site is: where it reports to, and whether it answers DNS where that is not what its place means.

@@ -44,3 +44,33 @@ func TestSitesThatAreNotEqual(t *testing.T) {
 		t.Errorf("no rows of %v in\n%s", rows, got)
 	}
 }
+
+// TestSitesThatAnswerOtherwise: a column says whether sites answer alike, and why not stands below.
+func TestSitesThatAnswerOtherwise(t *testing.T) {
+	at := time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
+	objects := make([]resource.DisagreementItem, mostObjects+1)
+	for i := range objects {
+		objects[i] = resource.DisagreementItem{Name: "web", Detail: "web is UP here and DOWN\n at sin"}
+	}
+	list := &resource.SiteList{At: at, Sites: []resource.Site{
+		{Name: "ams", Document: "same"},
+		{Name: "nyc", Document: "same", Agreement: &resource.Agreement{State: "agrees"}},
+		{Name: "sin", Document: "same", Agreement: &resource.Agreement{State: "differs", Since: at.Add(-time.Minute), Causes: []resource.Disagreement{
+			{Cause: "override", Objects: objects[:1]}, {Cause: "health", Objects: objects}}}},
+		{Name: "tyo", Document: "unknown", Agreement: &resource.Agreement{State: "unknown"}},
+	}}
+	var b strings.Builder
+	if err := printSites(&b, list); err != nil {
+		t.Fatal(err)
+	}
+	got := b.String()
+	for _, want := range []string{"DOCUMENT  ANSWERS", "same      - ", "same      same ", "same      differ: override ", "unknown   unknown ",
+		"\nsin differs from this node for 1m0s:\n  override: web is UP here and DOWN\\n at sin\n  health: web is UP", "  health: and more; "} {
+		if !strings.Contains(got, want) {
+			t.Errorf("%q is not in\n%s", want, got)
+		}
+	}
+	if n := strings.Count(got, "web is UP"); n != 1+mostObjects {
+		t.Errorf("%d things are shown, want %d", n, 1+mostObjects)
+	}
+}

@@ -24,14 +24,16 @@ func (n *Node) askSite() func(context.Context, string, []byte) ([]byte, error) {
 	}
 }
 
-// answerSite answers another site's question. There is one kind. A panic must not end the node: another site's curiosity is
-// worth no outage.
-func (n *Node) answerSite(site string, _ mep.AskKind, body []byte) (answer []byte, err error) {
+// answerSite answers another site's question. A panic must not end the node: another site's curiosity is worth no outage.
+func (n *Node) answerSite(site string, kind mep.AskKind, body []byte) (answer []byte, err error) {
 	defer func() {
 		if p := recover(); p != nil {
 			n.log.Error("mep.ask.panic", zap.String("peer", site), zap.Any("panic", p), zap.ByteString("stack", debug.Stack()))
 			answer, err = nil, errUnexplained
 		}
 	}()
+	if kind == mep.AskAgree {
+		return n.agreement.Answer(body)
+	}
 	return api.AnswerExplain(n.state.Load(), n.opts.Config.Site, body)
 }

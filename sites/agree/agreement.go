@@ -69,6 +69,7 @@ type mark struct {
 // peer is another site in the mesh that answers DNS.
 type peer struct {
 	report  *mep.DecisionsReport // the last one; nil: none
+	new     bool                 // its session is: it was not told anything in it
 	due     time.Time            // when it is compared; zero: it was
 	strikes int                  // comparisons in a row that failed
 	asked   time.Time            // when a search began last
@@ -90,6 +91,7 @@ func (a *Agreement) Run(ctx context.Context) error {
 	ticker := time.NewTicker(tick)
 	defer ticker.Stop()
 	defer a.searches.Wait()
+	a.turn(ctx, time.Now())
 	for {
 		select {
 		case <-ctx.Done():
@@ -109,6 +111,15 @@ func (a *Agreement) Heard(r *mep.DecisionsReport) {
 		if p.due.IsZero() { // else a flood would put it off for ever
 			p.due = r.ReceivedAt.Add(a.settle)
 		}
+	}
+}
+
+// Met says that there is a session with a peer: it is told soon.
+func (a *Agreement) Met(site string) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if p := a.peers[site]; p != nil {
+		p.new = true
 	}
 }
 
@@ -143,7 +154,7 @@ func (a *Agreement) Status() []PeerStatus {
 	return out
 }
 
-var errNothingYet = errors.New("nothing is answered yet")
+var errNothingYet = errors.New("this site does not compare its answers, or not yet")
 
 // Answer answers a peer's question (docs/mep-protocol.md). What it costs is bounded, and nothing changes for it.
 func (a *Agreement) Answer(body []byte) ([]byte, error) {
@@ -180,23 +191,22 @@ func (a *Agreement) turn(ctx context.Context, now time.Time) {
 		return
 	}
 	a.mu.Lock()
-	prev := a.face
+	a.follow(&v, now)
+	prev, alone := a.face, len(a.peers) == 0
+	if alone {
+		a.face, a.marks = nil, nil
+	}
 	a.mu.Unlock()
+	if alone {
+		return
+	}
 	f := newFace(v, prev, now)
 	d := f.digest()
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	a.face = f
-	a.follow(&v, now)
 	a.note(d, now)
-	if len(a.peers) > 0 && now.Sub(a.told) >= Interval-tick/2 {
-		a.told = now
-		peers := make(map[string]bool, len(a.peers))
-		for site := range a.peers {
-			peers[site] = true
-		}
-		a.opts.Tell(d, func(site string) bool { return peers[site] })
-	}
+	a.tell(d, now)
 	for _, p := range a.peers {
 		switch {
 		case p.report == nil:
@@ -208,6 +218,23 @@ func (a *Agreement) turn(ctx context.Context, now time.Time) {
 		}
 	}
 	a.searchNext(ctx, now)
+}
+
+// tell tells peers a digest: all when it is time, new ones at once. a.mu is held.
+func (a *Agreement) tell(d mep.DecisionsDigest, now time.Time) {
+	due := now.Sub(a.told) >= Interval-tick/2
+	to := make(map[string]bool, len(a.peers))
+	for site, p := range a.peers {
+		if due || p.new {
+			to[site], p.new = true, false
+		}
+	}
+	if due {
+		a.told = now
+	}
+	if len(to) > 0 {
+		a.opts.Tell(d, func(site string) bool { return to[site] })
+	}
 }
 
 // follow keeps those as peers who answer DNS in the mesh, by the document. a.mu is held.

@@ -3,11 +3,16 @@ package sites
 import (
 	"time"
 
+	"fairlead/config"
 	"fairlead/gslb"
 )
 
-// staleRounds is how many intervals of a service's slowest monitor its evidence may be old before it is in doubt.
-const staleRounds = 3
+const (
+	// staleRounds is how many intervals of a service's slowest monitor its evidence may be old before it is in doubt.
+	staleRounds = 3
+	// longestLook is the longest time between two looks of a site at its own services.
+	longestLook = time.Second
+)
 
 // doubt says why what was weighed is uncertain, the gravest reason first; suspicion and flapping, which come before them,
 // are added where they are known. Doubt takes nobody out: it shortens how long the answer is remembered.
@@ -25,17 +30,54 @@ func (t *Tracker) doubt(e *evidence, b belief, now time.Time) gslb.Reason {
 		return gslb.DoubtLearning
 	case b.doubt != "":
 		return b.doubt
-	case !b.seen.IsZero() && now.Sub(b.seen) > t.staleAfter(e):
+	case !b.seen.IsZero() && now.Sub(b.seen) > t.staleAfter(e, b):
 		return gslb.DoubtAged
 	}
 	return ""
 }
 
-// staleAfter is how old the evidence of a service gets while nothing is wrong, with something to spare.
-func (t *Tracker) staleAfter(e *evidence) time.Duration {
+// staleAfter is how old the evidence of b gets while nothing is wrong, with something to spare.
+func (t *Tracker) staleAfter(e *evidence, b belief) time.Duration {
 	slowest := time.Duration(0)
 	for _, bound := range e.service.Monitors {
 		slowest = max(slowest, t.intervals[bound.Monitor])
 	}
-	return t.document.Settings.MEP.KeepaliveTimeout.Std() + staleRounds*slowest
+	m := &t.document.Settings.MEP
+	after := m.KeepaliveTimeout.Std() + staleRounds*slowest
+	if !b.reported {
+		return after
+	}
+	// An age that a site tells rises up to a bound, of which there are so few that one is up to half above what it bounds; a relay
+	// adds two intervals to it. What has not changed is handed out a few times within the keep-alive time-out.
+	interval := m.MetricsInterval.Std()
+	told := max(2*interval, slowest, longestLook) * 3 / 2
+	for range e.site.hops(t.sites[e.site.via]) {
+		told = (told + 2*interval) * 3 / 2
+	}
+	return max(after, told+m.KeepaliveTimeout.Std()/2+longestLook)
+}
+
+// hops is how many sites pass on at most what a site tells, by way of the one that this node hears it from.
+func (s *site) hops(via *site) int {
+	if via == nil || via == s {
+		return 0
+	}
+	return max(1, s.depth-via.depth)
+}
+
+// depths returns how many sites are above each site of a document at most, on its longest way to the mesh.
+func depths(doc *config.Document) map[string]int {
+	parents := make(map[string][]string, len(doc.Sites))
+	for i := range doc.Sites {
+		parents[doc.Sites[i].Name] = doc.Sites[i].Parents()
+	}
+	out := make(map[string]int, len(doc.Sites))
+	for range config.MaxSiteDepth {
+		for site, above := range parents {
+			for _, p := range above {
+				out[site] = max(out[site], min(out[p]+1, config.MaxSiteDepth-1))
+			}
+		}
+	}
+	return out
 }

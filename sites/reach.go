@@ -33,6 +33,7 @@ type site struct {
 	standing standing
 	mesh     bool    // it has no parent, and nor has this node's
 	several  bool    // it may report to more than one
+	depth    int     // how many sites are above it, at most
 	services []int32 // of the document, by index
 	viewed   []int32 // services that it told its view of
 	views    uint64  // how often it did
@@ -65,7 +66,7 @@ type relay struct {
 // newSites makes the sites of a document, with what is known of those that stay.
 func (t *Tracker) newSites(doc *config.Document, now time.Time) (byName map[string]*site, list []*site) {
 	byName, list = make(map[string]*site, len(doc.Sites)), make([]*site, 0, len(doc.Sites))
-	own, above := doc.Site(t.opts.Site), doc.Relays()
+	own, above, depth := doc.Site(t.opts.Site), doc.Relays(), depths(doc)
 	for i := range doc.Sites {
 		d := &doc.Sites[i]
 		s := t.sites[d.Name]
@@ -73,7 +74,7 @@ func (t *Tracker) newSites(doc *config.Document, now time.Time) (byName map[stri
 			s = &site{name: d.Name, source: "mep " + d.Name, added: now}
 		}
 		s.services, s.viewed = nil, nil
-		s.several = len(d.Parents()) > 1
+		s.several, s.depth = len(d.Parents()) > 1, depth[d.Name]
 		s.mesh = d.Parent == "" && !d.Foreign && (own == nil || own.Parent == "")
 		switch {
 		case d.Name == t.opts.Site:

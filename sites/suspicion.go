@@ -191,7 +191,7 @@ func (t *Tracker) frozen(e *evidence, b belief, now time.Time) belief {
 
 // regains reports whether a service that was kept while this node suspected itself is on its way back: its last probe passed.
 func (t *Tracker) regains(e *evidence, b belief, now time.Time) bool {
-	return e.probed && e.believed.kept && b.state == gslb.Down && b.doubt == gslb.DoubtRecovering && now.Sub(t.suspicion.ended) <= t.staleAfter(e)
+	return e.probed && e.believed.kept && b.state == gslb.Down && b.doubt == gslb.DoubtRecovering && now.Sub(t.suspicion.ended) <= t.staleAfter(e, b)
 }
 
 // regained is the belief from before this node lost sight of a service that is on its way back.

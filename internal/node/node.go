@@ -66,6 +66,7 @@ type Node struct {
 	sharing   *sharing         // of sessions; nil: as well
 	agreement *agree.Agreement // with others about answers; nil: as well
 	autoscale *autoscale
+	announced *announced
 	geo       *geo
 	probes    *monitors.Scheduler
 	loads     *monitors.Loads
@@ -100,8 +101,11 @@ func New(o Options) (*Node, error) {
 	}
 	n := &Node{opts: o, log: o.Logger}
 	n.autoscale = newAutoscale(n.log, n.replan)
+	n.announced = newAnnounced(n.log, n.replan, n.believe)
+	n.autoscale.announced = n.announced
 	if o.Source == nil {
 		n.autoscale.restore(filepath.Join(o.Config.DataDir, groupsFile))
+		n.announced.restore(filepath.Join(o.Config.DataDir, announcedFile))
 	}
 	n.geo = newGeo(&o.Config.GeoIP, n.log, n.replan)
 	if err := n.newExchangers(); err != nil {
@@ -152,7 +156,7 @@ func (n *Node) build(in *intent) error {
 	n.latest, n.newest = in.id, in
 	n.handler, err = api.New(api.Options{
 		Site: c.Site, Version: n.opts.Version, State: n.State, Peers: n.peers, MEPRejections: n.rejections, SharedSessions: n.sharedSessions, Agreements: n.agreements,
-		DNSStats: n.dns.Stats, TransferStats: n.zones.out.Stats, Secondaries: n.zones.secondary.Status, Groups: n.autoscale.status, Geo: n.geo.status, ProbeStats: n.probes.Stats,
+		DNSStats: n.dns.Stats, TransferStats: n.zones.out.Stats, Secondaries: n.zones.secondary.Status, Groups: n.groups, Geo: n.geo.status, ProbeStats: n.probes.Stats,
 		Sketch: n.observers.Sketch.View, SketchSize: n.headroom.sketchSize, Peak: n.headroom.history, Headroom: n.headroom.list,
 		Overrides: n.orders.Overrides, AskSite: n.askSite(),
 		ResolverCounts: n.resolvers.Counts, TakeResolvers: n.resolvers.Take, ReportRTT: n.resolvers.Report,
@@ -262,6 +266,7 @@ func (n *Node) Run(ctx context.Context) error {
 	group.Go(func() error { return n.headroom.run(running) })
 	group.Go(func() error { return n.zones.run(running) })
 	group.Go(func() error { return n.autoscale.run(running) })
+	group.Go(func() error { return n.announced.run(running) })
 	group.Go(func() error { return n.geo.run(running) })
 	group.Go(func() error { return n.serveAPI(running) })
 	if n.exchange != nil {
@@ -383,8 +388,11 @@ func (n *Node) receive(e mep.Event) {
 		n.resolvers.meet(e)
 		n.agreement.Met(e.Peer)
 	}
-	n.publisher.peer(e)
+	n.announced.hear(e)
 }
+
+// believe hands an event of the exchange to the publisher.
+func (n *Node) believe(e mep.Event) { n.publisher.peer(e) }
 
 func (n *Node) sharedSessions() []api.SharedSessions {
 	if n.sharing == nil {

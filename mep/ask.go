@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"golang.org/x/time/rate"
@@ -25,7 +26,7 @@ const (
 	maxAsking = 16
 	maxAsked  = 8
 	// maxNotes is how many frames of questions and answers wait to be written.
-	maxNotes = maxAsking + maxAsked
+	maxNotes = maxAsking + maxAsked + maxProbing
 )
 
 // AskKind is what a question asks for. The numbers are part of the protocol: append only.
@@ -53,7 +54,7 @@ var (
 // ask is the payload of Ask. Layout, big-endian:
 //
 //	0  8  number: chosen by who asks, not used twice in a session
-//	8  1  kind: 1 explain, 3 agree; a receiver answers others with answerUnknown
+//	8  1  kind: 1 explain, 2 probe, 3 agree; a receiver answers others with answerUnknown
 //	9     body, at most MaxAsk
 type ask struct {
 	number uint64
@@ -110,6 +111,10 @@ type asking struct {
 	asked chan ask // by the peer
 	limit *rate.Limiter
 
+	ctx     context.Context // ends with the session
+	cancel  context.CancelFunc
+	probing atomic.Int32 // probes for the peer that are under way, at most maxProbing
+
 	mu        sync.Mutex
 	answering bool // a goroutine answers
 	last      uint64
@@ -117,8 +122,9 @@ type asking struct {
 }
 
 func newAsking() *asking {
+	ctx, cancel := context.WithCancel(context.Background())
 	return &asking{notes: make(chan note, maxNotes), asked: make(chan ask, maxAsked), limit: rate.NewLimiter(askRate, askBurst),
-		waiting: make(map[uint64]chan answer)}
+		ctx: ctx, cancel: cancel, waiting: make(map[uint64]chan answer)}
 }
 
 // begin notes a question; nil when too many wait.
@@ -210,6 +216,10 @@ func (s *session) handleAsk(payload []byte) error {
 	}
 	if !s.asks.limit.Allow() {
 		s.reply(answer{number: number, status: answerBusy})
+		return nil
+	}
+	if AskKind(kind) == AskProbe {
+		s.handleProbe(number, string(body))
 		return nil
 	}
 	select {

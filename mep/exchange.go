@@ -54,6 +54,9 @@ type Options struct {
 	// Answer answers a peer's questions, one after the other for each peer; the result has at most MaxAsk bytes. An error's
 	// text is told to the peer. nil: questions are refused.
 	Answer func(peer string, kind AskKind, body []byte) ([]byte, error)
+	// Probe probes a service for a peer and says what this site sees of it; up to 8 at a time for each peer. It returns soon after
+	// ctx ends. nil: such questions are refused.
+	Probe func(ctx context.Context, peer, service string) (ProbeAnswer, error)
 	// Receive is told what happens with peers; see Event for the order. It is called from the goroutines of sessions and
 	// holds up the peer concerned, so it must not block for long. It may call any method but Leave and Run.
 	Receive func(Event)

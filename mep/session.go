@@ -152,6 +152,7 @@ func (s *session) begin(cause error, farewell *leaving) {
 	}
 	s.ended, s.cause, s.farewell = true, cause, farewell
 	_ = s.conn.SetDeadline(time.Now().Add(farewellTimeout))
+	s.asks.cancel()
 	close(s.ending)
 }
 

@@ -46,6 +46,7 @@ type job struct {
 
 	// Guarded by schedule.mu.
 	due     time.Time
+	kept    time.Time          // when it was due before it was hastened; zero: it was not
 	runs    uint64             // started so far
 	index   int                // in schedule.queue; -1 while it runs
 	cancel  context.CancelFunc // of the run under way
@@ -201,13 +202,19 @@ func (s *schedule) overdue(now time.Time) time.Duration {
 // delay moves all waiting jobs by the same time, so that the queue keeps its order and the jobs stay spread.
 func (s *schedule) delay(by time.Duration) {
 	for _, j := range s.queue {
-		j.due = j.due.Add(by)
+		if j.due = j.due.Add(by); !j.kept.IsZero() {
+			j.kept = j.kept.Add(by)
+		}
 	}
 }
 
 func (s *schedule) begin(ctx context.Context, now time.Time, j *job) start {
 	ctx, j.cancel = context.WithCancel(ctx)
 	s.running++
+	if !j.kept.IsZero() {
+		j.due, j.kept = j.kept, time.Time{}
+		return start{job: j, ctx: ctx}
+	}
 	base := j.due
 	if now.Sub(j.due) > j.interval/lateShare {
 		s.late++

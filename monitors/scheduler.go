@@ -41,6 +41,8 @@ type Scheduler struct {
 
 	mu      sync.Mutex
 	targets map[targetKey]*probed
+	// byService is the same. Its lists are not written to.
+	byService map[string][]*probed
 }
 
 type targetKey struct {
@@ -82,7 +84,7 @@ func (s *Scheduler) Run(ctx context.Context) error { return s.schedule.run(ctx) 
 func (s *Scheduler) SetTargets(targets []Target) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	next := make(map[targetKey]*probed, len(targets))
+	next, byService := make(map[targetKey]*probed, len(targets)), make(map[string][]*probed)
 	var out, in []*job
 	for _, t := range targets {
 		key := t.key()
@@ -102,13 +104,17 @@ func (s *Scheduler) SetTargets(targets []Target) {
 		next[key] = p
 		in = append(in, p.job)
 	}
+	for key, p := range next {
+		byService[key.service] = append(byService[key.service], p)
+	}
 	for key, old := range s.targets {
 		if next[key] != old {
 			old.retire()
+			old.tell()
 			out = append(out, old.job)
 		}
 	}
-	s.targets = next
+	s.targets, s.byService = next, byService
 	s.schedule.replace(time.Now(), out, in)
 }
 
@@ -138,6 +144,7 @@ func (s *Scheduler) probe(ctx context.Context, p *probed) {
 		s.logChange(v)
 	}
 	s.verdict(v)
+	p.tell()
 }
 
 func (s *Scheduler) logChange(v Verdict) {
@@ -161,7 +168,9 @@ type probed struct {
 
 	mu      sync.Mutex
 	tally   tally
-	retired bool // no longer a target: results count no more
+	at      time.Time     // of the last result
+	told    chan struct{} // closed when the next result was told; nil: nobody awaits it
+	retired bool          // no longer a target: results count no more
 }
 
 // judge takes in a result; false when the target is retired.
@@ -173,6 +182,7 @@ func (p *probed) judge(r Result) (Verdict, bool) {
 	}
 	m := &p.target.Monitor
 	before := p.tally.state
+	p.at = r.At
 	p.tally = p.tally.next(r.At, r.OK, m.Fall, m.Rise)
 	return Verdict{
 		Service:   p.target.Service,

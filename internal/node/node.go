@@ -191,7 +191,7 @@ func (n *Node) newExchange(in *intent) (*mep.Exchange, error) {
 		Site: n.opts.Config.Site, Node: n.opts.Config.DNS.NSID, Listen: c.Listen, TLS: identity, Insecure: c.Insecure,
 		ListenFunc: n.opts.MEPListen, DialFunc: n.opts.MEPDial,
 		MetricsInterval: m.MetricsInterval.Std(), KeepaliveTimeout: m.KeepaliveTimeout.Std(),
-		Digest: n.digest, Services: n.records, Views: n.views, Overrides: n.orders.records, Receive: n.receive, Answer: n.answerSite, Logger: n.log,
+		Digest: n.digest, Services: n.records, Views: n.views, Overrides: n.orders.records, Receive: n.receive, Answer: n.answerSite, Probe: n.publisher.probeForSite, Logger: n.log,
 	})
 }
 

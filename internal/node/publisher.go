@@ -2,6 +2,7 @@ package node
 
 import (
 	"context"
+	"sync"
 	"time"
 
 	"go.uber.org/zap"
@@ -28,7 +29,7 @@ const (
 // publisher is the one writer of the snapshot. Its fields but inbox belong to its goroutine, or to New before that runs.
 type publisher struct {
 	node  *Node
-	inbox chan any // monitors.Verdict, monitors.Load, mep.Event, *intent, refresh
+	inbox chan any // monitors.Verdict, monitors.Load, mep.Event, *intent, refresh, *voteAsked, *probeAnswered
 	ended chan struct{}
 
 	in         *intent
@@ -41,6 +42,9 @@ type publisher struct {
 	probed   map[string]bool // services that the document disables, and that are probed by override
 	sessions map[uint64]int  // by service's hash, while one drains
 	counted  time.Time       // when sessions were
+
+	inquiries *inquiries
+	awaited   []*voteAsked // at most maxVotesAwaited
 }
 
 // refresh asks for a snapshot now.
@@ -50,6 +54,7 @@ func newPublisher(n *Node) *publisher {
 	p := &publisher{node: n, inbox: make(chan any, inbox), ended: make(chan struct{})}
 	p.tracker = sites.New(sites.Options{Site: n.opts.Config.Site, Alone: !n.exchanges(), Transition: n.opts.Transition, Overrides: n.orders.Overrides, Logger: n.log})
 	p.holds = sites.NewHolds(n.orders.Overrides)
+	p.inquiries = newInquiries(p)
 	return p
 }
 
@@ -69,7 +74,10 @@ func (p *publisher) refresh()                   { p.send(refresh{}) }
 
 // run takes in events and publishes until ctx ends.
 func (p *publisher) run(ctx context.Context) error {
+	var asking sync.WaitGroup
+	defer asking.Wait()
 	defer close(p.ended)
+	asking.Go(func() { p.inquiries.run(ctx) })
 	timer := time.NewTimer(tick)
 	defer timer.Stop()
 	p.in.trim()
@@ -123,7 +131,9 @@ func ifChanged(changed bool) urgency {
 func (p *publisher) take(event any, at time.Time) urgency {
 	switch e := event.(type) {
 	case monitors.Verdict:
-		return ifChanged(p.tracker.Verdict(e))
+		changed := p.tracker.Verdict(e)
+		p.inquire(p.tracker.Inquire(&e, at))
+		return ifChanged(changed)
 	case monitors.Load:
 		p.tracker.Load(e, p.learned.Handed)
 		return numbers
@@ -133,6 +143,8 @@ func (p *publisher) take(event any, at time.Time) urgency {
 		return soon
 	case refresh:
 		return states
+	case *voteAsked, *probeAnswered:
+		return p.takeVote(event)
 	case *mep.OverridesReport:
 		return ifChanged(p.node.orders.Merge(e.Records, e.Age, e.ReceivedAt))
 	case mep.Event:
@@ -191,6 +203,7 @@ func (p *publisher) publish(now time.Time) {
 	status := p.tracker.Status(now, p.learned.Handed)
 	before := p.node.sight.Load()
 	p.operate(status, now)
+	p.answerVotes(now)
 	announce := p.tells(status) || !before.sameAs(p.node.sight.Load())
 	p.snapshot = gslb.NewSnapshot(p.generation, p.in.plan, status, p.snapshot)
 	if p.in.knowsAll(p.node.opts.Config.Site) {

@@ -11,7 +11,7 @@ const handovers = 4
 
 // TestConvergence holds what docs/reliability.md promises, with short intervals and few changes.
 func TestConvergence(t *testing.T) {
-	results, err := measure(t.Context(), plan{sites: 8, interval: 200 * time.Millisecond, keepalive: time.Second, changes: 4, kills: 1, stops: 2})
+	results, err := measure(t.Context(), plan{sites: 8, interval: 200 * time.Millisecond, keepalive: time.Second, changes: 2, kills: 1, stops: 2})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -188,6 +188,9 @@ func (s *site) end() error {
 // close stops everything.
 func (m *mesh) close() error {
 	var errs []error
+	for _, s := range m.running() {
+		s.stop() // all at once, as each takes a moment
+	}
 	for _, s := range m.sites {
 		errs = append(errs, s.end())
 		for _, l := range []net.Listener{s.backend, s.exchange} {

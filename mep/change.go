@@ -26,7 +26,7 @@ import (
 //	  others  a varint, which is skipped
 //
 // All numbers but those of 12 and 13 are varints.
-type changed uint32
+type changed uint64
 
 const (
 	changedLoadAge     changed = 1 << 5
@@ -155,7 +155,7 @@ func (r *ServiceRecord) change(f Fields, steps bool, difference int64) {
 
 // readChange reads a change behind the gap, into what is held of the record and of its ages.
 func readChange(c *cursor, r *ServiceRecord, load, evidence *span, now time.Duration) {
-	what := changed(min(c.uvarint(), 1<<32-1))
+	what := changed(c.uvarint())
 	values := what&changedValues != 0
 	for bit := changed(1); bit != 0 && c.err == nil && what >= bit; bit <<= 1 {
 		if what&bit == 0 {

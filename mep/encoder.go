@@ -19,6 +19,7 @@ type encoder struct {
 	tolerance uint32        // how wrong an age may be, in milliseconds
 	usual     uint32        // bound of ages to begin with
 	force     bool          // tell the own site's set although nothing changed
+	reserved  int           // records of the own site, before this round or after it
 
 	next struct { // record that is told whole next
 		site, record int
@@ -70,15 +71,25 @@ func (e *encoder) tell(t *toldSite, s *sight) (urgent bool) {
 // leave tells that there is nothing more to tell of sites that this round has not seen, until there is again.
 func (e *encoder) leave(reach func(site string) Reach) {
 	for _, t := range e.sites {
-		if t.gone || t.round == e.round {
-			continue
+		if !t.gone && t.round != e.round {
+			e.end(t, reach(t.site))
 		}
-		e.forget(t)
-		t.gone = true
-		e.out.begin(sectionGone, t.index)
-		e.out.body = append(e.out.body, uint8(reach(t.site)))
-		e.out.add()
 	}
+}
+
+// end tells that there is nothing more to tell of a site.
+func (e *encoder) end(t *toldSite, reach Reach) {
+	e.forget(t)
+	t.gone = true
+	e.out.begin(sectionGone, t.index)
+	e.out.body = append(e.out.body, uint8(reach))
+	e.out.add()
+}
+
+// room reports whether that many records of a site that is passed on fit beside the others and the site's own, at any moment while the
+// round is read.
+func (e *encoder) room(t *toldSite, records int) bool {
+	return e.records-len(e.own.records)-len(t.records)+e.reserved+records <= MaxServices
 }
 
 // refresh tells some records whole, so that each has its turn.

@@ -32,6 +32,9 @@ func (h *heardSite) newer(o *mirrorSite) bool {
 func (x *Exchange) settle(s *session, o *mirrorSite, now time.Time) (counts, begins bool, err error) {
 	x.heard.mu.Lock()
 	defer x.heard.mu.Unlock()
+	if s.isEnding() { // what it told may be another session's already
+		return false, false, nil
+	}
 	h := x.heard.sites[o.site]
 	if h == nil {
 		x.heard.sites[o.site] = &heardSite{via: s, incarnation: o.incarnation, set: o.set}
@@ -162,7 +165,7 @@ func (s *session) allow(site string, hops uint8) (left string, err error) {
 		left = "it is not among those that report to that site, in this site's document; the other site has another one"
 	}
 	s.overtaken.Add(1)
-	if !s.x.rejected.quiet("left "+s.peer.site+" "+site, time.Now()) {
+	if !s.x.rejected.quiet("left "+s.peer.site, time.Now()) {
 		s.x.log.Warn("mep.site.left_out", zap.String("peer", s.peer.site), zap.String("site", site), zap.Uint8("hops", hops), zap.String("why", left))
 	}
 	return left, nil
@@ -205,7 +208,7 @@ func (s *session) changesTaken() error {
 func (s *session) recheck(m *mirror) {
 	for _, site := range s.inherited {
 		if m.table.byName[site] == nil {
-			m.gone = append(m.gone, gone{site, ReachLost})
+			m.lose(site, ReachLost)
 		}
 	}
 	s.inherited = nil
@@ -221,7 +224,7 @@ func (s *session) recheck(m *mirror) {
 			o.left, o.fresh = "", true
 		case !speaks && o.left == "":
 			o.left = "it is not among those that report to that site any more"
-			m.gone = append(m.gone, gone{site, ReachLost})
+			m.lose(site, ReachLost)
 		}
 	}
 }
@@ -233,6 +236,7 @@ type pendingReport struct {
 
 // collect makes the reports of a round.
 func (s *session) collect(now time.Time) (reports []pendingReport, lost []gone, urgent bool, err error) {
+	standby := s.attachment.Load() == attachStandby && s.relation() == RelationChild // another one speaks for itself again
 	m := &s.mirror
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -241,7 +245,7 @@ func (s *session) collect(now time.Time) (reports []pendingReport, lost []gone, 
 	epoch := s.x.epoch.Load()
 	again := epoch != m.epoch
 	m.epoch = epoch
-	services, standby := 0, s.attachment.Load() == attachStandby
+	services := 0
 	for _, o := range m.table.sites {
 		if o == nil || o.left != "" || !o.complete() || standby {
 			continue
@@ -264,7 +268,7 @@ func (s *session) collect(now time.Time) (reports []pendingReport, lost []gone, 
 		}
 		o.fresh, o.urgent = false, false
 	}
-	lost, m.gone = m.gone, nil
+	lost = m.takeLost()
 	s.mu.Lock()
 	s.reported, s.origins = services, len(m.table.byName)
 	s.mu.Unlock()
@@ -297,9 +301,12 @@ func (m *mirror) relay(s *session, e *encoder) {
 			t = e.add(o.site)
 		}
 		switch {
-		case t == nil, t.gone && e.records+len(o.records) > MaxServices:
+		case t == nil, !e.room(t, len(o.records)):
+			if t != nil && !t.gone {
+				e.end(t, ReachLost)
+			}
 			if !s.x.rejected.quiet("too many relayed", time.Now()) {
-				s.x.log.Error("mep.services.left_out", zap.String("why", fmt.Sprintf("all that report to this site have more than %d services", MaxServices)), zap.String("site", o.site))
+				s.x.log.Error("mep.services.left_out", zap.String("why", fmt.Sprintf("this site and all that report to it have more than %d services", MaxServices)), zap.String("site", o.site))
 			}
 			continue
 		case !t.gone && t.from == o && t.version == o.version && !late && !t.late:
@@ -328,7 +335,7 @@ func (m *mirror) sight(o *mirrorSite, e *encoder, interval time.Duration) *sight
 		}
 		return min(s.bound, unbounded/2) + later
 	}
-	return &sight{o.incarnation, o.set, o.hops - 1, records, func(i int) (load, evidence uint32) {
+	return &sight{o.incarnation, o.set, min(o.hops, maxHops) - 1, records, func(i int) (load, evidence uint32) {
 		return floor(&o.ages[i].load), floor(&o.ages[i].evidence)
 	}}
 }

@@ -58,8 +58,9 @@ type mirror struct {
 	part            uint16 // parts of the next one that were taken
 	making          uint64 // number of the round in the making
 	taken           time.Duration
-	gone            []gone // in this round
-	epoch, topology uint64 // those of the Exchange when they were looked at last
+	gone            []gone          // in this round, each site once
+	lost            map[string]bool // those in gone
+	epoch, topology uint64          // those of the Exchange when they were looked at last
 	scratch         []byte
 	sets            assembly // of Services
 }
@@ -68,6 +69,25 @@ type mirror struct {
 type gone struct {
 	site  string
 	reach Reach
+}
+
+// lose notes that a site is gone. That it comes and goes any number of times in a round is no more than that it went.
+func (m *mirror) lose(site string, reach Reach) {
+	if m.lost[site] {
+		return
+	}
+	if m.lost == nil {
+		m.lost = make(map[string]bool)
+	}
+	m.lost[site] = true
+	m.gone = append(m.gone, gone{site, reach})
+}
+
+// takeLost returns the sites that are gone since it was called last.
+func (m *mirror) takeLost() []gone {
+	out := m.gone
+	m.gone, m.lost = nil, nil
+	return out
 }
 
 // take takes in a frame of Changes that was read at now. allow says why what is told of a site is left, or fails. done is true when the
@@ -134,7 +154,7 @@ func (m *mirror) finish() {
 		after := m.next.byName[site]
 		switch {
 		case after == nil && o.left == "":
-			m.gone = append(m.gone, gone{site, ReachLost})
+			m.lose(site, ReachLost)
 		case after != nil:
 			after.version = o.version + 1
 		}

@@ -209,9 +209,9 @@ func (x *Exchange) adopt(s *session) error {
 		return err
 	}
 	if old := p.session; old != nil {
+		old.retire(fmt.Errorf("replaced by a newer connection with site %q", p.site)) // first: it takes nothing back
 		s.inherited = x.inherit(old, s)
 		x.count(old, -1)
-		old.retire(fmt.Errorf("replaced by a newer connection with site %q", p.site))
 	}
 	p.session, p.last, p.source = s, s, sourceOf(s.conn)
 	p.sessions++

@@ -25,8 +25,9 @@ func (r *sectionReader) read() error {
 			r.changes(o)
 		}
 	case sectionGone:
+		at := r.c
 		if o := r.known(); o != nil {
-			r.gone(o)
+			r.gone(o, at.uvarint())
 		}
 	default:
 		return r.c.err // of a later version
@@ -149,7 +150,7 @@ func (r *sectionReader) changes(o *mirrorSite) {
 	}
 }
 
-func (r *sectionReader) gone(o *mirrorSite) {
+func (r *sectionReader) gone(o *mirrorSite, index uint64) {
 	reach := Reach(r.c.u8())
 	if r.c.err != nil {
 		return
@@ -158,14 +159,10 @@ func (r *sectionReader) gone(o *mirrorSite) {
 		reach = ReachLost
 	}
 	r.forget(o)
-	for i := range r.in.sites {
-		if r.in.sites[i] == o {
-			r.in.sites[i] = nil
-		}
-	}
+	r.in.sites[index] = nil
 	delete(r.in.byName, o.site)
 	if o.left == "" && r.m.next == nil {
-		r.m.gone = append(r.m.gone, gone{o.site, reach})
+		r.m.lose(o.site, reach)
 	}
 }
 

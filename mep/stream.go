@@ -58,16 +58,18 @@ func (x *Exchange) takeRound(records []ServiceRecord, taken time.Time) *roundFra
 	defer x.stream.mu.Unlock()
 	if e := x.stream.enc; len(e.sites) >= maxOrigins { // most of them are gone
 		x.stream.enc, x.stream.recent, x.stream.octets = newEncoder(x.opts.Site, x.opts.MetricsInterval), nil, 0
-		x.stream.enc.round = e.round
+		x.stream.enc.round = e.round + 1 // one is left out, so that everybody is told all
 	}
 	e := x.stream.enc
 	e.begin(taken.Sub(x.started))
 	e.force = x.bump.Swap(false)
-	e.tell(e.own, &sight{x.opts.Incarnation, e.round, maxHops, records, noFloor})
+	e.reserved = max(len(e.own.records), len(records))
 	for _, s := range x.attachedChildren() {
 		s.mirror.relay(s, e)
 	}
+	e.own.round = e.round
 	e.leave(x.reachOf)
+	e.tell(e.own, &sight{x.opts.Incarnation, e.round, maxHops, records, noFloor}) // last: others may have to make room first
 	e.refresh()
 	r := newRoundFrames(e, taken, e.finish(), false)
 	x.stream.keep(r, recordSize*e.records)

@@ -25,7 +25,7 @@ func bare(s *Snapshot) *Snapshot {
 // in random worlds; numbers, sessions and doubts change no canonical decision.
 func TestCanonicalIsWhatIsDecidedByStates(t *testing.T) {
 	chosen, several, resorts := 0, 0, 0
-	for seed := range uint64(600) {
+	for seed := range uint64(1000) {
 		r := rand.New(rand.NewPCG(seed, 11))
 		w := randomWorld(r)
 		w.doc.Settings.Answers.Coherent = false

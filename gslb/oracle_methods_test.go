@@ -47,10 +47,15 @@ func fills(m config.Method) bool {
 
 // fillOf names a fill: each policy has its own, and each family that need not agree with the others.
 func (o *oracle) fillOf(v string, p *config.Policy, f Family) string {
-	name := ""
 	if o.w.doc.Settings.Answers.Coherent {
 		f = FamilyNone
 	}
+	return turnsOf(v, p, f)
+}
+
+// turnsOf names what turns are counted for: a fill that is a backup method's shares them with the method before it.
+func turnsOf(v string, p *config.Policy, f Family) string {
+	name := ""
 	if p != nil {
 		name = p.Name
 	}
@@ -325,8 +330,8 @@ func (o *oracle) complete(in []oraclePour, v *config.VirtualServer, of []config.
 	return in
 }
 
-// flooded lists whom the water has reached with the next answer, after as many as the fill has given. Who is
-// reached by a part of that answer may have it.
+// flooded lists whom the water has reached with the next answer, after as many as the fill has given, and as many as may have
+// taken a turn of it by another method. Who is reached by a part of that answer may have it.
 func (o *oracle) flooded(v *config.VirtualServer, of []config.Member, in []oraclePour) (out []string) {
 	if in == nil {
 		return nil
@@ -337,7 +342,7 @@ func (o *oracle) flooded(v *config.VirtualServer, of []config.Member, in []oracl
 		stands = append(stands, stand{p.value / o.weight(v, of[i]), o.weight(v, of[i]) / p.growth})
 	}
 	sort.Slice(stands, func(i, j int) bool { return stands[i].level < stands[j].level })
-	answers, level, rate := float64(o.given[o.filling]+1), stands[0].level, 0.0
+	answers, level, rate := float64(o.given[o.filling]+o.turned[o.filling]+1), stands[0].level, 0.0
 	for i, s := range stands { // answers lift the level from one stand to the next
 		if i > 0 {
 			need := rate * (s.level - level)
@@ -451,33 +456,43 @@ func (o *oracle) capacity(name string) float64 {
 	return float64(s.MaxConnections)
 }
 
+// oracleFew is up to how many members method score compares as they are at the moment.
+const oracleFew = 16
+
 // loads are parts of capacities if all have one, else of the greatest load, or of 10. Scores that are poured start from
-// what is expected; further asks for one answer more than that. Other scores count the answers since the report.
+// what is expected; further asks for one answer more than that. Other scores count the answers since the report; among many
+// the greatest load and the mean are those of the reports.
 func (o *oracle) loads(of []config.Member, further ...bool) []float64 {
 	most, sum, n := 10.0, 0.0, 0.0
-	out := make([]float64, len(of))
+	out, scale := make([]float64, len(of)), make([]float64, len(of))
 	for i, m := range of {
 		l := o.w.status[m.Service].Load
-		if out[i] = math.NaN(); !known(l.At) {
+		if out[i], scale[i] = math.NaN(), math.NaN(); !known(l.At) {
 			continue
 		}
 		if out[i] = float64(l.Active) + l.Expected; further == nil {
 			out[i] = float64(l.Active) + float64(o.sent[m.Service])*l.PerAnswer
 		}
-		most = max(most, out[i])
+		if scale[i] = out[i]; further == nil && len(of) > oracleFew {
+			scale[i] = float64(l.Active)
+		}
+		most = max(most, scale[i])
 	}
 	all := !slices.ContainsFunc(of, func(m config.Member) bool { return o.capacity(m.Service) == 0 })
 	for i, m := range of {
 		if further != nil && further[0] {
 			out[i] += o.w.status[m.Service].Load.PerAnswer
 		}
+		by := most
 		if all {
-			out[i] /= o.capacity(m.Service)
-		} else {
-			out[i] /= most
+			by = o.capacity(m.Service)
 		}
-		if !math.IsNaN(out[i]) {
-			sum, n = sum+out[i], n+1
+		out[i], scale[i] = out[i]/by, scale[i]/by
+		if further != nil || len(of) <= oracleFew {
+			scale[i] = out[i]
+		}
+		if !math.IsNaN(scale[i]) {
+			sum, n = sum+scale[i], n+1
 		}
 	}
 	if n == 0 {

@@ -19,10 +19,12 @@ import (
 type oracle struct {
 	w        *randomPlan
 	seeds    map[string]uint64
+	services map[string]int           // where they are in the document
 	sessions map[string]oracleSession // by persistence and masked client
 	stays    map[string]int64         // ends of spillover's sessions
 	paired   map[string]oraclePair
 	given    map[string]int // answers, by fill
+	turned   map[string]int // answers by other methods that may have taken a fill's turn
 	filling  string         // the one in use
 	sent     map[string]int // answers by service
 	at       int64
@@ -67,8 +69,7 @@ func (o *oracle) find(name string) *config.VirtualServer {
 }
 
 func (o *oracle) service(name string) *config.Service {
-	i := slices.IndexFunc(o.w.doc.Services, func(s config.Service) bool { return s.Name == name })
-	return &o.w.doc.Services[i]
+	return &o.w.doc.Services[o.services[name]]
 }
 
 func (o *oracle) site(name string) *config.Site {

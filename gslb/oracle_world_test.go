@@ -26,23 +26,35 @@ type pushedTo struct {
 	ended   bool
 }
 
-// randomPlan is a small document with a belief about it, and what was measured.
+// randomPlan is a document with a belief about it, and what was measured.
 type randomPlan struct {
 	*world
+	worldSize
 	held   map[string]bool                         // by virtual server
 	rtts   map[netip.Addr]map[string]time.Duration // by resolver and site
 	pushed []pushedTo
 }
 
+// worldSize is how much there is in a random world.
+type worldSize struct {
+	sites, services int
+	crowd           bool // of members: most of them may be picked, by a method with a way of its own for many
+}
+
+var smallWorld = worldSize{sites: 3, services: 6}
+
 // oneIn is true once in n times.
 func oneIn(r *rand.Rand, n int) bool { return r.IntN(n) == 0 }
 
 // randomWorld draws a small document and a belief about it.
-func randomWorld(r *rand.Rand) *randomPlan {
-	w := &randomPlan{world: newWorld(), held: map[string]bool{}, rtts: map[netip.Addr]map[string]time.Duration{}}
+func randomWorld(r *rand.Rand) *randomPlan { return randomWorldOf(r, smallWorld) }
+
+// randomWorldOf draws a document of a size, and a belief about it.
+func randomWorldOf(r *rand.Rand, size worldSize) *randomPlan {
+	w := &randomPlan{world: newWorld(), worldSize: size, held: map[string]bool{}, rtts: map[netip.Addr]map[string]time.Duration{}}
 	w.doc.Settings.Answers = config.AnswerSettings{AdaptiveTTL: oneIn(r, 2), LeastTTL: config.Duration(time.Duration(1+r.IntN(40)) * time.Second), Coherent: oneIn(r, 2)}
 	w.doc.Settings.Locations.Wildcards = config.WildcardAny
-	for i := range 3 {
+	for i := range w.sites {
 		name := fmt.Sprintf("site%d", i)
 		if oneIn(r, 3) {
 			w.site(name, oraclePlaces[r.IntN(len(oraclePlaces))], float64(r.IntN(160)-80), float64(r.IntN(340)-170))
@@ -50,7 +62,7 @@ func randomWorld(r *rand.Rand) *randomPlan {
 			w.site(name, oraclePlaces[r.IntN(len(oraclePlaces))])
 		}
 	}
-	for i := range 6 {
+	for i := range w.services {
 		w.randomService(r, i)
 	}
 	for i := range 3 {
@@ -67,7 +79,7 @@ func (w *randomPlan) randomService(r *rand.Rand, i int) {
 	if oneIn(r, 4) {
 		addrs = addrs[r.IntN(2):][:1]
 	}
-	w.service(name, fmt.Sprintf("site%d", r.IntN(3)), []State{Up, Up, Up, Up, Down, Unknown, Disabled, Draining}[r.IntN(8)], addrs...)
+	w.service(name, fmt.Sprintf("site%d", r.IntN(w.sites)), []State{Up, Up, Up, Up, Down, Unknown, Disabled, Draining}[r.IntN(8)], addrs...)
 	s, st := &w.doc.Services[i], w.status[name]
 	if !oneIn(r, 3) {
 		st.Load = Load{Active: uint64(r.IntN(40)), At: epoch.Add(-time.Duration(r.IntN(12)) * time.Second), PerAnswer: float64(1+r.IntN(4)) / 2,
@@ -88,7 +100,7 @@ func (w *randomPlan) randomService(r *rand.Rand, i int) {
 		s.MaxBandwidth, s.LoadThreshold = uint64(r.IntN(5000)), float64(r.IntN(10))
 	}
 	if oneIn(r, 4) {
-		s.BackupServices = []string{fmt.Sprintf("svc%d", (i+1)%6)}
+		s.BackupServices = []string{fmt.Sprintf("svc%d", (i+1)%w.services)}
 	}
 	if oneIn(r, 6) {
 		st.Share = float64(1+r.IntN(16)) / 16
@@ -97,6 +109,9 @@ func (w *randomPlan) randomService(r *rand.Rand, i int) {
 		st.Doubt = DoubtFailing
 	}
 	st.Without4, st.Without6 = oneIn(r, 12), oneIn(r, 12)
+	if w.crowd && !oneIn(r, 10) {
+		st.State, s.MaxConnections, s.MaxBandwidth, s.LoadThreshold = Up, 0, 0, 0
+	}
 	w.status[name] = st
 }
 
@@ -123,14 +138,27 @@ func (w *randomPlan) randomVirtualServer(r *rand.Rand, i int) {
 		WhenAllDown:    []config.WhenAllDown{config.AnswerAll, config.AnswerAll, config.AnswerEmpty, config.AnswerServFail, config.AnswerBackupAddress}[r.IntN(5)],
 		ActiveOrder:    []config.ActiveOrder{config.OrderAscending, config.OrderAscending, config.OrderDescending}[r.IntN(3)],
 		OrderThreshold: max(0, r.IntN(150)-50), DynamicWeight: []config.DynamicWeight{config.DynamicNone, config.DynamicMembers, config.DynamicMemberWeight}[r.IntN(3)]}
-	for _, s := range r.Perm(6)[:1+r.IntN(5)] {
-		v.Members = append(v.Members, config.Member{Service: fmt.Sprintf("svc%d", s), Weight: 1 + r.IntN(9), Order: 1 + r.IntN(2)})
+	most := w.services - 1
+	if w.crowd && i == 0 {
+		w.crowdVirtualServer(r, &v)
+	} else {
+		most = 1 + r.IntN(most)
+	}
+	for _, s := range r.Perm(w.services)[:most] {
+		m := config.Member{Service: fmt.Sprintf("svc%d", s), Weight: 1 + r.IntN(9), Order: 1 + r.IntN(2)}
+		if w.crowd && !oneIn(r, 12) {
+			m.Order = 1
+		}
+		v.Members = append(v.Members, m)
 	}
 	if v.Method == config.RTT {
 		v.Tolerance = config.Duration(time.Duration(r.IntN(20)) * time.Millisecond)
 	}
 	if oneIn(r, 2) {
 		v.Score = config.Score{Load: float64(r.IntN(3)), RTT: float64(r.IntN(3)), Distance: float64(r.IntN(3)), Cost: float64(r.IntN(2))}
+	}
+	if w.crowd && i == 0 && oneIn(r, 2) {
+		v.Score.RTT = 1
 	}
 	if i == 0 {
 		v.Domains = domains("www.example.com")
@@ -144,12 +172,22 @@ func (w *randomPlan) randomVirtualServer(r *rand.Rand, i int) {
 	if oneIn(r, 3) {
 		v.Persistence = config.Persistence{Type: config.PersistenceSourceIP, Timeout: config.Duration(2 * time.Minute), Prefix4: 16 + 8*r.IntN(3), Prefix6: 56, YieldToOrder: oneIn(r, 2)}
 	}
-	if oneIn(r, 3) {
+	if oneIn(r, 3) && !w.crowd {
 		v.Spillover = randomSpillover(r)
 	}
 	w.randomPolicies(r, &v)
 	w.held[v.Name] = oneIn(r, 3)
 	w.virtualServer(v)
+}
+
+// crowdVirtualServer makes it likely that many are compared.
+func (w *randomPlan) crowdVirtualServer(r *rand.Rand, v *config.VirtualServer) {
+	if !oneIn(r, 4) {
+		v.Method = []config.Method{config.Scored, config.Scored, config.RTT, config.SourceIPHashing, config.SourceIPHashing}[r.IntN(5)]
+	}
+	if !oneIn(r, 4) {
+		v.DynamicWeight = config.DynamicNone
+	}
 }
 
 func randomSpillover(r *rand.Rand) config.Spillover {
@@ -169,7 +207,11 @@ func randomSpillover(r *rand.Rand) config.Spillover {
 }
 
 func (w *randomPlan) randomPolicies(r *rand.Rand, v *config.VirtualServer) {
-	for n := range max(0, r.IntN(6)-3) {
+	few := max(0, r.IntN(6)-3)
+	if w.crowd {
+		few /= 2
+	}
+	for n := range few {
 		p := config.Policy{Name: fmt.Sprintf("p%d", n)}
 		if oneIn(r, 2) {
 			p.Clients = []netip.Prefix{randomPrefix(r)}
@@ -216,14 +258,14 @@ func (w *randomPlan) randomMeasurements(r *rand.Rand) {
 	for range r.IntN(6) {
 		ldns := netip.AddrFrom4([4]byte{203, 0, byte(r.IntN(5)), byte(r.IntN(16))})
 		w.rtts[ldns] = map[string]time.Duration{}
-		for i := range 3 {
+		for i := range w.sites {
 			if !oneIn(r, 3) {
 				w.rtts[ldns][fmt.Sprintf("site%d", i)] = time.Duration(1+r.IntN(60)) * time.Millisecond
 			}
 		}
 	}
 	for range r.IntN(10) {
-		w.pushed = append(w.pushed, pushedTo{randomPrefix(r), fmt.Sprintf("svc%d", r.IntN(6)), float64(r.IntN(5)), oneIn(r, 6)})
+		w.pushed = append(w.pushed, pushedTo{randomPrefix(r), fmt.Sprintf("svc%d", r.IntN(w.services)), float64(r.IntN(5)), oneIn(r, 6)})
 	}
 }
 

@@ -31,12 +31,13 @@ type site struct {
 	name     string
 	source   string // of its reports
 	standing standing
-	mesh     bool    // it has no parent, and nor has this node's
-	several  bool    // it may report to more than one
-	depth    int     // how many sites are above it, at most
-	services []int32 // of the document, by index
-	viewed   []int32 // services that it told its view of
-	views    uint64  // how often it did
+	mesh     bool     // it has no parent, and nor has this node's
+	several  bool     // it may report to more than one
+	depth    int      // how many sites are above it, at most
+	above    []string // those that may pass on what it tells
+	services []int32  // of the document, by index
+	viewed   []int32  // services that it told its view of
+	views    uint64   // how often it did
 
 	session  bool    // there is one with it
 	relays   []relay // sites that told of it, at most maxRelays
@@ -53,6 +54,7 @@ type site struct {
 	added    time.Time // to the document: a site not heard yet is being learned until then + keep-alive time-out
 	broken   time.Time // until when it would be heard if its session had not broken
 	learning time.Time // until when its services keep their state, as it may have changed its way; zero: they do not
+	moved    time.Time // until when losing it is a change of its way: a document gave it another one
 	sight    sight
 	tally    tally
 }
@@ -75,6 +77,7 @@ func (t *Tracker) newSites(doc *config.Document, now time.Time) (byName map[stri
 		}
 		s.services, s.viewed = nil, nil
 		s.several, s.depth = len(d.Parents()) > 1, depth[d.Name]
+		was := s.standing
 		s.mesh = d.Parent == "" && !d.Foreign && (own == nil || own.Parent == "")
 		switch {
 		case d.Name == t.opts.Site:
@@ -86,12 +89,45 @@ func (t *Tracker) newSites(doc *config.Document, now time.Time) (byName map[stri
 		default:
 			s.standing = standsBeyond
 		}
+		if t.sites[d.Name] != nil {
+			s.move(was, above[d.Name], doc.Settings.MEP.ParentTimeout.Std()+doc.Settings.MEP.KeepaliveTimeout.Std(), now)
+		}
+		s.above = above[d.Name]
 		byName[d.Name], list = s, append(list, s)
 	}
 	for _, s := range list {
 		s.relays = slices.DeleteFunc(s.relays, func(r relay) bool { return byName[r.site] == nil })
 	}
 	return byName, list
+}
+
+// move follows a document that may have given the site another way by which it is heard. Sites do not get it all at once, and so
+// the old way may end before the new one begins: that is no loss.
+func (s *site) move(was standing, above []string, patience time.Duration, now time.Time) {
+	switch {
+	case s.standing != standsTelling:
+	case was != standsTelling && !s.up && !s.left:
+		s.since, s.added = time.Time{}, now // nobody was to be heard
+		if was == standsForeign {
+			s.learning = now.Add(patience)
+		}
+	case !slices.Equal(s.above, above):
+		s.moved = now.Add(patience)
+		if until := s.since.Add(patience); !s.up && !s.left && now.Before(until) {
+			s.learning = until
+		}
+	}
+}
+
+// adopt follows a document that may have made the service's site a foreign one, for which nobody speaks, or have given that a node:
+// until it is heard it is as if it had reported what was believed.
+func (e *evidence) adopt(now time.Time) {
+	switch s, state := e.site, e.believed.state; {
+	case s.standing == standsForeign:
+		e.report = nil
+	case e.report == nil && now.Before(s.learning) && s.since.IsZero() && (state == gslb.Up || state == gslb.Draining):
+		e.report = &report{record: mep.ServiceRecord{Name: e.service.Name, State: wireState(state), Reason: e.believed.reason}, seen: now, received: now}
+	}
 }
 
 // relayed finds what a relay told of the site.
@@ -139,7 +175,7 @@ func (t *Tracker) settle(s *site, at time.Time) bool {
 	switch {
 	case s.left:
 		s.learning = time.Time{}
-	case !up && s.several:
+	case !up && (s.several || at.Before(s.moved)):
 		s.learning = at.Add(m.ParentTimeout.Std() + m.KeepaliveTimeout.Std())
 	case up && !at.Before(s.learning):
 		t.forgetReports(s) // they are from before the silence; the site tells all anew within an interval

@@ -135,7 +135,7 @@ func (t *Tracker) SetDocument(doc *config.Document, plan *gslb.Plan, now time.Ti
 			e.busy = &busy{from: t.rounds.n, kept: kept[s.Name]}
 		}
 		if j, ok := t.byName[s.Name]; ok {
-			e.inherit(&t.services[j])
+			e.inherit(&t.services[j], now)
 		} else {
 			e.ramp.out = groups[s.Group]
 		}
@@ -182,7 +182,7 @@ func (t *Tracker) takeOver(services []evidence, sites map[string]*site) {
 }
 
 // inherit takes over what is still about the same thing.
-func (e *evidence) inherit(old *evidence) {
+func (e *evidence) inherit(old *evidence, now time.Time) {
 	e.believed, e.since, e.ramp = old.believed, old.since, old.ramp
 	e.inheritSights(old)
 	if e.busy != nil && old.busy != nil && old.service.Site == e.service.Site {
@@ -192,6 +192,7 @@ func (e *evidence) inherit(old *evidence) {
 	}
 	if old.service.Site == e.service.Site {
 		e.report, e.views = old.report, old.views
+		e.adopt(now)
 	}
 	if !e.probed {
 		return

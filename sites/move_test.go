@@ -1,0 +1,70 @@
+package sites
+
+import (
+	"testing"
+
+	"fairlead/config"
+	"fairlead/gslb"
+)
+
+// TestADocumentGivesASiteAnotherWay: sites take a document one after the other, and the way by which a site was heard may end before
+// the new one begins, or before this site knows of that. Its services keep their state.
+func TestADocumentGivesASiteAnotherWay(t *testing.T) {
+	to := func(parent string) func(*config.Document) {
+		return func(doc *config.Document) { doc.Sites[3].Parent = parent }
+	}
+	tests := []struct {
+		name         string
+		before       func(*config.Document)
+		heard, ended string
+		after        func(*config.Document)
+		again, lost  string
+	}{
+		{"another parent", nil, "up=p2 tell=p2 heard=x@p2 tell=x@p2", "lost=x@p2", to("p3"), "up=p3 heard=x@p3 tell=x@p3", "lost=x@p3"},
+		{"from the mesh to a parent", to(""), "up=x tell=x up=p2", "down=x", to("p2"), "heard=x@p2 tell=x@p2", "lost=x@p2"},
+		{"its parent gets one", nil, "up=p1 tell=p1 heard=x@p1 tell=x@p1 up=p3", "down=p1", func(doc *config.Document) { doc.Sites[0].Parent = "p3" }, "heard=p1@p3 tell=p1@p3 heard=x@p3 tell=x@p3", "lost=x@p3"},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			w := newWorld(t, "p2", tt.before, "x")
+			if tt.name != "its parent gets one" {
+				w = newWorld(t, "p1", tt.before, "x")
+			}
+			w.begin(tt.heard)
+			next := *w.doc
+			next.Sites = append([]config.Site(nil), next.Sites...)
+			tt.after(&next)
+			w.adopt(&next)
+			w.want("with the document", "x", gslb.Up, "")
+			w.do(tt.ended)
+			w.want("its way has ended", "x", gslb.Up, gslb.DoubtLearning)
+			w.do(tt.again)
+			w.want("it is heard again", "x", gslb.Up, "")
+			w.wantTold("in between")
+			w.do("wait=25s " + tt.lost)
+			w.want("it is lost later", "x", gslb.Down, gslb.DoubtPeerLost)
+		})
+	}
+}
+
+// TestAForeignSiteGetsANode: it was lost when it became foreign, or never heard; neither says anything when it is to be heard again.
+func TestAForeignSiteGetsANode(t *testing.T) {
+	w := newWorld(t, "p1", nil, "x")
+	w.begin("up=x tell=x down=x")
+	child := w.doc
+	foreign := *child
+	foreign.Sites = append([]config.Site(nil), foreign.Sites...)
+	foreign.Sites[3] = config.Site{Name: "x", Foreign: true}
+	w.adopt(&foreign)
+	w.do("wait=1m")
+	w.want("foreign", "x", gslb.Up, "")
+	w.adopt(child)
+	w.want("not heard yet", "x", gslb.Up, gslb.DoubtLearning)
+	w.do("up=x tell=x")
+	w.want("heard", "x", gslb.Up, "")
+	w.adopt(&foreign)
+	w.do("down=x wait=1m")
+	w.adopt(child)
+	w.do("wait=21s")
+	w.want("never heard", "x", gslb.Down, gslb.DoubtLearning)
+}

@@ -44,7 +44,13 @@ func (s *session) handleAttach(payload []byte) error {
 	if here {
 		now = attachHere
 	}
-	if before := s.attachment.Swap(now); before == now || s.relation() != RelationChild {
+	if s.attachment.Load() == now {
+		return nil
+	}
+	if !s.limit.attaches.Allow() {
+		return refusef(RejectFlood, "take Attach from site %q: above %d changes a second", s.peer.site, attachRate)
+	}
+	if s.attachment.Store(now); s.relation() != RelationChild {
 		return nil
 	}
 	s.x.log.Info("mep.child", zap.String("peer", s.peer.site), zap.Bool("attached", here))

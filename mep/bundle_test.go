@@ -125,7 +125,7 @@ func TestBundlesThatAreRefused(t *testing.T) {
 // TestLaterFieldsAreSkipped: a record may have grown.
 func TestLaterFieldsAreSkipped(t *testing.T) {
 	records := sampleViews()
-	set := newBundle(FrameViews, 1, len(records), func(b []byte, i int) []byte { return append(records[i].append(b), 1, 2, 3) })
+	set := newBundle(FrameViews, 1, len(records), func(b []byte, i int) []byte { return append(records[i].append(b), 0, 1, 2, 3) }) // no flags, then three of a later version
 	u := unbundle[ViewRecord, *ViewRecord]{most: MaxViews}
 	got, _, _, err := u.take(FrameViews, set.parts[0], false)
 	if err != nil || !reflect.DeepEqual(got, records) {

@@ -46,6 +46,12 @@ func (b *backoff) reset() { b.wait = 0 }
 // dialLoop dials one peer whenever there is no session with it, until ctx ends. Sessions live on until run ends.
 func (x *Exchange) dialLoop(ctx, run context.Context, p *peer, addr address) {
 	var retry backoff
+	x.mu.Lock()
+	spread := dialSpread * time.Duration(len(x.peers))
+	x.mu.Unlock()
+	if spread > dialSpread*dialsAtOnce { // handshakes of thousands at one moment would be too slow for each
+		sleep(ctx, 2*(spread-x.jitter(spread)))
+	}
 	for ctx.Err() == nil {
 		x.mu.Lock()
 		s := p.session

@@ -149,6 +149,9 @@ func (x *Exchange) introduce(g *greeting) (*session, error) {
 		return nil, refusef(RejectWrongSite, "identify peer: site %q is configured at %s, this is %s (checked because insecure is set)",
 			site, p.addr.ip, sourceOf(g.conn))
 	}
+	if g.dialed == "" && !p.arrivals.Allow() {
+		return nil, refusef(RejectFlood, "admit site %q: above %d connections a second", site, arriveRate)
+	}
 	return newSession(x, p, g), nil
 }
 

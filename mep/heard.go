@@ -181,6 +181,9 @@ func (s *session) relation() Relation {
 // changesTaken follows a complete round, or set: what is new is handed out, and what is as before from time to time.
 func (s *session) changesTaken() error {
 	now := time.Now()
+	if !s.limit.rounds.AllowN(now, 1) {
+		return refusef(RejectFlood, "take services from site %q: above %d rounds a second", s.peer.site, roundRate)
+	}
 	reports, lost, urgent, err := s.collect(now)
 	if err != nil {
 		return err

@@ -50,6 +50,14 @@ const (
 	frameBurst = 2000
 	byteRate   = 64 << 20 // bytes a second
 	byteBurst  = 128 << 20
+	// So is one that tells more rounds than roundGap allows, twice over, each of which may have to be passed on, or changes its mind
+	// about whom it reports to, or connects, all the time. A burst of rounds is what waits in buffers while this site is held up.
+	roundRate   = 100 // rounds, or sets, a second
+	roundBurst  = 1000
+	attachRate  = 1 // changes a second
+	attachBurst = 20
+	arriveRate  = 2 // connections that proved the same site, a second
+	arriveBurst = 20
 
 	// A set of services is split into frames of about servicesPart bytes. Sets are sent at least announceGap apart, and
 	// no faster than announceRate bytes a second to one peer.
@@ -76,6 +84,9 @@ const (
 	backoffFirst = 250 * time.Millisecond
 	backoffMost  = 5 * time.Second
 	acceptPause  = 100 * time.Millisecond
+	// A site with more than dialsAtOnce peers spreads its first attempts, by dialSpread for each of them.
+	dialsAtOnce = 64
+	dialSpread  = time.Millisecond
 
 	// KeepAlive is sent keepalivesPerTimeout times within the shorter keepalive timeout of the two ends.
 	keepalivesPerTimeout = 4

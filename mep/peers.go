@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"go.uber.org/zap"
+	"golang.org/x/time/rate"
 )
 
 // PeerState is how things stand with a peer.
@@ -79,6 +80,7 @@ type peer struct {
 	source   netip.Addr // where the last session came from, or went to
 
 	stopDialing context.CancelFunc // nil: no dial loop
+	arrivals    *rate.Limiter      // of its connections that this site accepts
 
 	// deliver is held while Receive is told about this peer. It is taken before Exchange.mu.
 	deliver sync.Mutex
@@ -127,7 +129,7 @@ func (x *Exchange) SetTopology(t Topology) error {
 	for site, w := range wanted {
 		p := x.peers[site]
 		if p == nil {
-			p = &peer{site: site, state: PeerDown, since: time.Now()}
+			p = &peer{site: site, state: PeerDown, since: time.Now(), arrivals: rate.NewLimiter(arriveRate, arriveBurst)}
 			x.peers[site] = p
 		} else if p.addr != w.addr {
 			x.stopDialing(p)

@@ -36,7 +36,7 @@ type session struct {
 	in     *frameReader // read by the reading goroutine only, as are:
 	views  unbundle[ViewRecord, *ViewRecord]
 	orders unbundle[OverrideRecord, *OverrideRecord]
-	limit  struct{ frames, bytes *rate.Limiter }
+	limit  struct{ frames, bytes, rounds, attaches *rate.Limiter }
 	config configParts
 	asked  time.Time // when all was asked for anew
 
@@ -101,6 +101,8 @@ func newSession(x *Exchange, p *peer, g *greeting) *session {
 	s.views.most, s.orders.most = MaxViews, MaxOverrides
 	s.limit.frames = rate.NewLimiter(frameRate, frameBurst)
 	s.limit.bytes = rate.NewLimiter(byteRate, byteBurst)
+	s.limit.rounds = rate.NewLimiter(roundRate, roundBurst)
+	s.limit.attaches = rate.NewLimiter(attachRate, attachBurst)
 	s.sent.Store(1)
 	return s
 }

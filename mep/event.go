@@ -128,8 +128,8 @@ type SessionDown struct {
 	// Heard is when something was heard last from it: a keepalive timeout before At when it fell silent, just before when the
 	// session broke otherwise.
 	Heard time.Time
-	// Others is when something was heard last from any other peer that there is a session with; zero: there is none. Long before
-	// At, it means that they will be lost next.
+	// Others is when something was heard last from any other peer of the same relation that there is a session with; zero: there is
+	// none. Long before At, it means that they will be lost next.
 	Others time.Time
 }
 

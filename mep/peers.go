@@ -311,10 +311,10 @@ func (x *Exchange) drop(s *session, cause error) {
 	}
 }
 
-// heardFromOthers is when something was heard last from any peer but one. x.mu is held.
+// heardFromOthers is when something was heard last from any peer but one of those that are to this site what that is. x.mu is held.
 func (x *Exchange) heardFromOthers(but *peer) (at time.Time) {
 	for _, p := range x.peers {
-		if p == but || p.session == nil {
+		if p == but || p.session == nil || p.wish.Relation != but.wish.Relation {
 			continue
 		}
 		if heard := p.session.lastHeard(); heard.After(at) {

@@ -60,3 +60,22 @@ func TestSessionDownSaysWhatWasHeard(t *testing.T) {
 		}
 	})
 }
+
+// TestOthersAreOfTheSameKind: that a child is heard says nothing of whether the mesh is.
+func TestOthersAreOfTheSameKind(t *testing.T) {
+	heard := time.Unix(1000, 0)
+	peerOf := func(name string, r Relation, at time.Time) *peer {
+		p := &peer{site: name, wish: Peer{Site: name, Relation: r}}
+		p.session = &session{peer: p, heardAt: at}
+		return p
+	}
+	lost := peerOf("nyc", RelationMesh, heard)
+	x := &Exchange{peers: map[string]*peer{"nyc": lost, "shop": peerOf("shop", RelationChild, heard.Add(time.Minute))}}
+	if got := x.heardFromOthers(lost); !got.IsZero() {
+		t.Errorf("with a child alone: %v, want none", got)
+	}
+	x.peers["sin"] = peerOf("sin", RelationMesh, heard.Add(time.Second))
+	if got := x.heardFromOthers(lost); !got.Equal(heard.Add(time.Second)) {
+		t.Errorf("got %v, want when sin was heard", got)
+	}
+}

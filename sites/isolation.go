@@ -28,11 +28,16 @@ type isolation struct {
 	quiet time.Time
 }
 
-// quietSlack is how much later than its time a silent site is lost at most.
-const quietSlack = time.Second
+const (
+	// quietSlack is how much later than its time a silent site is lost at most.
+	quietSlack = time.Second
+	// brokenSlack is how much longer than by silence a site is waited for whose session broke: the other end may have to find out by
+	// silence first, and to connect anew.
+	brokenSlack = 800 * time.Millisecond
+)
 
 // broke takes in how a session was lost. A session that ends before its time says little about the site: connections break, and are
-// made again. So what only the site could tell stays until it would have been lost by silence. And when all others have been silent
+// made again. So what only the site could tell stays until it would have been lost by silence, and a little longer. And when all others have been silent
 // for long, too, this node is probably about to be isolated.
 func (t *Tracker) broke(e *mep.SessionDown) {
 	s := t.sites[e.Peer]
@@ -45,8 +50,8 @@ func (t *Tracker) broke(e *mep.SessionDown) {
 			continue // it did not tell of it
 		}
 		of.broken = time.Time{}
-		if !e.Heard.IsZero() {
-			of.broken = e.Heard.Add(patience)
+		if !e.Heard.IsZero() && e.At.Sub(e.Heard) < patience {
+			of.broken = e.Heard.Add(patience + brokenSlack)
 		}
 	}
 	if s.mesh && !e.Others.IsZero() && e.At.Sub(e.Others) > patience/2 {

@@ -136,6 +136,11 @@ func TestScoreAmongManyIsLeast(t *testing.T) {
 			if oneIn(r, 50) && seed != 11 {
 				l.Resolvers.Measured(q.LDNS, s.Plan.sites[r.IntN(len(s.Plan.sites))].hash, time.Duration(1+r.IntN(90))*time.Millisecond, q.At)
 			}
+			if copied := l.Copy(); oneIn(r, 50) { // what others try out changes nothing here
+				for range 30 {
+					Decide(s, q, copied, epoch, nil)
+				}
+			}
 			want := Decide(s, q, l.Copy(), epoch, nil)
 			if step%20 == 0 {
 				if least, of := leastByHand(s, v, l, q, want.Services[0]); !near(least, of) {
@@ -176,6 +181,39 @@ func TestScoreForgetsResolver(t *testing.T) {
 	at("site3", oracleNow+3500)
 	at("site3", oracleNow+3599)
 	at("site4", oracleNow+3600) // an hour after the one from site3
+}
+
+// TestScoreTellsResolversApart: of two resolvers whose places in all tables are the same, neither gets what was remembered of
+// the other one.
+func TestScoreTellsResolversApart(t *testing.T) {
+	r := rand.New(rand.NewPCG(4, 9))
+	w := scoredCrowd(r, 40, true)
+	w.doc.VirtualServers[0].Score = config.Score{RTT: 1}
+	s, l := w.snapshot(t)
+	l.Resolvers = NewResolvers(ResolverOptions{Prefix4: 32, Prefix6: 128, Max: 1024, Timeout: time.Hour})
+	first := map[uint64]netip.Addr{}
+	for n := uint32(1); ; n++ {
+		ldns := netip.AddrFrom4([4]byte{100, byte(n >> 16), byte(n >> 8), byte(n)})
+		hash := l.Resolvers.seek(ldns).hash
+		same := uint64(placeOf(hash, places(1024)))*rankedSets + hash>>32%rankedSets
+		other, ok := first[same]
+		if first[same] = ldns; !ok {
+			continue
+		}
+		for who, near := range map[netip.Addr]int{ldns: 3, other: 5} {
+			l.Resolvers.Measured(who, s.Plan.sites[near].hash, 9*time.Millisecond, oracleNow)
+			l.Resolvers.Measured(who, s.Plan.sites[7].hash, 90*time.Millisecond, oracleNow)
+		}
+		for range 4 {
+			for who, site := range map[netip.Addr]string{ldns: "site3", other: "site5"} {
+				d := Decide(s, Query{Family: IPv4, At: oracleNow + 1, LDNS: who}, l, epoch, nil)
+				if got := s.Plan.services[d.Services[0]].Site; got != site {
+					t.Errorf("%s: got %s, want %s", who, got, site)
+				}
+			}
+		}
+		return
+	}
 }
 
 // TestScoreManyAtOnce: queries that come at once do not disturb each other.

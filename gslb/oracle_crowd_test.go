@@ -15,7 +15,7 @@ const queriesOfCrowd = 90
 // TestDecideAgreesWithOracleAmongMany is TestDecideAgreesWithOracle where there are many members, for whom methods have ways of
 // their own, and remember what they found: few clients ask again and again, while states, loads and resolvers' times change.
 func TestDecideAgreesWithOracleAmongMany(t *testing.T) {
-	many := map[string]int{}
+	many, joins, parted := map[string]int{}, 0, 0
 	for seed := range uint64(max(4, *rounds/400)) {
 		r := rand.New(rand.NewPCG(seed, 17))
 		w := randomWorldOf(r, worldSize{sites: 4 + r.IntN(10), services: []int{24, 40, 110, 170}[seed%4], crowd: true})
@@ -46,6 +46,10 @@ func TestDecideAgreesWithOracleAmongMany(t *testing.T) {
 				c.o.at += int64(r.IntN(20))
 			}
 		}
+		joins, parted = joins+c.o.joins, parted+c.o.parted
+	}
+	if t.Logf("%d answers agreed with another family's, %d did not", joins, parted); parted*100 > joins {
+		t.Errorf("%d answers did not agree with another family's, %d did", parted, joins)
 	}
 	for _, m := range []config.Method{config.Scored, config.RTT, config.SourceIPHashing} {
 		for _, from := range []int{fewContenders, hashedFrom} {

@@ -46,18 +46,15 @@ func (b *backoff) reset() { b.wait = 0 }
 // dialLoop dials one peer whenever there is no session with it, until ctx ends. Sessions live on until run ends.
 func (x *Exchange) dialLoop(ctx, run context.Context, p *peer, addr address) {
 	var retry backoff
-	x.mu.Lock()
-	spread := dialSpread * time.Duration(len(x.peers))
-	x.mu.Unlock()
-	if spread > dialSpread*dialsAtOnce { // handshakes of thousands at one moment would be too slow for each
-		sleep(ctx, 2*(spread-x.jitter(spread)))
-	}
 	for ctx.Err() == nil {
-		x.mu.Lock()
-		s := p.session
-		x.mu.Unlock()
+		s := x.sessionOf(p)
 		if s == nil {
-			s = x.dial(ctx, run, p, addr)
+			if x.attempts.Wait(ctx) != nil {
+				return
+			}
+			if s = x.sessionOf(p); s == nil { // the peer may have come first
+				s = x.dial(ctx, run, p, addr)
+			}
 		}
 		if s != nil {
 			select {
@@ -72,6 +69,13 @@ func (x *Exchange) dialLoop(ctx, run context.Context, p *peer, addr address) {
 		}
 		sleep(ctx, x.jitter(retry.next()))
 	}
+}
+
+// sessionOf returns a peer's session, or nil.
+func (x *Exchange) sessionOf(p *peer) *session {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	return p.session
 }
 
 // dial makes one attempt and returns the session, or nil.

@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"go.uber.org/zap"
+	"golang.org/x/time/rate"
 )
 
 // Options is what an Exchange is made of. Site, Services, Receive and one of TLS and Insecure are required.
@@ -90,6 +91,7 @@ type Exchange struct {
 	changed     chan struct{} // capacity 1: peers changed
 	children    sync.WaitGroup
 	rejected    tally
+	attempts    *rate.Limiter // to connect
 
 	mu       sync.Mutex
 	self     Peer
@@ -141,6 +143,7 @@ func New(o Options) (*Exchange, error) {
 		changed:  make(chan struct{}, 1),
 		peers:    make(map[string]*peer),
 		pending:  make(map[netip.Addr]int),
+		attempts: rate.NewLimiter(rate.Every(dialGap), dialsAtOnce),
 		rng:      mathrand.New(o.Rand),
 	}, nil
 }

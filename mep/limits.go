@@ -84,9 +84,10 @@ const (
 	backoffFirst = 250 * time.Millisecond
 	backoffMost  = 5 * time.Second
 	acceptPause  = 100 * time.Millisecond
-	// A site with more than dialsAtOnce peers spreads its first attempts, by dialSpread for each of them.
+	// A site begins up to dialsAtOnce attempts at one moment, and then one in each dialGap, when it starts and when it has lost many
+	// sessions: handshakes of thousands at once would be too slow for each, and leave nothing for DNS.
 	dialsAtOnce = 64
-	dialSpread  = time.Millisecond
+	dialGap     = time.Millisecond
 
 	// KeepAlive is sent keepalivesPerTimeout times within the shorter keepalive timeout of the two ends.
 	keepalivesPerTimeout = 4

@@ -101,11 +101,12 @@ func TestManyFirstDialsAreSpread(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		ams := newTestSite(t, newMemNet(), "ams", "10.0.0.1", nil)
 		var mu sync.Mutex
-		dialled := map[string]bool{}
+		dialled, attempts := map[string]bool{}, 0
 		ams.opts.DialFunc = func(_ context.Context, _, address string) (net.Conn, error) {
 			mu.Lock()
 			defer mu.Unlock()
 			dialled[address] = true
+			attempts++
 			return nil, errors.New("refused")
 		}
 		count := func() int {
@@ -125,6 +126,11 @@ func TestManyFirstDialsAreSpread(t *testing.T) {
 		pass(time.Second)
 		if n := count(); n != 1000 {
 			t.Errorf("dialled in the first 1.1 s: got %d, want each of 1000 sites", n)
+		}
+		mu.Lock()
+		defer mu.Unlock()
+		if most := dialsAtOnce + int(1100*time.Millisecond/dialGap); attempts > most {
+			t.Errorf("attempts in the first 1.1 s: got %d, want at most %d, those made again included", attempts, most)
 		}
 	})
 }

@@ -37,8 +37,9 @@ type Options struct {
 	SharedSessions func() []SharedSessions
 	// Agreements tells how this site's answers compare with others', by the name of the site. Nil: nothing is compared.
 	Agreements func() []agree.PeerStatus
-	// MEPRejections, DNSStats and ProbeStats are read for metrics. Nil: nothing was counted.
+	// MEPRejections, MEPEndings, DNSStats and ProbeStats are read for metrics. Nil: nothing was counted.
 	MEPRejections func() map[mep.Rejection]uint64
+	MEPEndings    func() map[mep.Ending]uint64
 	DNSStats      func() adns.Stats
 	ProbeStats    func() monitors.Stats
 	// TransferStats counts zones that were sent and NOTIFY, for metrics. Nil: nothing was counted.
@@ -106,6 +107,9 @@ func New(o Options) (http.Handler, error) {
 	}
 	if o.Peers == nil {
 		o.Peers = func() []mep.PeerStatus { return nil }
+	}
+	if o.MEPEndings == nil {
+		o.MEPEndings = func() map[mep.Ending]uint64 { return nil }
 	}
 	if o.MEPRejections == nil {
 		o.MEPRejections = func() map[mep.Rejection]uint64 { return nil }

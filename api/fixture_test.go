@@ -110,6 +110,7 @@ func newFixture(t testing.TB, change func(*Options)) *fixture {
 		Site: "ams", Version: "1.2.3", Logger: zap.NewNop(),
 		State:         func() *State { return f.state },
 		Peers:         func() []mep.PeerStatus { return testPeers(f.state) },
+		MEPEndings:    func() map[mep.Ending]uint64 { return map[mep.Ending]uint64{mep.EndOneWay: 2} },
 		MEPRejections: func() map[mep.Rejection]uint64 { return map[mep.Rejection]uint64{mep.RejectTLS: 3} },
 		DNSStats: func() adns.Stats {
 			s := adns.Stats{Truncated: 5}

@@ -16,6 +16,7 @@ func (r *resources) exchangeMetrics() prometheus.Collector {
 	skew := g.gauge("fairlead_mep_clock_skew_seconds", "How far the site's clock is ahead of this node's; absent until it was measured.", "peer")
 	octets := g.counter("fairlead_mep_bytes_total", "Octets of frames in the current session, else in the last one; starts again with each session.", "peer", "direction")
 	rejections := g.counter("fairlead_mep_rejections_total", "Connections and sessions ended for something the other end did.", "reason")
+	ends := g.counter("fairlead_mep_session_ends_total", "Sessions that ended, by why.", "reason")
 	g.collect = func(out chan<- prometheus.Metric) {
 		for _, p := range r.Peers() {
 			up.send(out, boolean(p.State == mep.PeerUp), p.Site)
@@ -29,6 +30,10 @@ func (r *resources) exchangeMetrics() prometheus.Collector {
 				rtt.send(out, p.RTT.Seconds(), p.Site)
 				skew.send(out, p.ClockSkew.Seconds(), p.Site)
 			}
+		}
+		ended := r.MEPEndings()
+		for _, why := range mep.Endings() {
+			ends.send(out, float64(ended[why]), string(why))
 		}
 		for reason, n := range r.MEPRejections() {
 			rejections.send(out, float64(n), string(reason))

@@ -60,6 +60,7 @@ func TestMetrics(t *testing.T) {
 		`fairlead_mep_clock_skew_seconds{peer="nyc"} -0.002`,
 		`fairlead_mep_bytes_total{direction="in",peer="nyc"} 1000`,
 		`fairlead_mep_rejections_total{reason="tls"} 3`,
+		`fairlead_mep_session_ends_total{reason="one-way"} 2`, `fairlead_mep_session_ends_total{reason="silence"} 0`,
 		`fairlead_probes_total 70`,
 		`fairlead_probe_targets 4`,
 		`fairlead_snapshot_generation 7`,

@@ -159,6 +159,7 @@ func (v *siteView) relation(s *config.Site) string {
 // reach fills in how a site is heard.
 func (v *siteView) reach(out *resource.Site, s *sites.SiteStatus) {
 	out.Reach, out.Via, out.ReachSince = string(s.Reach), s.Via, s.Since.UTC()
+	out.Partition = s.Partition
 	if v.now.Before(s.Learning) {
 		out.LearningUntil = s.Learning.UTC()
 	}

@@ -123,6 +123,7 @@ type PeerLeaving struct {
 type SessionDown struct {
 	Peer   string // site
 	Reason string // for people
+	Ending Ending // the same, in a word
 	Left   bool   // the peer announced it
 	At     time.Time
 	// Heard is when something was heard last from it: a keepalive timeout before At when it fell silent, just before when the

@@ -92,6 +92,7 @@ type Exchange struct {
 	children    sync.WaitGroup
 	rejected    tally
 	attempts    *rate.Limiter // to connect
+	endings     endings
 
 	mu       sync.Mutex
 	self     Peer

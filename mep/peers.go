@@ -134,7 +134,7 @@ func (x *Exchange) SetTopology(t Topology) error {
 		} else if p.addr != w.addr {
 			x.stopDialing(p)
 			if p.session != nil {
-				p.session.end(fmt.Errorf("address of site %q changed from %s to %s", site, p.addr, w.addr), nil)
+				p.session.end(endf(EndHere, "address of site %q changed from %s to %s", site, p.addr, w.addr), nil)
 			}
 		}
 		p.removed, p.wish, p.addr = false, w.wish, w.addr
@@ -181,7 +181,7 @@ func (x *Exchange) removePeer(p *peer) {
 		delete(x.peers, p.site)
 		return
 	}
-	p.session.end(fmt.Errorf("site %q was removed", p.site), &leaving{leaveRemoved, fmt.Sprintf("site %s removed site %s", x.opts.Site, p.site)})
+	p.session.end(endf(EndHere, "site %q was removed", p.site), &leaving{leaveRemoved, fmt.Sprintf("site %s removed site %s", x.opts.Site, p.site)})
 }
 
 // stopDialing ends a dial loop. x.mu is held.
@@ -211,7 +211,7 @@ func (x *Exchange) adopt(s *session) error {
 		return err
 	}
 	if old := p.session; old != nil {
-		old.retire(fmt.Errorf("replaced by a newer connection with site %q", p.site)) // first: it takes nothing back
+		old.retire(endf(EndReplaced, "replaced by a newer connection with site %q", p.site)) // first: it takes nothing back
 		s.inherited = x.inherit(old, s)
 		x.count(old, -1)
 	}
@@ -283,7 +283,8 @@ func (x *Exchange) drop(s *session, cause error) {
 	p := s.peer
 	p.deliver.Lock()
 	defer p.deliver.Unlock()
-	left := errors.Is(cause, errPeerStops)
+	left, ending := errors.Is(cause, errPeerStops), endingOf(cause)
+	x.endings.count(ending)
 	x.mu.Lock()
 	current := p.session == s
 	others := x.heardFromOthers(p)
@@ -306,8 +307,8 @@ func (x *Exchange) drop(s *session, cause error) {
 			reach = ReachLeft
 		}
 		x.unhearAll(s, reach)
-		x.log.Info("mep.session.down", zap.String("peer", p.site), zap.Bool("left", left), zap.NamedError("reason", cause))
-		x.opts.Receive(&SessionDown{Peer: p.site, Reason: cause.Error(), Left: left, At: time.Now(), Heard: s.lastHeard(), Others: others})
+		x.log.Info("mep.session.down", zap.String("peer", p.site), zap.Bool("left", left), zap.String("ending", string(ending)), zap.NamedError("reason", cause))
+		x.opts.Receive(&SessionDown{Peer: p.site, Reason: cause.Error(), Ending: ending, Left: left, At: time.Now(), Heard: s.lastHeard(), Others: others})
 	}
 }
 

@@ -66,10 +66,12 @@ type session struct {
 	path      path
 	heard     uint64 // sequence of the last frame read
 	heardAt   time.Time
-	bytes     uint64   // read
-	reported  int      // records that the peer tells
-	origins   int      // sites that it tells of
-	posts     []posted // at most maxPosts
+	silence   time.Duration // that the peer heard nothing, as it told last
+	silenceAt time.Time     // when; zero: it told nothing yet
+	bytes     uint64        // read
+	reported  int           // records that the peer tells
+	origins   int           // sites that it tells of
+	posts     []posted      // at most maxPosts
 	postsLeft uint64
 	configs   configQueue
 	inherited []string // sites that the session before this one told of

@@ -115,12 +115,13 @@ func (s *session) handleKeepAlive(payload []byte) error {
 		return refusef(RejectMalformed, "take KeepAlive: the peer heard frame %d, the last one sent is %d", k.heard, sent)
 	}
 	if k.silence >= s.x.opts.KeepaliveTimeout {
-		return fmt.Errorf("the peer has heard nothing for %v: frames arrive one way only", k.silence)
+		return endf(EndOneWay, "frames arrive one way only: %s does not hear %s; it has heard nothing for %v", s.peer.site, s.x.opts.Site, k.silence)
 	}
 	now := time.Now()
 	s.told.confirmed(k.heard, now)
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	s.silence, s.silenceAt = k.silence, now
 	s.path.received(k, now, s.x.stamp(now), s.x.opts.KeepaliveTimeout)
 	if k.digest != ([32]byte{}) {
 		s.digest, s.digestAt = k.digest, now
@@ -186,9 +187,9 @@ func (s *session) handleLeaving(payload []byte) error {
 		}
 		return errPeerStops
 	case l.reason == leaveRefused:
-		return fmt.Errorf("the peer ended the session: %s", l.text)
+		return endf(EndRefused, "the peer ended the session: %s", l.text)
 	case l.reason == leaveRemoved:
-		return fmt.Errorf("the peer ended the session: %s; add this site to its document", l.text)
+		return endf(EndRefused, "the peer ended the session: %s; add this site to its document", l.text)
 	}
 	return fmt.Errorf("the peer ended the session: reason %d, %s", l.reason, l.text)
 }
@@ -197,9 +198,12 @@ func (s *session) handleLeaving(payload []byte) error {
 func (s *session) explain(err error) error {
 	switch {
 	case errors.Is(err, os.ErrDeadlineExceeded):
-		return fmt.Errorf("no frame for %v", s.x.opts.KeepaliveTimeout)
+		return endf(EndSilence, "no frame for %v", s.x.opts.KeepaliveTimeout)
 	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
-		return errors.New("the peer closed the connection")
+		if err := s.oneWay(time.Now()); err != nil {
+			return err
+		}
+		return endf(EndClosed, "the peer closed the connection")
 	case errors.Is(err, net.ErrClosed):
 		return errors.New("connection closed")
 	}

@@ -40,6 +40,8 @@ type site struct {
 	views    uint64   // how often it did
 
 	session  bool    // there is one with it
+	hears    []*site // of the mesh, as it told last
+	misses   []*site // the same: those that it does not hear
 	relays   []relay // sites that told of it, at most maxRelays
 	relaying bool    // it told of others
 	// via is who counts for what is heard of it: itself or a relay. Empty: nobody told of its services yet.
@@ -211,6 +213,9 @@ func (t *Tracker) meet(name string, at time.Time) bool {
 	if s == nil {
 		return false
 	}
+	if !s.session {
+		t.reached++
+	}
 	s.session, s.left = true, false
 	if !s.several && !s.open(s.via) {
 		s.via = name
@@ -224,6 +229,9 @@ func (t *Tracker) part(name string, open, left bool, at time.Time) bool {
 	s := t.sites[name]
 	if s == nil {
 		return false
+	}
+	if s.session != open {
+		t.reached++
 	}
 	if s.session, s.left = open, s.left || left; left {
 		t.recountOf(s)
@@ -351,6 +359,8 @@ type SiteStatus struct {
 	Via string
 	// Since is since when it is heard, or is not. Zero: it never was.
 	Since time.Time
+	// Partition says who hears it and who does not, where the sites of the mesh differ: "nyc is heard by sin, not by ams".
+	Partition string
 	// Learning is until when its services keep their state although it is not heard; zero: they do not.
 	Learning time.Time
 }
@@ -380,9 +390,9 @@ func (t *Tracker) Sites() []SiteStatus {
 	if t.shown != nil && t.shownAt == t.reached {
 		return t.shown
 	}
-	out := make([]SiteStatus, len(t.list))
+	out, partitions := make([]SiteStatus, len(t.list)), t.partitions()
 	for i, s := range t.list {
-		out[i] = SiteStatus{Reach: s.reach(), Via: s.via, Since: s.since, Learning: s.learning}
+		out[i] = SiteStatus{Partition: partitions[i], Reach: s.reach(), Via: s.via, Since: s.since, Learning: s.learning}
 	}
 	t.shown, t.shownAt = out, t.reached
 	return out

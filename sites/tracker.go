@@ -57,8 +57,10 @@ type Tracker struct {
 	orders    map[overrideKey]Override
 	isolation isolation
 
-	reports uint64 // so far, of services
-	reached uint64 // changes of how sites are heard
+	reports uint64  // so far, of services
+	reached uint64  // changes of how sites are heard
+	hearing []*site // used anew for each set of views
+	missing []*site
 	shown   []SiteStatus
 	shownAt uint64 // of reached
 }

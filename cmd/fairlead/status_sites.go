@@ -46,8 +46,18 @@ func printSites(w io.Writer, list *resource.SiteList) error {
 	if err := table(w, "", rows...); err != nil {
 		return err
 	}
+	printPartitions(w, list)
 	printDisagreements(w, list)
 	return nil
+}
+
+// printPartitions says which sites are heard by some of the others only.
+func printPartitions(w io.Writer, list *resource.SiteList) {
+	for i := range list.Sites {
+		if p := list.Sites[i].Partition; p != "" {
+			fmt.Fprintf(w, "\nPARTITION: %s\n", printable(p))
+		}
+	}
 }
 
 // agreement is whether a site answers as the node does, in a word or two.

@@ -19,8 +19,12 @@ func TestSitesThatAreNotEqual(t *testing.T) {
 		}
 		return b.String()
 	}
-	if got := print(equal); strings.Contains(got, "ROLE") {
+	if got := print(equal); strings.Contains(got, "ROLE") || strings.Contains(got, "PARTITION") {
 		t.Errorf("roles of equals:\n%s", got)
+	}
+	cut := []resource.Site{equal[0], {Name: "nyc", Relation: "mesh", AnswersDNS: true, Reach: "lost", Partition: "nyc is heard by sin, not by ams"}}
+	if got := print(cut); !strings.Contains(got, "\nPARTITION: nyc is heard by sin, not by ams\n") {
+		t.Errorf("a partition:\n%s", got)
 	}
 	got := print(append(equal,
 		resource.Site{Name: "a", Relation: "child", Parents: []string{"ams", "nyc"}, AttachedTo: "nyc", Reach: "heard", Via: "nyc"},

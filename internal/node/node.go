@@ -155,7 +155,7 @@ func (n *Node) build(in *intent) error {
 	n.publisher.adopt(in, time.Now())
 	n.latest, n.newest = in.id, in
 	n.handler, err = api.New(api.Options{
-		Site: c.Site, Version: n.opts.Version, State: n.State, Peers: n.peers, MEPRejections: n.rejections, SharedSessions: n.sharedSessions, Agreements: n.agreements,
+		Site: c.Site, Version: n.opts.Version, State: n.State, Peers: n.peers, MEPRejections: n.rejections, MEPEndings: n.endings, SharedSessions: n.sharedSessions, Agreements: n.agreements,
 		DNSStats: n.dns.Stats, TransferStats: n.zones.out.Stats, Secondaries: n.zones.secondary.Status, Groups: n.groups, Geo: n.geo.status, ProbeStats: n.probes.Stats,
 		Sketch: n.observers.Sketch.View, SketchSize: n.headroom.sketchSize, Peak: n.headroom.history, Headroom: n.headroom.list,
 		Overrides: n.orders.Overrides, AskSite: n.askSite(),
@@ -366,6 +366,13 @@ func (n *Node) rejections() map[mep.Rejection]uint64 {
 		return nil
 	}
 	return n.exchange.Rejections()
+}
+
+func (n *Node) endings() map[mep.Ending]uint64 {
+	if n.exchange == nil {
+		return nil
+	}
+	return n.exchange.Endings()
 }
 
 // receive takes in what the exchange tells. No belief follows from sessions of clients, measurements of resolvers and digests of

@@ -62,7 +62,7 @@ class Examples(unittest.TestCase):
                 if kind in KINDS:
                     frame = KINDS[kind].decode(payload)
                     told = {k: v for k, v in table.items() if k not in ("type", "flags", "sequence")}
-                    self.assertEqual({k: str(v) for k, v in rows(kind, frame).items()}, told)
+                    self.assertEqual({k: str(v) for k, v in rows(kind, frame).items() if str(v)}, told)
                     self.assertEqual(mep.frame(kind, flags, sequence, frame.encode()), octets)
         self.assertEqual(seen, set(range(1, 16)))
 

@@ -68,3 +68,50 @@ func TestAForeignSiteGetsANode(t *testing.T) {
 	w.do("wait=21s")
 	w.want("never heard", "x", gslb.Down, gslb.DoubtLearning)
 }
+
+// TestWhatWasHeardBeforeASiteWasForeign: while nobody was to speak for it a session, or a relay's word, may have ended.
+func TestWhatWasHeardBeforeASiteWasForeign(t *testing.T) {
+	tests := []struct{ name, heard, meanwhile, again string }{
+		{"by a relay", "up=p2 heard=x@p2 tell=x@p2", "lost=x@p2", "heard=x@p2 tell=x@p2"},
+		{"by a session", "up=x tell=x", "down=x", "up=x tell=x"},
+		{"by a session that is there again", "up=x tell=x", "down=x up=x", "tell=x"},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			w := newWorld(t, "p1", func(doc *config.Document) { doc.Sites[3].BackupParents = []string{"p2"} }, "x")
+			w.begin(tt.heard)
+			child := w.doc
+			foreign := *child
+			foreign.Sites = append([]config.Site(nil), foreign.Sites...)
+			foreign.Sites[3] = config.Site{Name: "x", Foreign: true}
+			w.adopt(&foreign)
+			w.do("status " + tt.meanwhile + " wait=3s")
+			w.adopt(child)
+			w.want("to be heard", "x", gslb.Up, gslb.DoubtLearning)
+			w.do(tt.again)
+			w.want("heard", "x", gslb.Up, "")
+			w.wantTold("in between")
+		})
+	}
+}
+
+// TestASiteOfTheMeshIsAChildForATime: what others told it before says nothing when it is told again.
+func TestASiteOfTheMeshIsAChildForATime(t *testing.T) {
+	w := newWorld(t, "p1", nil, "x", "c")
+	w.begin("up=p2 tell=p2 heard=c@p2 tell=c@p2")
+	mesh := w.doc
+	child := *mesh
+	child.Sites = append([]config.Site(nil), child.Sites...)
+	child.Sites[0].Parent, child.Sites[3].Parent, child.Sites[4].Parent, child.Sites[4].BackupParents = "p2", "p2", "p2", []string{"p3"}
+	w.adopt(&child)
+	for _, name := range []string{"p2", "c"} {
+		w.want("a child is not told of it", name, gslb.Unknown, "")
+	}
+	w.do("wait=1m")
+	w.adopt(mesh)
+	w.want("not told yet", "p2", gslb.Unknown, gslb.DoubtLearning)
+	w.want("not told yet", "c", gslb.Unknown, gslb.DoubtLearning)
+	w.do("tell=p2 heard=c@p2 tell=c@p2")
+	w.want("told", "p2", gslb.Up, "")
+	w.want("told", "c", gslb.Up, "")
+}

@@ -107,12 +107,14 @@ func (t *Tracker) newSites(doc *config.Document, now time.Time) (byName map[stri
 // the old way may end before the new one begins: that is no loss.
 func (s *site) move(was standing, above []string, patience time.Duration, now time.Time) {
 	switch {
-	case s.standing != standsTelling:
-	case was != standsTelling && !s.up && !s.left:
-		s.since, s.added = time.Time{}, now // nobody was to be heard
+	case was != s.standing && (was == standsTelling || s.standing == standsTelling):
+		// What was heard of it, and that it was not, says nothing any more, or yet.
+		s.relays, s.via, s.up, s.told, s.incarnation, s.set = nil, "", false, false, 0, 0
+		s.since, s.learning, s.moved, s.added = time.Time{}, time.Time{}, time.Time{}, now
 		if was == standsForeign {
 			s.learning = now.Add(patience)
 		}
+	case s.standing != standsTelling:
 	case !slices.Equal(s.above, above):
 		s.moved = now.Add(patience)
 		if until := s.since.Add(patience); !s.up && !s.left && now.Before(until) {
@@ -121,13 +123,13 @@ func (s *site) move(was standing, above []string, patience time.Duration, now ti
 	}
 }
 
-// adopt follows a document that may have made the service's site a foreign one, for which nobody speaks, or have given that a node:
-// until it is heard it is as if it had reported what was believed.
+// adopt follows a document that may have made the service's site one that is not heard, or have given a foreign one a node: until that
+// is heard it is as if it had reported what was believed.
 func (e *evidence) adopt(now time.Time) {
 	switch s, state := e.site, e.believed.state; {
-	case s.standing == standsForeign:
+	case s.standing != standsTelling:
 		e.report = nil
-	case e.report == nil && now.Before(s.learning) && s.since.IsZero() && (state == gslb.Up || state == gslb.Draining):
+	case e.report == nil && now.Before(s.learning) && !s.told && (state == gslb.Up || state == gslb.Draining):
 		e.report = &report{record: mep.ServiceRecord{Name: e.service.Name, State: wireState(state), Reason: e.believed.reason}, seen: now, received: now}
 	}
 }

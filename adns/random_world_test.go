@@ -26,6 +26,7 @@ type randomWriter struct {
 	services int
 	// Whether services have hosts and NAPTR records, and which of them have limits, matters to what uses them.
 	hosted, naptr, limited bool
+	crowd                  bool // many services, most of them members, by methods with ways of their own for many
 	views                  []string
 	balanced               []int // labels, in a random order
 }
@@ -44,6 +45,9 @@ func (w *randomWriter) sometimes(n int, format string, args ...any) string {
 
 func randomDocument(r *rand.Rand) string {
 	w := &randomWriter{Rand: r, services: 2 + r.IntN(5), hosted: r.IntN(3) == 0, naptr: r.IntN(4) == 0, limited: r.IntN(3) == 0, balanced: r.Perm(len(randomLabels))}
+	if r.IntN(20) == 0 {
+		w.crowd, w.services, w.limited, w.naptr = true, 24+r.IntN(100), false, false
+	}
 	w.addViews()
 	w.addZones()
 	w.add("sites:\n  - {name: ams, address: 192.0.2.10, location: {place: EU.NL, latitude: 52, longitude: 5}}\n  - {name: nyc, address: 198.51.100.10, location: {place: NA.US, latitude: 41, longitude: -74}}\n")
@@ -99,6 +103,9 @@ func (w *randomWriter) addServices() {
 		four, six := fmt.Sprintf("10.0.0.%d", i), fmt.Sprintf(`"2001:db8:1::%d"`, i)
 		value := w.pick("addresses: ["+four+"]", "addresses: ["+four+", "+six+"]", "addresses: ["+four+", "+six+"]", "addresses: ["+six+"]",
 			"addresses: [10.0.0.200]", `cname: "`+w.name()+`.example.test"`, "cname: far.test")
+		if w.crowd && (i%7 > 0 || strings.HasPrefix(value, "cname")) {
+			value = "addresses: [" + four + ", " + six + "]"
+		}
 		if (w.hosted || w.naptr) && w.IntN(8) > 0 && strings.HasPrefix(value, "cname") {
 			value = "addresses: [" + four + "]" // an alias has neither
 		}
@@ -132,9 +139,16 @@ func (w *randomWriter) addServices() {
 // allMethods are the methods of config, by the word.
 func allMethods() []string { return config.Method("").Enum() }
 
+func (w *randomWriter) method() string {
+	if w.crowd && w.IntN(4) > 0 {
+		return w.pick("score", "score", "rtt", "source-ip-hash")
+	}
+	return w.pick(allMethods()...)
+}
+
 func (w *randomWriter) addVirtualServer(i int) {
 	w.add("  - name: v%d\n    method: %s\n    backup_method: %s\n    max_answers: %d\n    client_subnet: %v\n    when_all_down: %s\n",
-		i, w.pick(allMethods()...), w.pick(allMethods()...), 1+w.IntN(3), w.IntN(3) > 0, w.pick("all", "all", "empty", "backup-address", "servfail"))
+		i, w.method(), w.pick(allMethods()...), 1+w.IntN(3), w.IntN(3) > 0, w.pick("all", "all", "empty", "backup-address", "servfail"))
 	first := randomLabels[w.balanced[i]] + ".example.test"
 	w.addDomains(i, first)
 	if i > 0 && w.IntN(2) == 0 {
@@ -157,8 +171,16 @@ func (w *randomWriter) addVirtualServer(i int) {
 		}
 	}
 	w.add("    members:\n")
-	for _, s := range w.Perm(w.services)[:1+w.IntN(w.services)] {
-		w.add("      - {service: s%d, weight: %d, order: %d}\n", s, 1+w.IntN(3), 1+w.IntN(2))
+	n := 1 + w.IntN(w.services)
+	if w.crowd {
+		n = w.services - w.IntN(4)
+	}
+	for _, s := range w.Perm(w.services)[:n] {
+		order := 1 + w.IntN(2)
+		if w.crowd && w.IntN(20) > 0 {
+			order = 1
+		}
+		w.add("      - {service: s%d, weight: %d, order: %d}\n", s, 1+w.IntN(3), order)
 	}
 }
 
@@ -237,7 +259,7 @@ func randomLearned(t testing.TB, seed uint64, plan *gslb.Plan) *gslb.Learned {
 	for i := range 3 {
 		var values []gslb.PushedValue
 		for s := range plan.Services() {
-			if r.IntN(2) == 0 {
+			if r.IntN(2) == 0 && len(values) < gslb.MaxPushedServices {
 				values = append(values, gslb.PushedValue{Service: plan.Service(gslb.ServiceIndex(s)).Hash, Value: float64(r.IntN(9)), Until: epoch.Unix() + int64(r.IntN(200))})
 			}
 		}
@@ -345,6 +367,9 @@ func TestRandomWorlds(t *testing.T) {
 		}
 		if w.zones.faces != nil {
 			counts["faces"]++
+		}
+		if w.plan.Services() > 64 {
+			counts["crowd"]++
 		}
 	}
 	if valid < documents/4 {

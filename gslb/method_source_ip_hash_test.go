@@ -164,3 +164,17 @@ func BenchmarkSourceIPHash(b *testing.B) {
 		}
 	}
 }
+
+// TestHashedMemoTellsClientsApart: hashes that differ in any one bit are different clients.
+func TestHashedMemoTellsClientsApart(t *testing.T) {
+	m, client := new(hashedMemo), uint64(0x0123456789abcdef)
+	m.add(client, 3)
+	if got := m.find(client); got != 3 {
+		t.Errorf("got %d, want 3", got)
+	}
+	for bit := range 64 {
+		if got := m.find(client ^ 1<<bit); got != none {
+			t.Errorf("bit %d differs: got %d", bit, got)
+		}
+	}
+}

@@ -167,7 +167,11 @@ func nameCharacter(c byte) bool {
 }
 
 func printable(s string) bool {
-	for _, r := range s {
+	i := 0
+	for i < len(s) && s[i] >= ' ' && s[i] <= '~' {
+		i++
+	}
+	for _, r := range s[i:] {
 		if r == utf8.RuneError || !unicode.IsPrint(r) {
 			return false
 		}

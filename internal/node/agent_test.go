@@ -68,7 +68,7 @@ type agentWorld struct {
 	t      *testing.T
 	python string
 	dir    string
-	text   string
+	ini    string // the agent's configuration
 	places map[string]*place
 	nodes  map[string]*node.Node
 	stops  map[string]func()
@@ -87,7 +87,7 @@ func newAgentWorld(t *testing.T, stats string) *agentWorld {
 		t.Fatal(err)
 	}
 	ports := map[string]int{"ams": freePort(t), "nyc": freePort(t), "edge": freePort(t)}
-	w.text = fmt.Sprintf(`zones: [{name: example.test, nameservers: [ns.example.test], records: "ns 60 A 192.0.2.53"}]
+	text := fmt.Sprintf(`zones: [{name: example.test, nameservers: [ns.example.test], records: "ns 60 A 192.0.2.53"}]
 sites:
   - {name: ams, address: "127.0.0.1:%d"}
   - {name: nyc, address: "127.0.0.1:%d"}
@@ -110,14 +110,14 @@ virtual_servers:
 			break
 		}
 		p := newPlace(t, true)
-		p.write(w.text)
+		p.write(text)
 		p.config.Site = site
 		p.config.MEP.Listen = fmt.Sprintf("127.0.0.1:%d", ports[site])
 		p.config.MEP.TLS = config.NodeTLS{Cert: paths.Cert, Key: paths.Key, CA: paths.CA}
 		w.places[site] = p
 		w.start(site)
 	}
-	ini := fmt.Sprintf(`[site]
+	w.ini = fmt.Sprintf(`[site]
 name = edge
 listen = 127.0.0.1:%[1]d
 certificate = %[2]s/edge.crt
@@ -142,9 +142,6 @@ label = blue
 addresses = 192.0.2.81
 port = 8080
 `, ports["edge"], w.dir, ports["ams"], ports["nyc"], stats, newBackend(t).port)
-	if err := os.WriteFile(filepath.Join(w.dir, "agent.ini"), []byte(ini), 0o600); err != nil {
-		t.Fatal(err)
-	}
 	return w
 }
 
@@ -153,6 +150,9 @@ func (w *agentWorld) start(site string) { w.nodes[site], w.stops[site] = w.place
 // run starts the agent.
 func (w *agentWorld) run() {
 	w.t.Helper()
+	if err := os.WriteFile(filepath.Join(w.dir, "agent.ini"), []byte(w.ini), 0o600); err != nil {
+		w.t.Fatal(err)
+	}
 	w.log = &bytes.Buffer{}
 	agent := exec.Command(w.python, "-B", filepath.Join(agentDirectory, "mep_agent.py"), "--verbose", "--config", filepath.Join(w.dir, "agent.ini"))
 	agent.Stdout, agent.Stderr = w.log, w.log

@@ -98,12 +98,16 @@ func TestWhatWasHeardBeforeASiteWasForeign(t *testing.T) {
 // TestASiteOfTheMeshIsAChildForATime: what others told it before says nothing when it is told again.
 func TestASiteOfTheMeshIsAChildForATime(t *testing.T) {
 	w := newWorld(t, "p1", nil, "x", "c")
-	w.begin("up=p2 tell=p2 heard=c@p2 tell=c@p2")
+	w.begin("up=p2 tell=p2 up=p3 tell=p3 up=x tell=x heard=c@p2 tell=c@p2")
 	mesh := w.doc
 	child := *mesh
 	child.Sites = append([]config.Site(nil), child.Sites...)
 	child.Sites[0].Parent, child.Sites[3].Parent, child.Sites[4].Parent, child.Sites[4].BackupParents = "p2", "p2", "p2", []string{"p3"}
 	w.adopt(&child)
+	w.do("status down=p3 status down=x status wait=1s")
+	if alarm := w.status().Alarm; alarm != "" {
+		t.Errorf("sessions that the document ended: alarm %q", alarm)
+	}
 	for _, name := range []string{"p2", "c"} {
 		w.want("a child is not told of it", name, gslb.Unknown, "")
 	}

@@ -32,6 +32,7 @@ type site struct {
 	source   string // of its reports
 	standing standing
 	mesh     bool     // it has no parent, and nor has this node's
+	reported bool     // this node may report to it
 	several  bool     // it may report to more than one
 	depth    int      // how many sites are above it, at most
 	above    []string // those that may pass on what it tells
@@ -80,6 +81,7 @@ func (t *Tracker) newSites(doc *config.Document, now time.Time) (byName map[stri
 		s.services, s.viewed = nil, nil
 		s.several, s.depth = len(d.Parents()) > 1, depth[d.Name]
 		was := s.standing
+		s.reported = own != nil && slices.Contains(own.Parents(), d.Name)
 		s.mesh = d.Parent == "" && !d.Foreign && (own == nil || own.Parent == "")
 		switch {
 		case d.Name == t.opts.Site:
@@ -111,6 +113,7 @@ func (s *site) move(was standing, above []string, patience time.Duration, now ti
 		// What was heard of it, and that it was not, says nothing any more, or yet.
 		s.relays, s.via, s.up, s.told, s.incarnation, s.set = nil, "", false, false, 0, 0
 		s.since, s.learning, s.moved, s.added = time.Time{}, time.Time{}, time.Time{}, now
+		s.sight = sight{}
 		if was == standsForeign {
 			s.learning = now.Add(patience)
 		}

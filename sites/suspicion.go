@@ -97,7 +97,7 @@ func (t *Tracker) watch(now time.Time) {
 	for _, s := range t.list {
 		s.tally = tally{}
 	}
-	t.eachSight(func(s *sight, of *site, good, lost, counts bool) {
+	t.eachSight(now, func(s *sight, of *site, good, lost, counts bool) {
 		if s.look(good, lost, now); counts {
 			c.add(s, of, from)
 		}
@@ -117,8 +117,9 @@ func (t *Tracker) watch(now time.Time) {
 	}
 }
 
-// eachSight visits all targets with how they are now. Sites that others tell of do not count: they are lost with these.
-func (t *Tracker) eachSight(visit func(s *sight, of *site, good, lost, counts bool)) {
+// eachSight visits all targets with how they are now. Sites that others tell of do not count: they are lost with these. Nor do those
+// with which a document ended the session.
+func (t *Tracker) eachSight(now time.Time, visit func(s *sight, of *site, good, lost, counts bool)) {
 	for _, i := range t.probed {
 		e := &t.services[i]
 		for _, a := range e.service.Addresses {
@@ -128,8 +129,9 @@ func (t *Tracker) eachSight(visit func(s *sight, of *site, good, lost, counts bo
 		}
 	}
 	for _, s := range t.list {
-		if s.standing != standsHere && s.standing != standsForeign {
-			visit(&s.sight, s, s.up, !s.up && !s.left, s.via == "" || s.via == s.name)
+		if s.standing == standsTelling || s.reported {
+			lost := !s.up && !s.left && !now.Before(s.moved)
+			visit(&s.sight, s, s.up, lost, s.via == "" || s.via == s.name)
 		}
 	}
 }
@@ -147,7 +149,7 @@ func (t *Tracker) beginSuspicion(c *sightings, from, now time.Time) {
 func (t *Tracker) endSuspicion(why string, now time.Time) {
 	t.log.Warn("node.suspicion.ended", zap.Duration("after", now.Sub(t.suspicion.since)), zap.String("why", why))
 	t.suspicion = suspicion{}
-	t.eachSight(func(s *sight, _ *site, _, _, _ bool) { s.lost = time.Time{} })
+	t.eachSight(now, func(s *sight, _ *site, _, _, _ bool) { s.lost = time.Time{} })
 }
 
 // frozen returns the belief from before this node lost sight of a service, while it suspects itself; else b. Better evidence

@@ -199,7 +199,7 @@ func TestResolvers(t *testing.T) {
 		}
 		page := get[resource.ResolverList](t, f, "/v1/ldns?limit=1")
 		rest := get[resource.ResolverList](t, f, "/v1/ldns?cursor="+page.NextCursor)
-		if len(page.Resolvers) != 1 || len(rest.Resolvers) != 1 || rest.NextCursor != "" || page.Counts != (resource.ResolverCounts{Entries: 2, Max: 500}) {
+		if len(page.Resolvers) != 1 || len(rest.Resolvers) != 1 || rest.NextCursor != "" || page.Counts != (resource.ResolverCounts{Entries: 2, Max: 500, Waiting: 1}) {
 			t.Errorf("pages of %d and %d; counts %+v", len(page.Resolvers), len(rest.Resolvers), page.Counts)
 		}
 		table := f.state.Snapshot.Learned.Resolvers

@@ -147,6 +147,9 @@ func (r *resources) resolvers(_ context.Context, in *resolversInput) (*resolvers
 	st := v.table.Stats()
 	out := &resolversOutput{Body: resource.ResolverList{Resolvers: []resource.Resolver{}, At: v.now.UTC(),
 		Counts: resource.ResolverCounts{Entries: st.Entries, Max: st.Max, Waiting: st.Waiting}}}
+	if r.ResolverCounts != nil { // those that were taken from the queue of queries wait for their turn
+		out.Body.Counts.Waiting += r.ResolverCounts().Probes.Waiting
+	}
 	next := v.table.Walk(in.from, func(network netip.Prefix, _ int64, rtts []gslb.SiteRTT) bool {
 		out.Body.Resolvers = append(out.Body.Resolvers, v.describe(network, rtts))
 		return len(out.Body.Resolvers) < in.Limit

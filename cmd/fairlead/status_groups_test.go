@@ -15,10 +15,12 @@ func TestStatusOfGroups(t *testing.T) {
 		{"none", `{"groups": [], ` + at + `}`, ""},
 		{"some", `{"groups": [
 			{"name": "api", "resolves": "api.pods.test", "addresses": ["192.0.2.1", "192.0.2.2"], "draining": ["192.0.2.3"], "left_out": 4, "age_seconds": 12},
-			{"name": "web", "resolves": "web.pods.test", "addresses": [], "failure": "one\ntwo\u001b[31m"}], ` + at + `}`,
+			{"name": "web", "resolves": "web.pods.test", "addresses": [], "failure": "one\ntwo\u001b[31m"},
+			{"name": "x", "resolves": "", "site": "edge", "label": "blue", "members": ["one"], "addresses": ["192.0.2.1"], "refused": 2, "age_seconds": 1, "failure": "why"}], ` + at + `}`,
 			"GROUP  FROM           ADDRESSES                 RESOLVED  FAILURE\n" +
 				"api    api.pods.test  2, 1 draining, 4 left out  12s ago   \n" +
-				"web    web.pods.test  0                         never     one; two\\x1b[31m\n"},
+				"web    web.pods.test  0                         never     one; two\\x1b[31m\n" +
+				"x site edge, label blue 1, 2 refused 1s ago why\n"},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {

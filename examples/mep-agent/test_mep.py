@@ -170,6 +170,20 @@ class Choices(unittest.TestCase):
         self.assertIsNone(c.decide(99))
 
 
+class Certificates(unittest.TestCase):
+    def test_names(self):
+        def names(*uris):
+            return {"subjectAltName": (("DNS", "elsewhere"), *(("URI", u) for u in uris))}
+
+        both = b"..." + mep_agent.PURPOSE + b"..." + mep_agent.CLIENT_AUTH + mep_agent.SERVER_AUTH
+        self.assertEqual(mep_agent.proven_site(names("fairlead://site/ams", "https://example.test"), both), "ams")
+        self.assertEqual(mep_agent.proven_site(names("fairlead://site/ams"), b"no purposes"), "ams")
+        for bad in ((), ("fairlead://site/ams", "fairlead://site/nyc"), ("fairlead://site/",), ("fairlead://site/a/b",), ("fairlead://node/ams",), ("fairlead://site/a:b",),
+                    ("Fairlead://other/x", "fairlead://site/ams"), ("fairlead://site/ams\n",)):
+            self.assertRaises(mep.Refused, mep_agent.proven_site, names(*bad), both)
+        self.assertRaises(mep.Refused, mep_agent.proven_site, names("fairlead://site/ams"), mep_agent.PURPOSE + mep_agent.CLIENT_AUTH)
+
+
 class Peers(unittest.TestCase):
     """What a parent sends ends its connection at most."""
 

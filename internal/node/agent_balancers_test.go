@@ -106,7 +106,9 @@ http {
 		defer c.Close()
 		held = append(held, c)
 	}
-	serviceAt(t, w.nodes["nyc"], "pods:two", func(s *resource.Service) bool { return state("UP")(s) && s.Load != nil && s.Load.Active > uint64(len(held)) })
+	serviceAt(t, w.nodes["nyc"], "pods:two", func(s *resource.Service) bool {
+		return state("UP")(s) && s.Load != nil && s.Load.Active > uint64(len(held))
+	})
 	kill()
 	serviceAt(t, w.nodes["nyc"], "pods:two", state("DOWN"))
 	serviceAt(t, w.nodes["nyc"], "pods:one", state("UP"))

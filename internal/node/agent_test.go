@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -76,7 +77,10 @@ type agentWorld struct {
 	log    *bytes.Buffer
 }
 
-func newAgentWorld(t *testing.T, stats string) *agentWorld {
+func newAgentWorld(t *testing.T, stats string) *agentWorld { return newAgentWorldWith(t, stats, "") }
+
+// newAgentWorldWith has further keys in the agent's site, such as that it dials.
+func newAgentWorldWith(t *testing.T, stats, keys string) *agentWorld {
 	t.Helper()
 	python, err := exec.LookPath("python3")
 	if err != nil {
@@ -91,7 +95,7 @@ func newAgentWorld(t *testing.T, stats string) *agentWorld {
 sites:
   - {name: ams, address: "127.0.0.1:%d"}
   - {name: nyc, address: "127.0.0.1:%d"}
-  - {name: edge, address: "127.0.0.1:%d", parent: ams, backup_parents: [nyc], accept_announced: true}
+  - {name: edge, address: "127.0.0.1:%d", parent: ams, backup_parents: [nyc], accept_announced: true%s}
 settings: {mep: {metrics_interval: 200ms, keepalive_timeout: 3s, parent_timeout: 1s, parent_return: 1s}}
 services:
   - {name: web-edge, site: edge, addresses: [192.0.2.80], load: {source: push}}
@@ -100,7 +104,7 @@ service_groups:
 virtual_servers:
   - {name: www, domains: [{name: www.example.test}], members: [{service: web-edge}]}
   - {name: pods, domains: [{name: pods.example.test}], members: [{group: pods}]}
-`, ports["ams"], ports["nyc"], ports["edge"])
+`, ports["ams"], ports["nyc"], ports["edge"], keys)
 	for _, site := range []string{"ams", "nyc", "edge"} {
 		paths, err := pki.Issue(w.dir, site, pki.Options{})
 		if err != nil {
@@ -235,9 +239,11 @@ func TestAgent(t *testing.T) {
 	}
 }
 
-// TestAgentChangesParents: to the next one when the one that it reports to stops, and back.
+// TestAgentChangesParents: to the next one when the one that it reports to stops, and back. It dials them both.
 func TestAgentChangesParents(t *testing.T) {
-	w := newAgentWorld(t, "unix:"+newStatsSocket(t).path)
+	w := newAgentWorldWith(t, "unix:"+newStatsSocket(t).path, ", dial: always")
+	w.ini = strings.Replace(w.ini, "listen = ", "# ", 1)
+	w.ini = regexp.MustCompile(`(?m)^address = .*$`).ReplaceAllString(w.ini, "$0\ndial = yes")
 	w.run()
 	w.edge("nyc", sites.ReachHeard, "ams")
 	w.stops["ams"]()

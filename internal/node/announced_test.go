@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -153,9 +154,14 @@ func TestAnnouncedServicesAreServed(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		doc := announcedDocument(4)
 		var a *announced
+		var mu sync.Mutex
 		var log []string
 		began := time.Now()
-		note := func(text string) { log = append(log, fmt.Sprintf("%v %s", time.Since(began), text)) }
+		note := func(text string) {
+			mu.Lock()
+			defer mu.Unlock()
+			log = append(log, fmt.Sprintf("%v %s", time.Since(began), text))
+		}
 		a = newAnnounced(zap.NewNop(), func() { note(groupServices(a, doc)) }, func(e mep.Event) {
 			if r, ok := e.(*mep.ServicesReport); ok {
 				note(fmt.Sprintf("report %d", r.Set))

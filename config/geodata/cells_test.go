@@ -1,10 +1,17 @@
 package geodata
 
 import (
+	"flag"
 	"math/rand/v2"
 	"net/netip"
 	"slices"
+	"sort"
 	"testing"
+)
+
+var (
+	worlds = flag.Int("worlds", 1000, "random sets of ranges that are compared with their twins")
+	crowd  = flag.Int("crowd", 4_000, "ranges in each of the worst places")
 )
 
 // crowds makes edges that share leading bits with others, of which groups have no other bits up to some length, as the
@@ -74,13 +81,10 @@ func twinWidth(k, first, last Key, is4 bool) int {
 	if is4 {
 		total = 32
 	}
-	for wide := range total {
+	return sort.Search(total, func(wide int) bool { // a prefix has all of those inside it
 		f, l := PrefixRange(netip.PrefixFrom(k.Addr(is4), wide))
-		if !f.Less(first) && !last.Less(l) {
-			return wide
-		}
-	}
-	return total
+		return !f.Less(first) && !last.Less(l)
+	})
 }
 
 // checkRanges compares Ranges of spans of one family with the twin, at and around all edges and at other places.
@@ -122,7 +126,7 @@ func checkRanges(t *testing.T, rng *rand.Rand, spans []Span, is4 bool) *Ranges {
 
 func TestCellsAgreeWithTheirTwin(t *testing.T) {
 	seen := [kindIndex + 1]int{}
-	for seed := range uint64(1000) {
+	for seed := range uint64(*worlds) {
 		rng := rand.New(rand.NewPCG(seed, 5))
 		is4 := seed%2 == 0
 		values := 1 + rng.Uint32N(5)
@@ -163,7 +167,7 @@ func TestCrowdedRanges(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			rng, value := rand.New(rand.NewPCG(1, 2)), uint32(0)
-			edges := make([]Key, 8_000)
+			edges := make([]Key, *crowd)
 			for i := range edges {
 				edges[i] = c.edge(i)
 			}

@@ -27,6 +27,7 @@ type Decider struct {
 	now     time.Time
 	trace   *Trace
 	prefers *policy // in use; nil: none is
+	way     int     // of picking, in use
 	client  netip.Addr
 	blocked bool // the query's Subnet is in a block that no client is in: Decision.Scope is that block's
 
@@ -60,7 +61,7 @@ func (d *Decider) Decide(s *Snapshot, learned *Learned, now time.Time, trace *Tr
 	out := &d.Decision
 	out.Outcome, out.Count, out.Reason, out.TTL, out.Scope, out.SubnetUsed = 0, 0, "", domain.TTL, 0, false
 	d.client, d.blocked, d.located, d.pairKind, d.pairJoined, d.sawFor = netip.Addr{}, false, false, 0, false, nil
-	d.prefers = nil
+	d.prefers, d.way = nil, byMethod
 	if trace != nil {
 		trace.Queries = append(trace.Queries, d.Query)
 		d.told = new(told)
@@ -397,7 +398,7 @@ func (d *Decider) everybody(st *standing) {
 		return
 	}
 	d.Decision.Outcome, d.Decision.Reason = OutcomeServices, ReasonAllDown
-	start := int(d.learned.turn(d.Decision.VirtualServer, d.Query.Family) % uint64(len(all)))
+	start := int(d.turn() % uint64(len(all)))
 	for i := 0; i < len(all) && d.Decision.Count < MaxAnswers; i++ {
 		m := all[(start+i)%len(all)]
 		if d.s.Plan.services[m].CNAME != "" {

@@ -20,10 +20,10 @@ type Learned struct {
 
 	pairs   *pairs
 	frozen  bool      // nothing is kept but turns: this is a copy
-	cursors []counter // by virtual server and family
+	cursors []counter // by virtual server, family and way
 	others  []int32   // the Plan's
-	other   []counter // by number in others and other family
-	prefers []counter // by number of a policy (policy.number) and family
+	other   []counter // by number in others, other family and way
+	prefers []counter // by number of a policy (policy.number), family and way
 	handed  []counter // by service
 }
 
@@ -42,13 +42,21 @@ const (
 	lateSnapshots = 1 << 10
 )
 
+// The ways to pick have turns of their own: what one of them takes is no answer of another one's fill, and moves no rotation of it.
+const (
+	byMethod  = iota // also the last resort
+	byBackup         // the backup method
+	byDefault        // the rotation when neither has its data
+	ways
+)
+
 // NewLearned returns an empty Learned for plan.
 func NewLearned(plan *Plan) *Learned {
 	return &Learned{
-		cursors: make([]counter, len(plan.virtualServers)*families),
+		cursors: make([]counter, len(plan.virtualServers)*families*ways),
 		others:  plan.others,
-		other:   make([]counter, plan.otherCount*otherFamilies),
-		prefers: make([]counter, plan.policies*allFamilies),
+		other:   make([]counter, plan.otherCount*otherFamilies*ways),
+		prefers: make([]counter, plan.policies*allFamilies*ways),
 		handed:  make([]counter, len(plan.services)),
 		pairs:   new(pairs),
 		Pushed:  NewPushed(),
@@ -67,9 +75,7 @@ func (l *Learned) Carry(plan, next *Plan) *Learned {
 	for i := range next.virtualServers {
 		if j, ok := old[next.virtualServers[i].name]; ok {
 			for f := range Family(families + otherFamilies) {
-				if to, from := out.cursor(VirtualServerIndex(i), f), l.cursor(VirtualServerIndex(j), f); to != nil && from != nil {
-					to.n.Store(from.n.Load())
-				}
+				carryTurns(out.waysOf(VirtualServerIndex(i), f), l.waysOf(VirtualServerIndex(j), f))
 			}
 			out.carryPolicies(next.virtualServers[i].policies, l, plan.virtualServers[j].policies)
 		}
@@ -90,8 +96,15 @@ func (l *Learned) carryPolicies(policies []policy, old *Learned, were []policy) 
 			continue
 		}
 		for f := range Family(allFamilies) {
-			l.preferred(&policies[i], f).n.Store(old.preferred(&were[j], f).n.Load())
+			carryTurns(l.preferred(&policies[i], f), old.preferred(&were[j], f))
 		}
+	}
+}
+
+// carryTurns starts rotations where others are, if there are such.
+func carryTurns(to, from []counter) {
+	for i := range min(len(to), len(from)) {
+		to[i].n.Store(from[i].n.Load())
 	}
 }
 
@@ -114,17 +127,6 @@ func copyCounters(from []counter) []counter {
 // Handed returns how many answers had the service first. It only grows.
 func (l *Learned) Handed(s ServiceIndex) uint64 { return l.handed[s].n.Load() }
 
-// turn returns the next turn of a virtual server's rotation, from 0.
-func (l *Learned) turn(vs VirtualServerIndex, f Family) uint64 {
-	if f < families {
-		return l.cursors[int(vs)*families+int(f)].n.Add(1) - 1
-	}
-	if c := l.cursor(vs, f); c != nil {
-		return c.n.Add(1) - 1
-	}
-	return 0
-}
-
 // pour returns the next turn of a fill, and how many answers it has given since the snapshot of this generation came.
 func (c *counter) pour(generation uint64) (turn, since uint64) {
 	turn = c.n.Add(1) - 1
@@ -143,34 +145,40 @@ func (c *counter) pour(generation uint64) (turn, since uint64) {
 	return turn, since
 }
 
-// preferred returns the position of the rotation among what a policy prefers. Each has one of its own, as clients of several
-// policies, or families, that come in a steady pattern would get the same service each time from one that they share.
-func (l *Learned) preferred(p *policy, f Family) *counter {
-	return &l.prefers[p.number*allFamilies+int(f)]
+// preferred returns the positions of the rotations among what a policy prefers, by way. Each policy has its own, as clients of
+// several policies, or families, that come in a steady pattern would get the same service each time from one that they share.
+func (l *Learned) preferred(p *policy, f Family) []counter {
+	at := (p.number*allFamilies + int(f)) * ways
+	return l.prefers[at : at+ways]
 }
 
 // of returns what queries of one family may move: the rotations of a virtual server and of its policies, for that family and
 // for all.
 func (l *Learned) of(p *Plan, vs int, asked Family) []*counter {
 	var out []*counter
-	for _, f := range []Family{FamilyNone, asked} {
-		if c := l.cursor(VirtualServerIndex(vs), f); c != nil {
-			out = append(out, c)
+	add := func(all []counter) {
+		for i := range all {
+			out = append(out, &all[i])
 		}
+	}
+	for _, f := range []Family{FamilyNone, asked} {
+		add(l.waysOf(VirtualServerIndex(vs), f))
 		for i := range p.virtualServers[vs].policies {
-			out = append(out, l.preferred(&p.virtualServers[vs].policies[i], f))
+			add(l.preferred(&p.virtualServers[vs].policies[i], f))
 		}
 	}
 	return out
 }
 
-// cursor returns a rotation's position; nil when the virtual server is not asked for the family.
-func (l *Learned) cursor(vs VirtualServerIndex, f Family) *counter {
+// waysOf returns a virtual server's rotations by way; nil when it is not asked for the family.
+func (l *Learned) waysOf(vs VirtualServerIndex, f Family) []counter {
 	switch {
 	case f < families:
-		return &l.cursors[int(vs)*families+int(f)]
+		at := (int(vs)*families + int(f)) * ways
+		return l.cursors[at : at+ways]
 	case l.others == nil || l.others[vs] == none:
 		return nil
 	}
-	return &l.other[int(l.others[vs])*otherFamilies+int(f-families)]
+	at := (int(l.others[vs])*otherFamilies + int(f-families)) * ways
+	return l.other[at : at+ways]
 }

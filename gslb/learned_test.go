@@ -1,6 +1,7 @@
 package gslb
 
 import (
+	"fmt"
 	"net/netip"
 	"testing"
 	"time"
@@ -45,6 +46,37 @@ func TestFillStartsOnce(t *testing.T) {
 	l.cursors[FamilyNone].start.Store(8<<startTurnBits | 20) // another query begins snapshot 8 with a later turn
 	if _, since := l.cursors[0].pour(8); since != 0 {
 		t.Errorf("an overtaken query counts %d answers", since)
+	}
+}
+
+// TestBackupMethodFillsForItself: answers of the method are none of the backup method's fill, which begins with the member
+// that has the least load, and moves no turns of the method.
+func TestBackupMethodFillsForItself(t *testing.T) {
+	w := twoSites(config.VirtualServer{Method: config.RTT, BackupMethod: config.LeastConnection, Tolerance: config.Duration(time.Second)})
+	s, l := w.load("a", 100, time.Second).load("b", 0, time.Second).snapshot(t)
+	l.Resolvers = NewResolvers(ResolverOptions{Prefix4: 32, Prefix6: 128, Max: 1024, Timeout: time.Hour})
+	known, unknown := netip.MustParseAddr("198.51.100.1"), netip.MustParseAddr("198.51.100.2")
+	for i := range s.Plan.sites {
+		l.Resolvers.Measured(known, s.Plan.sites[i].hash, 9*time.Millisecond, oracleNow)
+	}
+	ask := func(n int, ldns netip.Addr) map[string]int {
+		count := map[string]int{}
+		for range n {
+			d := Decide(s, Query{Family: IPv4, At: oracleNow, LDNS: ldns}, l, epoch, nil)
+			count[fmt.Sprint(d.Reason, " ", outcome(s, d))]++
+		}
+		return count
+	}
+	if got := ask(1, unknown); got["least-connection b"] != 1 {
+		t.Fatalf("the first: %v, want the one without load", got)
+	}
+	for i := range 90 {
+		if got := ask(11, known); got["rtt a"] < 5 || got["rtt b"] < 5 {
+			t.Fatalf("after %d: %v, want turns", i, got)
+		}
+		if got := ask(1, unknown); got["least-connection b"] != 1 {
+			t.Fatalf("after %d: %v, want the one with less load for 100 answers", i, got)
+		}
 	}
 }
 

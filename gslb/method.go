@@ -44,7 +44,7 @@ func (d *Decider) pick(v *virtualServer, f *field) int {
 		}
 		return 0
 	}
-	i, reason := d.pickBy(v.picking, 0, v, f)
+	i, reason := d.pickBy(v.picking, byMethod, v, f)
 	if d.trace != nil {
 		d.traceMethod(v, f, v.method, i, reason)
 	}
@@ -57,13 +57,15 @@ func (d *Decider) pick(v *virtualServer, f *field) int {
 
 // pickInstead is pick when the data for the method is missing.
 func (d *Decider) pickInstead(v *virtualServer, f *field) (int, Reason) {
-	i, reason := d.pickBy(v.backupPicking, 1, v, f)
+	d.way = byBackup
+	i, reason := d.pickBy(v.backupPicking, byBackup, v, f)
 	if d.trace != nil {
 		d.traceMethod(v, f, v.backupMethod, i, reason)
 	}
 	if i != none {
 		return i, reason
 	}
+	d.way = byDefault
 	i, reason = d.pickRoundRobin(f)
 	if d.trace != nil {
 		d.traceMethod(v, f, config.RoundRobin, i, reason)
@@ -71,7 +73,7 @@ func (d *Decider) pickInstead(v *virtualServer, f *field) (int, Reason) {
 	return i, reason
 }
 
-// pickBy picks in one way: as the method (0) or the backup method (1). It returns none, with the reason, when the data for
+// pickBy picks in one way: as the method or the backup method (which). It returns none, with the reason, when the data for
 // it is missing.
 func (d *Decider) pickBy(p picking, which int, v *virtualServer, f *field) (int, Reason) {
 	switch p {

@@ -16,22 +16,23 @@ func (d *Decider) pickRoundRobin(f *field) (int, Reason) {
 
 // turn takes the next turn of the rotation in use.
 func (d *Decider) turn() uint64 {
-	if d.prefers != nil {
-		return d.learned.preferred(d.prefers, d.Query.Family).n.Add(1) - 1
-	}
-	return d.learned.turn(d.Decision.VirtualServer, d.Query.Family)
+	return d.counter(d.Query.Family).n.Add(1) - 1
 }
 
 // cursor returns the position of the fill in use. Families that are to agree share it, as they fill the same services.
 func (d *Decider) cursor() *counter {
-	f := d.Query.Family
 	if d.s.Plan.answers.coherent {
-		f = FamilyNone
+		return d.counter(FamilyNone)
 	}
+	return d.counter(d.Query.Family)
+}
+
+// counter returns the position of the rotation, or fill, that is in use for a family.
+func (d *Decider) counter(f Family) *counter {
 	if d.prefers != nil {
-		return d.learned.preferred(d.prefers, f)
+		return &d.learned.preferred(d.prefers, f)[d.way]
 	}
-	return d.learned.cursor(d.Decision.VirtualServer, f)
+	return &d.learned.waysOf(d.Decision.VirtualServer, f)[d.way]
 }
 
 // rotate takes turns, by weight, among the contenders that tied reports. It returns none when tied reports nobody.

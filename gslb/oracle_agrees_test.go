@@ -17,7 +17,7 @@ const queriesOfPlan = 12
 
 func newOracle(w *randomPlan, s *Snapshot) *oracle {
 	o := &oracle{w: w, seeds: map[string]uint64{}, services: map[string]int{}, sessions: map[string]oracleSession{}, stays: map[string]int64{}, paired: map[string]oraclePair{},
-		given: map[string]int{}, turned: map[string]int{}, sent: map[string]int{}}
+		given: map[string]int{}, sent: map[string]int{}}
 	for i := range w.doc.Services {
 		o.services[w.doc.Services[i].Name] = i
 	}
@@ -215,9 +215,7 @@ func (o *oracle) note(s *Snapshot, q Query, want ruling, got *Decision) {
 	switch {
 	case joined || want.session:
 	case want.filled:
-		o.given[o.fillOf(want.v, want.policy, q.Family)]++
-	default:
-		o.turned[turnsOf(want.v, want.policy, q.Family)]++
+		o.given[want.fill]++
 	}
 	if !joined {
 		o.sent[first]++

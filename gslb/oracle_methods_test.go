@@ -20,13 +20,13 @@ func (o *oracle) pick(v *config.VirtualServer, of []config.Member, q Query, clie
 		r.first = []string{of[0].Service}
 		return
 	}
-	o.filling = o.fillOf(v.Name, r.policy, q.Family)
-	for _, m := range []config.Method{v.Method, v.BackupMethod, config.RoundRobin} {
+	for i, m := range []config.Method{v.Method, v.BackupMethod, config.RoundRobin} {
+		o.filling = o.fillOf(v.Name, r.policy, q.Family, i)
 		first, turns := o.may(m, v, of, q, client)
 		if len(first) == 0 {
 			continue
 		}
-		r.first, r.filled = first, fills(m) || m == config.Scored && poursScore(v)
+		r.first, r.filled, r.fill = first, fills(m) || m == config.Scored && poursScore(v), o.filling
 		if turns && o.coheres(v, r.policy, q) {
 			if r.filled || m == config.Scored {
 				first = names(of) // agreeing with the other family comes before load
@@ -45,21 +45,17 @@ func fills(m config.Method) bool {
 	return false
 }
 
-// fillOf names a fill: each policy has its own, and each family that need not agree with the others.
-func (o *oracle) fillOf(v string, p *config.Policy, f Family) string {
-	if o.w.doc.Settings.Answers.Coherent {
-		f = FamilyNone
-	}
-	return turnsOf(v, p, f)
-}
-
-// turnsOf names what turns are counted for: a fill that is a backup method's shares them with the method before it.
-func turnsOf(v string, p *config.Policy, f Family) string {
+// fillOf names a fill: each policy has its own, and each family that need not agree with the others; and the backup method has one
+// of its own.
+func (o *oracle) fillOf(v string, p *config.Policy, f Family, way int) string {
 	name := ""
 	if p != nil {
 		name = p.Name
 	}
-	return fmt.Sprint(v, " ", name, " ", f)
+	if o.w.doc.Settings.Answers.Coherent {
+		f = FamilyNone
+	}
+	return fmt.Sprint(v, " ", name, " ", f, " ", way)
 }
 
 // may lists who may be first by a method. turns says that one of them could be given for the sake of another family.
@@ -330,8 +326,7 @@ func (o *oracle) complete(in []oraclePour, v *config.VirtualServer, of []config.
 	return in
 }
 
-// flooded lists whom the water has reached with the next answer, after as many as the fill has given, and as many as may have
-// taken a turn of it by another method. Who is reached by a part of that answer may have it.
+// flooded lists whom the water has reached with the next answer, after as many as the fill has given. Who is reached by a part of that answer may have it.
 func (o *oracle) flooded(v *config.VirtualServer, of []config.Member, in []oraclePour) (out []string) {
 	if in == nil {
 		return nil
@@ -342,7 +337,7 @@ func (o *oracle) flooded(v *config.VirtualServer, of []config.Member, in []oracl
 		stands = append(stands, stand{p.value / o.weight(v, of[i]), o.weight(v, of[i]) / p.growth})
 	}
 	sort.Slice(stands, func(i, j int) bool { return stands[i].level < stands[j].level })
-	answers, level, rate := float64(o.given[o.filling]+o.turned[o.filling]+1), stands[0].level, 0.0
+	answers, level, rate := float64(o.given[o.filling]+1), stands[0].level, 0.0
 	for i, s := range stands { // answers lift the level from one stand to the next
 		if i > 0 {
 			need := rate * (s.level - level)

@@ -24,7 +24,6 @@ type oracle struct {
 	stays    map[string]int64         // ends of spillover's sessions
 	paired   map[string]oraclePair
 	given    map[string]int // answers, by fill
-	turned   map[string]int // answers by other methods that may have taken a fill's turn
 	filling  string         // the one in use
 	sent     map[string]int // answers by service
 	at       int64
@@ -54,6 +53,7 @@ type ruling struct {
 	resort  bool            // rest is the last resort
 	session bool
 	filled  bool           // by a fill
+	fill    string         // its name
 	pair    []string       // who may be first for the sake of another family; nil: that does not matter
 	policy  *config.Policy // that narrowed the members down
 	ttl     uint32

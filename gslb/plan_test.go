@@ -178,22 +178,23 @@ func TestLearnedCarry(t *testing.T) {
 		s, _ := w.snapshot(t)
 		return s.Plan
 	}
+	turn := func(l *Learned) uint64 { return l.waysOf(0, IPv4)[byMethod].n.Add(1) - 1 }
 	before, after := build("a", "b"), build("x", "b")
 	l := NewLearned(before)
-	l.turn(0, IPv4)
-	l.turn(0, IPv4)
+	turn(l)
+	turn(l)
 	l.handed[1].n.Add(5)
 	got := l.Carry(before, after)
-	if turn := got.turn(0, IPv4); turn != 2 {
-		t.Errorf("turn after Carry = %d, want 2", turn)
+	if n := turn(got); n != 2 {
+		t.Errorf("turn after Carry = %d, want 2", n)
 	}
 	if x, b := got.Handed(0), got.Handed(1); x != 0 || b != 5 {
 		t.Errorf("handed after Carry = x %d, b %d, want 0, 5", x, b)
 	}
 	c := got.Copy()
-	c.turn(0, IPv4)
-	if turn := got.turn(0, IPv4); turn != 3 {
-		t.Errorf("turn after a copy was used = %d, want 3", turn)
+	turn(c)
+	if n := turn(got); n != 3 {
+		t.Errorf("turn after a copy was used = %d, want 3", n)
 	}
 }
 

@@ -10,7 +10,7 @@ import (
 )
 
 var (
-	worlds = flag.Int("worlds", 1000, "random sets of ranges that are compared with their twins")
+	worlds = flag.Int("worlds", 500, "random sets of ranges that are compared with their twins")
 	crowd  = flag.Int("crowd", 4_000, "ranges in each of the worst places")
 )
 

@@ -3,6 +3,7 @@ package mesh_test
 import (
 	"context"
 	"net"
+	"runtime"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -13,6 +14,7 @@ import (
 
 // loopback is real connections of one site, with what is counted below TLS.
 type loopback struct {
+	ip      net.IP       // of its own where there are many: connections that prove nothing are counted by source
 	in, out atomic.Int64 // octets
 
 	mu    sync.Mutex
@@ -85,7 +87,8 @@ func (l *loopback) listen(ctx context.Context, network, address string) (net.Lis
 }
 
 func (l *loopback) dial(ctx context.Context, network, address string) (net.Conn, error) {
-	return l.wrap(new(net.Dialer).DialContext(ctx, network, address))
+	d := net.Dialer{LocalAddr: &net.TCPAddr{IP: l.ip}}
+	return l.wrap(d.DialContext(ctx, network, address))
 }
 
 // newLoopback makes a world over loopback, with TLS. adjust may be nil.
@@ -98,9 +101,12 @@ func newLoopback(t testing.TB, s shape, adjust func(i int, o *mep.Options)) (*wo
 	w := &world{t: t, shape: s}
 	var nets []*loopback
 	for i := range s.parents + s.children {
-		l := &loopback{conns: make(map[*loopConn]struct{})}
+		l := &loopback{ip: net.IPv4(127, 0, 0, 1), conns: make(map[*loopConn]struct{})}
+		if runtime.GOOS == "linux" {
+			l.ip = net.IPv4(127, 1, byte(i>>8), byte(i))
+		}
 		nets = append(nets, l)
-		w.add(i, "127.0.0.1:0", func(o *mep.Options) {
+		w.add(i, net.JoinHostPort(l.ip.String(), "0"), func(o *mep.Options) {
 			pair, err := authority.Issue(o.Site, pki.Options{})
 			if err != nil {
 				t.Fatal(err)

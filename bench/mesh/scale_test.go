@@ -104,9 +104,7 @@ func (w *world) measure(d time.Duration, beliefs []*believing) cost {
 	}
 	spent -= c.belief.spent
 	c.cpu = spent.Seconds() / n
-	for _, s := range w.sites {
-		c.sessions += int(s.ups.Load() - s.downs.Load())
-	}
+	c.sessions = w.sessions()
 	runtime.GC()
 	var m runtime.MemStats
 	runtime.ReadMemStats(&m)

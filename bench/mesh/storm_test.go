@@ -8,6 +8,9 @@ import (
 	"time"
 )
 
+// atOnce and gap are how attempts to connect are spread: a site begins so many at one moment, and then one in each gap.
+const atOnce, gap = 64, time.Millisecond
+
 // back is how long after a storm everything has to be as before.
 const back = 30 * time.Second
 
@@ -82,6 +85,9 @@ func runStorm(t *testing.T, s shape, c storm) {
 	if c.share > 0 && float64(second) > c.share*float64(all) {
 		t.Errorf("%d of %d attempts fall into one second, want at most %.0f %%", second, all, 100*c.share)
 	}
+	if most := s.parents * (atOnce + int(100*time.Millisecond/gap) + 1); tenth > most {
+		t.Errorf("%d attempts fall into a tenth of a second, want at most %d: those dial who have children", tenth, most)
+	}
 	if all > 12*sessions {
 		t.Errorf("%d attempts for %d ends of sessions", all, sessions)
 	}
@@ -122,14 +128,6 @@ func (w *world) strike(c storm) {
 	if c.outage > 0 {
 		time.AfterFunc(c.outage, func() { w.net.Down(false) })
 	}
-}
-
-// sessions returns how many ends of sessions there are.
-func (w *world) sessions() (n int) {
-	for _, s := range w.sites {
-		n += int(s.ups.Load() - s.downs.Load())
-	}
-	return n
 }
 
 func heardAll(parents []*site, children int) bool {

@@ -42,9 +42,11 @@ type site struct {
 	cancel context.CancelFunc
 	ended  chan error
 
-	ups, downs atomic.Int64 // sessions that began and ended
-	heard      *hearing     // nil: a child
-	receive    func(mep.Event)
+	mu      sync.Mutex
+	up      map[string]bool // peers with which there is a session; one may replace another without an end
+	downs   atomic.Int64    // sessions that were lost
+	heard   *hearing        // nil: a child
+	receive func(mep.Event)
 }
 
 // hearing is what a parent holds of the children.
@@ -178,7 +180,7 @@ func newWorld(t testing.TB, s shape, adjust func(i int, o *mep.Options)) *world 
 // add makes a site; those below shape.parents are parents.
 func (w *world) add(i int, address string, adjust func(*mep.Options)) {
 	w.t.Helper()
-	s := &site{ended: make(chan error, 1)}
+	s := &site{ended: make(chan error, 1), up: make(map[string]bool)}
 	rng := mathrand.New(mathrand.NewPCG(11, uint64(i)))
 	o := mep.Options{Node: "n", Listen: address, Rand: mathrand.NewPCG(13, uint64(i)), Digest: func() [32]byte { return [32]byte{1} },
 		Services: func() []mep.ServiceRecord { return nil }}
@@ -203,8 +205,9 @@ func (w *world) add(i int, address string, adjust func(*mep.Options)) {
 func (s *site) take(e mep.Event) {
 	switch e := e.(type) {
 	case *mep.SessionUp:
-		s.ups.Add(1)
+		s.is(e.Peer, true)
 	case *mep.SessionDown:
+		s.is(e.Peer, false)
 		s.downs.Add(1)
 	case *mep.ServicesReport:
 		if s.heard != nil {
@@ -214,6 +217,26 @@ func (s *site) take(e mep.Event) {
 	if s.receive != nil {
 		s.receive(e)
 	}
+}
+
+func (s *site) is(peer string, up bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if up {
+		s.up[peer] = true
+	} else {
+		delete(s.up, peer)
+	}
+}
+
+// sessions returns how many ends of sessions there are.
+func (w *world) sessions() (n int) {
+	for _, s := range w.sites {
+		s.mu.Lock()
+		n += len(s.up)
+		s.mu.Unlock()
+	}
+	return n
 }
 
 // connect tells each site who the others are.

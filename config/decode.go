@@ -242,6 +242,3 @@ func (d *decoder) within(value float64, n *node, path *trail, l *limits) bool {
 	d.fail(n, path, codeRange, "", "%s is out of range: %s", clip(n.value), l.text)
 	return false
 }
-
-// defaultsOf sets target, a pointer to a struct, to what an empty file means.
-func (d *decoder) defaultsOf(target any) { d.defaults(reflect.ValueOf(target).Elem()) }

@@ -25,7 +25,8 @@ const (
 // ErrTooMuchWaits says that a peer takes less than it is told.
 var ErrTooMuchWaits = errors.New("too much waits to be sent")
 
-// Config frames carry messages about documents, one at a time, cut into parts; all but the last of a message have the flag "more".
+// configMessage is a message about documents that waits to be sent. Config frames carry them, one at a time, cut into parts; all
+// but the last of a message have the flag "more".
 //
 // Layout of the first part of a message, big-endian; the others are its body only:
 //
@@ -33,8 +34,6 @@ var ErrTooMuchWaits = errors.New("too much waits to be sent")
 //	1  3  reserved: 0 when sent, ignored when received
 //	4  4  bytes in the body, at most MaxConfigMessage
 //	8     body
-const configHeader = 8
-
 type configMessage struct {
 	kind uint8
 	body []byte

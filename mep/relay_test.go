@@ -14,7 +14,6 @@ type world struct {
 	n       *memNet
 	sites   map[string]*testSite
 	parents map[string][]string // best first
-	foreign map[string]bool     // not run
 }
 
 func newWorld(t *testing.T, parents map[string][]string, names ...string) *world {

@@ -111,9 +111,6 @@ func (w *sectionWriter) finish(sum uint64) [][]byte {
 	return w.parts
 }
 
-// full reports whether the section in the making is large enough to be closed.
-func (w *sectionWriter) full() bool { return len(w.body) >= sectionSize }
-
 func (w *sectionWriter) begin(kind sectionKind, origin int) {
 	w.body = binary.AppendUvarint(append(w.body[:0], uint8(kind)), uint64(origin))
 }

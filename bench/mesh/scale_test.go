@@ -1,9 +1,12 @@
 package mesh_test
 
 import (
+	"errors"
 	"flag"
 	"fmt"
+	"os"
 	"runtime"
+	"runtime/pprof"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -17,6 +20,7 @@ var (
 	wantSeconds  = flag.Int("seconds", 20, "virtual seconds to measure for")
 	wantSettle   = flag.Int("settle", 15, "virtual seconds before that, after which traffic is that of any second")
 	wantMinutes  = flag.Float64("minutes", 0.05, "real minutes of the run over loopback")
+	wantHeap     = flag.String("heap", "", "file to write a profile of the heap to, as it is after the measurement")
 	wantBelief   = flag.Int("belief", 1, "parents that have a belief behind them")
 )
 
@@ -106,6 +110,15 @@ func (w *world) measure(d time.Duration, beliefs []*believing) cost {
 	c.cpu = spent.Seconds() / n
 	c.sessions = w.sessions()
 	runtime.GC()
+	if *wantHeap != "" {
+		f, err := os.Create(*wantHeap)
+		if err != nil {
+			w.t.Fatal(err)
+		}
+		if err := errors.Join(pprof.WriteHeapProfile(f), f.Close()); err != nil {
+			w.t.Fatal(err)
+		}
+	}
 	var m runtime.MemStats
 	runtime.ReadMemStats(&m)
 	c.heap, c.stacks = float64(m.HeapAlloc)/float64(w.shape.parents), float64(m.StackInuse)/float64(w.shape.parents)

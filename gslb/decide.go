@@ -50,6 +50,8 @@ type Decider struct {
 	scores       [fewContenders]float64
 	rtts         [fewContenders]float64
 	all          []rankedScore // memory to work in
+	ties         []uint16
+	sums         []uint64
 	loads        [fewContenders]float64
 }
 

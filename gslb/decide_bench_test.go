@@ -97,6 +97,13 @@ func benchCases(sizes ...int) []benchCase {
 			w.doc.VirtualServers[0].Score = config.Score{Load: 1, Distance: 1}
 			return w
 		}(), []Query{benchQuery}})
+	idle := benchWorld(config.Scored, 512)
+	idle.doc.VirtualServers[0].Score = config.Score{Load: 1, RTT: 1}
+	for name, st := range idle.status {
+		st.Load.Active = 0
+		idle.status[name] = st
+	}
+	out = append(out, benchCase{"score-idle/512", idle, []Query{benchQuery}})
 	coherent := benchWorld(config.LeastConnection, 4)
 	coherent.doc.Settings.Answers.Coherent = true
 	six := benchQuery

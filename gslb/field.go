@@ -222,7 +222,7 @@ func (s *Snapshot) finishField(v *virtualServer, f *field, old *field) {
 			f.sites = newFieldSites(f.contenders, len(s.Plan.sites))
 		}
 		if len(f.contenders) > fewContenders {
-			f.memo = v.newMemo(f.contenders)
+			f.memo = s.newMemo(v, f.contenders)
 		}
 	}
 	if len(f.contenders) == 1 {

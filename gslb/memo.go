@@ -1,6 +1,9 @@
 package gslb
 
-import "sync/atomic"
+import (
+	"sync/atomic"
+	"unsafe"
+)
 
 // fewContenders is up to how many contenders are compared one by one; the choice among more is remembered, or made another way.
 const fewContenders = 16
@@ -16,12 +19,12 @@ type memo struct {
 const memoRegions = 1 << 9
 
 // newMemo returns what a virtual server's methods need; nil when they need nothing.
-func (v *virtualServer) newMemo(contenders []contender) *memo {
+func (s *Snapshot) newMemo(v *virtualServer, contenders []contender) *memo {
 	m := &memo{}
 	if v.picking == byHash || v.backupPicking == byHash {
 		m.draws = newDraws(contenders)
 		if len(contenders) > hashedFrom && len(contenders) < hashedContenders {
-			m.hashed = new(hashedMemo)
+			m.hashed = s.newHashedMemo()
 		}
 	}
 	if v.picking == byProximity || v.backupPicking == byProximity {
@@ -41,8 +44,23 @@ type nearest struct {
 }
 
 // hashedMemo remembers the contenders of up to memoHashes clients of source-ip-hash, by their hashes. Its memory is taken as
-// it is needed.
-type hashedMemo [hashedBlocks]atomic.Pointer[hashedBlock]
+// it is needed, and as far as the allowance goes.
+type hashedMemo struct {
+	claim  claim
+	blocks [hashedBlocks]atomic.Pointer[hashedBlock]
+}
+
+// newHashedMemo returns an empty one; nil when there is no allowance for it.
+func (s *Snapshot) newHashedMemo() *hashedMemo {
+	m := &hashedMemo{}
+	if s.allowances == nil {
+		return nil
+	}
+	if m.claim.of = &s.allowances.hashed; !m.claim.take(int64(unsafe.Sizeof(*m))) {
+		return nil
+	}
+	return m
+}
 
 // hashedBlock is sets of the clients whose hashes have the same lower bits, in any order. For each client it holds the other
 // bits of its hash, all of them, and below them the contender and 1.
@@ -62,7 +80,7 @@ const (
 
 // set returns where a client's hash belongs; nil when there is nothing yet.
 func (m *hashedMemo) set(client uint64) *[hashedWays]atomic.Uint64 {
-	b := m[client%hashedBlocks].Load()
+	b := m.blocks[client%hashedBlocks].Load()
 	if b == nil {
 		return nil
 	}
@@ -86,7 +104,13 @@ func (m *hashedMemo) find(client uint64) int {
 // add remembers a contender, in place of any other one of the set when it is full.
 func (m *hashedMemo) add(client uint64, contender int) {
 	if m.set(client) == nil {
-		m[client%hashedBlocks].CompareAndSwap(nil, new(hashedBlock))
+		const octets = int64(unsafe.Sizeof(hashedBlock{}))
+		if !m.claim.take(octets) {
+			return
+		}
+		if !m.blocks[client%hashedBlocks].CompareAndSwap(nil, new(hashedBlock)) {
+			m.claim.give(octets)
+		}
 	}
 	set, way := m.set(client), int(client>>32%hashedWays)
 	for i := range set {

@@ -1,5 +1,7 @@
 package gslb
 
+import "math/bits"
+
 // pickRoundRobin takes the next turn of the field's weighted rotation.
 func (d *Decider) pickRoundRobin(f *field) (int, Reason) {
 	if d.pairKind != 0 {
@@ -47,12 +49,7 @@ func (d *Decider) rotate(f *field, tied func(int) bool) (int, Reason) {
 
 // takeTurn returns whose turn it is, by weight, among the contenders that tied reports; none when it reports nobody.
 func (d *Decider) takeTurn(f *field, tied func(int) bool) int {
-	var total uint64
-	for i := range f.contenders {
-		if tied(i) {
-			total += uint64(f.contenders[i].weight)
-		}
-	}
+	total := f.weightOf(tied)
 	if total == 0 {
 		return none
 	}
@@ -60,7 +57,11 @@ func (d *Decider) takeTurn(f *field, tied func(int) bool) int {
 	if d.told != nil {
 		d.told.ties(f, turn, total, tied)
 	}
-	at := turn % total
+	return f.turnOf(turn%total, tied)
+}
+
+// turnOf returns whose turn it is at a position below the weight of the contenders that tied reports; none when they are less.
+func (f *field) turnOf(at uint64, tied func(int) bool) int {
 	for i := range f.contenders {
 		if !tied(i) {
 			continue
@@ -72,4 +73,41 @@ func (d *Decider) takeTurn(f *field, tied func(int) bool) int {
 		return i
 	}
 	return none
+}
+
+// mostTries is how many contenders takeTurnAmong looks at before it lists who has tied.
+const mostTries = 64
+
+// takeTurnAmong is takeTurn where so many have tied that it would take long to list them: places of the field's rotation are
+// tried, in an order that the turn decides, until somebody there has tied. So each of them has its part by weight. none: nobody
+// has tied.
+func (d *Decider) takeTurnAmong(f *field, tied func(int) bool) int {
+	turn := d.turn()
+	if d.told != nil {
+		d.told.ties(f, turn, f.weightOf(tied), tied)
+		d.told.turns, d.told.chance = 0, true
+	}
+	at := turn * golden
+	for n := range uint64(mostTries) {
+		place, _ := bits.Mul64(at, uint64(len(f.rotation)))
+		if i := int(f.rotation[place]); tied(i) {
+			return i
+		}
+		at = draw(turn, n)
+	}
+	total := f.weightOf(tied)
+	if total == 0 {
+		return none
+	}
+	return f.turnOf(turn%total, tied)
+}
+
+// weightOf is the weight of the contenders that tied reports.
+func (f *field) weightOf(tied func(int) bool) (total uint64) {
+	for i := range f.contenders {
+		if tied(i) {
+			total += uint64(f.contenders[i].weight)
+		}
+	}
+	return total
 }

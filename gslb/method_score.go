@@ -75,7 +75,7 @@ func (s *Snapshot) newScoring(v *virtualServer, f *field) *scoring {
 	case v.score.distance == 0 && v.score.rtt == 0:
 		w.fill = newFill(w.pours(v), f.contenders)
 	case f.sites != nil:
-		w.many = w.newMany(v)
+		w.many = w.newMany(v, s.allowances)
 	}
 	return w
 }

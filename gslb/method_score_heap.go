@@ -33,14 +33,15 @@ func (d *Decider) leastRanked(f *field, r *ranked) (int, Reason) {
 		if h.nodes == nil {
 			h.nodes = r.newNodes()
 		}
-		if least := d.sink(f, r, h.nodes); least < r.rest {
+		least := d.sink(f, r, h.nodes)
+		if least < r.rest {
 			tied.add(r.best[h.nodes[0].best].contender)
 			for child := 1; child <= heapArity; child++ {
 				d.addTied(f, r, h.nodes, child, least, &tied)
 			}
 		}
 		h.busy.Store(false)
-		return d.takeTied(f, &tied)
+		return d.takeTied(f, r, &tied, least)
 	}
 	least := r.rest
 	for j := range r.best {
@@ -53,7 +54,7 @@ func (d *Decider) leastRanked(f *field, r *ranked) (int, Reason) {
 			tied.add(e.contender)
 		}
 	}
-	return d.takeTied(f, &tied)
+	return d.takeTied(f, r, &tied, least)
 }
 
 func (r *ranked) newNodes() []rankedNode {
@@ -77,13 +78,19 @@ func (t *tiedScores) add(contender uint16) {
 	t.n++
 }
 
-// takeTied takes turns among those that tied; none when there are none, or too many.
-func (d *Decider) takeTied(f *field, t *tiedScores) (int, Reason) {
+// takeTied takes turns among those that tied, with the score least; none when there are none.
+func (d *Decider) takeTied(f *field, r *ranked, t *tiedScores, least float64) (int, Reason) {
 	switch {
 	case t.n == 1:
 		return int(t.of[0]), ReasonScore
-	case t.n == 0 || t.n > len(t.of):
+	case t.n == 0:
 		return none, ReasonScore
+	case t.n > len(t.of):
+		places := r.placesOf(f)
+		return d.takeTurnAmong(f, func(i int) bool {
+			at := places[i]
+			return at > 0 && d.scoreNow(f, i, r.best[at-1].fixed) == least
+		}), ReasonTie
 	}
 	of := t.of[:t.n]
 	slices.Sort(of)
@@ -131,15 +138,15 @@ func (d *Decider) sink(f *field, r *ranked, nodes []rankedNode) float64 {
 			return top.score
 		}
 		top.score = score
-		if sinkNode(nodes, top) {
+		if sinkNode(nodes, top, 0) {
 			return score
 		}
 	}
 }
 
-// sinkNode puts a node in its place below the top, and reports whether that is the top.
-func sinkNode(nodes []rankedNode, node rankedNode) bool {
-	at := 0
+// sinkNode puts a node in its place at or below from, and reports whether that is from.
+func sinkNode(nodes []rankedNode, node rankedNode, from int) bool {
+	at := from
 	for {
 		first := heapArity*at + 1
 		if first >= len(nodes) {
@@ -159,16 +166,25 @@ func sinkNode(nodes []rankedNode, node rankedNode) bool {
 		at = first + child
 	}
 	nodes[at] = node
-	return at == 0
+	return at == from
 }
 
-// addTied adds who has the least score, from one place of the heap on downwards.
+// addTied adds who has the least score, from one place of the heap on downwards, until there are more than enough. Those that have
+// grown sink, so that nobody looks at them again.
 func (d *Decider) addTied(f *field, r *ranked, nodes []rankedNode, at int, least float64, to *tiedScores) {
-	if at >= len(nodes) || nodes[at].score > least || to.n > len(to.of) {
-		return
-	}
-	if e := &r.best[nodes[at].best]; d.scoreNow(f, int(e.contender), e.fixed) == least {
-		to.add(e.contender)
+	for {
+		if at >= len(nodes) || nodes[at].score > least || to.n > len(to.of) {
+			return
+		}
+		node := nodes[at]
+		e := &r.best[node.best]
+		score := d.scoreNow(f, int(e.contender), e.fixed)
+		if score <= node.score {
+			to.add(e.contender)
+			break
+		}
+		node.score = score
+		sinkNode(nodes, node, at)
 	}
 	for child := heapArity*at + 1; child <= heapArity*at+heapArity; child++ {
 		d.addTied(f, r, nodes, child, least, to)

@@ -11,8 +11,12 @@ import (
 // stays true.
 type scoredMany struct {
 	loads  []scaledLoad
-	ranked [rankedSets][rankedWays]atomic.Pointer[ranked]
+	claim  claim
+	ranked atomic.Pointer[rankings]
 }
+
+// rankings is what is remembered, by a hash of the spot and the resolver.
+type rankings [rankedSets][rankedWays]atomic.Pointer[ranked]
 
 // scaledLoad is a contender's part of the score that its load is.
 type scaledLoad struct {
@@ -32,6 +36,8 @@ type ranked struct {
 	second  float64       // the least score of best but the first
 	rest    float64       // the least of all others
 	heaps   [rankedHeaps]rankedHeap
+	octets  int64                    // that it may take
+	places  atomic.Pointer[[]uint16] // by contender: 1 and its index in best; nil: nobody has needed it
 	// ties, where loads do not count, is who has the least score, for good, and sums their weights.
 	ties []uint16
 	sums []uint64
@@ -58,8 +64,11 @@ const (
 
 func reportedLoad(l *scoredLoad) float64 { return l.active }
 
-func (w *scoring) newMany(v *virtualServer) *scoredMany {
+func (w *scoring) newMany(v *virtualServer, allowed *allowances) *scoredMany {
 	m := &scoredMany{loads: make([]scaledLoad, len(w.loads))}
+	if allowed != nil {
+		m.claim.of = &allowed.ranked
+	}
 	if !w.weighs {
 		return m
 	}
@@ -90,35 +99,39 @@ func (d *Decider) scoreNow(f *field, i int, fixed float64) float64 {
 
 // leastOfMany takes the contender with the least score. Equals take turns by weight.
 func (d *Decider) leastOfMany(v *virtualServer, f *field, here *scoredSpot, cells []rttCell) (int, Reason) {
-	slot, r := d.rankedFor(f, here, cells)
+	_, r := d.rankedFor(f, here, cells)
 	keep := rankedFirst
 	switch {
 	case r == nil:
 	case r.ties != nil:
 		d.noteSeen(r, cells)
 		return d.takeTurnOf(f, r.ties, r.sums)
-	case r.learned == d.learned:
+	case r.learned == d.learned && d.told == nil: // an explanation tells of all that tie
 		if i, reason := d.leastRanked(f, r); i != none {
 			d.noteSeen(r, cells)
 			return i, reason
 		}
 		keep = min(4*len(r.best), rankedMost)
 	}
-	i, reason, r := d.rank(v, f, here, cells, keep)
-	if !d.learned.frozen {
-		slot.Store(r)
+	all := d.fixedScores(v, f, here, cells)
+	i, reason := d.leastOfAll(f, all)
+	if !d.learned.frozen && d.told == nil {
+		d.remember(f, here, cells, all, keep)
 	}
 	return i, reason
 }
 
 // rankedFor returns what is remembered for a spot and a resolver; nil when there is nothing. slot is where it belongs: in place
-// of another one when all ways are taken.
+// of another one when all ways are taken; nil when there is no place for any yet.
 func (d *Decider) rankedFor(f *field, here *scoredSpot, cells []rttCell) (slot *atomic.Pointer[ranked], r *ranked) {
 	hash := uint64(0)
 	if len(cells) > 0 {
 		hash = d.resolverHash
 	}
 	set := f.scoring.many.set(here, hash)
+	if set == nil {
+		return nil, nil
+	}
 	slot = &set[hash>>56%rankedWays]
 	for i := range set {
 		switch r := set[i].Load(); {
@@ -131,9 +144,13 @@ func (d *Decider) rankedFor(f *field, here *scoredSpot, cells []rttCell) (slot *
 	return slot, nil
 }
 
-// set returns where what is remembered for a spot and a resolver's hash may be.
+// set returns where what is remembered for a spot and a resolver's hash may be; nil when nothing is remembered at all.
 func (m *scoredMany) set(here *scoredSpot, resolver uint64) *[rankedWays]atomic.Pointer[ranked] {
-	return &m.ranked[(uint64(here.number)*golden^resolver)>>32%rankedSets]
+	all := m.ranked.Load()
+	if all == nil {
+		return nil
+	}
+	return &all[(uint64(here.number)*golden^resolver)>>32%rankedSets]
 }
 
 // is reports whether it is for a spot and a resolver with these times.
@@ -149,10 +166,9 @@ func (r *ranked) is(here *scoredSpot, cells []rttCell) bool {
 	return true
 }
 
-// rank compares all contenders, and takes the one with the least score.
-func (d *Decider) rank(v *virtualServer, f *field, here *scoredSpot, cells []rttCell, keep int) (int, Reason, *ranked) {
-	all := d.fixedScores(v, f, here, cells)
-	least, ties := math.Inf(1), []uint16(nil)
+// leastOfAll compares all contenders, whose scores it fills in, and takes the one with the least.
+func (d *Decider) leastOfAll(f *field, all []rankedScore) (int, Reason) {
+	least, ties := math.Inf(1), d.ties[:0]
 	for i := range all {
 		e := &all[i]
 		e.score = d.scoreNow(f, i, e.fixed)
@@ -163,19 +179,12 @@ func (d *Decider) rank(v *virtualServer, f *field, here *scoredSpot, cells []rtt
 			ties = append(ties, uint16(i))
 		}
 	}
-	r := &ranked{here: here, count: len(cells), learned: d.learned, rest: math.Inf(1)}
-	copy(r.cells[:], cells)
-	sums := f.sumWeights(ties, nil)
-	if !f.scoring.weighs {
-		r.ties, r.sums = ties, sums
-	} else {
-		r.setBest(all, keep)
+	d.ties = ties
+	d.sums = f.sumWeights(ties, d.sums[:0])
+	if f.scoring.weighs && len(ties) > rankedTies {
+		return d.takeTurnAmong(f, func(i int) bool { return all[i].score == least }), ReasonTie
 	}
-	if len(ties) == 1 {
-		return int(ties[0]), ReasonScore, r
-	}
-	i, reason := d.takeTurnOf(f, ties, sums)
-	return i, reason, r
+	return d.takeTurnOf(f, ties, d.sums)
 }
 
 // setBest keeps so many of the least scores, and the least of the others.

@@ -46,8 +46,12 @@ func (d *Decider) leastSeen(f *field, here *scoredSpot) (int, Reason) {
 	w := table.seek(d.Query.LDNS)
 	place := placeOf(w.hash, len(t.places))
 	version := t.places[place].version.Load()
-	for i := range rankedWays {
-		r := f.scoring.many.set(here, w.hash)[i].Load()
+	set := f.scoring.many.set(here, w.hash)
+	if set == nil {
+		return none, ""
+	}
+	for i := range set {
+		r := set[i].Load()
 		if r == nil || r.here != here {
 			continue
 		}
@@ -64,7 +68,7 @@ func (d *Decider) leastSeen(f *field, here *scoredSpot) (int, Reason) {
 		switch {
 		case r.ties != nil:
 			return d.takeTurnOf(f, r.ties, r.sums)
-		case r.learned == d.learned:
+		case r.learned == d.learned && d.told == nil:
 			return d.leastRanked(f, r)
 		}
 	}

@@ -167,7 +167,7 @@ func BenchmarkSourceIPHash(b *testing.B) {
 
 // TestHashedMemoTellsClientsApart: hashes that differ in any one bit are different clients.
 func TestHashedMemoTellsClientsApart(t *testing.T) {
-	m, client := new(hashedMemo), uint64(0x0123456789abcdef)
+	m, client := &hashedMemo{claim: claim{of: &newAllowances().hashed}}, uint64(0x0123456789abcdef)
 	m.add(client, 3)
 	if got := m.find(client); got != 3 {
 		t.Errorf("got %d, want 3", got)

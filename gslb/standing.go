@@ -55,18 +55,29 @@ type Snapshot struct {
 	Plan       *Plan
 	Status     *Status
 	standings  []standing
+	allowances *allowances // nil: nothing is remembered for clients
 }
 
 // NewSnapshot compiles belief, as of status.At, into standings. prev, which may be nil, is the snapshot before: what did
 // not change is reused. generation grows with every snapshot that the same Learned serves: answers are counted from there.
 func NewSnapshot(generation uint64, plan *Plan, status *Status, prev *Snapshot) *Snapshot {
 	s := &Snapshot{Generation: generation, Plan: plan, Status: status, standings: make([]standing, len(plan.virtualServers))}
+	same := prev != nil && prev.Plan == plan
+	if same {
+		s.allowances = prev.allowances
+	}
+	if s.allowances == nil {
+		s.allowances = newAllowances()
+	}
 	for i := range s.standings {
 		var old *standing
-		if prev != nil && prev.Plan == plan {
+		if same {
 			old = &prev.standings[i]
 		}
 		s.standings[i] = s.stand(i, old)
+	}
+	if same {
+		s.replaces(prev)
 	}
 	return s
 }

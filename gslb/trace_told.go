@@ -9,12 +9,13 @@ import (
 
 // told is what a decision tells its trace on the way: what is not to be seen from its end.
 type told struct {
-	bits  [scopeSteps]int // of the client's address, by what needed them
-	fill  *fill           // that was picked from; nil: none was
-	turn  uint64
-	since uint64   // answers of fill before
-	turns uint64   // after so many, a rotation begins again; 0: none was picked from
-	share []shared // who takes turns; none: nobody does
+	bits   [scopeSteps]int // of the client's address, by what needed them
+	fill   *fill           // that was picked from; nil: none was
+	turn   uint64
+	since  uint64   // answers of fill before
+	turns  uint64   // after so many, a rotation begins again; 0: none was picked from
+	chance bool     // turns come in no order
+	share  []shared // who takes turns; none: nobody does
 }
 
 // shared is a service and the part of the turns that it has, as things are.
@@ -154,6 +155,8 @@ func (d *Decider) turnText(f *field) string {
 	switch w := d.told.fill; {
 	case w != nil:
 		return fmt.Sprintf("; answer %d of this snapshot: %s", d.told.since+1, d.phaseText(f, w))
+	case d.told.chance:
+		return fmt.Sprintf("; one of %d equals", len(d.told.share))
 	case d.told.turns > 0:
 		return fmt.Sprintf("; turn %d of %d", d.told.turn%d.told.turns+1, d.told.turns)
 	}
@@ -204,7 +207,7 @@ func (d *Decider) traceLearned(v *virtualServer, f *field, counted, keeps bool) 
 	if counted {
 		parts = append(parts, "an answer is counted for "+name)
 	}
-	if d.told.fill != nil || d.told.turns > 0 {
+	if d.told.fill != nil || d.told.turns > 0 || d.told.chance {
 		parts = append(parts, "the turn is taken")
 	}
 	if keeps && d.learned.Sessions != nil {

@@ -1,0 +1,161 @@
+package gslb
+
+import (
+	"fmt"
+	"net/netip"
+	"testing"
+	"time"
+
+	"fairlead/config"
+)
+
+// crowds is some virtual servers with the same many members.
+func crowds(servers, n int, change func(*config.VirtualServer)) *world {
+	w := benchWorld(config.SourceIPHashing, n)
+	v := w.doc.VirtualServers[0]
+	change(&v)
+	w.doc.VirtualServers = w.doc.VirtualServers[:0]
+	for i := range servers {
+		v.Name, v.Domains = fmt.Sprint("v", i), domains(fmt.Sprintf("www%d.example.com", i))
+		w.virtualServer(v)
+	}
+	return w
+}
+
+// TestHashesShareAnAllowance: what all virtual servers remember of clients is bounded together. Those that come late are answered
+// as the others are, and what is no longer used is given back.
+func TestHashesShareAnAllowance(t *testing.T) {
+	w := crowds(4, 70, func(*config.VirtualServer) {})
+	s, l := w.snapshot(t)
+	const allowed = 20 * 16 << 10
+	s.allowances.hashed.left.Store(allowed)
+	q := func(domain, n int) Query {
+		subnet, _ := netip.AddrFrom4([4]byte{20, byte(n >> 8), byte(n), 0}).Prefix(24)
+		return Query{Domain: DomainIndex(domain), Family: IPv4, LDNS: benchQuery.LDNS, Subnet: subnet}
+	}
+	for n := range 4000 {
+		first := Decide(s, q(0, n), l, epoch, nil)
+		for domain := 1; domain < 4; domain++ {
+			if d := Decide(s, q(domain, n), l, epoch, nil); d.Services[0] != first.Services[0] {
+				t.Fatalf("client %d got %d at one virtual server, %d at another one with the same members", n, first.Services[0], d.Services[0])
+			}
+		}
+	}
+	blocks := 0
+	for i := range s.standings {
+		for b := range s.standings[i].fields[IPv4].memo.hashed.blocks {
+			if s.standings[i].fields[IPv4].memo.hashed.blocks[b].Load() != nil {
+				blocks++
+			}
+		}
+	}
+	if blocks < 15 || blocks > 20 {
+		t.Errorf("%d blocks were taken of an allowance for 20", blocks)
+	}
+	same := NewSnapshot(s.Generation+1, s.Plan, s.Status, s)
+	if left := same.allowances.hashed.left.Load(); left < 0 || left > 16<<10 {
+		t.Errorf("%d octets are left while the memory is in use", left)
+	}
+	status := *s.Status
+	status.Services = append([]ServiceStatus(nil), status.Services...)
+	status.Services[0].State = Down
+	other := NewSnapshot(s.Generation+2, s.Plan, &status, same)
+	if left := other.allowances.hashed.left.Load(); left < allowed-8<<10 {
+		t.Errorf("%d octets are left after all members changed, want about all of %d", left, allowed)
+	}
+	if Decide(same, q(0, 1), l, epoch, nil); other.allowances.hashed.left.Load() < allowed-8<<10 {
+		t.Error("a snapshot that was replaced takes more")
+	}
+}
+
+// TestRankingsShareAnAllowance: rankings are bounded together, too, and given back with each snapshot; who gets none chooses the same
+// without allocating.
+func TestRankingsShareAnAllowance(t *testing.T) {
+	w := crowds(3, 70, func(v *config.VirtualServer) { v.Method, v.Score = config.Scored, config.Score{Load: 1, RTT: 1} })
+	s, l := w.snapshot(t)
+	benchTables(t, s, l)
+	const allowed = 200 << 10
+	for round := range 3 {
+		s.allowances.ranked.left.Store(allowed)
+		for n := range 900 {
+			q := benchResolvers(64)[n%64]
+			q.Domain = DomainIndex(n % 3)
+			want := Decide(s, q, l.Copy(), epoch, nil)
+			if got := Decide(s, q, l, epoch, nil); got != want {
+				t.Fatalf("round %d, query %d: got %+v, want %+v", round, n, got, want)
+			}
+		}
+		taken := int64(0)
+		for i := range s.standings {
+			m := s.standings[i].fields[IPv4].scoring.many
+			here := int64(0)
+			for _, r := range rankingsIn(m) {
+				here += r.octets
+			}
+			if got := m.claim.taken.Load() - 8<<10; got != here {
+				t.Errorf("round %d: virtual server %d has taken %d octets for rankings of %d", round, i, got, here)
+			}
+			taken += m.claim.taken.Load()
+		}
+		if left := s.allowances.ranked.left.Load(); left < 0 || left+taken != allowed || taken < allowed/2 {
+			t.Errorf("round %d: %d octets taken and %d left of %d", round, taken, left, allowed)
+		}
+		s = benchReported(s, l)
+		if left := s.allowances.ranked.left.Load(); left != allowed {
+			t.Errorf("round %d: %d octets left after a report of %d", round, left, allowed)
+		}
+	}
+	s.allowances.ranked.left.Store(0)
+	d := &Decider{Query: benchQuery}
+	if n := testing.AllocsPerRun(200, func() { d.Decide(s, l, epoch, nil) }); n > 0 {
+		t.Errorf("%v allocations without an allowance", n)
+	}
+}
+
+// TestScoreAmongManyEquals: hundreds of idle members take turns without an allocation, and without all being compared; each
+// gets an answer before anyone has a second one.
+func TestScoreAmongManyEquals(t *testing.T) {
+	for _, n := range []int{40, 70, 300, 512} {
+		w := benchWorld(config.Scored, n)
+		w.doc.VirtualServers[0].Score = config.Score{Load: 1, RTT: 1}
+		for name, st := range w.status {
+			st.Load = Load{At: epoch, PerAnswer: 1}
+			w.status[name] = st
+		}
+		s, l := w.snapshot(t)
+		l.Resolvers = NewResolvers(ResolverOptions{Prefix4: 32, Prefix6: 128, Max: 1024, Timeout: time.Hour})
+		for i := range s.Plan.sites[:16] {
+			l.Resolvers.Measured(benchQuery.LDNS, s.Plan.sites[i].hash, 10*time.Millisecond, oracleNow)
+		}
+		d := &Decider{Query: benchQuery}
+		for range 3 * n / 2 {
+			want := Decide(s, benchQuery, l.Copy(), epoch, nil)
+			if d.Decide(s, l, epoch, nil); d.Decision != want {
+				t.Fatalf("%d members: got %+v, want %+v", n, d.Decision, want)
+			}
+		}
+		for i := range n {
+			if got := l.Handed(ServiceIndex(i)); got < 1 || got > 2 {
+				t.Errorf("%d members: member %d has %d of %d answers", n, i, got, 3*n/2)
+			}
+		}
+		if got := testing.AllocsPerRun(n, func() { d.Decide(s, l, epoch, nil) }); got > 0 {
+			t.Errorf("%d members: %v allocations", n, got)
+		}
+		if got := len(rankingsIn(s.standings[0].fields[IPv4].scoring.many)); got != 1 {
+			t.Errorf("%d members: %d rankings for one resolver", n, got)
+		}
+	}
+}
+
+func rankingsIn(m *scoredMany) (out []*ranked) {
+	all := m.ranked.Load()
+	for i := range all {
+		for j := range all[i] {
+			if r := all[i][j].Load(); r != nil {
+				out = append(out, r)
+			}
+		}
+	}
+	return out
+}

@@ -80,7 +80,7 @@ type Exchange struct {
 	old         atomic.Int64           // sessions with such peers
 	stream      stream
 	heard       heard
-	relays      atomic.Pointer[map[string][]string]
+	relays      atomic.Pointer[relays]
 	topology    atomic.Uint64 // grows with every topology
 	epoch       atomic.Uint64 // grows when nobody speaks for a site any more
 	bump        atomic.Bool   // this site's set has to be told as newer

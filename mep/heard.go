@@ -3,6 +3,7 @@ package mep
 import (
 	"fmt"
 	"maps"
+	"slices"
 	"sync"
 	"time"
 
@@ -135,20 +136,46 @@ func (x *Exchange) maySpeak(peer, site string) bool {
 	if peer == site {
 		return true
 	}
-	relays := x.relays.Load()
-	if relays == nil {
-		return false
-	}
-	for _, r := range (*relays)[site] {
-		if r == peer {
-			return true
+	r := x.relays.Load()
+	return r != nil && slices.Contains(r.of[site], peer)
+}
+
+// relays is who may speak for whom, by which document.
+type relays struct {
+	of      map[string][]string
+	digest  [32]byte
+	changed time.Time // when there was another document before; zero: there was none
+}
+
+// follow returns what follows r, which may be nil.
+func (r *relays) follow(of map[string][]string, digest [32]byte, now time.Time) *relays {
+	next := &relays{of: of, digest: digest}
+	if r != nil {
+		if next.changed = r.changed; r.digest != digest {
+			next.changed = now
 		}
 	}
-	return false
+	return next
+}
+
+// differs reports whether the peer has told of another document than the one that this site goes by.
+func (s *session) differs() bool {
+	r := s.x.relays.Load()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.digest != [32]byte{} && r != nil && s.digest != r.digest
+}
+
+// agrees reports whether both ends have had the same document for long enough to go by it.
+func (s *session) agrees(now time.Time) bool {
+	r := s.x.relays.Load()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return r != nil && s.digest == r.digest && now.Sub(r.changed) >= documentGrace && now.Sub(s.digestSince) >= documentGrace
 }
 
 // allow says why what a session tells of a site is left; "": it is not. A site that speaks for others without leave is refused
-// if it has this site's document: with another one it may be right.
+// if it has this site's document: with another one it may be right, and so it may while documents change.
 func (s *session) allow(site string, hops uint8) (left string, err error) {
 	switch {
 	case site == s.x.opts.Site:
@@ -156,13 +183,10 @@ func (s *session) allow(site string, hops uint8) (left string, err error) {
 	case s.x.maySpeak(s.peer.site, site):
 		return "", nil
 	default:
-		s.mu.Lock()
-		digest := s.digest
-		s.mu.Unlock()
-		if digest == s.x.opts.Digest() {
+		if s.agrees(time.Now()) {
 			return "", refusef(RejectWrongSite, "take services: site %q reports services of site %q, which is not among those that report to it", s.peer.site, site)
 		}
-		left = "it is not among those that report to that site, in this site's document; the other site has another one"
+		left = "it is not among those that report to that site, in this site's document; the other site has another one, or had a moment ago"
 	}
 	s.overtaken.Add(1)
 	if !s.x.rejected.quiet("left "+s.peer.site, time.Now()) {

@@ -95,6 +95,9 @@ const (
 
 	// A receiver that holds something else than it was told asks for all at most once in resendPause, and is answered as often.
 	resendPause = 10 * time.Second
+	// documentGrace is for how long a site that speaks for others without leave is not refused after one end has another document: the
+	// two do not follow it in the same moment.
+	documentGrace = 5 * time.Second
 	// forgetSetAfter is how long after nobody speaks for a site any more an older set of it counts again: its clock may have been
 	// set back.
 	forgetSetAfter = time.Minute

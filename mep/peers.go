@@ -104,7 +104,8 @@ func (x *Exchange) SetPeers(self Peer, peers []Peer) error {
 
 // SetTopology says who this site is to others, who they are, and who may speak for whom. It may be called before and during
 // Run. Sessions with sites that are gone, or have another address, end; others are not disturbed. If anything is wrong with
-// the topology, nothing changes.
+// the topology, nothing changes. Options.Digest already tells of the document that the topology is of: others are told of the
+// document first, and then what is right by it.
 func (x *Exchange) SetTopology(t Topology) error {
 	if t.Self.Site != x.opts.Site {
 		return fmt.Errorf("set peers of site %q: called for site %q", x.opts.Site, t.Self.Site)
@@ -117,7 +118,7 @@ func (x *Exchange) SetTopology(t Topology) error {
 	if err != nil {
 		return fmt.Errorf("set peers of site %q: %w", x.opts.Site, err)
 	}
-	x.relays.Store(&t.Relays)
+	x.relays.Store(x.relays.Load().follow(t.Relays, x.opts.Digest(), time.Now()))
 	x.mu.Lock()
 	defer x.mu.Unlock()
 	x.self, x.selfAddr = t.Self, selfAddr

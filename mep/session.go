@@ -77,6 +77,8 @@ type session struct {
 	inherited []string // sites that the session before this one told of
 	digest    [32]byte
 	digestAt  time.Time // when digest was told
+	// digestSince is since when it has been told; zero: in all of the session.
+	digestSince time.Time
 }
 
 // newSession makes a session of two Hellos. It has read one frame and written, or will have, one.

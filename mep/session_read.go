@@ -124,6 +124,9 @@ func (s *session) handleKeepAlive(payload []byte) error {
 	s.silence, s.silenceAt = k.silence, now
 	s.path.received(k, now, s.x.stamp(now), s.x.opts.KeepaliveTimeout)
 	if k.digest != ([32]byte{}) {
+		if s.digest != k.digest {
+			s.digestSince = now
+		}
 		s.digest, s.digestAt = k.digest, now
 	}
 	return nil

@@ -72,9 +72,7 @@ func (s *session) await(tick <-chan time.Time, pause time.Duration, told *writin
 
 // gather writes what there is to tell.
 func (s *session) gather(told *writing) error {
-	if s.version >= 2 && s.x.opts.Digest() != told.digest {
-		s.putKeepAlive(told) // what follows may be right by the new document only
-	}
+	s.putDocument(told)
 	for more := true; more; {
 		select {
 		case <-s.confirm:
@@ -139,7 +137,9 @@ func (s *session) putRounds(told *writing) error {
 	if s.resend.Swap(false) {
 		told.services = 0
 	}
-	for _, r := range s.x.stream.since(told.services) {
+	rounds := s.x.stream.since(told.services)
+	s.putDocument(told) // that they were made by
+	for _, r := range rounds {
 		told.services = r.number
 		var flags uint8
 		if r.anew {
@@ -179,6 +179,13 @@ func (s *session) putParts(kind FrameType, parts [][]byte, flags uint8, ageOffse
 		}
 	}
 	return nil
+}
+
+// putDocument tells of a new document: what follows may be right by that only.
+func (s *session) putDocument(told *writing) {
+	if s.version >= 2 && s.x.opts.Digest() != told.digest {
+		s.putKeepAlive(told)
+	}
 }
 
 func (s *session) putKeepAlive(told *writing) {

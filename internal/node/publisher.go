@@ -171,12 +171,13 @@ func (p *publisher) adopt(in *intent, now time.Time) {
 	n.probes.SetTargets(probeTargets(in.document, n.opts.Config.Site, p.probed))
 	n.loads.SetTargets(loadTargets(in.document, n.opts.Config.Site))
 	n.resolvers.adopt(in.document)
-	if n.exchange != nil {
+	p.publish(now)
+	if n.exchange != nil { // after the document's digest: what is right by the new topology only must not be said under the old one
 		if err := n.exchange.SetTopology(topologyOf(in.document, n.opts.Config.Site)); err != nil {
 			n.log.Error("mep.peers", zap.Error(err)) // the addresses were validated; the sessions stay as they are
 		}
+		n.exchange.Announce()
 	}
-	p.publish(now)
 	n.dns.want(in.answers(n.opts.Config.Site))
 	n.zones.served(in)
 	n.log.Info("config.serving", zap.String("revision", in.id), zap.String("from", in.from), zap.Uint64("snapshot", p.generation))

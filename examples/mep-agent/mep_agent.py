@@ -422,6 +422,8 @@ def service(section, name, changed):
     if not mep.valid_name(name.encode(), 1):
         raise ValueError(f"{name!r} is not the name of a service")
     kind, check = section.get("source", "tcp"), section.get("check", "")
+    if any(section.get(key, "").startswith("https:") for key in ("stats", "status")):
+        raise ValueError(f"service {name}: pages are read over http:// only")
     if kind == "haproxy":
         source = sources.HAProxy(section["stats"], check, section["proxy"], section.get("row", "BACKEND"))
     elif kind == "nginx":

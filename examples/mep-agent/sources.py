@@ -108,14 +108,17 @@ class HAProxy(Source):
         self.proxy, self.row = proxy, row
 
     async def tell(self):
-        if self.where.startswith("http"):
+        if self.where.startswith("http://"):
             return self.parse(await get(self.where))
         return self.parse((await ask(self.where, b"show stat\n")).decode("utf-8", "replace"))
 
     def parse(self, page):
-        for row in csv.DictReader(io.StringIO(page.lstrip("# \n"))):
-            if row.get("pxname") == self.proxy and row.get("svname") == self.row:
-                return self.reading(row)
+        try:
+            for row in csv.DictReader(io.StringIO(page.lstrip("# \n"))):
+                if row.get("pxname") == self.proxy and row.get("svname") == self.row:
+                    return self.reading(row)
+        except csv.Error as e:
+            raise Unreadable(f"{self.where} is no CSV: {e}") from None
         raise Unreadable(f"{self.where} tells nothing of {self.row} of proxy {self.proxy!r}")
 
     def reading(self, row):

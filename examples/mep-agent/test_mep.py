@@ -126,7 +126,7 @@ class Sources(unittest.TestCase):
         self.assertEqual((r.state, r.load), (mep.UP, {"active_connections": 7, "members_behind": 3, "member_weight": 30, "response_time_us": 12000}))
         for status, state in (("DOWN", mep.DOWN), ("MAINT", mep.DISABLED), ("no check", mep.UP), ("?", mep.UNKNOWN)):
             self.assertEqual(sources.HAProxy("x", proxy="web").parse(page.replace(",UP,", f",{status},")).state, state)
-        for bad in ("", "web", "<html>", page.replace("web", "other")):
+        for bad in ("", "web", "<html>", page.replace("web", "other"), page.replace("BACKEND", "x" * 200_000), page.replace("FRONTEND", "F\rE")):
             self.assertRaises(sources.Unreadable, sources.HAProxy("x", proxy="web").parse, bad)
 
     def test_nginx(self):
@@ -137,6 +137,10 @@ class Sources(unittest.TestCase):
     def test_rates(self):
         rate = sources.Rate()
         self.assertEqual([rate.add(total, now) for total, now in ((100, 0), (110, 1), (200, 20), (210, 21), (5, 22), (15, 23))], [None, 10, 5, 5, None, 10])
+
+    def test_no_page_is_read_in_the_clear_by_mistake(self):
+        for section in ({"source": "nginx", "status": "https://127.0.0.1/status"}, {"source": "haproxy", "stats": "https://127.0.0.1/;csv", "proxy": "web"}):
+            self.assertRaisesRegex(ValueError, "http:// only", mep_agent.service, section, "web", None)
 
     def test_what_fails(self):
         async def look(source, times):

@@ -2,7 +2,10 @@ package mep
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"io"
+	"syscall"
 	"time"
 
 	"go.uber.org/zap"
@@ -33,7 +36,10 @@ func (x *Exchange) dialing(ctx context.Context) {
 }
 
 // backoff is the wait between attempts. The zero value is ready.
-type backoff struct{ wait time.Duration }
+type backoff struct {
+	wait   time.Duration
+	closes time.Time // since when the peer closes at once; zero: it does not
+}
 
 // next returns the wait before the next attempt, without jitter.
 func (b *backoff) next() time.Duration {
@@ -41,19 +47,36 @@ func (b *backoff) next() time.Duration {
 	return b.wait
 }
 
-func (b *backoff) reset() { b.wait = 0 }
+func (b *backoff) reset() { *b = backoff{} }
+
+// soon is next for a peer that is expected back.
+func (b *backoff) soon() time.Duration {
+	b.wait = min(b.next(), leftPause)
+	return b.wait
+}
+
+// closed notes whether the peer closed at once, and reports whether it has not done so for long: it may be about to stop.
+func (b *backoff) closed(now time.Time, did bool) bool {
+	switch {
+	case !did:
+		b.closes = time.Time{}
+	case b.closes.IsZero():
+		b.closes = now
+	}
+	return did && now.Sub(b.closes) < leftFor
+}
 
 // dialLoop dials one peer whenever there is no session with it, until ctx ends. Sessions live on until run ends.
 func (x *Exchange) dialLoop(ctx, run context.Context, p *peer, addr address) {
 	var retry backoff
 	for ctx.Err() == nil {
-		s := x.sessionOf(p)
+		s, closed := x.sessionOf(p), false
 		if s == nil {
 			if x.attempts.Wait(ctx) != nil {
 				return
 			}
 			if s = x.sessionOf(p); s == nil { // the peer may have come first
-				s = x.dial(ctx, run, p, addr)
+				s, closed = x.dial(ctx, run, p, addr)
 			}
 		}
 		if s != nil {
@@ -67,8 +90,20 @@ func (x *Exchange) dialLoop(ctx, run context.Context, p *peer, addr address) {
 				retry.reset()
 			}
 		}
+		now := time.Now()
+		if draining := retry.closed(now, closed); draining || x.leftLately(p, now) {
+			sleep(ctx, x.jitter(retry.soon()))
+			continue
+		}
 		sleep(ctx, x.jitter(retry.next()))
 	}
+}
+
+// leftLately reports whether a peer announced a short time ago that it stops.
+func (x *Exchange) leftLately(p *peer, now time.Time) bool {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	return p.state == PeerLeft && now.Sub(p.since) < leftFor
 }
 
 // sessionOf returns a peer's session, or nil.
@@ -78,12 +113,12 @@ func (x *Exchange) sessionOf(p *peer) *session {
 	return p.session
 }
 
-// dial makes one attempt and returns the session, or nil.
-func (x *Exchange) dial(ctx, run context.Context, p *peer, addr address) *session {
+// dial makes one attempt and returns the session, or nil; closed says that the peer closed the connection and said nothing.
+func (x *Exchange) dial(ctx, run context.Context, p *peer, addr address) (s *session, closed bool) {
 	x.mu.Lock()
 	if x.leaving {
 		x.mu.Unlock()
-		return nil
+		return nil, false
 	}
 	if p.state == PeerDown {
 		p.become(PeerConnecting)
@@ -92,7 +127,7 @@ func (x *Exchange) dial(ctx, run context.Context, p *peer, addr address) *sessio
 	s, err := x.connect(ctx, p, addr)
 	if err == nil {
 		x.start(run, s)
-		return s
+		return s, false
 	}
 	x.mu.Lock()
 	trouble := p.session == nil && ctx.Err() == nil && !x.leaving // else the attempt was overtaken
@@ -106,7 +141,15 @@ func (x *Exchange) dial(ctx, run context.Context, p *peer, addr address) *sessio
 	if trouble {
 		x.noteRefused(err, p.site, addr.String())
 	}
-	return nil
+	return nil, trouble && closedAtOnce(err)
+}
+
+// closedAtOnce reports whether an attempt failed because the peer closed the connection where its Hello was due.
+func closedAtOnce(err error) bool {
+	if kind, _ := rejectionOf(err); kind != RejectHandshake {
+		return false
+	}
+	return errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, syscall.ECONNRESET)
 }
 
 // connect dials a peer and makes a session of the connection.

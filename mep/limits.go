@@ -84,6 +84,9 @@ const (
 	backoffFirst = 250 * time.Millisecond
 	backoffMost  = 5 * time.Second
 	acceptPause  = 100 * time.Millisecond
+	// A site that announced that it stops, or that closes at once while it does, is back soon: for leftFor the waits end at leftPause.
+	leftPause = time.Second
+	leftFor   = time.Minute
 	// A site begins up to dialsAtOnce attempts at one moment, and then one in each dialGap, when it starts and when it has lost many
 	// sessions: handshakes of thousands at once would be too slow for each, and leave nothing for DNS.
 	dialsAtOnce = 64

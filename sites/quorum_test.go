@@ -438,6 +438,40 @@ func TestOperatorsComeBeforeQuorums(t *testing.T) {
 	}
 }
 
+// TestChildrenTakeNoRoomOfVotes: a parent may hear more children, with more services, than a set of views has room for. It tells what it
+// sees of services with a quorum all the same.
+func TestChildrenTakeNoRoomOfVotes(t *testing.T) {
+	names := []string{"nl1", "us1", "jp1"}
+	doc := parliamentDocument(config.Quorum{Agree: 2}, names)
+	votes := doc.Services
+	doc.Services = nil
+	for i := range mep.MaxViews + 1 {
+		child := fmt.Sprintf("child%05d", i)
+		doc.Sites = append(doc.Sites, config.Site{Name: child, Parent: "nl1"})
+		doc.Services = append(doc.Services, config.Service{Name: "of-" + child, Site: child, State: config.ServiceEnabled, CNAME: "x.example"})
+	}
+	doc.Services = append(doc.Services, votes...)
+	s := &scene{t: t, tr: New(Options{Site: "nl1"}), now: epoch}
+	s.set(doc)
+	for _, site := range doc.Sites[len(names):] {
+		s.tr.Peer(&mep.SessionUp{Peer: site.Name, At: s.now}, noneHanded)
+		s.tr.Peer(&mep.ServicesReport{Peer: site.Name, Site: site.Name, ReceivedAt: s.now, Records: []mep.ServiceRecord{{Name: "of-" + site.Name, State: mep.StateUp}}}, noneHanded)
+	}
+	for _, v := range votes {
+		s.tr.Verdict(monitors.Verdict{Service: v.Name, Monitor: "m", Address: netip.AddrPortFrom(v.Addresses[0], 80), State: monitors.Down, At: s.now})
+	}
+	s.tr.Status(s.now, noneHanded)
+	got, told := s.tr.Views(s.now), 0
+	for _, r := range got {
+		if strings.HasPrefix(r.Name, "at-") && r.State == mep.StateDown {
+			told++
+		}
+	}
+	if told != len(votes) || len(got) != mep.MaxViews {
+		t.Errorf("%d votes among %d records, want %d among %d", told, len(got), len(votes), mep.MaxViews)
+	}
+}
+
 // TestAllComeToTheSameBelief: whatever monitors see, whatever links did and in whatever order what was told arrives: two intervals
 // after that all sites that hear each other believe the same.
 func TestAllComeToTheSameBelief(t *testing.T) {

@@ -52,8 +52,13 @@ const (
 	byteBurst  = 128 << 20
 	// So is one that tells more rounds than roundGap allows, twice over, each of which may have to be passed on, or changes its mind
 	// about whom it reports to, or connects, all the time. A burst of rounds is what waits in buffers while this site is held up.
-	roundRate   = 100 // rounds, or sets, a second
-	roundBurst  = 1000
+	roundRate  = 100 // rounds, or sets, a second
+	roundBurst = 1000
+	// Rounds of one peer take at most one part in paceShare of the time, or rest paceMost between two. Those that are taken in within
+	// paceFrom cannot take more.
+	paceShare   = 4
+	paceMost    = time.Second
+	paceFrom    = time.Second / roundRate / paceShare
 	attachRate  = 1 // changes a second
 	attachBurst = 20
 	arriveRate  = 2 // connections that proved the same site, a second

@@ -38,6 +38,7 @@ type session struct {
 	orders unbundle[OverrideRecord, *OverrideRecord]
 	limit  struct{ frames, bytes, rounds, attaches *rate.Limiter }
 	config configParts
+	pace   pace
 	asked  time.Time // when all was asked for anew
 
 	mirror     mirror

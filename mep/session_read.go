@@ -134,6 +134,10 @@ func (s *session) handleKeepAlive(payload []byte) error {
 
 func (s *session) handleServices(payload []byte, more bool) error {
 	m := &s.mirror
+	if !s.pace.begin(s, m.sets.set == 0) {
+		return nil
+	}
+	defer s.pace.end(time.Now())
 	m.mu.Lock()
 	p, records, complete, err := m.sets.take(payload, more)
 	switch {
@@ -151,6 +155,10 @@ func (s *session) handleServices(payload []byte, more bool) error {
 
 func (s *session) handleChanges(payload []byte, flags uint8) error {
 	m := &s.mirror
+	if !s.pace.begin(s, m.part == 0) {
+		return nil
+	}
+	defer s.pace.end(time.Now())
 	m.mu.Lock()
 	done, sane, err := m.take(payload, flags, time.Since(s.x.started), s.allow)
 	if err == nil && m.sets.last > 0 {

@@ -78,7 +78,7 @@ func TestScopeIsAsWideAsItMayBe(t *testing.T) {
 			Domains: domains("www.example.com")})
 		w.randomLocations(r)
 		s, l := w.snapshot(t)
-		o := &oracle{w: w}
+		o := newOracle(w, s)
 		for range 10 {
 			subnet, _ := netip.AddrFrom4([4]byte{203, 0, byte(r.IntN(6)), byte(r.IntN(256))}).Prefix(32)
 			d := Decide(s, Query{Family: IPv4, LDNS: netip.MustParseAddr("198.51.100.1"), Subnet: subnet}, l, epoch, nil)

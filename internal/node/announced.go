@@ -91,6 +91,7 @@ func (a *announced) adopt(doc *config.Document) {
 			continue
 		}
 		s := a.of(g)
+		delete(a.kept, g.Name) // it would be old news if the group left the document and came back
 		s.settings, s.needsPort = *g.Announced, g.Port == 0 && len(g.Monitors) > 0
 		groups[g.Name], heard[g.Site] = s, a.heard[g.Site]
 		if heard[g.Site] == nil {

@@ -215,6 +215,10 @@ func TestAnnouncedServicesAreKept(t *testing.T) {
 		if next.adopt(doc); groupServices(next, doc) != tt.want {
 			t.Errorf("%s: services %q, want %q", tt.name, groupServices(next, doc), tt.want)
 		}
+		next.adopt(&config.Document{})
+		if next.adopt(doc); groupServices(next, doc) != "" {
+			t.Errorf("%s: a group that left the document and came back has services %q from before the start", tt.name, groupServices(next, doc))
+		}
 	}
 }
 

@@ -58,7 +58,9 @@ type SiteReach struct {
 	Peer  string // site that told it
 	Site  string // site that it is about
 	Reach Reach
-	At    time.Time
+	// Differs says that Peer has another document than this site, which may give Site another way by which it is heard.
+	Differs bool
+	At      time.Time
 }
 
 // NetworkReport is what a site measured of resolvers, and which ones it wants to be measured.

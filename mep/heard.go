@@ -215,7 +215,7 @@ func (s *session) changesTaken() error {
 	for _, g := range lost {
 		if s.x.unhear(s, g.site, g.reach) {
 			urgent = true
-			s.x.report(s, &SiteReach{Peer: s.peer.site, Site: g.site, Reach: g.reach, At: now})
+			s.x.report(s, &SiteReach{Peer: s.peer.site, Site: g.site, Reach: g.reach, Differs: s.differs(), At: now})
 		}
 	}
 	for i := range reports {

@@ -209,7 +209,7 @@ func TestDifferentDocumentsAreNoLie(t *testing.T) {
 		pass(3 * time.Second)
 		topology := w.topology("nyc")
 		topology.Relays = nil
-		nyc := w.sites["nyc"]
+		ams, nyc := w.sites["ams"], w.sites["nyc"]
 		nyc.digest.Store(&[32]byte{9})
 		if err := nyc.SetTopology(topology); err != nil {
 			t.Fatal(err)
@@ -226,6 +226,24 @@ func TestDifferentDocumentsAreNoLie(t *testing.T) {
 		}
 		pass(3 * time.Second)
 		nyc.wantReach("kid", "heard ams", "lost ams", "heard ams")
+		w.sites["kid"].stop()
+		pass(time.Second)
+		nyc.wantReach("kid", "heard ams", "lost ams", "heard ams", "lost ams")
+		if !nyc.lastReach("kid").Differs {
+			t.Error("nyc is not told that ams has another document")
+		}
+		nyc.digest.Store(ams.digest.Load())
+		if err := nyc.SetTopology(w.topology("nyc")); err != nil {
+			t.Fatal(err)
+		}
+		w.restart("kid")
+		pass(6 * time.Second)
+		w.sites["kid"].stop()
+		pass(time.Second)
+		nyc.wantReach("kid", "heard ams", "lost ams", "heard ams", "lost ams", "heard ams", "lost ams")
+		if nyc.lastReach("kid").Differs {
+			t.Error("nyc is told that ams has another document")
+		}
 	})
 }
 

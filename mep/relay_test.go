@@ -103,6 +103,18 @@ func (s *testSite) reaches(site string) []string {
 	return out
 }
 
+// lastReach returns what was told last of a site's reach.
+func (s *testSite) lastReach(site string) *SiteReach {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for i := len(s.events) - 1; i >= 0; i-- {
+		if r, ok := s.events[i].(*SiteReach); ok && r.Site == site {
+			return r
+		}
+	}
+	return new(SiteReach)
+}
+
 func (s *testSite) wantReach(site string, want ...string) {
 	s.t.Helper()
 	if got := s.reaches(site); !slices.Equal(got, want) {

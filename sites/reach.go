@@ -57,7 +57,7 @@ type site struct {
 	added    time.Time // to the document: a site not heard yet is being learned until then + keep-alive time-out
 	broken   time.Time // until when it would be heard if its session had not broken
 	learning time.Time // until when its services keep their state, as it may have changed its way; zero: they do not
-	moved    time.Time // until when losing it is a change of its way: a document gave it another one
+	moved    time.Time // until when losing it is a change of its way: a document gave it another one, here or at who lost it
 	sight    sight
 	tally    tally
 }
@@ -273,6 +273,11 @@ func (t *Tracker) reach(e *mep.SiteReach) bool {
 	case e.Reach == mep.ReachHeard:
 		if s.left = false; !s.open(s.via) {
 			s.via = e.Peer
+		}
+	case e.Reach == mep.ReachLost && e.Differs && s.via == e.Peer:
+		m := &t.document.Settings.MEP
+		if until := e.At.Add(m.ParentTimeout.Std() + m.KeepaliveTimeout.Std()); until.After(s.moved) {
+			s.moved = until // by the other document it may have another parent
 		}
 	case e.Reach == mep.ReachLeft && (s.via == e.Peer || s.via == ""):
 		s.left = true

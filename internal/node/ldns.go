@@ -53,7 +53,8 @@ type resolverWatch struct {
 	// own lists this machine's addresses.
 	own func() []netip.Addr
 
-	backlog *backlog // of the loop's goroutine; nil: none is needed
+	backlog  *backlog // of the loop's goroutine; nil: none is needed
+	attached string   // of the same: the parent that this site reported to when it looked last; "": none
 
 	mu        sync.Mutex // taken before the prober's
 	settings  watchSettings

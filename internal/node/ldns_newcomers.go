@@ -57,7 +57,7 @@ func (w *resolverWatch) meet(e mep.Event) {
 
 // tellNewcomers tells those with a new session a part of what is known, the newest first.
 func (w *resolverWatch) tellNewcomers(now time.Time, most int) {
-	standby := w.standby()
+	standby := w.returned()
 	for _, site := range w.waiting() {
 		if standby[site] {
 			continue // until this site reports to it
@@ -88,6 +88,32 @@ func (w *resolverWatch) tellNewcomers(now time.Time, most int) {
 	if w.backlog != nil && now.Sub(w.backlog.made) > backlogFor {
 		w.backlog = nil
 	}
+}
+
+// returned notes which parent this site reports to. One that it changed to is a newcomer although its session is not new. It returns
+// the parents on standby.
+func (w *resolverWatch) returned() map[string]bool {
+	standby, now := make(map[string]bool), ""
+	up := false
+	for _, p := range w.peers() {
+		switch {
+		case p.Relation != mep.RelationParent:
+		case p.Attached:
+			now, up = p.Site, p.State == mep.PeerUp
+		default:
+			standby[p.Site] = true
+		}
+	}
+	if now == w.attached {
+		return standby
+	}
+	w.attached, w.backlog = now, nil // what was told to the other one since is in none
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if up && w.newcomers[now] == nil {
+		w.newcomers[now] = &newcomer{}
+	}
+	return standby
 }
 
 // waiting lists some of the newcomers.

@@ -69,3 +69,22 @@ func (d *Document) Relays() map[string][]string {
 	}
 	return out
 }
+
+// Depths returns how many sites are above each site that has a parent at most, on its longest way to the mesh.
+func (d *Document) Depths() map[string]int {
+	parents := make(map[string][]string)
+	for i := range d.Sites {
+		if p := d.Sites[i].Parents(); p != nil {
+			parents[d.Sites[i].Name] = p
+		}
+	}
+	out := make(map[string]int, len(parents))
+	for range MaxSiteDepth {
+		for site, above := range parents {
+			for _, p := range above {
+				out[site] = max(out[site], min(out[p]+1, MaxSiteDepth-1))
+			}
+		}
+	}
+	return out
+}

@@ -66,6 +66,7 @@ func (c *compiler) compileSites() error {
 
 func (c *compiler) compileServices() error {
 	c.plan.serviceIndex = make(map[string]ServiceIndex, len(c.doc.Services))
+	depths := c.doc.Depths()
 	for i := range c.doc.Services {
 		s := &c.doc.Services[i]
 		siteIndex, ok := c.sites[s.Site]
@@ -80,7 +81,7 @@ func (c *compiler) compileServices() error {
 			cost:           s.Cost,
 			Capacity:       cmp.Or(s.Capacity, s.MaxConnections),
 			maxConnections: s.MaxConnections,
-			loadFresh:      loadFresh(s.Load, c.doc.Settings.MEP.MetricsInterval.Std()),
+			loadFresh:      loadFresh(s.Load, c.doc.Settings.MEP.MetricsInterval.Std(), depths[s.Site]),
 			counted:        s.Load != nil,
 			Port:           uint16(s.Port),
 			NAPTR:          s.NAPTR,
@@ -143,15 +144,23 @@ func (c *compiler) compileStandIns() error {
 	return nil
 }
 
-// loadFresh is how old a load may be to be compared as it is: three rounds of reading and telling.
-func loadFresh(l *config.LoadSource, metricsInterval time.Duration) time.Duration {
-	round := max(metricsInterval, time.Second)
+// loadFresh is how old a load may be to be compared as it is: three rounds of reading and telling. One that relays pass on, at most so
+// many, may be as old as they tell while nothing is wrong: an age that is told is a bound up to half above what it bounds, each relay
+// adds two intervals to it, and what has not changed is handed out every second interval.
+func loadFresh(l *config.LoadSource, metricsInterval time.Duration, relays int) time.Duration {
+	reading := time.Second
 	if l != nil {
-		round += l.Interval.Std()
-	} else {
-		round += time.Second
+		reading = l.Interval.Std()
 	}
-	return 3 * round
+	told := max(2*metricsInterval, reading, time.Second) * 3 / 2
+	for range relays {
+		told = (told + 2*metricsInterval) * 3 / 2
+	}
+	fresh := 3 * (max(metricsInterval, time.Second) + reading)
+	if relays > 0 {
+		fresh = max(fresh, told+3*metricsInterval)
+	}
+	return fresh
 }
 
 func (c *compiler) compileVirtualServers() error {

@@ -3,7 +3,6 @@ package sites
 import (
 	"time"
 
-	"fairlead/config"
 	"fairlead/gslb"
 )
 
@@ -63,21 +62,4 @@ func (s *site) hops(via *site) int {
 		return 0
 	}
 	return max(1, s.depth-via.depth)
-}
-
-// depths returns how many sites are above each site of a document at most, on its longest way to the mesh.
-func depths(doc *config.Document) map[string]int {
-	parents := make(map[string][]string, len(doc.Sites))
-	for i := range doc.Sites {
-		parents[doc.Sites[i].Name] = doc.Sites[i].Parents()
-	}
-	out := make(map[string]int, len(doc.Sites))
-	for range config.MaxSiteDepth {
-		for site, above := range parents {
-			for _, p := range above {
-				out[site] = max(out[site], min(out[p]+1, config.MaxSiteDepth-1))
-			}
-		}
-	}
-	return out
 }

@@ -71,7 +71,7 @@ type relay struct {
 // newSites makes the sites of a document, with what is known of those that stay.
 func (t *Tracker) newSites(doc *config.Document, now time.Time) (byName map[string]*site, list []*site) {
 	byName, list = make(map[string]*site, len(doc.Sites)), make([]*site, 0, len(doc.Sites))
-	own, above, depth := doc.Site(t.opts.Site), doc.Relays(), depths(doc)
+	own, above, depth := doc.Site(t.opts.Site), doc.Relays(), doc.Depths()
 	for i := range doc.Sites {
 		d := &doc.Sites[i]
 		s := t.sites[d.Name]

@@ -66,7 +66,7 @@ type Site struct {
 	AnswersDNS bool   `json:"answers_dns" doc:"Its nodes answer DNS; else they only carry traffic."`
 	Reach      string `json:"reach,omitempty" enum:"here,heard,lost,left,never,foreign,not-told" doc:"Whether its own word on its services reaches this node, by whatever way. Absent: not known yet."`
 	// Via is the site itself when it tells of itself.
-	Via string `json:"via,omitempty" doc:"The site that tells of it: itself, or one that it reports to. Absent: nobody did."`
+	Via       string `json:"via,omitempty" doc:"The site that tells of it: itself, or one that it reports to. Absent: nobody did."`
 	Partition string `json:"partition,omitempty" doc:"Who hears it and who does not, where the sites of the mesh differ: the net between them is cut, or works in one direction."`
 	// ReachSince is zero when it was never heard; LearningUntil when nothing is being learned.
 	ReachSince    time.Time `json:"reach_since,omitzero" doc:"Since when it is heard, or is not."`

@@ -174,7 +174,7 @@ func TestBytesOverTLS(t *testing.T) {
 			<-wait.C
 			each := float64(nets[0].out.Load()-before) / took.Seconds()
 			frames := float64(w.sites[0].exchange.Peers()[0].BytesOut-framed) / took.Seconds()
-			t.Log(fmt.Sprintf("%s: %.0f octets/s to a peer, %.0f of them frames", c.name, each, frames))
+			t.Logf("%s: %.0f octets/s to a peer, %.0f of them frames", c.name, each, frames)
 			if each > c.most {
 				t.Errorf("%s: got %.0f octets/s, want at most %.0f", c.name, each, c.most)
 			}

@@ -1,7 +1,6 @@
 package mesh_test
 
 import (
-	"fmt"
 	mathrand "math/rand/v2"
 	"runtime"
 	"slices"

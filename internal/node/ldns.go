@@ -21,8 +21,10 @@ import (
 )
 
 const (
-	// wantedInterval and wantedAtOnce are how fast resolvers are taken from the queue that queries fill.
+	// wantedInterval and wantedAtOnce are how fast resolvers are taken from the queue that queries fill; restInterval is how
+	// often an empty one is looked at, so that a node at rest does not wake for it.
 	wantedInterval = 50 * time.Millisecond
+	restInterval   = 500 * time.Millisecond
 	wantedAtOnce   = 64
 	// ownInterval is the time between two looks at this machine's addresses.
 	ownInterval = time.Minute
@@ -118,7 +120,7 @@ func (w *resolverWatch) run(ctx context.Context) error {
 }
 
 func (w *resolverWatch) loop(ctx context.Context) error {
-	take, look := time.NewTicker(wantedInterval), time.NewTicker(ownInterval)
+	take, look := time.NewTimer(wantedInterval), time.NewTicker(ownInterval)
 	defer take.Stop()
 	defer look.Stop()
 	last := time.Now()
@@ -129,10 +131,14 @@ func (w *resolverWatch) loop(ctx context.Context) error {
 		case <-look.C:
 			w.look()
 		case now := <-take.C:
-			w.takeWanted(now)
+			next := restInterval
+			if w.takeWanted(now) {
+				next = wantedInterval
+			}
 			w.mu.Lock()
 			interval := w.settings.interval
 			w.mu.Unlock()
+			take.Reset(min(next, interval))
 			if now.Sub(last) >= interval {
 				w.tellAll(now, now.Sub(last))
 				last = now
@@ -165,13 +171,13 @@ func ownAddresses() []netip.Addr {
 	return out
 }
 
-// takeWanted takes resolvers from the queue that queries fill.
-func (w *resolverWatch) takeWanted(now time.Time) {
+// takeWanted takes resolvers from the queue that queries fill. It reports whether there were any.
+func (w *resolverWatch) takeWanted(now time.Time) bool {
 	table := w.table()
-	for range wantedAtOnce {
+	for taken := range wantedAtOnce {
 		a, ok := table.NextWanted()
 		if !ok {
-			return
+			return taken > 0
 		}
 		switch w.vouchers.Of(a, now.Unix()) {
 		case adns.VoucherLimited:
@@ -184,6 +190,7 @@ func (w *resolverWatch) takeWanted(now time.Time) {
 			w.want(a, false, now)
 		}
 	}
+	return true
 }
 
 // want has a resolver measured that asks here: by this site, by probes of others, and by other sites.

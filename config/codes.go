@@ -66,6 +66,7 @@ const (
 	codeDialMode        Code = "FL1216"
 	codeDatagramIO      Code = "FL1219"
 	codeGeoFormat       Code = "FL1220"
+	codeProbeWord       Code = "FL1221"
 )
 
 // FL13xx: references between objects and uniqueness.
@@ -127,6 +128,8 @@ const (
 	codeSpillover        Code = "FL1432"
 	codeTopology         Code = "FL1433"
 	codeQuorum           Code = "FL1434"
+	codeProbe            Code = "FL1435"
+	codeSecret           Code = "FL1436"
 )
 
 // FL15xx: DNS names and zones.
@@ -265,6 +268,7 @@ func shapeCodes() []CodeText {
 		{codeDialMode, "Unknown word in dial."},
 		{codeDatagramIO, "Unknown way to wait for UDP."},
 		{codeGeoFormat, "Unknown format of location files."},
+		{codeProbeWord, "Unknown word in a monitor or a load source."},
 		{codeUnknownService, "A member or a service names a service that does not exist."},
 		{codeUnknownSite, "A service names a site that does not exist."},
 		{codeUnknownMonitor, "A service names a monitor that does not exist."},
@@ -323,6 +327,8 @@ func valueCodes() []CodeText {
 		{codeSpillover, "The threshold of spillover is missing or does not fit the method."},
 		{codeTopology, "Who reports to whom and who answers: parents that cannot be, levels beyond the limit, nobody who answers, two sites of which neither connects."},
 		{codeQuorum, "A quorum that cannot be reached, or without agree."},
+		{codeProbe, "A monitor lacks what its type needs, or has what it cannot use."},
+		{codeSecret, "A secret does not say where it is, or stands in the document itself."},
 		{codeDomainName, "The value is not a domain name."},
 		{codeOutsideZones, "A balanced name is in none of the zones."},
 		{codeDuplicateZone, "A zone is listed twice for the same clients."},

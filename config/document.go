@@ -72,44 +72,6 @@ type SiteLocation struct {
 	Longitude *float64 `json:"longitude,omitempty" range:"-180..180" doc:"Degrees east, -180 to 180."`
 }
 
-// Monitor is a probe: one run answers "is it up now?", rise and fall in a row make a verdict.
-type Monitor struct {
-	Name     string      `json:"name" doc:"Name that services refer to."`
-	Type     MonitorType `json:"type" doc:"Kind of probe."`
-	Interval Duration    `json:"interval,omitempty" default:"5s" range:"100ms..1h" doc:"Time between probes of one target (100ms to 1h)."`
-	Timeout  Duration    `json:"timeout,omitempty" default:"2s" range:"1ms..1h" doc:"Longest a probe may take; not above interval."`
-	Fall     int         `json:"fall,omitempty" default:"3" range:"1..100" doc:"Failures in a row before DOWN (1 to 100)."`
-	Rise     int         `json:"rise,omitempty" default:"2" range:"1..100" doc:"Successes in a row before UP (1 to 100)."`
-	Jitter   *int        `json:"jitter,omitempty" range:"0..50" doc:"Each interval varies by this many percent either way (0 to 50). Default: 5."`
-	HTTP     HTTPProbe   `json:"http,omitempty" doc:"Settings of http and https probes."`
-	TLS      TLSProbe    `json:"tls,omitempty" doc:"TLS settings of https probes."`
-	Quorum   Quorum      `json:"quorum,omitempty" doc:"How many sites must see a service that binds it DOWN, unless the service has its own."`
-}
-
-// Quorum is how many sites must see a service DOWN before it is. The sites that answer DNS and can be heard are asked, each by
-// its own monitors. All 0: each site believes what it sees itself.
-type Quorum struct {
-	Agree   int `json:"agree,omitempty" default:"0" range:"0..1024" doc:"Sites that must see it DOWN, this one included. 0: no quorum."`
-	Of      int `json:"of,omitempty" default:"0" range:"0..1024" doc:"How many sites are asked: those first by a hash of service and site, the owner among them. 0: all."`
-	Regions int `json:"regions,omitempty" default:"0" range:"0..64" doc:"Regions that these sites must be from: the first two qualifiers of their places. 0: any."`
-}
-
-// HTTPProbe is what http and https probes send and expect. Redirects are not followed: a 302 is a 302.
-type HTTPProbe struct {
-	Path         string   `json:"path,omitempty" default:"/" doc:"Request path, with query if any."`
-	Method       string   `json:"method,omitempty" default:"GET" doc:"Request method."`
-	Host         string   `json:"host,omitempty" doc:"Host header, and server name for TLS. Default: the address."`
-	ExpectStatus []string `json:"expect_status,omitempty" doc:"Status codes or ranges that pass. Default: 200-299."`
-	ExpectBody   string   `json:"expect_body,omitempty" doc:"Text that the first 64 KiB of the body must contain. Empty: the body is not read."`
-}
-
-// TLSProbe is how https probes check the certificate.
-type TLSProbe struct {
-	Verify     bool   `json:"verify,omitempty" default:"true" doc:"Check the chain and the name."`
-	ServerName string `json:"server_name,omitempty" doc:"Name to ask for and to check. Default: http.host, else the address."`
-	CAFile     string `json:"ca_file,omitempty" doc:"PEM file with the authorities to trust instead of the system's; same path at every site."`
-}
-
 // Service is an application at one site: one object for both address families, or a name to answer with. A service that only
 // SRV and MX answers name needs nothing but a host.
 type Service struct {
@@ -220,45 +182,6 @@ type View struct {
 	Name      string         `json:"name" doc:"Name that zones, services and policies refer to."`
 	Listeners []netip.Addr   `json:"listeners,omitempty" doc:"Addresses of this server that were asked."`
 	Clients   []netip.Prefix `json:"clients,omitempty" doc:"Prefixes that the query's source address is in; never the client subnet that it carries."`
-}
-
-// LoadSource says where the owner site reads how busy a service is. A source that fails ages; it never marks the
-// service down.
-type LoadSource struct {
-	Source   LoadKind       `json:"source" doc:"Kind of source."`
-	URL      string         `json:"url,omitempty" doc:"Where to read (haproxy: the CSV statistics page; json: any JSON document)."`
-	Path     string         `json:"path,omitempty" doc:"json: dotted path of the active connections in the answer. Absent, without fields and custom: the answer itself is the number."`
-	Backend  string         `json:"backend,omitempty" doc:"haproxy: name of the proxy whose BACKEND row counts."`
-	Fields   LoadFields     `json:"fields,omitempty" doc:"json: dotted paths of further numbers in the answer."`
-	Custom   []CustomMetric `json:"custom,omitempty" doc:"Metrics that make up the custom load, at most 16: it is their weighted mean, each divided by its threshold, and 1 or more exactly while one of them is at its threshold."`
-	Interval Duration       `json:"interval,omitempty" default:"1s" range:"100ms..1h" doc:"Time between reads (100ms to 1h)."`
-	Timeout  Duration       `json:"timeout,omitempty" default:"1s" range:"1ms..1h" doc:"Longest one read may take."`
-}
-
-// LoadFields are the dotted paths of what a JSON document tells, each as LoadSource.Path. Totals only grow; their rate over
-// 14 s counts. A metric that has both a rate and a total is read from its rate.
-type LoadFields struct {
-	Active            string `json:"active,omitempty" doc:"Active connections; the same as path."`
-	RequestsPerSecond string `json:"requests_per_second,omitempty" doc:"Requests per second."`
-	RequestsTotal     string `json:"requests_total,omitempty" doc:"Requests so far."`
-	ResponseTimeMS    string `json:"response_time_ms,omitempty" doc:"Mean time to the first byte, in milliseconds."`
-	BitsPerSecond     string `json:"bits_per_second,omitempty" doc:"Bandwidth, both directions together."`
-	BytesTotal        string `json:"bytes_total,omitempty" doc:"Bytes so far, both directions together."`
-	PacketsPerSecond  string `json:"packets_per_second,omitempty" doc:"Packets per second."`
-	PacketsTotal      string `json:"packets_total,omitempty" doc:"Packets so far."`
-	Custom            string `json:"custom,omitempty" doc:"Custom load as the service reckons it itself, in any unit. Not with custom beside fields."`
-	Members           string `json:"members,omitempty" doc:"Usable servers behind the service."`
-	MemberWeight      string `json:"member_weight,omitempty" doc:"Sum of the weights of the usable servers behind it."`
-	Capacity          string `json:"capacity,omitempty" doc:"Connections that it can carry."`
-}
-
-// CustomMetric is one part of a custom load: a number of the source, with its weight and its threshold.
-type CustomMetric struct {
-	Name      string     `json:"name" doc:"Name, for people."`
-	Path      string     `json:"path,omitempty" doc:"json: dotted path of the number. haproxy: column of the BACKEND row, such as qcur. Either path or metric."`
-	Metric    LoadMetric `json:"metric,omitempty" doc:"A metric that the source tells, in place of path."`
-	Weight    float64    `json:"weight,omitempty" default:"1" range:"0.001..1000" doc:"Its share in the custom load (0.001 to 1000)."`
-	Threshold float64    `json:"threshold,omitempty" default:"1" range:"0.000001..1e15" doc:"Value at which it is full: it counts as value / threshold."`
 }
 
 // VirtualServer binds domains to members and says how one is picked.

@@ -15,12 +15,8 @@ func (c *checker) checkMonitors() {
 		m := &c.doc.Monitors[i]
 		path := at("monitors", i)
 		c.checkTimeout(path, m.Interval, m.Timeout)
-		if m.Type != MonitorHTTP && m.Type != MonitorHTTPS && m.Type != "" && c.page.present(path+"/http") {
-			c.problem(path+"/http", codeWarnNoEffect, "remove it, or use type: http", "http settings have no effect on %s monitors", m.Type)
-		}
-		if m.Type != MonitorHTTPS && m.Type != "" && c.page.present(path+"/tls") {
-			c.problem(path+"/tls", codeWarnNoEffect, "remove it, or use type: https", "tls settings have no effect on %s monitors", m.Type)
-		}
+		c.checkProbeKeys(m, path)
+		c.checkProbeCommon(m, path)
 		c.checkHTTPProbe(&m.HTTP, path+"/http")
 		c.checkTLSProbe(&m.TLS, path+"/tls")
 		c.checkQuorum(path+"/quorum", &m.Quorum)

@@ -37,8 +37,6 @@ type (
 	TriggerMonitors string
 	// DialMode says who opens MEP connections with a site.
 	DialMode string
-	// MonitorType is a kind of probe.
-	MonitorType string
 	// ServiceState is what the operator wants of a service.
 	ServiceState string
 	// LoadKind is a kind of load source.
@@ -151,25 +149,11 @@ const (
 	DialBoth   DialMode = "both"
 )
 
-// Kinds of probes.
-const (
-	MonitorHTTP  MonitorType = "http"
-	MonitorHTTPS MonitorType = "https"
-	MonitorTCP   MonitorType = "tcp"
-)
-
 // What operators want of a service.
 const (
 	ServiceEnabled  ServiceState = "enabled"
 	ServiceDisabled ServiceState = "disabled"
 	ServiceDraining ServiceState = "draining"
-)
-
-// Kinds of load sources.
-const (
-	LoadHAProxy LoadKind = "haproxy"
-	LoadJSON    LoadKind = "json"
-	LoadPush    LoadKind = "push"
 )
 
 // Metrics of a load source, as LoadFields names them.
@@ -231,14 +215,8 @@ func (TriggerMonitors) Enum() []string {
 	return []string{"always", "mep-down", "mep-down-or-service-down"}
 }
 
-// Enum lists the probes.
-func (MonitorType) Enum() []string { return []string{"http", "https", "tcp"} }
-
 // Enum lists the states.
 func (ServiceState) Enum() []string { return []string{"enabled", "disabled", "draining"} }
-
-// Enum lists the sources.
-func (LoadKind) Enum() []string { return []string{"haproxy", "json", "push"} }
 
 // Enum lists the metrics.
 func (LoadMetric) Enum() []string {

@@ -18,6 +18,11 @@ func wordNoun(t reflect.Type) (noun string, code Code) {
 		return "dial mode", codeDialMode
 	case reflect.TypeFor[MonitorType]():
 		return "monitor type", codeMonitorType
+	case reflect.TypeFor[ProxyProtocol](), reflect.TypeFor[ProbeSecurity](), reflect.TypeFor[HTTPVersion](), reflect.TypeFor[DNSTransport](),
+		reflect.TypeFor[LDAPScope](), reflect.TypeFor[RADIUSMode](), reflect.TypeFor[RADIUSOutcome](), reflect.TypeFor[SNMPVersion](),
+		reflect.TypeFor[SNMPAuth](), reflect.TypeFor[SNMPPrivacy](), reflect.TypeFor[SNMPPreset](), reflect.TypeFor[SQLRole](),
+		reflect.TypeFor[RedisRole](), reflect.TypeFor[SIPTransport](), reflect.TypeFor[WarningOutcome]():
+		return "word", codeProbeWord
 	case reflect.TypeFor[ServiceState]():
 		return "service state", codeServiceState
 	case reflect.TypeFor[LoadKind]():

@@ -1,0 +1,57 @@
+package guard
+
+import (
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+)
+
+// socket returns the real path of a Unix socket that may be connected to.
+func (g *Guard) socket(path string) (string, error) {
+	const key = "probes.sockets"
+	if !filepath.IsAbs(path) {
+		return "", refuse(path, "not the absolute path of a socket", "")
+	}
+	real, err := filepath.EvalSymlinks(path)
+	if err != nil {
+		return "", &fs.PathError{Op: "find socket", Path: path, Err: cause(err)}
+	}
+	if Below(real, g.opts.Private) {
+		return "", refuse(path, "a socket of this node", "")
+	}
+	if !Below(real, g.opts.SocketDirectories) {
+		return "", refuse(path, "outside of the directories whose sockets may be read", key)
+	}
+	info, err := os.Lstat(real)
+	if err != nil {
+		return "", &fs.PathError{Op: "find socket", Path: path, Err: cause(err)}
+	}
+	if info.Mode().Type() != fs.ModeSocket {
+		return "", refuse(path, "not a socket", "")
+	}
+	return real, nil
+}
+
+// cause takes the operation and path off an error of the file system.
+func cause(err error) error {
+	if p, ok := err.(*fs.PathError); ok {
+		return p.Err
+	}
+	return err
+}
+
+// Below reports whether a real path, one without symbolic links, lies below one of the directories, which may be links
+// themselves. A directory that does not exist has nothing below it.
+func Below(real string, directories []string) bool {
+	for _, d := range directories {
+		d, err := filepath.EvalSymlinks(d)
+		if err != nil {
+			continue
+		}
+		if rest, ok := strings.CutPrefix(real, strings.TrimSuffix(d, string(filepath.Separator))); ok && rest != "" && rest[0] == filepath.Separator {
+			return true
+		}
+	}
+	return false
+}

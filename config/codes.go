@@ -130,6 +130,7 @@ const (
 	codeQuorum           Code = "FL1434"
 	codeProbe            Code = "FL1435"
 	codeSecret           Code = "FL1436"
+	codeMetadataAddress  Code = "FL1440"
 )
 
 // FL15xx: DNS names and zones.
@@ -198,6 +199,9 @@ const (
 	codeNodeUnknownTSIGKey Code = "FL2133"
 
 	codeNodeGeoFile Code = "FL2140"
+
+	codeNodeProbeDirectory Code = "FL2150"
+	codeNodeVariable       Code = "FL2151"
 )
 
 // FL9xxx: warnings.
@@ -215,10 +219,12 @@ const (
 	codeWarnNoLoad           Code = "FL9011"
 	codeWarnForeignBlind     Code = "FL9012"
 	codeWarnChildAnswers     Code = "FL9013"
+	codeWarnNotReached       Code = "FL9014"
 	codeWarnInsecure         Code = "FL9101"
 	codeWarnKeyMode          Code = "FL9102"
 	codeWarnCertificateDates Code = "FL9103"
 	codeWarnGeoFile          Code = "FL9104"
+	codeWarnMetadata         Code = "FL9105"
 )
 
 // CodeText is a code with its one-line meaning.
@@ -329,6 +335,7 @@ func valueCodes() []CodeText {
 		{codeQuorum, "A quorum that cannot be reached, or without agree."},
 		{codeProbe, "A monitor lacks what its type needs, or has what it cannot use."},
 		{codeSecret, "A secret does not say where it is, or stands in the document itself."},
+		{codeMetadataAddress, "The address is the metadata service of a cloud."},
 		{codeDomainName, "The value is not a domain name."},
 		{codeOutsideZones, "A balanced name is in none of the zones."},
 		{codeDuplicateZone, "A zone is listed twice for the same clients."},
@@ -398,6 +405,8 @@ func nodeCodes() []CodeText {
 		{codeNodeTSIGSecret, "The file of a TSIG secret does not hold one."},
 		{codeNodeUnknownTSIGKey, "The document names a TSIG key that the node does not have."},
 		{codeNodeGeoFile, "A location file has no name, stands twice, or has locations that its format does not use."},
+		{codeNodeProbeDirectory, "A directory that the document may use has no name, or is the root directory."},
+		{codeNodeVariable, "The value is not the name of an environment variable."},
 		{codeWarnShortTTL, "A TTL below 5 seconds."},
 		{codeWarnUnusedServer, "A virtual server has no domains and is nobody's backup."},
 		{codeWarnUnusedService, "A service or a service group is a member of no virtual server."},
@@ -411,9 +420,11 @@ func nodeCodes() []CodeText {
 		{codeWarnNoLoad, "A method, a weight or a limit goes by a load that no load source of a service tells."},
 		{codeWarnForeignBlind, "A service of a foreign site without monitors: it is assumed UP for ever."},
 		{codeWarnChildAnswers, "A site with a parent answers DNS, and is told nothing of services without monitors."},
+		{codeWarnNotReached, "An address that monitors and load sources do not reach unless node files allow it."},
 		{codeWarnInsecure, "MEP without TLS."},
 		{codeWarnKeyMode, "A private key that others on the machine can read."},
 		{codeWarnCertificateDates, "A certificate that expires within two weeks, has expired, or is not valid yet."},
 		{codeWarnGeoFile, "A location file cannot be read; the node serves without it."},
+		{codeWarnMetadata, "The node file lets monitors and load sources reach the metadata service of a cloud."},
 	}
 }

@@ -75,6 +75,8 @@ func setDefault(v reflect.Value, f field) {
 		var x float64
 		x, err = strconv.ParseFloat(f.def, 64)
 		v.SetFloat(x)
+	case v.Type() == textsType:
+		v.Set(reflect.ValueOf(strings.Split(f.def, listComma)))
 	default:
 		err = fmt.Errorf("no defaults for %s", f.typ)
 	}

@@ -60,6 +60,9 @@ func (n *Node) joinPaths(dir string) {
 	for i := range n.GeoIP.CSV {
 		paths = append(paths, &n.GeoIP.CSV[i].File, &n.GeoIP.CSV[i].Locations)
 	}
+	for _, d := range n.Probes.directories() {
+		paths = append(paths, d.directory)
+	}
 	for _, p := range paths {
 		if *p != "" && !filepath.IsAbs(*p) {
 			*p = filepath.Join(dir, *p)

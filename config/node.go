@@ -12,6 +12,7 @@ type Node struct {
 	MEP     NodeMEP    `json:"mep,omitempty" doc:"The exchange with other sites."`
 	API     NodeAPI    `json:"api,omitempty" doc:"REST, health and metrics."`
 	GeoIP   NodeGeoIP  `json:"geoip,omitempty" doc:"Location databases."`
+	Probes  NodeProbes `json:"probes,omitempty" doc:"What monitors and load sources of the document may reach, read and run here."`
 	Log     NodeLog    `json:"log,omitempty" doc:"Log output, on stderr."`
 }
 

@@ -6,6 +6,7 @@ import (
 	"net/netip"
 	"reflect"
 	"strconv"
+	"strings"
 )
 
 // DocumentSchema returns the JSON Schema (2020-12) of the GSLB document, made from the same tags as its decoder.
@@ -152,6 +153,8 @@ func defaultValue(f field) any {
 		return nil
 	}
 	switch f.typ.Kind() {
+	case reflect.Slice:
+		return strings.Split(f.def, listComma)
 	case reflect.Bool:
 		return f.def == "true"
 	case reflect.Int, reflect.Uint32, reflect.Uint64:

@@ -20,6 +20,9 @@ type field struct {
 	doc      string
 }
 
+// listComma stands between the entries of a list in a default tag.
+const listComma = ","
+
 // limits is the range of a number or duration, both ends included. Durations are in nanoseconds.
 type limits struct {
 	text     string // "1 to 100", for messages
@@ -83,6 +86,7 @@ var (
 	wordType        = reflect.TypeFor[interface{ Enum() []string }]()
 	briefType       = reflect.TypeFor[brief]()
 	durationType    = reflect.TypeFor[Duration]()
+	textsType       = reflect.TypeFor[[]string]()
 )
 
 // isText reports whether values of t read themselves from text.

@@ -93,6 +93,7 @@ func (c *checker) checkGroupMembers(g *ServiceGroup, path string) {
 			c.problem(path+"/addresses", codeEmptyList, "add addresses: [192.0.2.1]", "member %s has no addresses", name)
 		}
 		c.checkFamilies(path+"/addresses", name, m.Addresses)
+		c.checkReachedAddresses(path+"/addresses", m.Addresses, len(g.Monitors) > 0)
 		c.checkReplacements(path+"/public_addresses", name, m.Addresses, m.PublicAddresses)
 		if m.Port == 0 && g.Port == 0 && len(g.Monitors) > 0 && !c.page.failed[path+"/port"] {
 			c.problem(path, codePortMissing, "add port: to the group, or to this member", "member %s is monitored but has no port", name)

@@ -31,6 +31,7 @@ func validateNode(p *page, n *Node) {
 	c.checkMEP()
 	c.checkAPI()
 	c.checkGeoIP()
+	c.checkProbes()
 	c.checkRelease()
 }
 

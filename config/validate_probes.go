@@ -92,6 +92,8 @@ func (c *checker) checkProbeCommon(m *Monitor, path string) {
 	}
 	if t := m.Target; t != nil && t.Address.IsValid() && (t.Address.Zone() != "" || t.Address.IsUnspecified() || t.Address.IsMulticast()) {
 		c.problem(path+"/target/address", codeProbe, "write the address of a host", "%s cannot be probed", t.Address)
+	} else if t != nil {
+		c.checkReached(path+"/target/address", t.Address)
 	}
 	if l := m.Login; l != nil {
 		c.checkSecret(path+"/login/password", l.Password)

@@ -52,6 +52,7 @@ func (c *checker) checkServiceAddresses(s *Service, path string) {
 		c.problem(path, codeAddressOrCNAME, "add addresses: [192.0.2.1], cname:, host: or naptr:", "service %s has neither addresses nor a cname nor a host nor a naptr", quote(s.Name))
 	}
 	c.checkFamilies(path+"/addresses", quote(s.Name), s.Addresses)
+	c.checkReachedAddresses(path+"/addresses", s.Addresses, len(s.Monitors) > 0)
 }
 
 // boundMonitors is the monitors of a service or of each service of a group, and what they must add up to.
@@ -130,6 +131,7 @@ func (c *checker) checkLoad(l *LoadSource, path string) {
 	}
 	if l.URL != "" {
 		c.checkURL(path+"/url", l.URL)
+		c.checkReachedURL(path+"/url", l.URL)
 	}
 	if l.Source == LoadJSON && l.Path != "" && !jsonPath.MatchString(l.Path) {
 		c.notAJSONPath(path+"/path", l.Path)

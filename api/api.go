@@ -20,6 +20,7 @@ import (
 	"fairlead/config"
 	"fairlead/mep"
 	"fairlead/monitors"
+	"fairlead/monitors/metric"
 	"fairlead/sites"
 	"fairlead/sites/agree"
 )
@@ -52,7 +53,7 @@ type Options struct {
 	Geo func() []GeoStatus
 	// PushLoad takes in a load report. Its errors wrap monitors.ErrNotPushed, ErrOutdated, ErrNothingTold or ErrRange. Nil:
 	// no service is pushed here.
-	PushLoad func(service string, told monitors.Metrics, at time.Time) error
+	PushLoad func(service string, told metric.Metrics, at time.Time) error
 	// Sketch returns what is asked of this node, SketchSize how many kinds of it there are and how many queries were left
 	// out. Nil: nothing is.
 	Sketch     func() sketch.View
@@ -133,7 +134,7 @@ func New(o Options) (http.Handler, error) {
 		o.Geo = func() []GeoStatus { return nil }
 	}
 	if o.PushLoad == nil {
-		o.PushLoad = func(string, monitors.Metrics, time.Time) error { return monitors.ErrNotPushed }
+		o.PushLoad = func(string, metric.Metrics, time.Time) error { return monitors.ErrNotPushed }
 	}
 	if o.Sketch == nil {
 		o.Sketch = func() sketch.View { return sketch.View{} }

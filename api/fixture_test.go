@@ -25,6 +25,7 @@ import (
 	"fairlead/mep"
 	"fairlead/monitors"
 	"fairlead/monitors/ldns"
+	"fairlead/monitors/metric"
 	"fairlead/sites"
 )
 
@@ -90,7 +91,7 @@ type fixture struct {
 type pushedLoad struct {
 	service string
 	active  uint64
-	told    monitors.Metrics
+	told    metric.Metrics
 	at      time.Time
 }
 
@@ -154,10 +155,10 @@ func newFixture(t testing.TB, change func(*Options)) *fixture {
 }
 
 // push is a load source as monitors.Loads has it: web-ams takes reports.
-func (f *fixture) push(service string, told monitors.Metrics, at time.Time) error {
+func (f *fixture) push(service string, told metric.Metrics, at time.Time) error {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	active, _ := told.Get(monitors.Active)
+	active, _ := told.Get(metric.Active)
 	switch {
 	case told.Empty():
 		return monitors.ErrNothingTold

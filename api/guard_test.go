@@ -16,7 +16,7 @@ import (
 	"go.uber.org/zap/zaptest/observer"
 
 	"fairlead/api/resource"
-	"fairlead/monitors"
+	"fairlead/monitors/metric"
 )
 
 func TestLocalHost(t *testing.T) {
@@ -126,7 +126,7 @@ func TestPanic(t *testing.T) {
 	core, logged := observer.New(zapcore.InfoLevel)
 	f := newFixture(t, func(o *Options) {
 		o.Logger = zap.New(core)
-		o.PushLoad = func(string, monitors.Metrics, time.Time) error { panic("secret") }
+		o.PushLoad = func(string, metric.Metrics, time.Time) error { panic("secret") }
 	})
 	w := f.request(http.MethodPut, "/v1/services/web-ams/load", `{"active":1}`)
 	if p := refusal(t, w); w.Code != http.StatusInternalServerError || strings.Contains(p.Detail, "secret") {

@@ -12,6 +12,7 @@ import (
 	"fairlead/api/resource"
 	"fairlead/config"
 	"fairlead/monitors"
+	"fairlead/monitors/metric"
 )
 
 const pushPath = "/v1/services/{name}/load"
@@ -61,7 +62,7 @@ func (r *resources) push(_ context.Context, in *pushInput) (*struct{}, error) {
 	case errors.Is(err, monitors.ErrNothingTold):
 		return nil, newProblem(http.StatusUnprocessableEntity, resource.Fault{Pointer: "/body", Code: resource.CodeRequired,
 			Detail: "the report tells nothing; give at least one metric, such as active"})
-	case errors.Is(err, monitors.ErrRange):
+	case errors.Is(err, metric.ErrRange):
 		return nil, newProblem(http.StatusUnprocessableEntity, resource.Fault{Pointer: "/body", Code: resource.CodeInvalid,
 			Detail: "a metric is not from 0 to 2^53"})
 	}
@@ -69,21 +70,21 @@ func (r *resources) push(_ context.Context, in *pushInput) (*struct{}, error) {
 }
 
 // toldBy is a report as a load source tells it.
-func toldBy(r *resource.LoadReport) monitors.Metrics {
-	var out monitors.Metrics
+func toldBy(r *resource.LoadReport) metric.Metrics {
+	var out metric.Metrics
 	if r.Active != nil {
-		out.Set(monitors.Active, float64(*r.Active))
+		out.Set(metric.Active, float64(*r.Active))
 	}
 	for _, one := range []struct {
 		value  *float64
-		metric monitors.Metric
+		metric metric.Metric
 		factor float64
 	}{
-		{r.RequestsPerSecond, monitors.Requests, 1}, {r.RequestsTotal, monitors.RequestsTotal, 1},
-		{r.ResponseTimeMS, monitors.ResponseTime, 1e-3}, {r.BitsPerSecond, monitors.Bandwidth, 1},
-		{r.BytesTotal, monitors.BytesTotal, 1}, {r.PacketsPerSecond, monitors.Packets, 1},
-		{r.PacketsTotal, monitors.PacketsTotal, 1}, {r.Custom, monitors.CustomLoad, 1},
-		{r.Members, monitors.Members, 1}, {r.MemberWeight, monitors.MemberWeight, 1}, {r.Capacity, monitors.Capacity, 1},
+		{r.RequestsPerSecond, metric.Requests, 1}, {r.RequestsTotal, metric.RequestsTotal, 1},
+		{r.ResponseTimeMS, metric.ResponseTime, 1e-3}, {r.BitsPerSecond, metric.Bandwidth, 1},
+		{r.BytesTotal, metric.BytesTotal, 1}, {r.PacketsPerSecond, metric.Packets, 1},
+		{r.PacketsTotal, metric.PacketsTotal, 1}, {r.Custom, metric.CustomLoad, 1},
+		{r.Members, metric.Members, 1}, {r.MemberWeight, metric.MemberWeight, 1}, {r.Capacity, metric.Capacity, 1},
 	} {
 		if one.value != nil {
 			out.Set(one.metric, *one.value*one.factor)

@@ -10,7 +10,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"fairlead/monitors"
+	"fairlead/monitors/metric"
 )
 
 func TestPush(t *testing.T) {
@@ -58,15 +58,15 @@ func TestPushMetrics(t *testing.T) {
 	if w := f.request(http.MethodPut, "/v1/services/web-ams/load", body); w.Code != http.StatusNoContent {
 		t.Fatalf("status %d: %s", w.Code, w.Body)
 	}
-	for metric, want := range map[monitors.Metric]float64{
-		monitors.Requests: 1.5, monitors.RequestsTotal: 2, monitors.ResponseTime: 0.25, monitors.Bandwidth: 4, monitors.BytesTotal: 5,
-		monitors.Packets: 6, monitors.PacketsTotal: 7, monitors.CustomLoad: 0.7, monitors.Members: 8, monitors.MemberWeight: 9, monitors.Capacity: 10,
+	for metric, want := range map[metric.Metric]float64{
+		metric.Requests: 1.5, metric.RequestsTotal: 2, metric.ResponseTime: 0.25, metric.Bandwidth: 4, metric.BytesTotal: 5,
+		metric.Packets: 6, metric.PacketsTotal: 7, metric.CustomLoad: 0.7, metric.Members: 8, metric.MemberWeight: 9, metric.Capacity: 10,
 	} {
 		if got, ok := f.pushed[0].told.Get(metric); !ok || got != want {
 			t.Errorf("%s: got %v %t, want %v", metric, got, ok, want)
 		}
 	}
-	if _, ok := f.pushed[0].told.Get(monitors.Active); ok {
+	if _, ok := f.pushed[0].told.Get(metric.Active); ok {
 		t.Error("connections were taken that were not told")
 	}
 }

@@ -6,6 +6,8 @@ import (
 	"testing"
 
 	"fairlead/config"
+	"fairlead/monitors/metric"
+	"fairlead/monitors/source"
 )
 
 func TestCustomLoad(t *testing.T) {
@@ -26,18 +28,18 @@ func TestCustomLoad(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			var m Metrics
-			m.Set(ResponseTime, tt.ms/1000)
-			got, err := customLoad(custom, &m, []part{{tt.cpu, true}, {}})
+			var m metric.Metrics
+			m.Set(metric.ResponseTime, tt.ms/1000)
+			got, err := customLoad(custom, &m, []source.Part{{Value: tt.cpu, Told: true}, {}})
 			if err != nil || math.Abs(got-tt.want) > 1e-9 {
 				t.Errorf("got %v, %v, want %v", got, err, tt.want)
 			}
 		})
 	}
-	if _, err := customLoad(custom, &Metrics{}, []part{{1, true}, {}}); err == nil {
+	if _, err := customLoad(custom, &metric.Metrics{}, []source.Part{{Value: 1, Told: true}, {}}); err == nil {
 		t.Error("a custom load without one of its parts")
 	}
-	if _, err := customLoad(custom, &Metrics{}, nil); err == nil {
+	if _, err := customLoad(custom, &metric.Metrics{}, nil); err == nil {
 		t.Error("a custom load without any part")
 	}
 }
@@ -46,16 +48,16 @@ func TestCustomLoad(t *testing.T) {
 func TestCustomLoadIsFullExactlyAtAThreshold(t *testing.T) {
 	rng := rand.New(rand.NewPCG(1, 2))
 	for range 100_000 {
-		custom, parts, full := make([]config.CustomMetric, 1+rng.IntN(4)), make([]part, 4), false
+		custom, parts, full := make([]config.CustomMetric, 1+rng.IntN(4)), make([]source.Part, 4), false
 		for i := range custom {
 			custom[i] = config.CustomMetric{Path: "x", Weight: 0.001 + rng.Float64()*10, Threshold: 1 + rng.Float64()*100}
-			parts[i] = part{custom[i].Threshold * rng.Float64() * 1.1, true}
+			parts[i] = source.Part{Value: custom[i].Threshold * rng.Float64() * 1.1, Told: true}
 			if rng.IntN(9) == 0 {
-				parts[i].value = custom[i].Threshold
+				parts[i].Value = custom[i].Threshold
 			}
-			full = full || parts[i].value >= custom[i].Threshold
+			full = full || parts[i].Value >= custom[i].Threshold
 		}
-		if got, err := customLoad(custom, &Metrics{}, parts); err != nil || (got >= 1) != full {
+		if got, err := customLoad(custom, &metric.Metrics{}, parts); err != nil || (got >= 1) != full {
 			t.Fatalf("custom load of %+v with %+v: %v, %v; a metric at its threshold: %t", custom, parts, got, err, full)
 		}
 	}

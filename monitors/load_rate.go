@@ -1,6 +1,10 @@
 package monitors
 
-import "time"
+import (
+	"time"
+
+	"fairlead/monitors/metric"
+)
 
 const (
 	// RateWindow is the time over which the growth of a total becomes a rate.
@@ -55,9 +59,9 @@ type rates [len(rated)]rate
 
 // rated says which total becomes which metric, and how many of its units one of the total's are.
 var rated = [...]struct {
-	total, metric Metric
+	total, metric metric.Metric
 	factor        float64
-}{{RequestsTotal, Requests, 1}, {BytesTotal, Bandwidth, 8}, {PacketsTotal, Packets, 1}}
+}{{metric.RequestsTotal, metric.Requests, 1}, {metric.BytesTotal, metric.Bandwidth, 8}, {metric.PacketsTotal, metric.Packets, 1}}
 
 func newRates(gap time.Duration) *rates {
 	out := new(rates)
@@ -68,15 +72,15 @@ func newRates(gap time.Duration) *rates {
 }
 
 // resolve puts rates in the place of m's totals. A rate that the source tells itself counts.
-func (r *rates) resolve(m *Metrics, at time.Time) {
+func (r *rates) resolve(m *metric.Metrics, at time.Time) {
 	for i, one := range rated {
-		total, ok := m.take(one.total)
+		total, ok := m.Take(one.total)
 		if !ok {
 			continue
 		}
 		perSecond, ok := r[i].add(at, total)
 		if _, told := m.Get(one.metric); ok && !told {
-			m.Set(one.metric, min(perSecond*one.factor, MaxActive))
+			m.Set(one.metric, min(perSecond*one.factor, metric.MaxActive))
 		}
 	}
 }

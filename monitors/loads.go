@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"math"
-	"net/http"
 	"reflect"
 	"sync"
 	"time"
@@ -14,6 +13,9 @@ import (
 	"go.uber.org/zap"
 
 	"fairlead/config"
+	"fairlead/monitors/metric"
+	"fairlead/monitors/reason"
+	"fairlead/monitors/source"
 )
 
 // Limits of load sources.
@@ -28,17 +30,9 @@ var (
 	ErrNotPushed = errors.New("service has no load source of kind push")
 	// ErrOutdated: a later report was pushed before.
 	ErrOutdated = errors.New("a later load report was pushed before")
-	// ErrRange: a metric is not from 0 to MaxActive.
-	ErrRange = errors.New("metric out of range")
 	// ErrNothingTold: a report without any metric.
 	ErrNothingTold = errors.New("load report tells nothing")
 )
-
-// LoadTarget is a service whose load is read here. Service identifies it.
-type LoadTarget struct {
-	Service string
-	Source  config.LoadSource
-}
 
 // Load is one report of how busy a service is, or of the failure to learn it.
 type Load struct {
@@ -47,7 +41,7 @@ type Load struct {
 	// WithoutActive says that the source did not tell active connections, only some of Metrics.
 	WithoutActive bool
 	// Metrics is what else the source told. It holds neither Active nor totals.
-	Metrics Metrics
+	Metrics metric.Metrics
 	// At is when the answer arrived, or what Push was told.
 	At     time.Time
 	Source string // "haproxy", "json" or "push"
@@ -57,8 +51,8 @@ type Load struct {
 
 // LoadOptions are what Loads need.
 type LoadOptions struct {
-	// DialContext opens every connection; nil means the network. It must return soon after its context ends.
-	DialContext DialFunc
+	// Reader reads the sources; nil: one that dials the network and knows no secrets.
+	Reader *source.Reader
 	// Load is called after every read, also a failed one, and by Push: from several goroutines, for one service by one
 	// at a time as far as reads go. It must not block long. A call that has begun when SetTargets removes its service
 	// is not waited for.
@@ -73,13 +67,13 @@ type LoadOptions struct {
 // Loads reads load sources at their intervals and takes in pushed reports. Safe for concurrent use.
 type Loads struct {
 	schedule *schedule
-	client   *http.Client
+	reader   *source.Reader
 	load     func(Load)
 	log      *zap.Logger
 	seed     uint64
 
 	mu      sync.Mutex
-	sources map[string]*source
+	sources map[string]*read
 }
 
 // NewLoads returns Loads without targets. It reads nothing until Run; Push works at once.
@@ -90,33 +84,36 @@ func NewLoads(o LoadOptions) *Loads {
 	if o.Logger == nil {
 		o.Logger = zap.NewNop()
 	}
+	if o.Reader == nil {
+		o.Reader = source.New(source.Options{})
+	}
 	if o.Load == nil {
 		o.Load = func(Load) {}
 	}
 	return &Loads{
 		schedule: newSchedule(o.Concurrency),
-		client:   newLoadClient(o.DialContext),
+		reader:   o.Reader,
 		load:     o.Load,
 		log:      o.Logger,
 		seed:     o.Seed,
-		sources:  make(map[string]*source),
+		sources:  make(map[string]*read),
 	}
 }
 
 // Run reads until ctx ends, then waits for the reads under way, whose results are dropped, and closes the connections it
 // kept. It returns nil, or an error when it runs already. Run may be called again.
 func (l *Loads) Run(ctx context.Context) error {
-	defer l.client.CloseIdleConnections()
+	defer l.reader.Close()
 	return l.schedule.run(ctx)
 }
 
 // SetTargets makes targets the services whose load is read here. One that was there with an equal source keeps its place
 // in time; a new one is read within a second. The running read of one that is gone is cancelled and its result dropped.
 // Of targets with the same service the first counts.
-func (l *Loads) SetTargets(targets []LoadTarget) {
+func (l *Loads) SetTargets(targets []source.Target) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	next := make(map[string]*source, len(targets))
+	next := make(map[string]*read, len(targets))
 	var out, in []*job
 	for _, t := range targets {
 		if _, twice := next[t.Service]; twice {
@@ -126,7 +123,7 @@ func (l *Loads) SetTargets(targets []LoadTarget) {
 			next[t.Service] = old
 			continue
 		}
-		src := &source{target: t, rates: newRates(pushedGap)}
+		src := &read{target: t, rates: newRates(pushedGap)}
 		next[t.Service] = src
 		if t.Source.Source != config.LoadPush {
 			src.rates = newRates(3 * t.Source.Interval.Std())
@@ -145,8 +142,8 @@ func (l *Loads) SetTargets(targets []LoadTarget) {
 
 // Push takes in a report for a service whose source is push and hands it on before it returns. at is when the report was
 // made. It is the whole of what is known then: a metric that it does not tell goes on ageing. Totals become rates over
-// RateWindow. The errors wrap ErrNotPushed, ErrOutdated, ErrRange or ErrNothingTold.
-func (l *Loads) Push(service string, told Metrics, at time.Time) error {
+// RateWindow. The errors wrap ErrNotPushed, ErrOutdated, metric.ErrRange or ErrNothingTold.
+func (l *Loads) Push(service string, told metric.Metrics, at time.Time) error {
 	l.mu.Lock()
 	src := l.sources[service]
 	l.mu.Unlock()
@@ -156,10 +153,10 @@ func (l *Loads) Push(service string, told Metrics, at time.Time) error {
 	if told.Empty() {
 		return fmt.Errorf("push load of service %q: %w", service, ErrNothingTold)
 	}
-	if err := told.check(); err != nil {
+	if err := told.Check(); err != nil {
 		return fmt.Errorf("push load of service %q: %w", service, err)
 	}
-	got, ok := src.advance(reading{Metrics: told}, at)
+	got, ok := src.advance(source.Reading{Metrics: told}, at)
 	if !ok {
 		return fmt.Errorf("push load of service %q: %w", service, ErrOutdated)
 	}
@@ -170,7 +167,7 @@ func (l *Loads) Push(service string, told Metrics, at time.Time) error {
 // Stats returns the numbers of the moment; push sources are not counted.
 func (l *Loads) Stats() Stats { return l.schedule.stats(time.Now()) }
 
-func (l *Loads) newJob(src *source) *job {
+func (l *Loads) newJob(src *read) *job {
 	h := xxhash.NewWithSeed(l.seed)
 	h.WriteString(src.target.Service) // a Digest returns no errors
 	return &job{
@@ -181,22 +178,22 @@ func (l *Loads) newJob(src *source) *job {
 	}
 }
 
-func (l *Loads) read(ctx context.Context, src *source) {
+func (l *Loads) read(ctx context.Context, src *read) {
 	t := src.target
-	timeout := runTimeout(t.Source.Interval, t.Source.Timeout)
+	timeout := source.Timeout(&t.Source)
 	limited, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
-	told, err := readLoad(limited, l.client, &t.Source)
+	told, err := l.reader.Read(limited, &t)
 	if ctx.Err() != nil {
 		return
 	}
 	got := src.take(told, time.Now())
 	if err != nil {
 		got.Err = fmt.Errorf("read load of service %q from %s: %s", t.Service, t.Source.Source,
-			describe(err, got.At, timeout))
+			reason.Describe(err, got.At, timeout))
 	}
-	if src.changed(outcomeOf(got.Err, told.lacks)) {
-		l.logChange(got, told.lacks)
+	if src.changed(outcomeOf(got.Err, told.Lacks)) {
+		l.logChange(got, told.Lacks)
 	}
 	l.load(got)
 }
@@ -233,9 +230,9 @@ func (l *Loads) logChange(got Load, lacks error) {
 	}
 }
 
-// source is a target with what is remembered of it.
-type source struct {
-	target LoadTarget
+// read is a target with what is remembered of it.
+type read struct {
+	target source.Target
 	job    *job // nil for push
 
 	mu     sync.Mutex
@@ -245,7 +242,7 @@ type source struct {
 }
 
 // advance takes in a pushed report; false when a later one was there before.
-func (s *source) advance(told reading, at time.Time) (Load, bool) {
+func (s *read) advance(told source.Reading, at time.Time) (Load, bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if at.Before(s.pushed) {
@@ -256,30 +253,30 @@ func (s *source) advance(told reading, at time.Time) (Load, bool) {
 }
 
 // take makes a load of what a read told.
-func (s *source) take(told reading, at time.Time) Load {
+func (s *read) take(told source.Reading, at time.Time) Load {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.resolve(told, at)
 }
 
 // resolve makes rates of totals, and the custom load of its parts.
-func (s *source) resolve(told reading, at time.Time) Load {
+func (s *read) resolve(told source.Reading, at time.Time) Load {
 	t := &s.target
 	m := told.Metrics
 	s.rates.resolve(&m, at)
-	if len(t.Source.Custom) > 0 && (told.parts != nil || !m.Empty()) {
-		m.take(CustomLoad) // the document says what it is made of
-		if load, err := customLoad(t.Source.Custom, &m, told.parts); err == nil {
-			m.Set(CustomLoad, load)
+	if len(t.Source.Custom) > 0 && (told.Parts != nil || !m.Empty()) {
+		m.Take(metric.CustomLoad) // the document says what it is made of
+		if load, err := customLoad(t.Source.Custom, &m, told.Parts); err == nil {
+			m.Set(metric.CustomLoad, load)
 		}
 	}
-	active, ok := m.take(Active)
+	active, ok := m.Take(metric.Active)
 	return Load{Service: t.Service, Active: uint64(math.Round(active)), WithoutActive: !ok, Metrics: m, At: at,
 		Source: string(t.Source.Source)}
 }
 
 // changed takes in how a read went and says whether that is news.
-func (s *source) changed(now outcome) bool {
+func (s *read) changed(now outcome) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	news := s.last != now

@@ -6,11 +6,9 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"log"
 	"math"
 	"net"
 	"net/http"
-	"net/http/httptest"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -22,6 +20,9 @@ import (
 	"go.uber.org/zap/zaptest/observer"
 
 	"fairlead/config"
+	"fairlead/monitors/metric"
+	"fairlead/monitors/probe"
+	"fairlead/monitors/source"
 )
 
 // loadLog collects loads. Safe for concurrent use.
@@ -49,7 +50,7 @@ func (l *loadLog) of(service string) []Load {
 }
 
 // loadServer serves every connection in memory with handle, as often as requests come. It counts connections.
-func loadServer(conns *atomic.Int64, handle func(*http.Request) string) DialFunc {
+func loadServer(conns *atomic.Int64, handle func(*http.Request) string) probe.DialFunc {
 	return func(context.Context, string, string) (net.Conn, error) {
 		conns.Add(1)
 		near, far := net.Pipe()
@@ -85,7 +86,7 @@ func TestLoadsReadAndAge(t *testing.T) {
 		var broken atomic.Bool
 		loads := &loadLog{}
 		core, logs := observer.New(zap.InfoLevel)
-		l := NewLoads(LoadOptions{Load: loads.add, Logger: zap.New(core), DialContext: loadServer(&conns,
+		l := NewLoads(LoadOptions{Load: loads.add, Logger: zap.New(core), Reader: reading(loadServer(&conns,
 			func(r *http.Request) string {
 				switch {
 				case broken.Load():
@@ -94,12 +95,12 @@ func TestLoadsReadAndAge(t *testing.T) {
 					return page("200 OK", haproxyPage)
 				}
 				return page("200 OK", fmt.Sprintf(`{"active": %d}`, active.Add(1)))
-			})})
-		l.SetTargets([]LoadTarget{
-			{"app", jsonSource("http://192.0.2.1:8081/load")},
-			{"web", config.LoadSource{Source: config.LoadHAProxy, URL: "http://192.0.2.1:8404/stats;csv", Backend: "web",
+			}))})
+		l.SetTargets([]source.Target{
+			{Service: "app", Source: jsonSource("http://192.0.2.1:8081/load")},
+			{Service: "web", Source: config.LoadSource{Source: config.LoadHAProxy, URL: "http://192.0.2.1:8404/stats;csv", Backend: "web",
 				Interval: config.Duration(time.Second), Timeout: config.Duration(time.Second)}},
-			{"pushed", config.LoadSource{Source: config.LoadPush}},
+			{Service: "pushed", Source: config.LoadSource{Source: config.LoadPush}},
 		})
 		inBubble(t, l.Run, func() {
 			time.Sleep(10 * time.Second)
@@ -150,13 +151,13 @@ func TestLoadsReadAndAge(t *testing.T) {
 func TestLoadsRemovalDropsLateResult(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		loads := &loadLog{}
-		l := NewLoads(LoadOptions{Load: loads.add, DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
+		l := NewLoads(LoadOptions{Load: loads.add, Reader: reading(func(ctx context.Context, _, _ string) (net.Conn, error) {
 			<-ctx.Done()
 			return nil, ctx.Err()
-		}})
+		})})
 		src := jsonSource("http://192.0.2.1/")
 		src.Interval, src.Timeout = config.Duration(time.Minute), config.Duration(30*time.Second)
-		l.SetTargets([]LoadTarget{{"app", src}})
+		l.SetTargets([]source.Target{{Service: "app", Source: src}})
 		inBubble(t, l.Run, func() {
 			time.Sleep(2 * time.Second)
 			l.SetTargets(nil)
@@ -175,13 +176,13 @@ func TestLoadsTimeOut(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var conns atomic.Int64
 		loads := &loadLog{}
-		l := NewLoads(LoadOptions{Load: loads.add, DialContext: loadServer(&conns, func(*http.Request) string {
+		l := NewLoads(LoadOptions{Load: loads.add, Reader: reading(loadServer(&conns, func(*http.Request) string {
 			time.Sleep(3 * time.Second)
 			return page("200 OK", `{"active": 1}`)
-		})})
+		}))})
 		src := jsonSource("http://192.0.2.1/")
 		src.Interval, src.Timeout = config.Duration(10*time.Second), config.Duration(2*time.Second)
-		l.SetTargets([]LoadTarget{{"app", src}})
+		l.SetTargets([]source.Target{{Service: "app", Source: src}})
 		inBubble(t, l.Run, func() { time.Sleep(5 * time.Second) })
 		all := loads.of("app")
 		if len(all) != 1 || all[0].Err == nil || !strings.HasSuffix(all[0].Err.Error(), ": timed out after 2s") {
@@ -194,9 +195,9 @@ func TestLoadsTimeOut(t *testing.T) {
 func TestLoadsPush(t *testing.T) {
 	loads := &loadLog{}
 	l := NewLoads(LoadOptions{Load: loads.add})
-	l.SetTargets([]LoadTarget{
-		{"app", config.LoadSource{Source: config.LoadPush}},
-		{"web", jsonSource("http://192.0.2.1/")},
+	l.SetTargets([]source.Target{
+		{Service: "app", Source: config.LoadSource{Source: config.LoadPush}},
+		{Service: "web", Source: jsonSource("http://192.0.2.1/")},
 	})
 	at := time.Unix(1000, 0)
 	steps := []struct {
@@ -209,15 +210,15 @@ func TestLoadsPush(t *testing.T) {
 		{"same time", "app", 6, at, nil},
 		{"earlier", "app", 7, at.Add(-time.Second), ErrOutdated},
 		{"later", "app", 8, at.Add(time.Second), nil},
-		{"most", "app", MaxActive, at.Add(time.Second), nil},
-		{"too many", "app", MaxActive + 2, at.Add(time.Hour), ErrRange},
+		{"most", "app", metric.MaxActive, at.Add(time.Second), nil},
+		{"too many", "app", metric.MaxActive + 2, at.Add(time.Hour), metric.ErrRange},
 		{"read, not pushed", "web", 1, at, ErrNotPushed},
 		{"unknown", "shop", 1, at, ErrNotPushed},
 	}
 	for _, s := range steps {
 		before := len(loads.of("app"))
-		var told Metrics
-		told.Set(Active, s.active)
+		var told metric.Metrics
+		told.Set(metric.Active, s.active)
 		if err := l.Push(s.service, told, s.at); !errors.Is(err, s.want) {
 			t.Errorf("%s: error %v, want %v", s.name, err, s.want)
 		}
@@ -239,14 +240,14 @@ func TestLoadsPush(t *testing.T) {
 func TestPushMetrics(t *testing.T) {
 	loads := &loadLog{}
 	l := NewLoads(LoadOptions{Load: loads.add})
-	l.SetTargets([]LoadTarget{
-		{"app", config.LoadSource{Source: config.LoadPush}},
-		{"made", config.LoadSource{Source: config.LoadPush, Custom: []config.CustomMetric{{Name: "n", Metric: config.MetricActive, Weight: 1, Threshold: 50}}}},
+	l.SetTargets([]source.Target{
+		{Service: "app", Source: config.LoadSource{Source: config.LoadPush}},
+		{Service: "made", Source: config.LoadSource{Source: config.LoadPush, Custom: []config.CustomMetric{{Name: "n", Metric: config.MetricActive, Weight: 1, Threshold: 50}}}},
 	})
 	at := time.Unix(1000, 0)
-	push := func(service string, after time.Duration, values map[Metric]float64) Load {
+	push := func(service string, after time.Duration, values map[metric.Metric]float64) Load {
 		t.Helper()
-		var told Metrics
+		var told metric.Metrics
 		for m, v := range values {
 			told.Set(m, v)
 		}
@@ -256,34 +257,34 @@ func TestPushMetrics(t *testing.T) {
 		all := loads.of(service)
 		return all[len(all)-1]
 	}
-	first := push("app", 0, map[Metric]float64{BytesTotal: 1000, Packets: 7, ResponseTime: 0.25, CustomLoad: 0.5})
-	if _, ok := first.Metrics.Get(Bandwidth); ok || !first.WithoutActive || first.Active != 0 {
+	first := push("app", 0, map[metric.Metric]float64{metric.BytesTotal: 1000, metric.Packets: 7, metric.ResponseTime: 0.25, metric.CustomLoad: 0.5})
+	if _, ok := first.Metrics.Get(metric.Bandwidth); ok || !first.WithoutActive || first.Active != 0 {
 		t.Errorf("first report: %+v, want neither connections nor bandwidth", first)
 	}
-	if v, ok := first.Metrics.Get(CustomLoad); !ok || v != 0.5 {
+	if v, ok := first.Metrics.Get(metric.CustomLoad); !ok || v != 0.5 {
 		t.Errorf("custom load as pushed: %v %t, want 0.5", v, ok)
 	}
-	second := push("app", 2*time.Second, map[Metric]float64{BytesTotal: 3000, Active: 4})
-	if v, ok := second.Metrics.Get(Bandwidth); !ok || v != 8000 || second.WithoutActive || second.Active != 4 {
+	second := push("app", 2*time.Second, map[metric.Metric]float64{metric.BytesTotal: 3000, metric.Active: 4})
+	if v, ok := second.Metrics.Get(metric.Bandwidth); !ok || v != 8000 || second.WithoutActive || second.Active != 4 {
 		t.Errorf("second report: %+v, want 4 connections and 8000 bit/s", second)
 	}
-	if _, ok := second.Metrics.Get(Packets); ok {
+	if _, ok := second.Metrics.Get(metric.Packets); ok {
 		t.Errorf("second report: %+v, want no packets: it did not tell them", second)
 	}
-	both := push("app", 3*time.Second, map[Metric]float64{BytesTotal: 9000, Bandwidth: 5})
-	if v, _ := both.Metrics.Get(Bandwidth); v != 5 {
+	both := push("app", 3*time.Second, map[metric.Metric]float64{metric.BytesTotal: 9000, metric.Bandwidth: 5})
+	if v, _ := both.Metrics.Get(metric.Bandwidth); v != 5 {
 		t.Errorf("a rate beside a total: %v, want the rate, 5", v)
 	}
-	made := push("made", 0, map[Metric]float64{Active: 25, CustomLoad: 9})
-	if v, _ := made.Metrics.Get(CustomLoad); v != 0.5 {
+	made := push("made", 0, map[metric.Metric]float64{metric.Active: 25, metric.CustomLoad: 9})
+	if v, _ := made.Metrics.Get(metric.CustomLoad); v != 0.5 {
 		t.Errorf("custom load that the document makes: %v, want 0.5", v)
 	}
-	var empty, bad Metrics
+	var empty, bad metric.Metrics
 	if err := l.Push("app", empty, at.Add(time.Hour)); !errors.Is(err, ErrNothingTold) {
 		t.Errorf("empty report: %v", err)
 	}
-	bad.Set(CustomLoad, math.NaN())
-	if err := l.Push("app", bad, at.Add(time.Hour)); !errors.Is(err, ErrRange) || !strings.Contains(err.Error(), "custom is NaN") {
+	bad.Set(metric.CustomLoad, math.NaN())
+	if err := l.Push("app", bad, at.Add(time.Hour)); !errors.Is(err, metric.ErrRange) || !strings.Contains(err.Error(), "custom is NaN") {
 		t.Errorf("not a number: %v", err)
 	}
 }
@@ -294,20 +295,20 @@ func TestReadMetrics(t *testing.T) {
 		var conns, requests atomic.Int64
 		loads := &loadLog{}
 		core, logs := observer.New(zap.InfoLevel)
-		l := NewLoads(LoadOptions{Load: loads.add, Logger: zap.New(core), DialContext: loadServer(&conns, func(*http.Request) string {
+		l := NewLoads(LoadOptions{Load: loads.add, Logger: zap.New(core), Reader: reading(loadServer(&conns, func(*http.Request) string {
 			n := requests.Add(1)
 			if n > 10 {
 				return page("200 OK", `{"act": 3, "ms": 20, "n": 0, "cpu": 40}`)
 			}
 			return page("200 OK", fmt.Sprintf(`{"act": 3, "ms": 20, "n": %d}`, n*5))
-		})})
+		}))})
 		src := jsonSource("http://192.0.2.1/")
 		src.Path, src.Fields = "", config.LoadFields{Active: "act", ResponseTimeMS: "ms", RequestsTotal: "n"}
 		src.Custom = []config.CustomMetric{{Name: "cpu", Path: "cpu", Weight: 1, Threshold: 80}}
-		l.SetTargets([]LoadTarget{{"app", src}})
+		l.SetTargets([]source.Target{{Service: "app", Source: src}})
 		inBubble(t, l.Run, func() {
 			time.Sleep(10 * time.Second)
-			l.SetTargets([]LoadTarget{{"app", src}}) // an equal source goes on
+			l.SetTargets([]source.Target{{Service: "app", Source: src}}) // an equal source goes on
 			time.Sleep(5 * time.Second)
 		})
 		all := loads.of("app")
@@ -315,18 +316,18 @@ func TestReadMetrics(t *testing.T) {
 			t.Fatalf("%d reads in 15 s", len(all))
 		}
 		got := all[9]
-		rate, ok := got.Metrics.Get(Requests)
-		ms, _ := got.Metrics.Get(ResponseTime)
+		rate, ok := got.Metrics.Get(metric.Requests)
+		ms, _ := got.Metrics.Get(metric.ResponseTime)
 		if got.Err != nil || got.Active != 3 || ms != 0.02 || !ok || rate < 4.5 || rate > 5.5 {
 			t.Errorf("tenth read: %+v, want 3 connections, 20 ms and about 5 requests a second", got)
 		}
-		if _, ok := got.Metrics.Get(CustomLoad); ok {
+		if _, ok := got.Metrics.Get(metric.CustomLoad); ok {
 			t.Errorf("tenth read: %+v, want no custom load without its part", got)
 		}
-		if _, ok := all[10].Metrics.Get(Requests); ok {
+		if _, ok := all[10].Metrics.Get(metric.Requests); ok {
 			t.Errorf("read after the counter began anew: %+v, want no rate", all[10])
 		}
-		if custom, _ := all[10].Metrics.Get(CustomLoad); custom != 0.5 {
+		if custom, _ := all[10].Metrics.Get(metric.CustomLoad); custom != 0.5 {
 			t.Errorf("custom load %v, want 0.5", custom)
 		}
 		if first := logs.All()[0]; first.Message != "load.incomplete" || !strings.Contains(fmt.Sprint(first.ContextMap()["error"]), `"cpu"`) {
@@ -338,69 +339,11 @@ func TestReadMetrics(t *testing.T) {
 	})
 }
 
-func TestReadLoadErrors(t *testing.T) {
-	mux := http.NewServeMux()
-	mux.HandleFunc("/moved", func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, "/ok", http.StatusFound) })
-	mux.HandleFunc("/ok", func(w http.ResponseWriter, r *http.Request) { io.WriteString(w, `{"active": 3}`) })
-	mux.HandleFunc("/long", func(w http.ResponseWriter, r *http.Request) { io.WriteString(w, strings.Repeat(" ", maxLoadBytes+1)) })
-	mux.HandleFunc("/secret", func(w http.ResponseWriter, r *http.Request) {
-		if user, password, _ := r.BasicAuth(); user != "stats" || password != "hush" {
-			w.WriteHeader(http.StatusUnauthorized)
-			return
-		}
-		io.WriteString(w, `{"active": 9}`)
-	})
-	mux.HandleFunc("/plain", func(w http.ResponseWriter, r *http.Request) {
-		if r.Header.Get("Accept-Encoding") != "" {
-			w.WriteHeader(http.StatusBadRequest)
-			return
-		}
-		io.WriteString(w, `{"active": 3}`)
-	})
-	server := httptest.NewServer(mux)
-	defer server.Close()
-	secure := httptest.NewUnstartedServer(mux)
-	secure.Config.ErrorLog = log.New(io.Discard, "", 0)
-	secure.StartTLS()
-	defer secure.Close()
-	closed := httptest.NewServer(nil)
-	closed.Close()
-	withUser := func(url string) string { return strings.Replace(url, "://", "://stats:hush@", 1) }
+const haproxyPage = `# pxname,svname,qcur,qmax,scur,smax,slim,stot,bin,bout,dreq,dresp,ereq,econ,eresp,wretr,wredis,status,
+web,BACKEND,0,0,5,12,26213,1031,88211,921180,0,0,,0,0,0,0,UP,
+`
 
-	tests := []struct {
-		name string
-		src  config.LoadSource
-		want string // error; empty: succeeds
-	}{
-		{"fine", jsonSource(server.URL + "/ok"), ""},
-		{"compression is not asked for", jsonSource(server.URL + "/plain"), ""},
-		{"user and password", jsonSource(withUser(server.URL + "/secret")), ""},
-		{"no password", jsonSource(server.URL + "/secret"), "status 401, want 200"},
-		{"redirect is not followed", jsonSource(server.URL + "/moved"), "status 302, want 200"},
-		{"too long", jsonSource(server.URL + "/long"), "answer above 1 MiB"},
-		{"refused", jsonSource(withUser(closed.URL)), "tcp connect refused"},
-		{"not HTTP", jsonSource("http://stats:hush@" + rawServer(t, send("junk\r\n\r\n"))),
-			`net/http: HTTP/1.x transport connection broken: malformed HTTP response "junk"`},
-		{"unknown authority", jsonSource(secure.URL + "/ok"), `certificate issued by unknown authority ""`},
-		{"scheme", jsonSource("ftp://192.0.2.1/"), `url has scheme "ftp", want http or https`},
-		{"not a url", jsonSource("http://stats:hush@[::1"), "missing ']' in host"},
-		{"kind", config.LoadSource{Source: "snmp"}, `load source "snmp" cannot be read: use one of [haproxy json push]`},
-	}
-	for _, tt := range tests {
-		t.Run(tt.name, func(t *testing.T) {
-			client := newLoadClient(nil)
-			defer client.CloseIdleConnections()
-			_, err := readLoad(context.Background(), client, &tt.src)
-			got := ""
-			if err != nil {
-				got = describe(err, time.Now(), time.Second)
-			}
-			if got != tt.want {
-				t.Errorf("error %q, want %q", got, tt.want)
-			}
-			if strings.Contains(got, "hush") {
-				t.Errorf("error %q tells the password", got)
-			}
-		})
-	}
+// reading is a Reader whose connections are opened by dial.
+func reading(dial probe.DialFunc) *source.Reader {
+	return source.New(source.Options{DialContext: dial})
 }

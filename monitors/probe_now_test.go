@@ -6,14 +6,16 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"fairlead/monitors/probe"
 )
 
 // TestProbeNow: a probe on demand counts, comes at once, and moves none of the others.
 func TestProbeNow(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		network, verdicts := &fakeNet{delay: 10 * time.Millisecond}, &verdictLog{}
-		s := New(Options{DialContext: network.dial, Verdict: verdicts.add})
-		s.SetTargets([]Target{target("web", "192.0.2.1:80", tcpMonitor(10*time.Second, 3, 2)), target("web", "192.0.2.2:80", tcpMonitor(10*time.Second, 3, 2)),
+		s := New(Options{Prober: over(network.dial), Verdict: verdicts.add})
+		s.SetTargets([]probe.Target{target("web", "192.0.2.1:80", tcpMonitor(10*time.Second, 3, 2)), target("web", "192.0.2.2:80", tcpMonitor(10*time.Second, 3, 2)),
 			target("other", "192.0.2.3:80", tcpMonitor(10*time.Second, 3, 2))})
 		for _, a := range []string{"192.0.2.1:80", "192.0.2.2:80", "192.0.2.3:80"} {
 			network.set(a, true)
@@ -72,8 +74,8 @@ func TestProbeNow(t *testing.T) {
 func TestProbeNowEnds(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		network := &fakeNet{hang: true}
-		s := New(Options{DialContext: network.dial})
-		s.SetTargets([]Target{target("web", "192.0.2.1:80", tcpMonitor(time.Minute, 3, 2))})
+		s := New(Options{Prober: over(network.dial)})
+		s.SetTargets([]probe.Target{target("web", "192.0.2.1:80", tcpMonitor(time.Minute, 3, 2))})
 		if err := s.ProbeNow(t.Context(), "nothing", 0); !errors.Is(err, ErrNoTarget) {
 			t.Errorf("a service that is not probed: %v", err)
 		}
@@ -98,7 +100,7 @@ func TestProbeNowEnds(t *testing.T) {
 func TestProbeNowKeepsTheLimit(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		network := &fakeNet{delay: 50 * time.Millisecond}
-		s := New(Options{DialContext: network.dial, Concurrency: 4})
+		s := New(Options{Prober: over(network.dial), Concurrency: 4})
 		targets := manyTargets(20)
 		s.SetTargets(targets)
 		inBubble(t, s.Run, func() {

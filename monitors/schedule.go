@@ -6,8 +6,6 @@ import (
 	"errors"
 	"sync"
 	"time"
-
-	"fairlead/config"
 )
 
 // Limits of a schedule.
@@ -284,15 +282,6 @@ func (j *job) gap() time.Duration {
 
 // place is where in its interval the job runs, in [0, 1).
 func (j *job) place() float64 { return fraction(mix(j.id)) }
-
-// runTimeout is how long one run may take: timeout, never above interval.
-func runTimeout(interval, timeout config.Duration) time.Duration {
-	longest := max(interval.Std(), minInterval)
-	if t := timeout.Std(); t > 0 && t < longest {
-		return t
-	}
-	return longest
-}
 
 // fraction maps a hash to [0, 1).
 func fraction(x uint64) float64 { return float64(x>>11) / (1 << 53) }

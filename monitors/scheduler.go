@@ -11,6 +11,7 @@ import (
 	"go.uber.org/zap"
 
 	"fairlead/config"
+	"fairlead/monitors/probe"
 )
 
 // DefaultConcurrency is how many probes run at once unless Options say otherwise.
@@ -18,8 +19,8 @@ const DefaultConcurrency = 2000
 
 // Options are what a Scheduler needs.
 type Options struct {
-	// DialContext opens every connection; nil means the network. It must return soon after its context ends.
-	DialContext DialFunc
+	// Prober runs the probes; nil: one that dials the network and knows no secrets.
+	Prober *probe.Prober
 	// Verdict is called after every finished probe, from several goroutines, for one target by one at a time. It must
 	// not block long: the target's next probe waits for it. A call that has begun when SetTargets removes its target
 	// is not waited for.
@@ -34,7 +35,7 @@ type Options struct {
 // Scheduler probes targets at their intervals. Safe for concurrent use.
 type Scheduler struct {
 	schedule *schedule
-	prober   *prober
+	prober   *probe.Prober
 	verdict  func(Verdict)
 	log      *zap.Logger
 	seed     uint64
@@ -50,7 +51,7 @@ type targetKey struct {
 	address          netip.AddrPort
 }
 
-func (t Target) key() targetKey { return targetKey{t.Service, t.Monitor.Name, t.Address} }
+func keyOf(t *probe.Target) targetKey { return targetKey{t.Service, t.Monitor.Name, t.Address} }
 
 // New returns a Scheduler without targets. It probes nothing until Run.
 func New(o Options) *Scheduler {
@@ -60,12 +61,15 @@ func New(o Options) *Scheduler {
 	if o.Logger == nil {
 		o.Logger = zap.NewNop()
 	}
+	if o.Prober == nil {
+		o.Prober = probe.New(probe.Options{})
+	}
 	if o.Verdict == nil {
 		o.Verdict = func(Verdict) {}
 	}
 	return &Scheduler{
 		schedule: newSchedule(o.Concurrency),
-		prober:   newProber(o.DialContext),
+		prober:   o.Prober,
 		verdict:  o.Verdict,
 		log:      o.Logger,
 		seed:     o.Seed,
@@ -78,21 +82,21 @@ func New(o Options) *Scheduler {
 func (s *Scheduler) Run(ctx context.Context) error { return s.schedule.run(ctx) }
 
 // SetTargets makes targets the ones to probe. A target that was there with an equal monitor keeps its state and its
-// place in time; one whose monitor changed only in its timing (interval, timeout, fall, rise, jitter) keeps its state. A
+// place in time; one whose monitor changed only in its timing (interval, down_interval, timeout, fall, rise, jitter) keeps its state. A
 // new one is probed within a second. The running probe of one that is gone is cancelled and its result dropped. Of
 // targets with the same key the first counts.
-func (s *Scheduler) SetTargets(targets []Target) {
+func (s *Scheduler) SetTargets(targets []probe.Target) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	next, byService := make(map[targetKey]*probed, len(targets)), make(map[string][]*probed)
 	var out, in []*job
 	for _, t := range targets {
-		key := t.key()
+		key := keyOf(&t)
 		if _, twice := next[key]; twice {
 			continue
 		}
 		old := s.targets[key]
-		if old != nil && reflect.DeepEqual(old.target.Monitor, t.Monitor) {
+		if old != nil && (old.target.Monitor == t.Monitor || reflect.DeepEqual(old.target.Monitor, t.Monitor)) {
 			next[key] = old
 			continue
 		}
@@ -124,7 +128,7 @@ func (s *Scheduler) Stats() Stats { return s.schedule.stats(time.Now()) }
 func (s *Scheduler) newJob(p *probed) *job {
 	m := p.target.Monitor
 	return &job{
-		id:       p.target.key().hash(s.seed),
+		id:       keyOf(&p.target).hash(s.seed),
 		interval: m.Interval.Std(),
 		jitter:   m.JitterPercent(),
 		work:     func(ctx context.Context) { s.probe(ctx, p) },
@@ -132,7 +136,7 @@ func (s *Scheduler) newJob(p *probed) *job {
 }
 
 func (s *Scheduler) probe(ctx context.Context, p *probed) {
-	r := s.prober.probe(ctx, p.target)
+	r := s.prober.Probe(ctx, p.target)
 	if ctx.Err() != nil {
 		return
 	}
@@ -163,7 +167,7 @@ func (s *Scheduler) logChange(v Verdict) {
 
 // probed is a target with its state.
 type probed struct {
-	target Target
+	target probe.Target
 	job    *job
 
 	mu      sync.Mutex
@@ -174,13 +178,13 @@ type probed struct {
 }
 
 // judge takes in a result; false when the target is retired.
-func (p *probed) judge(r Result) (Verdict, bool) {
+func (p *probed) judge(r probe.Result) (Verdict, bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.retired {
 		return Verdict{}, false
 	}
-	m := &p.target.Monitor
+	m := p.target.Monitor
 	before := p.tally.state
 	p.at = r.At
 	p.tally = p.tally.next(r.At, r.OK, m.Fall, m.Rise)
@@ -193,6 +197,8 @@ func (p *probed) judge(r Result) (Verdict, bool) {
 		At:        r.At,
 		Reason:    r.Reason,
 		Latency:   r.Latency,
+		Draining:  r.Drain && p.tally.state == Up,
+		Values:    r.Values,
 		Failures:  p.tally.failures,
 		Successes: p.tally.successes,
 		Changed:   p.tally.state != before,
@@ -208,9 +214,10 @@ func (p *probed) retire() tally {
 }
 
 // sameQuestion says that two monitors ask a target the same and differ at most in when and how often.
-func sameQuestion(a, b config.Monitor) bool {
-	a.Interval, a.Timeout, a.Fall, a.Rise, a.Jitter = b.Interval, b.Timeout, b.Fall, b.Rise, b.Jitter
-	return reflect.DeepEqual(a, b)
+func sameQuestion(a, b *config.Monitor) bool {
+	same := *a
+	same.Interval, same.Timeout, same.Fall, same.Rise, same.Jitter, same.DownInterval = b.Interval, b.Timeout, b.Fall, b.Rise, b.Jitter, b.DownInterval
+	return reflect.DeepEqual(&same, b)
 }
 
 // hash is the same in every run of every version: places in the interval follow from it.

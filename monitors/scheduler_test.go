@@ -2,7 +2,6 @@ package monitors
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"net"
 	"net/netip"
@@ -18,6 +17,7 @@ import (
 	"go.uber.org/zap/zaptest/observer"
 
 	"fairlead/config"
+	"fairlead/monitors/probe"
 )
 
 // fakeNet answers connects as its state says; the zero value refuses all. Safe for concurrent use.
@@ -116,16 +116,16 @@ func tcpMonitor(interval time.Duration, fall, rise int) config.Monitor {
 	}
 }
 
-func target(service, address string, m config.Monitor) Target {
-	return Target{Service: service, Monitor: m, Address: netip.MustParseAddrPort(address)}
+func target(service, address string, m config.Monitor) probe.Target {
+	return probe.Target{Service: service, Monitor: &m, Address: netip.MustParseAddrPort(address)}
 }
 
-func manyTargets(n int) []Target {
+func manyTargets(n int) []probe.Target {
 	m := tcpMonitor(5*time.Second, 3, 2)
 	m.Jitter = nil
-	targets := make([]Target, n)
+	targets := make([]probe.Target, n)
 	for i := range targets {
-		targets[i] = Target{Service: fmt.Sprint("s", i), Monitor: m,
+		targets[i] = probe.Target{Service: fmt.Sprint("s", i), Monitor: &m,
 			Address: netip.AddrPortFrom(netip.AddrFrom4([4]byte{10, 0, byte(i >> 8), byte(i)}), 80)}
 	}
 	return targets
@@ -136,8 +136,8 @@ func TestSchedulerFallAndRise(t *testing.T) {
 		const address = "192.0.2.1:80"
 		network, verdicts := &fakeNet{delay: 10 * time.Millisecond}, &verdictLog{}
 		core, logs := observer.New(zap.InfoLevel)
-		s := New(Options{DialContext: network.dial, Verdict: verdicts.add, Logger: zap.New(core)})
-		s.SetTargets([]Target{target("web", address, tcpMonitor(time.Second, 3, 2))})
+		s := New(Options{Prober: over(network.dial), Verdict: verdicts.add, Logger: zap.New(core)})
+		s.SetTargets([]probe.Target{target("web", address, tcpMonitor(time.Second, 3, 2))})
 		network.set(address, true)
 		inBubble(t, s.Run, func() {
 			time.Sleep(5 * time.Second)
@@ -195,16 +195,16 @@ func checkChangeLog(t *testing.T, entries []observer.LoggedEntry, address string
 func TestSetTargetsKeepsOthers(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		network, verdicts := &fakeNet{}, &verdictLog{}
-		s := New(Options{DialContext: network.dial, Verdict: verdicts.add})
+		s := New(Options{Prober: over(network.dial), Verdict: verdicts.add})
 		m := tcpMonitor(time.Second, 3, 2)
-		keep := []Target{target("a", "192.0.2.1:80", m), target("b", "192.0.2.2:80", m)}
+		keep := []probe.Target{target("a", "192.0.2.1:80", m), target("b", "192.0.2.2:80", m)}
 		network.set("192.0.2.1:80", true)
 		s.SetTargets(keep)
 		inBubble(t, s.Run, func() {
 			for i := range 50 { // a change each 300 ms, often than the interval
 				time.Sleep(300 * time.Millisecond)
 				equal := tcpMonitor(time.Second, 3, 2) // equal, not the same pointer
-				keep[0].Monitor = equal
+				keep[0].Monitor = &equal
 				s.SetTargets(append(keep[:2:2], target(fmt.Sprint("new", i), "192.0.2.3:80", m)))
 			}
 		})
@@ -244,10 +244,10 @@ func TestSetTargetsChangedMonitor(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				const address = "192.0.2.1:80"
 				network, verdicts := &fakeNet{}, &verdictLog{}
-				s := New(Options{DialContext: network.dial, Verdict: verdicts.add})
+				s := New(Options{Prober: over(network.dial), Verdict: verdicts.add})
 				m := tcpMonitor(10*time.Second, 3, 2)
 				network.set(address, true)
-				s.SetTargets([]Target{target("a", address, m)})
+				s.SetTargets([]probe.Target{target("a", address, m)})
 				inBubble(t, s.Run, func() {
 					time.Sleep(21 * time.Second)
 					network.set(address, false)
@@ -255,7 +255,7 @@ func TestSetTargetsChangedMonitor(t *testing.T) {
 					if v := verdicts.last(t, "a"); v.State != Up || v.Failures != 2 {
 						t.Fatalf("before the change: %+v, want UP with 2 failures", v)
 					}
-					s.SetTargets([]Target{target("a", address, tt.change(m))})
+					s.SetTargets([]probe.Target{target("a", address, tt.change(m))})
 					time.Sleep(9 * time.Second)
 				})
 				for _, v := range verdicts.of("a") {
@@ -275,8 +275,8 @@ func TestSetTargetsChangedMonitor(t *testing.T) {
 func TestSetTargetsRemovalDropsLateResult(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		network, verdicts := &fakeNet{hang: true}, &verdictLog{}
-		s := New(Options{DialContext: network.dial, Verdict: verdicts.add})
-		s.SetTargets([]Target{target("a", "192.0.2.1:80", tcpMonitor(10*time.Second, 3, 2))})
+		s := New(Options{Prober: over(network.dial), Verdict: verdicts.add})
+		s.SetTargets([]probe.Target{target("a", "192.0.2.1:80", tcpMonitor(10*time.Second, 3, 2))})
 		inBubble(t, s.Run, func() {
 			time.Sleep(2 * time.Second)
 			if st := s.Stats(); st.Running != 1 {
@@ -301,8 +301,8 @@ func TestSetTargetsRemovalDropsLateResult(t *testing.T) {
 func TestRunEndDropsResults(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		network, verdicts := &fakeNet{hang: true}, &verdictLog{}
-		s := New(Options{DialContext: network.dial, Verdict: verdicts.add})
-		s.SetTargets([]Target{target("a", "192.0.2.1:80", tcpMonitor(10*time.Second, 3, 2))})
+		s := New(Options{Prober: over(network.dial), Verdict: verdicts.add})
+		s.SetTargets([]probe.Target{target("a", "192.0.2.1:80", tcpMonitor(10*time.Second, 3, 2))})
 		inBubble(t, s.Run, func() { time.Sleep(2 * time.Second) })
 		if n := len(verdicts.of("a")); n != 0 {
 			t.Errorf("%d verdicts: a node that stops must not call its targets down", n)
@@ -314,7 +314,7 @@ func TestSetTargetsFromVerdict(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		network := &fakeNet{}
 		var s *Scheduler
-		s = New(Options{DialContext: network.dial, Verdict: func(Verdict) { s.SetTargets(nil) }})
+		s = New(Options{Prober: over(network.dial), Verdict: func(Verdict) { s.SetTargets(nil) }})
 		s.SetTargets(manyTargets(100))
 		inBubble(t, s.Run, func() { time.Sleep(5 * time.Second) })
 		if st := s.Stats(); st.Targets != 0 {
@@ -326,13 +326,12 @@ func TestSetTargetsFromVerdict(t *testing.T) {
 func TestSetTargetsTwice(t *testing.T) {
 	s := New(Options{})
 	first := target("a", "192.0.2.1:80", tcpMonitor(time.Second, 1, 1))
-	second := first
-	second.Monitor.Fall = 7
-	s.SetTargets([]Target{first, second})
+	second := target("a", "192.0.2.1:80", tcpMonitor(time.Second, 7, 1))
+	s.SetTargets([]probe.Target{first, second})
 	if st := s.Stats(); st.Targets != 1 {
 		t.Errorf("%d targets, want 1", st.Targets)
 	}
-	if got := s.targets[first.key()].target.Monitor.Fall; got != 1 {
+	if got := s.targets[keyOf(&first)].target.Monitor.Fall; got != 1 {
 		t.Errorf("fall %d: the first of two equal keys must count", got)
 	}
 }
@@ -343,7 +342,7 @@ func TestSchedulerTenThousandTargets(t *testing.T) {
 		network := &fakeNet{delay: 200 * time.Millisecond} // 400 at once on average
 		var verdicts, mostGoroutines atomic.Int64
 		before := runtime.NumGoroutine()
-		s := New(Options{DialContext: network.dial, Concurrency: limit, Verdict: func(Verdict) {
+		s := New(Options{Prober: over(network.dial), Concurrency: limit, Verdict: func(Verdict) {
 			n := int64(runtime.NumGoroutine() - before)
 			for m := mostGoroutines.Load(); n > m && !mostGoroutines.CompareAndSwap(m, n); m = mostGoroutines.Load() {
 			}
@@ -373,7 +372,7 @@ func TestSchedulerAllTimeOut(t *testing.T) {
 		const targets = 1000
 		network := &fakeNet{hang: true}
 		var verdicts atomic.Int64
-		s := New(Options{DialContext: network.dial, Verdict: func(v Verdict) {
+		s := New(Options{Prober: over(network.dial), Verdict: func(v Verdict) {
 			verdicts.Add(1)
 			if v.State != Down || v.Reason != "timed out after 2.5s connecting" {
 				t.Errorf("verdict %+v", v)
@@ -387,55 +386,7 @@ func TestSchedulerAllTimeOut(t *testing.T) {
 	})
 }
 
-func TestProbeOnFakeNetwork(t *testing.T) {
-	broken := errors.New("no such\x1b[31m device\n")
-	tests := []struct {
-		name   string
-		dial   DialFunc
-		target Target
-		want   string
-	}{
-		{"no port", nil, target("web", "192.0.2.1:0", tcpMonitor(time.Second, 1, 1)),
-			`no port to probe: set port of service "web"`},
-		{"unknown type", nil, target("web", "192.0.2.1:80", config.Monitor{Type: "ping"}),
-			`monitor type "ping" cannot be probed here: use one of [http https tcp]`},
-		{"reason is one printable line", func(context.Context, string, string) (net.Conn, error) { return nil, broken },
-			target("web", "192.0.2.1:80", tcpMonitor(time.Second, 1, 1)), "no such?[31m device?"},
-	}
-	for _, tt := range tests {
-		t.Run(tt.name, func(t *testing.T) {
-			got := newProber(tt.dial).probe(context.Background(), tt.target)
-			if got.OK || got.Reason != tt.want || got.At.IsZero() {
-				t.Errorf("got %+v, want failure %q", got, tt.want)
-			}
-		})
-	}
-}
-
-func TestRunTimeout(t *testing.T) {
-	tests := []struct{ interval, timeout, want time.Duration }{
-		{5 * time.Second, 2 * time.Second, 2 * time.Second},
-		{5 * time.Second, 5 * time.Second, 5 * time.Second},
-		{5 * time.Second, 6 * time.Second, 5 * time.Second},
-		{5 * time.Second, 0, 5 * time.Second},
-		{0, 0, minInterval},
-	}
-	for _, tt := range tests {
-		interval, timeout := config.Duration(tt.interval), config.Duration(tt.timeout)
-		if got := runTimeout(interval, timeout); got != tt.want {
-			t.Errorf("interval %v, timeout %v: got %v, want %v", tt.interval, tt.timeout, got, tt.want)
-		}
-	}
-}
-
-func TestProbeCancelled(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		ctx, cancel := context.WithTimeout(context.Background(), time.Second)
-		defer cancel()
-		began := time.Now()
-		got := newProber((&fakeNet{hang: true}).dial).probe(ctx, target("a", "192.0.2.1:80", tcpMonitor(time.Minute, 1, 1)))
-		if got.OK || got.Reason != "cancelled" || time.Since(began) != time.Second {
-			t.Errorf("got %+v after %v, want cancelled after 1s", got, time.Since(began))
-		}
-	})
+// over is a Prober whose connections are opened by dial.
+func over(dial probe.DialFunc) *probe.Prober {
+	return probe.New(probe.Options{DialContext: dial})
 }

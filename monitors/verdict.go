@@ -3,6 +3,8 @@ package monitors
 import (
 	"net/netip"
 	"time"
+
+	"fairlead/monitors/probe"
 )
 
 // State is what the probes of one monitor say about one target.
@@ -37,6 +39,8 @@ type Verdict struct {
 	Latency          time.Duration // of the probe, to the first byte; 0 when it did not get that far
 	Failures         int           // in a row, this probe included; 0 after a success
 	Successes        int           // in a row, this probe included; 0 after a failure
+	Draining         bool          // UP, and the target asks to be sent nobody new (drain_on)
+	Values           []probe.Value // numbers that the target told besides
 	Changed          bool          // State is another than before this probe
 }
 

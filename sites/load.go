@@ -7,6 +7,7 @@ import (
 	"fairlead/gslb"
 	"fairlead/mep"
 	"fairlead/monitors"
+	"fairlead/monitors/metric"
 )
 
 const (
@@ -31,20 +32,20 @@ const (
 // metering is the metrics besides connections: their field on the wire, whether they rise with answers, and over which time
 // what is reported is the mean.
 var metering = [...]struct {
-	metric monitors.Metric
+	metric metric.Metric
 	wire   mep.Fields
 	rises  bool
 	window time.Duration
 	of     func(*gslb.Measures) *gslb.Measure
 }{
-	{monitors.Requests, mep.HasRequestsPerSecond, true, monitors.RateWindow, func(m *gslb.Measures) *gslb.Measure { return &m.Requests }},
-	{monitors.ResponseTime, mep.HasResponseTime, false, 0, func(m *gslb.Measures) *gslb.Measure { return &m.ResponseTime }},
-	{monitors.Bandwidth, mep.HasBitsPerSecond, true, monitors.RateWindow, func(m *gslb.Measures) *gslb.Measure { return &m.Bandwidth }},
-	{monitors.Packets, mep.HasPacketsPerSecond, true, monitors.RateWindow, func(m *gslb.Measures) *gslb.Measure { return &m.Packets }},
-	{monitors.CustomLoad, mep.HasCustomLoad, true, 0, func(m *gslb.Measures) *gslb.Measure { return &m.Custom }},
-	{monitors.Members, mep.HasMembersBehind, false, 0, func(m *gslb.Measures) *gslb.Measure { return &m.Members }},
-	{monitors.MemberWeight, mep.HasMemberWeight, false, 0, func(m *gslb.Measures) *gslb.Measure { return &m.MemberWeight }},
-	{monitors.Capacity, mep.HasCapacity, false, 0, func(m *gslb.Measures) *gslb.Measure { return &m.Capacity }},
+	{metric.Requests, mep.HasRequestsPerSecond, true, monitors.RateWindow, func(m *gslb.Measures) *gslb.Measure { return &m.Requests }},
+	{metric.ResponseTime, mep.HasResponseTime, false, 0, func(m *gslb.Measures) *gslb.Measure { return &m.ResponseTime }},
+	{metric.Bandwidth, mep.HasBitsPerSecond, true, monitors.RateWindow, func(m *gslb.Measures) *gslb.Measure { return &m.Bandwidth }},
+	{metric.Packets, mep.HasPacketsPerSecond, true, monitors.RateWindow, func(m *gslb.Measures) *gslb.Measure { return &m.Packets }},
+	{metric.CustomLoad, mep.HasCustomLoad, true, 0, func(m *gslb.Measures) *gslb.Measure { return &m.Custom }},
+	{metric.Members, mep.HasMembersBehind, false, 0, func(m *gslb.Measures) *gslb.Measure { return &m.Members }},
+	{metric.MemberWeight, mep.HasMemberWeight, false, 0, func(m *gslb.Measures) *gslb.Measure { return &m.MemberWeight }},
+	{metric.Capacity, mep.HasCapacity, false, 0, func(m *gslb.Measures) *gslb.Measure { return &m.Capacity }},
 }
 
 // rounds are the times at which answers were counted.
@@ -198,7 +199,7 @@ func (b *busy) told(l *monitors.Load, r *rounds, handed uint64) {
 func (b *busy) reported(record *mep.ServiceRecord, age time.Duration, now time.Time, source string, r *rounds, handed uint64) {
 	at := now.Add(-age - record.LoadAge)
 	if record.Has&mep.HasActiveConnections != 0 {
-		b.connected(float64(min(record.ActiveConnections, monitors.MaxActive)), at, now, source, r, handed)
+		b.connected(float64(min(record.ActiveConnections, metric.MaxActive)), at, now, source, r, handed)
 	}
 	for i := range metering {
 		if record.Has&metering[i].wire != 0 {

@@ -9,6 +9,7 @@ import (
 	"fairlead/gslb"
 	"fairlead/mep"
 	"fairlead/monitors"
+	"fairlead/monitors/metric"
 )
 
 // busyScene is a scene whose service has a load source.
@@ -18,10 +19,10 @@ func busyScene(t *testing.T, owner string) *scene {
 	})
 }
 
-var toldMetrics = map[monitors.Metric]float64{monitors.Requests: 1234, monitors.ResponseTime: 0.25, monitors.Bandwidth: 5e9, monitors.Packets: 77,
-	monitors.CustomLoad: 0.7, monitors.Members: 4, monitors.MemberWeight: 40, monitors.Capacity: 5000}
+var toldMetrics = map[metric.Metric]float64{metric.Requests: 1234, metric.ResponseTime: 0.25, metric.Bandwidth: 5e9, metric.Packets: 77,
+	metric.CustomLoad: 0.7, metric.Members: 4, metric.MemberWeight: 40, metric.Capacity: 5000}
 
-func loadOf(at time.Time, values map[monitors.Metric]float64) monitors.Load {
+func loadOf(at time.Time, values map[metric.Metric]float64) monitors.Load {
 	l := monitors.Load{Service: "svc", Active: 3, At: at, Source: "push"}
 	for m, v := range values {
 		l.Metrics.Set(m, v)
@@ -59,7 +60,7 @@ func TestWhatWasNotToldIsNotSent(t *testing.T) {
 	s := busyScene(t, "ams")
 	s.tr.Load(loadOf(epoch, toldMetrics), noneHanded)
 	later := monitors.Load{Service: "svc", WithoutActive: true, At: epoch.Add(time.Second), Source: "push"}
-	later.Metrics.Set(monitors.CustomLoad, 0.9999)
+	later.Metrics.Set(metric.CustomLoad, 0.9999)
 	s.tr.Load(later, noneHanded)
 	now := epoch.Add(time.Second)
 	status := s.tr.Status(now, noneHanded)
@@ -98,7 +99,7 @@ func TestHostileRecord(t *testing.T) {
 		r.LoadAge = time.Duration(5-i) * time.Hour
 		s.tr.Peer(&mep.ServicesReport{Peer: "nyc", Records: []mep.ServiceRecord{r}, ReceivedAt: s.now}, func(gslb.ServiceIndex) uint64 { return uint64(i * 1000) })
 		got := s.tr.Status(s.now, func(gslb.ServiceIndex) uint64 { return uint64(i*1000 + 500) }).Services[0]
-		if got.Load.Active > monitors.MaxActive || math.IsNaN(got.Load.Expected) || math.IsInf(got.Measures.Bandwidth.PerAnswer, 0) || got.Measures.Custom.Value > monitors.MaxActive {
+		if got.Load.Active > metric.MaxActive || math.IsNaN(got.Load.Expected) || math.IsInf(got.Measures.Bandwidth.PerAnswer, 0) || got.Measures.Custom.Value > metric.MaxActive {
 			t.Fatalf("status %+v, %+v", got.Load, got.Measures)
 		}
 	}
@@ -129,16 +130,16 @@ func TestRatesCountAnswersOfTheirWindow(t *testing.T) {
 	count := func(gslb.ServiceIndex) uint64 { return handed }
 	for i := range 600 {
 		if i%10 == 0 {
-			s.tr.Load(loadOf(s.now, map[monitors.Metric]float64{monitors.Bandwidth: 7e6, monitors.CustomLoad: 7}), count)
+			s.tr.Load(loadOf(s.now, map[metric.Metric]float64{metric.Bandwidth: 7e6, metric.CustomLoad: 7}), count)
 		}
 		s.tr.Status(s.now, count)
 		s.now, handed = s.now.Add(100*time.Millisecond), handed+1
 	}
 	b := s.tr.services[0].busy
-	if bandwidth := float64(handed) - b.others[2].handed; metering[2].metric != monitors.Bandwidth || bandwidth < 75 || bandwidth > 85 {
+	if bandwidth := float64(handed) - b.others[2].handed; metering[2].metric != metric.Bandwidth || bandwidth < 75 || bandwidth > 85 {
 		t.Errorf("%v answers since the middle of the bandwidth's window, want about 80", bandwidth)
 	}
-	if custom := float64(handed) - b.others[4].handed; metering[4].metric != monitors.CustomLoad || custom > 11 {
+	if custom := float64(handed) - b.others[4].handed; metering[4].metric != metric.CustomLoad || custom > 11 {
 		t.Errorf("%v answers since the custom load was reported, want 10", custom)
 	}
 	if m := s.tr.Status(s.now, count).Services[0].Measures; m.Bandwidth.PerAnswer <= 0 || math.Abs(m.Bandwidth.Expected) > 2e6 {

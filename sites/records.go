@@ -6,7 +6,7 @@ import (
 
 	"fairlead/gslb"
 	"fairlead/mep"
-	"fairlead/monitors"
+	"fairlead/monitors/metric"
 )
 
 // Records is what a site tells others: the belief in s about its own services, with ages as of now.
@@ -72,7 +72,7 @@ const (
 // toWire puts a metric into a record, in its unit there.
 func toWire(r *mep.ServiceRecord, f mep.Fields, v float64) {
 	r.Has |= f
-	whole := uint64(math.Round(min(v, monitors.MaxActive)))
+	whole := uint64(math.Round(min(v, metric.MaxActive)))
 	switch f {
 	case mep.HasRequestsPerSecond:
 		r.RequestsPerSecond = whole
@@ -83,7 +83,7 @@ func toWire(r *mep.ServiceRecord, f mep.Fields, v float64) {
 	case mep.HasPacketsPerSecond:
 		r.PacketsPerSecond = whole
 	case mep.HasCustomLoad:
-		r.CustomLoad = uint64(min(v*thousandth+roundedUp, monitors.MaxActive))
+		r.CustomLoad = uint64(min(v*thousandth+roundedUp, metric.MaxActive))
 	case mep.HasMembersBehind:
 		r.MembersBehind = whole
 	case mep.HasMemberWeight:
@@ -106,7 +106,7 @@ func fromWire(r *mep.ServiceRecord, f mep.Fields) float64 {
 	case mep.HasPacketsPerSecond:
 		whole = r.PacketsPerSecond
 	case mep.HasCustomLoad:
-		return float64(min(r.CustomLoad, monitors.MaxActive)) / thousandth
+		return float64(min(r.CustomLoad, metric.MaxActive)) / thousandth
 	case mep.HasMembersBehind:
 		whole = r.MembersBehind
 	case mep.HasMemberWeight:
@@ -114,7 +114,7 @@ func fromWire(r *mep.ServiceRecord, f mep.Fields) float64 {
 	case mep.HasCapacity:
 		whole = r.Capacity
 	}
-	return float64(min(whole, monitors.MaxActive))
+	return float64(min(whole, metric.MaxActive))
 }
 
 func wireState(s gslb.State) mep.State {

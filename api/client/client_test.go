@@ -18,6 +18,7 @@ import (
 	"fairlead/config"
 	"fairlead/gslb"
 	"fairlead/monitors"
+	"fairlead/monitors/metric"
 )
 
 const document = `
@@ -36,7 +37,7 @@ virtual_servers:
 `
 
 // node serves the interface of a node with this many services, of which web-0000 takes reports.
-func node(t *testing.T, services int, push func(string, monitors.Metrics, time.Time) error) *client.Client {
+func node(t *testing.T, services int, push func(string, metric.Metrics, time.Time) error) *client.Client {
 	t.Helper()
 	var list strings.Builder
 	for i := range services {
@@ -168,10 +169,10 @@ func TestPushLoad(t *testing.T) {
 		at      time.Time
 	}
 	var got []report
-	c := node(t, 1, func(service string, told monitors.Metrics, at time.Time) error {
-		v, _ := told.Get(monitors.Active)
+	c := node(t, 1, func(service string, told metric.Metrics, at time.Time) error {
+		v, _ := told.Get(metric.Active)
 		active := uint64(v)
-		if custom, _ := told.Get(monitors.CustomLoad); custom == 0.7 && service == "web-0000" {
+		if custom, _ := told.Get(metric.CustomLoad); custom == 0.7 && service == "web-0000" {
 			return nil
 		}
 		if active == 1 {

@@ -25,6 +25,8 @@ import (
 	"fairlead/config/store"
 	"fairlead/mep"
 	"fairlead/monitors"
+	"fairlead/monitors/probe"
+	"fairlead/monitors/source"
 	"fairlead/sites"
 	"fairlead/sites/agree"
 )
@@ -127,8 +129,8 @@ func (n *Node) build(in *intent) error {
 	seed := xxhash.Sum64String(c.Site)
 	n.orders = newOrders(n)
 	n.publisher, n.keeper = newPublisher(n), newKeeper(n)
-	n.probes = monitors.New(monitors.Options{DialContext: n.opts.ProbeDial, Verdict: n.publisher.verdict, Logger: n.log, Seed: seed})
-	n.loads = monitors.NewLoads(monitors.LoadOptions{DialContext: n.opts.ProbeDial, Load: n.publisher.load, Logger: n.log, Seed: seed})
+	n.probes = monitors.New(monitors.Options{Prober: probe.New(probe.Options{DialContext: n.opts.ProbeDial}), Verdict: n.publisher.verdict, Logger: n.log, Seed: seed})
+	n.loads = monitors.NewLoads(monitors.LoadOptions{Reader: source.New(source.Options{DialContext: n.opts.ProbeDial}), Load: n.publisher.load, Logger: n.log, Seed: seed})
 	var err error
 	if n.exchange, err = n.newExchange(in); err != nil {
 		return err

@@ -4,19 +4,20 @@ import (
 	"net/netip"
 
 	"fairlead/config"
-	"fairlead/monitors"
+	"fairlead/monitors/probe"
+	"fairlead/monitors/source"
 	"fairlead/sites"
 )
 
 // probeTargets lists what this site's monitors probe: every address of each service that they have to (sites.Probed). Services that
 // the document disables are left out, unless enabled names them.
-func probeTargets(doc *config.Document, site string, enabled map[string]bool) []monitors.Target {
+func probeTargets(doc *config.Document, site string, enabled map[string]bool) []probe.Target {
 	probed := sites.Probed(doc, site)
 	byName := make(map[string]*config.Monitor, len(doc.Monitors))
 	for i := range doc.Monitors {
 		byName[doc.Monitors[i].Name] = &doc.Monitors[i]
 	}
-	var out []monitors.Target
+	var out []probe.Target
 	for i := range doc.Services {
 		s := &doc.Services[i]
 		if s.State == config.ServiceDisabled && !enabled[s.Name] || !probed[i] {
@@ -25,7 +26,7 @@ func probeTargets(doc *config.Document, site string, enabled map[string]bool) []
 		for _, bound := range s.Monitors {
 			name := bound.Monitor
 			for _, a := range s.Addresses {
-				out = append(out, monitors.Target{Service: s.Name, Monitor: *byName[name], Address: netip.AddrPortFrom(a, uint16(s.Port))})
+				out = append(out, probe.Target{Service: s.Name, Monitor: byName[name], Address: netip.AddrPortFrom(a, uint16(s.Port))})
 			}
 		}
 	}
@@ -33,7 +34,7 @@ func probeTargets(doc *config.Document, site string, enabled map[string]bool) []
 }
 
 // loadTargets lists the load sources that this site reads: those of its own services and, when it answers DNS, of foreign sites'.
-func loadTargets(doc *config.Document, site string) []monitors.LoadTarget {
+func loadTargets(doc *config.Document, site string) []source.Target {
 	reads := map[string]bool{site: true}
 	if own := doc.Site(site); own != nil && own.Answers() {
 		for i := range doc.Sites {
@@ -42,10 +43,10 @@ func loadTargets(doc *config.Document, site string) []monitors.LoadTarget {
 			}
 		}
 	}
-	var out []monitors.LoadTarget
+	var out []source.Target
 	for i := range doc.Services {
 		if s := &doc.Services[i]; s.Load != nil && reads[s.Site] {
-			out = append(out, monitors.LoadTarget{Service: s.Name, Source: *s.Load})
+			out = append(out, source.Target{Service: s.Name, Source: *s.Load, Addresses: s.Addresses, Port: uint16(s.Port)})
 		}
 	}
 	return out

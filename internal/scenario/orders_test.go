@@ -13,12 +13,13 @@ import (
 	"fairlead/gslb"
 	"fairlead/mep"
 	"fairlead/monitors"
+	"fairlead/monitors/metric"
 	"fairlead/sites"
 )
 
 // metrics are the keys of loads, beside active.
-var metrics = map[string]monitors.Metric{"response_time": monitors.ResponseTime, "bandwidth": monitors.Bandwidth, "packets": monitors.Packets,
-	"custom": monitors.CustomLoad, "requests": monitors.Requests, "members": monitors.Members, "member_weight": monitors.MemberWeight, "capacity": monitors.Capacity}
+var metrics = map[string]metric.Metric{"response_time": metric.ResponseTime, "bandwidth": metric.Bandwidth, "packets": metric.Packets,
+	"custom": metric.CustomLoad, "requests": metric.Requests, "members": metric.Members, "member_weight": metric.MemberWeight, "capacity": metric.Capacity}
 
 // fillLoad reads the numbers of a load source.
 func fillLoad(l *monitors.Load, n map[string]float64) error {

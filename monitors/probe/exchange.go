@@ -1,0 +1,188 @@
+package probe
+
+import (
+	"cmp"
+	"context"
+	"crypto/tls"
+	"fmt"
+	"net"
+	"net/netip"
+	"slices"
+	"strings"
+	"time"
+
+	"fairlead/config"
+	"fairlead/monitors/reason"
+	"fairlead/monitors/trust"
+)
+
+// maxSteps bounds what a trace notes.
+const maxSteps = 64
+
+// exchange is one run of one probe: what is asked, and what became known so far. A kind of probe is a method that returns nil when the
+// target is as it should be, a mismatch when it answered otherwise, and any other error when it did not answer. It belongs to one
+// goroutine.
+type exchange struct {
+	*Prober
+	ctx      context.Context // ends at the deadline
+	target   Target
+	monitor  *config.Monitor
+	started  time.Time
+	deadline time.Time
+
+	first  time.Time // of the first byte of the answer; zero: none came
+	reason string    // of a probe that passes
+	drain  bool
+	values []Value
+	traced bool
+	steps  []Step
+	closes []func()
+}
+
+// mismatch is an answer that is not as expected: what reverse turns round.
+type mismatch struct{ error }
+
+func (m *mismatch) Unwrap() error { return m.error }
+
+// unlike says that the target answered, but not as expected.
+func unlike(format string, args ...any) error { return &mismatch{fmt.Errorf(format, args...)} }
+
+// passes sets the reason of a probe that passes.
+func (x *exchange) passes(format string, args ...any) {
+	x.reason = reason.Printable(fmt.Sprintf(format, args...))
+}
+
+// answered notes that the first byte of the answer is here. Later calls change nothing.
+func (x *exchange) answered() {
+	if x.first.IsZero() {
+		x.first = time.Now()
+		x.step("first byte", "")
+	}
+}
+
+// step notes a part that is done, for a trace.
+func (x *exchange) step(name, note string) {
+	if x.traced && len(x.steps) < maxSteps {
+		x.steps = append(x.steps, Step{Name: name, At: time.Since(x.started), Note: reason.Printable(note)})
+	}
+}
+
+// value notes a number that the target told.
+func (x *exchange) value(v Value) {
+	if len(x.values) < MaxValues {
+		x.values = append(x.values, v)
+	}
+}
+
+// status looks at a status code for drain_on. It returns true when the target asks to be drained by it: the probe is over then.
+func (x *exchange) status(code int) bool {
+	d := x.monitor.DrainOn
+	if d == nil || len(d.Status) == 0 {
+		return false
+	}
+	set, err := parseStatusSet("drain_on.status", d.Status)
+	if err != nil || !set.has(code) {
+		return false
+	}
+	x.drain = true
+	x.passes("status %d drains", code)
+	return true
+}
+
+// text looks at what was received for drain_on, as status does.
+func (x *exchange) text(received []byte) bool {
+	d := x.monitor.DrainOn
+	if d == nil || d.Text == "" || !strings.Contains(string(received), d.Text) {
+		return false
+	}
+	x.drain = true
+	x.passes("answer has %s, which drains", reason.Quote(d.Text))
+	return true
+}
+
+// endpoint is where the target is probed. standard is the port of the protocol, for a service that has none; 0: it has none.
+func (x *exchange) endpoint(standard uint16) (netip.AddrPort, error) {
+	to := x.target.Endpoint(standard)
+	if to.Port() == 0 {
+		return to, fmt.Errorf("no port to probe: set port of service %q, or target.port of the monitor", x.target.Service)
+	}
+	return to, nil
+}
+
+// dial opens a connection over "tcp" or "udp" to the target, with the header of the PROXY protocol when the monitor wants one. Everything
+// on it ends at the deadline; it is closed when the probe is over.
+func (x *exchange) dial(network string, standard uint16) (net.Conn, error) {
+	to, err := x.endpoint(standard)
+	if err != nil {
+		return nil, err
+	}
+	conn, err := x.opts.DialContext(x.ctx, network, to.String())
+	if err != nil {
+		return nil, reason.During(reason.Connect, err)
+	}
+	// A wait on the connection has no other way to learn that ctx ended, be it by time or by cancellation.
+	stop := context.AfterFunc(x.ctx, func() { conn.SetDeadline(time.Unix(1, 0)) })
+	x.closing(func() { stop(); conn.Close() })
+	if network == "tcp" {
+		x.step("connect", to.String())
+	}
+	return conn, nil
+}
+
+// secure puts TLS on a connection. host is the name that is asked for and checked unless the document has one; empty: the address.
+func (x *exchange) secure(conn net.Conn, host string, protocols ...string) (*tls.Conn, error) {
+	cfg, err := x.opts.Trust.Config(&x.monitor.TLS, cmp.Or(host, x.target.Endpoint(0).Addr().WithZone("").String()), protocols...)
+	if err != nil {
+		return nil, err
+	}
+	secure, err := trust.Handshake(x.ctx, conn, cfg)
+	if err != nil {
+		return nil, err
+	}
+	state := secure.ConnectionState()
+	x.step("tls", tls.VersionName(state.Version)+" "+state.NegotiatedProtocol)
+	return secure, nil
+}
+
+// open is dial over TCP, with TLS from the start when the monitor's security is tls.
+func (x *exchange) open(standard, standardTLS uint16) (net.Conn, error) {
+	if x.monitor.Security != config.SecurityTLS {
+		return x.dial("tcp", standard)
+	}
+	conn, err := x.dial("tcp", standardTLS)
+	if err != nil {
+		return nil, err
+	}
+	return x.secure(conn, "")
+}
+
+// login returns who logs in; both are empty when the monitor names nobody.
+func (x *exchange) login() (user, password string, err error) {
+	l := x.monitor.Login
+	if l == nil {
+		return "", "", nil
+	}
+	password, err = x.secret("login.password", l.Password)
+	return l.User, password, err
+}
+
+// secret reads a secret; an absent one is empty. key is its place in the monitor.
+func (x *exchange) secret(key string, s config.Secret) (string, error) {
+	if s == "" {
+		return "", nil
+	}
+	value, err := x.opts.Secret(s)
+	if err != nil {
+		return "", fmt.Errorf("%s: %w", key, err)
+	}
+	return value, nil
+}
+
+// closing has something done when the probe is over, last first.
+func (x *exchange) closing(f func()) { x.closes = append(x.closes, f) }
+
+func (x *exchange) close() {
+	for _, f := range slices.Backward(x.closes) {
+		f()
+	}
+}

@@ -1,0 +1,180 @@
+package source
+
+import (
+	"bytes"
+	"encoding/csv"
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+	"strconv"
+	"strings"
+
+	"fairlead/config"
+	"fairlead/monitors/metric"
+	"fairlead/monitors/reason"
+)
+
+// maxBackendsShown bounds the list of names in an error.
+const maxBackendsShown = 5
+
+// readHAProxy reads a backend from HAProxy's CSV statistics (management guide, 9.1): a first line "# pxname,svname,..." that
+// names the columns, then one row for each frontend, server and backend, the servers of a backend before the backend itself.
+// Columns are found by name, since releases add some.
+func readHAProxy(page []byte, src *config.LoadSource) (Reading, error) {
+	page = bytes.TrimPrefix(bytes.TrimSpace(page), []byte("\ufeff"))
+	if !bytes.HasPrefix(page, []byte("#")) {
+		return Reading{}, fmt.Errorf("answer is not CSV statistics but starts with %s: does the url end in ;csv?",
+			reason.Quote(firstLine(page)))
+	}
+	r := csv.NewReader(bytes.NewReader(page[1:]))
+	r.FieldsPerRecord, r.LazyQuotes, r.TrimLeadingSpace = -1, true, true
+	header, err := r.Read()
+	if err != nil {
+		return Reading{}, fmt.Errorf("read CSV header: %w", err)
+	}
+	r.ReuseRecord = true
+	row := haproxyRow{header: header}
+	if !row.has("pxname") || !row.has("svname") || !row.has("scur") {
+		return Reading{}, errors.New("CSV header lacks one of the columns pxname, svname and scur")
+	}
+	var others []string
+	limits := serverLimits{all: true}
+	for {
+		row.fields, err = r.Read()
+		if errors.Is(err, io.EOF) {
+			return Reading{}, noBackend(src.Backend, others)
+		}
+		if err != nil {
+			return Reading{}, fmt.Errorf("read CSV statistics: %w", err)
+		}
+		server := row.text("svname")
+		switch ours := row.text("pxname") == src.Backend; {
+		case !row.whole():
+		case ours && server == "BACKEND":
+			return haproxyAnswer(&row, src, limits)
+		case ours && server != "FRONTEND":
+			limits.add(&row)
+		case server == "BACKEND" && len(others) <= maxBackendsShown:
+			others = append(others, strings.Clone(row.text("pxname")))
+		}
+	}
+}
+
+// haproxyAnswer takes what the row of the backend tells. A missing count of sessions is an error, since every release has it.
+func haproxyAnswer(row *haproxyRow, src *config.LoadSource, limits serverLimits) (Reading, error) {
+	out := Reading{Parts: make([]Part, len(src.Custom))}
+	sessions, ok := row.number("scur")
+	if !ok {
+		return Reading{}, fmt.Errorf("scur of backend %q is %s, want a count of sessions", src.Backend, reason.Quote(row.text("scur")))
+	}
+	out.Set(metric.Active, sessions)
+	row.requests(&out.Metrics)
+	row.responseTime(&out.Metrics)
+	in, ok1 := row.number("bin")
+	sent, ok2 := row.number("bout")
+	if ok1 && ok2 {
+		out.Set(metric.BytesTotal, in+sent)
+	}
+	if active, ok := row.number("act"); ok {
+		if backup, ok := row.number("bck"); ok && active == 0 {
+			active = backup // the backup servers work only while no other does
+		}
+		out.Set(metric.Members, active)
+	}
+	if weight, ok := row.number("weight"); ok {
+		out.Set(metric.MemberWeight, weight)
+	}
+	if limits.all && limits.sum > 0 {
+		out.Set(metric.Capacity, min(limits.sum, metric.MaxActive))
+	}
+	for i := range src.Custom {
+		if column := src.Custom[i].Path; column != "" {
+			if v, ok := row.number(column); ok {
+				out.Parts[i] = Part{v, true}
+			} else {
+				out.missing(fmt.Errorf("backend %q has no number in column %q", src.Backend, column))
+			}
+		}
+	}
+	return out, nil
+}
+
+// serverLimits adds up the limits of the servers that work (slim), which is what the backend can carry. The backend's own
+// slim is no limit: it is where its servers' limits stop growing (fullconn).
+type serverLimits struct {
+	sum float64
+	all bool // every one of them has a limit
+}
+
+func (l *serverLimits) add(row *haproxyRow) {
+	if status := row.text("status"); !strings.HasPrefix(status, "UP") && status != "no check" {
+		return
+	}
+	if backup, ok := row.number("bck"); ok && backup > 0 {
+		return
+	}
+	limit, ok := row.number("slim")
+	l.all = l.all && ok
+	l.sum += limit
+}
+
+// haproxyRow is a row of the statistics.
+type haproxyRow struct{ header, fields []string }
+
+func (r *haproxyRow) has(column string) bool { return slices.Contains(r.header, column) }
+
+// whole reports whether the row has the columns that every row must have.
+func (r *haproxyRow) whole() bool {
+	return max(slices.Index(r.header, "pxname"), slices.Index(r.header, "svname"), slices.Index(r.header, "scur")) < len(r.fields)
+}
+
+func (r *haproxyRow) text(column string) string {
+	if i := slices.Index(r.header, column); i >= 0 && i < len(r.fields) {
+		return r.fields[i]
+	}
+	return ""
+}
+
+func (r *haproxyRow) number(column string) (float64, bool) {
+	v, err := strconv.ParseUint(r.text(column), 10, 64)
+	return float64(v), err == nil && v <= metric.MaxActive
+}
+
+// requests takes the count of requests; a backend in TCP mode has sessions only.
+func (r *haproxyRow) requests(m *metric.Metrics) {
+	for _, column := range []string{"req_tot", "stot"} {
+		if v, ok := r.number(column); ok {
+			m.Set(metric.RequestsTotal, v)
+			return
+		}
+	}
+}
+
+// responseTime takes the mean time to the first byte of the last 1,024 requests: in the queue, to connect, and until the
+// answer began. It is 0 in TCP mode, and while there was no request.
+func (r *haproxyRow) responseTime(m *metric.Metrics) {
+	requests, counted := r.number("req_tot")
+	response, ok := r.number("rtime")
+	if !ok || counted && requests == 0 || !counted && response == 0 {
+		return
+	}
+	queue, _ := r.number("qtime")
+	connect, _ := r.number("ctime")
+	m.Set(metric.ResponseTime, (queue+connect+response)/1000)
+}
+
+func noBackend(backend string, others []string) error {
+	switch {
+	case len(others) == 0:
+		return fmt.Errorf("no BACKEND row for %q, nor any other", backend)
+	case len(others) > maxBackendsShown:
+		others[maxBackendsShown] = "..."
+	}
+	return fmt.Errorf("no BACKEND row for %q; there are: %s", backend, strings.Join(others, ", "))
+}
+
+func firstLine(page []byte) string {
+	line, _, _ := bytes.Cut(page, []byte("\n"))
+	return string(bytes.TrimSpace(line[:min(len(line), 160)]))
+}

@@ -1,0 +1,109 @@
+package source
+
+import (
+	"context"
+	"io"
+	"log"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+	"time"
+
+	"fairlead/config"
+	"fairlead/monitors/reason"
+)
+
+func jsonSource(url string) config.LoadSource {
+	return config.LoadSource{Source: config.LoadJSON, URL: url, Path: "active", Interval: config.Duration(time.Second), Timeout: config.Duration(time.Second)}
+}
+
+// rawServer answers one connection with text, whatever comes.
+func rawServer(t *testing.T, text string) (address string) {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		c, err := l.Accept()
+		if err != nil {
+			return
+		}
+		defer c.Close()
+		io.WriteString(c, text)
+		io.Copy(io.Discard, c)
+	}()
+	t.Cleanup(func() { l.Close(); <-done })
+	return l.Addr().String()
+}
+
+func TestReadLoadErrors(t *testing.T) {
+	mux := http.NewServeMux()
+	mux.HandleFunc("/moved", func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, "/ok", http.StatusFound) })
+	mux.HandleFunc("/ok", func(w http.ResponseWriter, r *http.Request) { io.WriteString(w, `{"active": 3}`) })
+	mux.HandleFunc("/long", func(w http.ResponseWriter, r *http.Request) { io.WriteString(w, strings.Repeat(" ", maxLoadBytes+1)) })
+	mux.HandleFunc("/secret", func(w http.ResponseWriter, r *http.Request) {
+		if user, password, _ := r.BasicAuth(); user != "stats" || password != "hush" {
+			w.WriteHeader(http.StatusUnauthorized)
+			return
+		}
+		io.WriteString(w, `{"active": 9}`)
+	})
+	mux.HandleFunc("/plain", func(w http.ResponseWriter, r *http.Request) {
+		if r.Header.Get("Accept-Encoding") != "" {
+			w.WriteHeader(http.StatusBadRequest)
+			return
+		}
+		io.WriteString(w, `{"active": 3}`)
+	})
+	server := httptest.NewServer(mux)
+	defer server.Close()
+	secure := httptest.NewUnstartedServer(mux)
+	secure.Config.ErrorLog = log.New(io.Discard, "", 0)
+	secure.StartTLS()
+	defer secure.Close()
+	closed := httptest.NewServer(nil)
+	closed.Close()
+	withUser := func(url string) string { return strings.Replace(url, "://", "://stats:hush@", 1) }
+
+	tests := []struct {
+		name string
+		src  config.LoadSource
+		want string // error; empty: succeeds
+	}{
+		{"fine", jsonSource(server.URL + "/ok"), ""},
+		{"compression is not asked for", jsonSource(server.URL + "/plain"), ""},
+		{"user and password", jsonSource(withUser(server.URL + "/secret")), ""},
+		{"no password", jsonSource(server.URL + "/secret"), "status 401, want 200"},
+		{"redirect is not followed", jsonSource(server.URL + "/moved"), "status 302, want 200"},
+		{"too long", jsonSource(server.URL + "/long"), "answer above 1 MiB"},
+		{"refused", jsonSource(withUser(closed.URL)), "tcp connect refused"},
+		{"not HTTP", jsonSource("http://stats:hush@" + rawServer(t, "junk\r\n\r\n")),
+			`net/http: HTTP/1.x transport connection broken: malformed HTTP response "junk"`},
+		{"unknown authority", jsonSource(secure.URL + "/ok"), `certificate issued by unknown authority ""`},
+		{"scheme", jsonSource("ftp://192.0.2.1/"), `url has scheme "ftp", want http or https`},
+		{"not a url", jsonSource("http://stats:hush@[::1"), "missing ']' in host"},
+		{"kind", config.LoadSource{Source: "push"}, `load source "push" is not one that is read`},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			r := New(Options{})
+			defer r.Close()
+			_, err := r.Read(context.Background(), &Target{Service: "app", Source: tt.src})
+			got := ""
+			if err != nil {
+				got = reason.Describe(err, time.Now(), time.Second)
+			}
+			if got != tt.want {
+				t.Errorf("error %q, want %q", got, tt.want)
+			}
+			if strings.Contains(got, "hush") {
+				t.Errorf("error %q tells the password", got)
+			}
+		})
+	}
+}

@@ -1,0 +1,110 @@
+package schedule
+
+import (
+	"context"
+	"time"
+)
+
+// Limits of a job's plan.
+const (
+	// MinInterval bounds how often one job runs, whatever it asks for.
+	MinInterval = 100 * time.Millisecond
+	// FirstWithin bounds how long a new job waits for its first run; less when its interval is shorter.
+	FirstWithin = time.Second
+	// MaxJitter is percent of the interval, either way.
+	MaxJitter = 50
+	// lateShare: a run that starts later than interval/lateShare after it was due counts as late.
+	lateShare = 10
+)
+
+// Job is something to do at every interval. It is given to one Lane once; its fields are not changed afterwards.
+type Job struct {
+	// ID is a stable hash of what the job is about: its place in the interval and its jitter follow from it.
+	ID       uint64
+	Interval time.Duration // at least MinInterval
+	Jitter   int           // percent of the interval, either way; 0 to MaxJitter
+	// Work is called by one goroutine at a time, and must return soon after its context ends. A context that has ended
+	// means: the result is no longer wanted. The context outlives the run; it ends with the job or with the Lane's Run.
+	Work func(context.Context)
+
+	// What follows is guarded by Schedule.mu.
+	interval time.Duration // Interval, until Retime says otherwise
+	state    state
+	lane     *Lane
+	removed  bool
+	hastened bool
+	runs     uint64 // started so far, those on demand excepted
+	due      int64  // tick; while it runs, of the next run
+	kept     int64  // of a hastened job: when it was due before
+	base     int64  // tick from which due was reckoned
+	// spread is the interval over which jobs like this one are spread already: at first FirstWithin.
+	spread, before time.Duration
+	owed           time.Duration // how much the plan moved while the job was overdue
+	ctx            context.Context
+	cancel         context.CancelFunc
+
+	// Where it is linked.
+	earlier, later *Job
+	level, slot    int8
+}
+
+// state is where a job is.
+type state uint8
+
+const (
+	planned state = iota // in the wheel
+	ready                // due, in its lane's list
+	running
+)
+
+// prepare checks what was asked for.
+func (j *Job) prepare() {
+	j.interval = max(j.Interval, MinInterval)
+	j.Jitter = min(max(j.Jitter, 0), MaxJitter)
+	j.spread = min(j.interval, FirstWithin)
+}
+
+// firstWait is how long a new job waits: soon, but all new ones spread.
+func (j *Job) firstWait() time.Duration {
+	return time.Duration(j.place() * float64(min(j.interval, FirstWithin)))
+}
+
+// gap is the time from one run to the next. Where jobs like this one are not spread over the interval yet, since they are new
+// or since the interval became longer, it brings the job to its place, between what it was and the interval.
+func (j *Job) gap() time.Duration {
+	gap := float64(j.interval)
+	if j.spread < j.interval {
+		gap = float64(j.spread) + j.place()*(gap-float64(j.spread))
+	}
+	vary := 2*fraction(mix(j.ID+j.runs+1)) - 1
+	return time.Duration(gap * (1 + vary*float64(j.Jitter)/100))
+}
+
+// plan reckons when the job runs next, if it runs at the tick base.
+func (j *Job) plan(base int64) {
+	j.base, j.due = base, base+ticks(j.gap())
+	j.before, j.spread = j.spread, j.interval
+}
+
+// replan is plan again, for another interval.
+func (j *Job) replan(interval time.Duration) {
+	j.interval, j.spread = interval, j.before
+	j.plan(j.base)
+}
+
+// place is where in its interval the job runs, in [0, 1).
+func (j *Job) place() float64 { return fraction(mix(j.ID)) }
+
+// ticks is d in ticks, rounded.
+func ticks(d time.Duration) int64 { return int64((d + wheelTick/2) / wheelTick) }
+
+// fraction maps a hash to [0, 1).
+func fraction(x uint64) float64 { return float64(x>>11) / (1 << 53) }
+
+// mix is the finalizer of SplitMix64: neighbouring numbers become unrelated ones.
+func mix(x uint64) uint64 {
+	x += 0x9e3779b97f4a7c15
+	x = (x ^ x>>30) * 0xbf58476d1ce4e5b9
+	x = (x ^ x>>27) * 0x94d049bb133111eb
+	return x ^ x>>31
+}

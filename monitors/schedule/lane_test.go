@@ -186,20 +186,20 @@ func TestRetimeHastened(t *testing.T) {
 		inBubble(t, l.Run, func() {
 			time.Sleep(25 * time.Second)
 			synctest.Wait()
-			before := len(log.starts[jobs[0].ID])
+			before := len(log.of(jobs[0].ID))
 			l.Hasten(jobs[0])
 			l.Hasten(jobs[0])
 			l.Retime(jobs[0], time.Second)
 			l.Retime(jobs[1], time.Second) // its latest run is longer ago than that
 			synctest.Wait()
-			if n := len(log.starts[jobs[0].ID]) - before; n != 1 {
+			if n := len(log.of(jobs[0].ID)) - before; n != 1 {
 				t.Errorf("%d runs at once, want 1", n)
 			}
 			began := time.Now()
 			time.Sleep(20 * time.Second)
 			synctest.Wait()
 			for i, j := range jobs {
-				after := slices.DeleteFunc(slices.Clone(log.starts[j.ID]), func(at time.Time) bool { return !at.After(began) })
+				after := slices.DeleteFunc(log.of(j.ID), func(at time.Time) bool { return !at.After(began) })
 				if n := len(after); n < 10 || n > 21 {
 					t.Errorf("job %d: %d runs in 20s, want about one a second", i, n)
 				}

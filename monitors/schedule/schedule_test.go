@@ -3,6 +3,7 @@ package schedule
 import (
 	"context"
 	"runtime"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -23,6 +24,12 @@ func (l *startLog) add(id uint64) {
 		l.starts = make(map[uint64][]time.Time)
 	}
 	l.starts[id] = append(l.starts[id], time.Now())
+}
+
+func (l *startLog) of(id uint64) []time.Time {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return slices.Clone(l.starts[id])
 }
 
 func (l *startLog) reset() {

@@ -15,6 +15,7 @@ import (
 	"fairlead/config"
 	"fairlead/monitors/metric"
 	"fairlead/monitors/reason"
+	"fairlead/monitors/schedule"
 	"fairlead/monitors/source"
 )
 
@@ -59,18 +60,20 @@ type LoadOptions struct {
 	Load func(Load)
 	// Concurrency is how many reads run at once; due ones wait beyond that. 0: DefaultLoadConcurrency.
 	Concurrency int
-	Logger      *zap.Logger
+	// Schedule is shared with others that run at intervals; nil: one of its own.
+	Schedule *schedule.Schedule
+	Logger   *zap.Logger
 	// Seed varies when sources are read, as Options.Seed does for probes.
 	Seed uint64
 }
 
 // Loads reads load sources at their intervals and takes in pushed reports. Safe for concurrent use.
 type Loads struct {
-	schedule *schedule
-	reader   *source.Reader
-	load     func(Load)
-	log      *zap.Logger
-	seed     uint64
+	lane   *schedule.Lane
+	reader *source.Reader
+	load   func(Load)
+	log    *zap.Logger
+	seed   uint64
 
 	mu      sync.Mutex
 	sources map[string]*read
@@ -84,6 +87,9 @@ func NewLoads(o LoadOptions) *Loads {
 	if o.Logger == nil {
 		o.Logger = zap.NewNop()
 	}
+	if o.Schedule == nil {
+		o.Schedule = schedule.New()
+	}
 	if o.Reader == nil {
 		o.Reader = source.New(source.Options{})
 	}
@@ -91,12 +97,12 @@ func NewLoads(o LoadOptions) *Loads {
 		o.Load = func(Load) {}
 	}
 	return &Loads{
-		schedule: newSchedule(o.Concurrency),
-		reader:   o.Reader,
-		load:     o.Load,
-		log:      o.Logger,
-		seed:     o.Seed,
-		sources:  make(map[string]*read),
+		lane:    o.Schedule.Lane(o.Concurrency),
+		reader:  o.Reader,
+		load:    o.Load,
+		log:     o.Logger,
+		seed:    o.Seed,
+		sources: make(map[string]*read),
 	}
 }
 
@@ -104,7 +110,7 @@ func NewLoads(o LoadOptions) *Loads {
 // kept. It returns nil, or an error when it runs already. Run may be called again.
 func (l *Loads) Run(ctx context.Context) error {
 	defer l.reader.Close()
-	return l.schedule.run(ctx)
+	return l.lane.Run(ctx)
 }
 
 // SetTargets makes targets the services whose load is read here. One that was there with an equal source keeps its place
@@ -114,7 +120,7 @@ func (l *Loads) SetTargets(targets []source.Target) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	next := make(map[string]*read, len(targets))
-	var out, in []*job
+	var out, in []*schedule.Job
 	for _, t := range targets {
 		if _, twice := next[t.Service]; twice {
 			continue
@@ -137,7 +143,7 @@ func (l *Loads) SetTargets(targets []source.Target) {
 		}
 	}
 	l.sources = next
-	l.schedule.replace(time.Now(), out, in)
+	l.lane.Replace(out, in)
 }
 
 // Push takes in a report for a service whose source is push and hands it on before it returns. at is when the report was
@@ -165,16 +171,16 @@ func (l *Loads) Push(service string, told metric.Metrics, at time.Time) error {
 }
 
 // Stats returns the numbers of the moment; push sources are not counted.
-func (l *Loads) Stats() Stats { return l.schedule.stats(time.Now()) }
+func (l *Loads) Stats() Stats { return l.lane.Stats() }
 
-func (l *Loads) newJob(src *read) *job {
+func (l *Loads) newJob(src *read) *schedule.Job {
 	h := xxhash.NewWithSeed(l.seed)
 	h.WriteString(src.target.Service) // a Digest returns no errors
-	return &job{
-		id:       h.Sum64(),
-		interval: src.target.Source.Interval.Std(),
-		jitter:   config.DefaultJitter,
-		work:     func(ctx context.Context) { l.read(ctx, src) },
+	return &schedule.Job{
+		ID:       h.Sum64(),
+		Interval: src.target.Source.Interval.Std(),
+		Jitter:   config.DefaultJitter,
+		Work:     func(ctx context.Context) { l.read(ctx, src) },
 	}
 }
 
@@ -233,7 +239,7 @@ func (l *Loads) logChange(got Load, lacks error) {
 // read is a target with what is remembered of it.
 type read struct {
 	target source.Target
-	job    *job // nil for push
+	job    *schedule.Job // nil for push
 
 	mu     sync.Mutex
 	rates  *rates

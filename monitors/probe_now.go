@@ -1,7 +1,6 @@
 package monitors
 
 import (
-	"container/heap"
 	"context"
 	"errors"
 	"fmt"
@@ -27,7 +26,7 @@ func (s *Scheduler) ProbeNow(ctx context.Context, service string, fresh time.Dur
 	for _, p := range targets {
 		if told := p.await(now.Add(-fresh)); told != nil {
 			waiting = append(waiting, told)
-			s.schedule.hasten(p.job, now)
+			s.lane.Hasten(p.job)
 		}
 	}
 	for _, told := range waiting {
@@ -61,16 +60,4 @@ func (p *probed) tell() {
 		close(p.told)
 		p.told = nil
 	}
-}
-
-// hasten makes a job due now that waits for its time. What it does later stays where it is. One that did not run yet will soon.
-func (s *schedule) hasten(j *job, now time.Time) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if j.removed || j.index < 0 || j.runs == 0 || !j.kept.IsZero() || j.due.Sub(now) < minInterval {
-		return
-	}
-	j.kept, j.due = j.due, now
-	heap.Fix(&s.queue, j.index)
-	s.look()
 }

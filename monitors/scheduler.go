@@ -12,6 +12,7 @@ import (
 
 	"fairlead/config"
 	"fairlead/monitors/probe"
+	"fairlead/monitors/schedule"
 )
 
 // DefaultConcurrency is how many probes run at once unless Options say otherwise.
@@ -27,18 +28,20 @@ type Options struct {
 	Verdict func(Verdict)
 	// Concurrency is how many probes run at once; due ones wait beyond that. 0: DefaultConcurrency.
 	Concurrency int
-	Logger      *zap.Logger
+	// Schedule is shared with others that run at intervals; nil: one of its own.
+	Schedule *schedule.Schedule
+	Logger   *zap.Logger
 	// Seed varies when targets are probed. With another one on each node, sites do not probe a target in step.
 	Seed uint64
 }
 
 // Scheduler probes targets at their intervals. Safe for concurrent use.
 type Scheduler struct {
-	schedule *schedule
-	prober   *probe.Prober
-	verdict  func(Verdict)
-	log      *zap.Logger
-	seed     uint64
+	lane    *schedule.Lane
+	prober  *probe.Prober
+	verdict func(Verdict)
+	log     *zap.Logger
+	seed    uint64
 
 	mu      sync.Mutex
 	targets map[targetKey]*probed
@@ -64,22 +67,25 @@ func New(o Options) *Scheduler {
 	if o.Prober == nil {
 		o.Prober = probe.New(probe.Options{})
 	}
+	if o.Schedule == nil {
+		o.Schedule = schedule.New()
+	}
 	if o.Verdict == nil {
 		o.Verdict = func(Verdict) {}
 	}
 	return &Scheduler{
-		schedule: newSchedule(o.Concurrency),
-		prober:   o.Prober,
-		verdict:  o.Verdict,
-		log:      o.Logger,
-		seed:     o.Seed,
-		targets:  make(map[targetKey]*probed),
+		lane:    o.Schedule.Lane(o.Concurrency),
+		prober:  o.Prober,
+		verdict: o.Verdict,
+		log:     o.Logger,
+		seed:    o.Seed,
+		targets: make(map[targetKey]*probed),
 	}
 }
 
 // Run probes until ctx ends, then waits for the probes under way, whose results are dropped. It returns nil, or an error
 // when it runs already. Targets and their states survive: Run may be called again.
-func (s *Scheduler) Run(ctx context.Context) error { return s.schedule.run(ctx) }
+func (s *Scheduler) Run(ctx context.Context) error { return s.lane.Run(ctx) }
 
 // SetTargets makes targets the ones to probe. A target that was there with an equal monitor keeps its state and its
 // place in time; one whose monitor changed only in its timing (interval, down_interval, timeout, fall, rise, jitter) keeps its state. A
@@ -89,7 +95,7 @@ func (s *Scheduler) SetTargets(targets []probe.Target) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	next, byService := make(map[targetKey]*probed, len(targets)), make(map[string][]*probed)
-	var out, in []*job
+	var out, in []*schedule.Job
 	for _, t := range targets {
 		key := keyOf(&t)
 		if _, twice := next[key]; twice {
@@ -119,20 +125,31 @@ func (s *Scheduler) SetTargets(targets []probe.Target) {
 		}
 	}
 	s.targets, s.byService = next, byService
-	s.schedule.replace(time.Now(), out, in)
+	s.lane.Replace(out, in)
 }
 
-// Stats returns the numbers of the moment.
-func (s *Scheduler) Stats() Stats { return s.schedule.stats(time.Now()) }
+// Stats are the numbers of the probes, or of the reads of load sources.
+type Stats = schedule.Stats
 
-func (s *Scheduler) newJob(p *probed) *job {
+// Stats returns the numbers of the moment.
+func (s *Scheduler) Stats() Stats { return s.lane.Stats() }
+
+func (s *Scheduler) newJob(p *probed) *schedule.Job {
 	m := p.target.Monitor
-	return &job{
-		id:       keyOf(&p.target).hash(s.seed),
-		interval: m.Interval.Std(),
-		jitter:   m.JitterPercent(),
-		work:     func(ctx context.Context) { s.probe(ctx, p) },
+	return &schedule.Job{
+		ID:       keyOf(&p.target).hash(s.seed),
+		Interval: intervalOf(m, p.tally.state),
+		Jitter:   m.JitterPercent(),
+		Work:     func(ctx context.Context) { s.probe(ctx, p) },
 	}
+}
+
+// intervalOf is how often a target in that state is probed.
+func intervalOf(m *config.Monitor, state State) time.Duration {
+	if state == Down && m.DownInterval > 0 {
+		return m.DownInterval.Std()
+	}
+	return m.Interval.Std()
 }
 
 func (s *Scheduler) probe(ctx context.Context, p *probed) {
@@ -146,6 +163,7 @@ func (s *Scheduler) probe(ctx context.Context, p *probed) {
 	}
 	if v.Changed {
 		s.logChange(v)
+		s.lane.Retime(p.job, intervalOf(p.target.Monitor, v.State))
 	}
 	s.verdict(v)
 	p.tell()
@@ -168,7 +186,7 @@ func (s *Scheduler) logChange(v Verdict) {
 // probed is a target with its state.
 type probed struct {
 	target probe.Target
-	job    *job
+	job    *schedule.Job
 
 	mu      sync.Mutex
 	tally   tally

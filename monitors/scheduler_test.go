@@ -177,6 +177,45 @@ func TestSchedulerFallAndRise(t *testing.T) {
 	})
 }
 
+// TestDownInterval: a target is probed at its own pace while it is DOWN, and a change of the timing keeps that.
+func TestDownInterval(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		const address = "192.0.2.1:80"
+		network, verdicts := &fakeNet{}, &verdictLog{}
+		s := New(Options{Prober: over(network.dial), Verdict: verdicts.add})
+		slow := tcpMonitor(2*time.Second, 2, 1)
+		slow.DownInterval = config.Duration(10 * time.Second)
+		s.SetTargets([]probe.Target{target("web", address, slow)})
+		network.set(address, true)
+		inBubble(t, s.Run, func() {
+			time.Sleep(9 * time.Second)
+			network.set(address, false)
+			time.Sleep(50 * time.Second)
+			changed := slow
+			changed.Fall = 1
+			s.SetTargets([]probe.Target{target("web", address, changed)})
+			time.Sleep(40 * time.Second)
+			network.set(address, true)
+			time.Sleep(30 * time.Second)
+		})
+		counts := map[State]int{}
+		all := verdicts.of("web")
+		for i, v := range all[2:] {
+			before := all[i+1]
+			gap, want := v.At.Sub(before.At), 2*time.Second
+			if before.State == Down {
+				want = 10 * time.Second
+			}
+			if counts[before.State]++; gap > want {
+				t.Errorf("probe %d came %v after one that said %v, want at most %v", i, gap, before.State, want)
+			}
+		}
+		if counts[Down] < 7 || counts[Down] > 12 || counts[Up] < 10 {
+			t.Errorf("%d probes after one that said DOWN in 90 s, %d after UP: want about 9, and more than 10", counts[Down], counts[Up])
+		}
+	})
+}
+
 func checkChangeLog(t *testing.T, entries []observer.LoggedEntry, address string) {
 	t.Helper()
 	if len(entries) != 3 {
@@ -389,4 +428,27 @@ func TestSchedulerAllTimeOut(t *testing.T) {
 // over is a Prober whose connections are opened by dial.
 func over(dial probe.DialFunc) *probe.Prober {
 	return probe.New(probe.Options{DialContext: dial})
+}
+
+// inBubble runs s until the test's body returns.
+func inBubble(t *testing.T, run func(context.Context) error, body func()) {
+	t.Helper()
+	ctx, cancel := context.WithCancel(context.Background())
+	ended := make(chan error, 1)
+	go func() { ended <- run(ctx) }()
+	body()
+	cancel()
+	if err := <-ended; err != nil {
+		t.Errorf("run: %v", err)
+	}
+}
+
+// BenchmarkSetTargets is the cost of setting 10,000 targets that are there already.
+func BenchmarkSetTargets(b *testing.B) {
+	s, targets := New(Options{}), manyTargets(10_000)
+	s.SetTargets(targets)
+	b.ReportAllocs()
+	for b.Loop() {
+		s.SetTargets(targets)
+	}
 }

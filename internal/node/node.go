@@ -26,6 +26,7 @@ import (
 	"fairlead/mep"
 	"fairlead/monitors"
 	"fairlead/monitors/probe"
+	"fairlead/monitors/schedule"
 	"fairlead/monitors/source"
 	"fairlead/sites"
 	"fairlead/sites/agree"
@@ -129,8 +130,9 @@ func (n *Node) build(in *intent) error {
 	seed := xxhash.Sum64String(c.Site)
 	n.orders = newOrders(n)
 	n.publisher, n.keeper = newPublisher(n), newKeeper(n)
-	n.probes = monitors.New(monitors.Options{Prober: probe.New(probe.Options{DialContext: n.opts.ProbeDial}), Verdict: n.publisher.verdict, Logger: n.log, Seed: seed})
-	n.loads = monitors.NewLoads(monitors.LoadOptions{Reader: source.New(source.Options{DialContext: n.opts.ProbeDial}), Load: n.publisher.load, Logger: n.log, Seed: seed})
+	shared := schedule.New()
+	n.probes = monitors.New(monitors.Options{Schedule: shared, Prober: probe.New(probe.Options{DialContext: n.opts.ProbeDial}), Verdict: n.publisher.verdict, Logger: n.log, Seed: seed})
+	n.loads = monitors.NewLoads(monitors.LoadOptions{Schedule: shared, Reader: source.New(source.Options{DialContext: n.opts.ProbeDial}), Load: n.publisher.load, Logger: n.log, Seed: seed})
 	var err error
 	if n.exchange, err = n.newExchange(in); err != nil {
 		return err

@@ -13,6 +13,8 @@ func (x *exchange) ask() error {
 		return x.askTCP()
 	case config.MonitorHTTP, config.MonitorHTTPS:
 		return x.askHTTP()
+	case config.MonitorScript:
+		return x.askScript()
 	}
 	return fmt.Errorf("monitors of type %q ask no target", x.monitor.Type)
 }

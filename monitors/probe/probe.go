@@ -10,6 +10,7 @@ import (
 
 	"fairlead/config"
 	"fairlead/monitors/reason"
+	"fairlead/monitors/script"
 	"fairlead/monitors/trust"
 )
 
@@ -88,6 +89,8 @@ type Options struct {
 	Secret func(config.Secret) (string, error)
 	// Trust makes TLS settings; nil: one that reads Secret.
 	Trust *trust.Store
+	// Scripts runs programs; nil: none are run.
+	Scripts *script.Runner
 }
 
 // Prober runs probes of every kind. Safe for concurrent use.

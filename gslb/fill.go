@@ -32,7 +32,8 @@ type pour struct {
 	// patience is by how many times more an answer counts while differences are levelled, so that this takes its time (Load);
 	// 0: once.
 	patience float64
-	pace     float64 // answers a second that this node gives
+	// pace is answers of this node in the last second, longPace those a second for as long as one is kept.
+	pace, longPace float64
 	// grain is the least by which the metric can differ, 0 when it has none: what chance makes of it depends on that.
 	grain float64
 	basis basis
@@ -118,18 +119,19 @@ func pourUrgent(loads []pour, contenders []contender, levels, rates []float64) (
 // missing to fewPerSecond. So few cannot come back as a wave, and patience would leave nearly all of them in turn. It is 0 when
 // chance may explain how far the lowest is from the mean.
 func fewAnswers(loads []pour, contenders []contender, levels []float64) float64 {
-	pace, patience := 0.0, 0.0
+	pace, longPace, patience := 0.0, 0.0, 0.0
 	for i := range loads {
-		pace, patience = pace+loads[i].pace, max(patience, loads[i].patience)
+		l := &loads[i]
+		pace, longPace, patience = pace+l.pace, longPace+l.longPace, max(patience, l.patience)
 	}
-	if patience <= 1 || pace >= fewPerSecond {
+	if pace = max(pace, longPace); patience <= 1 || pace >= fewPerSecond {
 		return 0
 	}
 	mean, step := meanLevel(loads, contenders)
 	if slices.Min(levels) >= mean-math.Sqrt(mean*step*(1-1/float64(len(loads)))) {
 		return 0
 	}
-	return fewPerSecond - pace
+	return math.Ceil(fewPerSecond - pace)
 }
 
 // meanLevel is the level if all was level, and the most that one grain of a metric raises a contender's.
@@ -286,7 +288,7 @@ func (s *Snapshot) pour(m config.Method, i ServiceIndex) pour {
 	none := new(Measures)
 	by := cmp.Or(st.Measures, none)
 	connections := Measure{Value: float64(st.Load.Active), At: st.Load.At, PerAnswer: st.Load.PerAnswer, Patience: st.Load.Patience,
-		Pace: st.Load.Pace, Expected: st.Load.Expected}
+		Pace: st.Load.Pace, LongPace: st.Load.LongPace, Expected: st.Load.Expected}
 	switch m {
 	case config.LeastConnection:
 		p := s.pourOf(&connections, limit)
@@ -310,7 +312,7 @@ func (s *Snapshot) pour(m config.Method, i ServiceIndex) pour {
 
 // pourOf takes a metric as it is.
 func (s *Snapshot) pourOf(m *Measure, limit time.Duration) pour {
-	p := pour{value: m.Value + m.Expected, growth: m.PerAnswer, patience: m.Patience, pace: m.Pace, basis: basisMeasured}
+	p := pour{value: m.Value + m.Expected, growth: m.PerAnswer, patience: m.Patience, pace: m.Pace, longPace: m.LongPace, basis: basisMeasured}
 	switch {
 	case m.At.IsZero(), s.Status.At.Sub(m.At) > forgotten*limit:
 		return pour{}
@@ -327,7 +329,8 @@ func (s *Snapshot) pourTime(connections, responseTime *Measure, limit time.Durat
 	if t.basis == basisNone {
 		return pour{}
 	}
-	return pour{value: (n.value + 1) * t.value, growth: t.value, pace: n.pace, grain: t.value, basis: min(t.basis, max(n.basis, basisAged))}
+	return pour{value: (n.value + 1) * t.value, growth: t.value, pace: n.pace, longPace: n.longPace, grain: t.value,
+		basis: min(t.basis, max(n.basis, basisAged))}
 }
 
 // shareGrowth gives all contenders the mean number of connections that an answer brings.

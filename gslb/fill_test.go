@@ -303,3 +303,31 @@ func TestFewAnswersFollow(t *testing.T) {
 		})
 	}
 }
+
+// TestFewAnswersMoveAlong: answers that moved from one contender to another are not counted twice, once of late and once on the
+// average.
+func TestFewAnswersMoveAlong(t *testing.T) {
+	tests := []struct {
+		name          string
+		last, average [2]float64
+		want          float64
+	}{
+		{"moved along", [2]float64{0, 3}, [2]float64{3, 0}, 1},
+		{"a part of one is left", [2]float64{0, 3.4}, [2]float64{1, 0}, 1},
+		{"many of late", [2]float64{1, 3}, [2]float64{0, 0}, 0},
+		{"many on the average", [2]float64{1, 1}, [2]float64{2, 2}, 0},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			loads, contenders := make([]pour, 2), make([]contender, 2)
+			for i := range loads {
+				loads[i] = pour{growth: 1, grain: 1, patience: 600, pace: tt.last[i], longPace: tt.average[i], basis: basisMeasured}
+				contenders[i].weight = 1
+			}
+			loads[0].value, loads[1].value = 60, 30
+			if got := fewAnswers(loads, contenders, []float64{60, 30}); got != tt.want {
+				t.Errorf("the next %g answers go to the lowest, want %g", got, tt.want)
+			}
+		})
+	}
+}

@@ -43,8 +43,9 @@ type Load struct {
 	// Patience is by how many times less than they would the answers of this status are to level differences, which then
 	// takes about as long as answers are kept; at once, they would come back as a wave when those end together. 0: 1.
 	Patience float64
-	// Pace is how many answers a second this node has given with the service of late: where they are few, they need no patience.
-	Pace float64
+	// Pace is how many answers this node has given with the service in the last second, LongPace how many a second for as long
+	// as one is kept: where both are few, they need no patience.
+	Pace, LongPace float64
 	// Expected is by how many connections Active is believed to have changed since, as of Status.At: what the answers
 	// handed out since have brought, less what has ended. Not below -Active.
 	Expected float64
@@ -55,9 +56,9 @@ type Load struct {
 type Measure struct {
 	Value float64
 	At    time.Time // as Load.At
-	// PerAnswer, Patience, Pace and Expected are as in Load, in the metric's unit.
-	PerAnswer, Patience, Pace, Expected float64
-	Source                              string
+	// PerAnswer, Patience, Pace, LongPace and Expected are as in Load, in the metric's unit.
+	PerAnswer, Patience, Pace, LongPace, Expected float64
+	Source                                        string
 }
 
 // Fresh reports whether the measure is young enough to be compared with others at now.

@@ -3,6 +3,7 @@ package sites
 import (
 	"math"
 	"math/rand/v2"
+	"slices"
 	"testing"
 	"time"
 )
@@ -49,17 +50,19 @@ func TestHabitIsLearned(t *testing.T) {
 				p.step(answers, tt.every)
 				h.learn(before, p.active, float64(answers), tt.every)
 			}
-			perAnswer, ending := h.rate(startPerAnswer, leastPerAnswer)
-			if off := max(perAnswer/tt.perAnswer, tt.perAnswer/perAnswer); off > tt.most {
-				t.Errorf("%.2f for each answer, want %.2f", perAnswer, tt.perAnswer)
+			r := h.rate(startPerAnswer, leastPerAnswer)
+			for what, k := range map[string]float64{"guessed": r.guess, "sure": r.sure} {
+				if off := max(k/tt.perAnswer, tt.perAnswer/k); off > tt.most {
+					t.Errorf("%s: %.2f for each answer, want %.2f", what, k, tt.perAnswer)
+				}
 			}
-			if life := 1 / ending; max(life/tt.life.Seconds(), tt.life.Seconds()/life) > tt.most {
+			if life := 1 / r.ending; max(life/tt.life.Seconds(), tt.life.Seconds()/life) > tt.most {
 				t.Errorf("a life of %.1f s, want %v", life, tt.life)
 			}
 			// What it foretells is what comes, also after a burst.
 			before := p.active
 			p.step(200, tt.every)
-			got := before + h.expected(before, 200, tt.every, perAnswer, ending)
+			got := before + h.expected(before, 200, tt.every, r)
 			if math.Abs(got-p.active) > 0.15*p.active {
 				t.Errorf("foretold %.0f, came to %.0f", got, p.active)
 			}
@@ -80,30 +83,31 @@ func TestHabitIsBounded(t *testing.T) {
 			before = after
 		}
 		start := float64(rng.IntN(2))
-		perAnswer, ending := h.rate(start, 0.25*start)
-		expected := h.expected(before, float64(rng.IntN(1e6)), time.Duration(rng.Int64N(int64(time.Hour))), perAnswer, ending)
-		for what, v := range map[string]float64{"per answer": perAnswer, "ending": ending, "expected": expected} {
+		r := h.rate(start, 0.25*start)
+		expected := h.expected(before, float64(rng.IntN(1e6)), time.Duration(rng.Int64N(int64(time.Hour))), r)
+		for what, v := range map[string]float64{"guess": r.guess, "sure": r.sure, "ending": r.ending, "expected": expected} {
 			if math.IsNaN(v) || math.IsInf(v, 0) {
 				t.Fatalf("%s is %v after %+v", what, v, h)
 			}
 		}
-		if perAnswer < 0 || ending < 0 || before+expected < -1e-6*before {
-			t.Fatalf("per answer %v, ending %v, expected %v of %v after %+v", perAnswer, ending, expected, before, h)
+		if r.guess < 0 || r.sure < 0 || r.ending < 0 || before+expected < -1e-6*before {
+			t.Fatalf("%+v, expected %v of %v after %+v", r, expected, before, h)
 		}
 	}
 }
 
 func TestHabitWithoutEvidence(t *testing.T) {
 	var h habit
-	if perAnswer, ending := h.rate(1, 0.25); perAnswer != 1 || ending != 0 {
-		t.Errorf("nothing learned: %v, %v, want the first guess, and nothing ends", perAnswer, ending)
+	none := rate{guess: 1, sure: 1}
+	if got := h.rate(1, 0.25); got != none {
+		t.Errorf("nothing learned: %+v, want the first guess, and nothing ends", got)
 	}
-	if got := h.expected(100, 7, time.Second, 1, 0); got != 7 {
+	if got := h.expected(100, 7, time.Second, none); got != 7 {
 		t.Errorf("7 answers are expected to bring %v", got)
 	}
 	h.learn(50, 20, 0, time.Second)
-	if perAnswer, ending := h.rate(1, 0.25); perAnswer != 1 || ending != 0 {
-		t.Errorf("no answers: %v, %v, want the first guess", perAnswer, ending)
+	if got := h.rate(1, 0.25); got != none {
+		t.Errorf("no answers: %+v, want the first guess", got)
 	}
 }
 
@@ -126,10 +130,88 @@ func TestHabitOutlivesNonsense(t *testing.T) {
 		h.learn(nonsense, p.active, 0, time.Second)
 		for i := range 240 {
 			report(truth)
-			if k, _ := h.rate(startPerAnswer, leastPerAnswer); k > 20 || i == 239 && k > 3 {
-				t.Fatalf("%g: %d s later an answer is believed to bring %.3g, it brings 1", nonsense, i+1, k)
+			if r := h.rate(startPerAnswer, leastPerAnswer); max(r.guess, r.sure) > 20 || i == 239 && max(r.guess, r.sure) > 3 {
+				t.Fatalf("%g: %d s later an answer is believed to bring %.3g, %.3g for sure, it brings 1", nonsense, i+1, r.guess, r.sure)
 			}
 		}
+	}
+}
+
+// TestCoincidenceIsNoHabit: connections that come by themselves while a few answers are given are not expected to come with the
+// next ones, nor to end.
+func TestCoincidenceIsNoHabit(t *testing.T) {
+	type report struct{ value, answers float64 }
+	idle := slices.Repeat([]report{{1, 2}, {2, 2}, {1, 1}, {1, 3}}, 8) // connections that end until the next report
+	tests := []struct {
+		name    string
+		reports []report
+	}{
+		{"at the start", []report{{1, 0}, {61, 5}}},
+		{"and they stay", []report{{1, 0}, {61, 5}, {61, 0}, {61, 1}}},
+		{"with a few", []report{{0, 0}, {1, 2}, {1, 1}, {61, 3}}},
+		{"that come in two steps", []report{{1, 0}, {31, 4}, {31, 0}, {61, 3}}},
+		{"where all has ended so far", append(idle, report{61, 2})},
+		{"where nothing was", append(slices.Repeat([]report{{0, 1}}, 20), report{61, 1})},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			var h habit
+			for i := 1; i < len(tt.reports); i++ {
+				h.learn(tt.reports[i-1].value, tt.reports[i].value, tt.reports[i].answers, time.Second)
+				h.rate(startPerAnswer, leastPerAnswer)
+			}
+			r := h.rate(startPerAnswer, leastPerAnswer)
+			for _, answers := range []float64{0, 4} {
+				if got := h.expected(61, answers, 3*time.Second, r); got < -8 || got > 8 {
+					t.Errorf("3 s and %g answers later %.1f more than 61 are expected, want about none (%+v)", answers, got, r)
+				}
+			}
+		})
+	}
+}
+
+// TestCertainty: one report that outweighs the others is no evidence, a few that agree are little, and many that agree are certain
+// even if each of them is doubtful.
+func TestCertainty(t *testing.T) {
+	rng := rand.New(rand.NewPCG(7, 8))
+	fitted := func(n int, y func(i int, x float64) float64) float64 {
+		var f fit
+		for i := range n {
+			x := rng.NormFloat64()
+			f.take(x, y(i, x))
+		}
+		return f.certainty()
+	}
+	tests := []struct {
+		name        string
+		n           int
+		y           func(i int, x float64) float64
+		least, most float64
+	}{
+		{"nothing", 0, nil, 0, 0},
+		{"one jump among little", 30, func(i int, x float64) float64 {
+			if i == 20 {
+				return 1e3
+			}
+			return x
+		}, 0, 0.1},
+		{"three that agree", 3, func(_ int, x float64) float64 { return 5 * x }, 0, 0},
+		{"many that agree", 200, func(_ int, x float64) float64 { return 5 * x }, 0.6, 1},
+		{"many among as much chance", 200, func(_ int, x float64) float64 { return x + rng.NormFloat64() }, 0.3, 1},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			if got := fitted(tt.n, tt.y); got < tt.least || got > tt.most {
+				t.Errorf("got %.2f, want %.2f to %.2f", got, tt.least, tt.most)
+			}
+		})
+	}
+	spurious := 0.0
+	for range 200 {
+		spurious += fitted(100, func(int, float64) float64 { return rng.NormFloat64() }) / 200
+	}
+	if spurious > 0.1 {
+		t.Errorf("what has nothing to do with answers is believed by %.2f on the average, want at most 0.1", spurious)
 	}
 }
 

@@ -109,11 +109,11 @@ func (b *busy) used(r *rounds, at, now time.Time, handed uint64) float64 {
 	return b.handedAt(r, at, now, handed) - b.handedAt(r, at.Add(-min(b.kept, longestUse)), now, handed)
 }
 
-// pace is how many answers a second there are: of the last second, or of the time for which one is kept if that is more.
-func (b *busy) pace(r *rounds, kept time.Duration, now time.Time, handed uint64) float64 {
+// pace is how many answers there were in the last second, and how many a second in the time for which one is kept if that is more.
+func (b *busy) pace(r *rounds, kept time.Duration, now time.Time, handed uint64) (last, long float64) {
 	kept = min(max(kept, time.Second), longestUse)
-	last := float64(handed) - b.handedAt(r, now.Add(-time.Second), now, handed)
-	return max(last, (float64(handed)-b.handedAt(r, now.Add(-kept), now, handed))/kept.Seconds())
+	last = float64(handed) - b.handedAt(r, now.Add(-time.Second), now, handed)
+	return last, (float64(handed) - b.handedAt(r, now.Add(-kept), now, handed)) / kept.Seconds()
 }
 
 // connected takes in a report of connections.
@@ -147,13 +147,13 @@ func (m *meter) take(value float64, at time.Time, handed float64, source string)
 // that is recent enough to reckon from.
 func (m *meter) measure(handed uint64, old time.Duration, fresh bool, start, least float64) gslb.Measure {
 	out := gslb.Measure{Value: m.value, At: m.at, Source: m.source}
-	perAnswer, ending := m.habit.rate(start, least)
+	r := m.habit.rate(start, least)
 	answers := max(float64(handed)-m.handed, 0)
-	out.PerAnswer = perAnswer
+	out.PerAnswer = r.guess
 	if !fresh {
 		old = 0 // nothing is known to have ended
 	}
-	out.Expected = max(m.habit.expected(m.value, answers, old, perAnswer, ending), -m.value)
+	out.Expected = max(m.habit.expected(m.value, answers, old, r), -m.value)
 	return out
 }
 
@@ -224,11 +224,13 @@ func (b *busy) load(r *rounds, now time.Time, handed uint64, limit, interval tim
 	if fresh {
 		inUse := b.used(r, now, now, handed)
 		if k := c.habit.perUse(startPerAnswer, c.value/max(inUse, 1)); k > m.PerAnswer {
-			m.PerAnswer, m.Expected = k, max(k*(inUse-b.inUse), -c.value)
+			m.PerAnswer = k
+			m.Expected += c.habit.use.certainty() * (max(k*(inUse-b.inUse), -c.value) - m.Expected)
 		}
 	}
+	last, long := b.pace(r, b.kept, now, handed)
 	return gslb.Load{Active: uint64(c.value), At: c.at, Handed: uint64(c.handed), Source: c.source, PerAnswer: m.PerAnswer,
-		Patience: patience(b.kept, interval), Pace: b.pace(r, b.kept, now, handed), Expected: m.Expected}
+		Patience: patience(b.kept, interval), Pace: last, LongPace: long, Expected: m.Expected}
 }
 
 // measures is what else was reported, as of now; nil: nothing ever was.
@@ -245,7 +247,8 @@ func (b *busy) measures(r *rounds, now time.Time, handed uint64, limit, interval
 			old := now.Sub(m.at)
 			one := m.measure(handed, m.habit.within(old)+kind.window/2, old <= limit, 0, 0)
 			kept := max(b.kept, kind.window)
-			one.Patience, one.Pace = patience(kept, interval), b.pace(r, kept, now, handed)
+			one.Patience = patience(kept, interval)
+			one.Pace, one.LongPace = b.pace(r, kept, now, handed)
 			*kind.of(out) = one
 		default:
 			*kind.of(out) = gslb.Measure{Value: m.value, At: m.at, Source: m.source}

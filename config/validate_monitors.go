@@ -19,6 +19,7 @@ func (c *checker) checkMonitors() {
 		c.checkProbeCommon(m, path)
 		c.checkHTTPProbe(&m.HTTP, path+"/http")
 		c.checkTLSProbe(&m.TLS, path+"/tls")
+		c.checkScript(m, path+"/script")
 		c.checkQuorum(path+"/quorum", &m.Quorum)
 	}
 }

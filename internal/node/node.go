@@ -25,9 +25,7 @@ import (
 	"fairlead/config/store"
 	"fairlead/mep"
 	"fairlead/monitors"
-	"fairlead/monitors/probe"
 	"fairlead/monitors/schedule"
-	"fairlead/monitors/source"
 	"fairlead/sites"
 	"fairlead/sites/agree"
 )
@@ -73,6 +71,7 @@ type Node struct {
 	geo       *geo
 	probes    *monitors.Scheduler
 	loads     *monitors.Loads
+	reach     *reach // of both
 	resolvers *resolverWatch
 	handler   http.Handler
 	apiSocket net.Listener
@@ -130,9 +129,10 @@ func (n *Node) build(in *intent) error {
 	seed := xxhash.Sum64String(c.Site)
 	n.orders = newOrders(n)
 	n.publisher, n.keeper = newPublisher(n), newKeeper(n)
+	n.reach = newReach(&n.opts, n.log)
 	shared := schedule.New()
-	n.probes = monitors.New(monitors.Options{Schedule: shared, Prober: probe.New(probe.Options{DialContext: n.opts.ProbeDial}), Verdict: n.publisher.verdict, Logger: n.log, Seed: seed})
-	n.loads = monitors.NewLoads(monitors.LoadOptions{Schedule: shared, Reader: source.New(source.Options{DialContext: n.opts.ProbeDial}), Load: n.publisher.load, Logger: n.log, Seed: seed})
+	n.probes = monitors.New(monitors.Options{Schedule: shared, Prober: n.reach.prober(), Verdict: n.publisher.verdict, Logger: n.log, Seed: seed})
+	n.loads = monitors.NewLoads(monitors.LoadOptions{Schedule: shared, Reader: n.reach.reader(), Load: n.publisher.load, Logger: n.log, Seed: seed})
 	var err error
 	if n.exchange, err = n.newExchange(in); err != nil {
 		return err
@@ -218,6 +218,7 @@ func (n *Node) Listen(ctx context.Context) error {
 		return errors.Join(err, n.dns.Close())
 	}
 	n.apiSocket = l
+	n.reach.bound(l.Addr(), n.MEPAddr())
 	return nil
 }
 

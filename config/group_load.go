@@ -3,12 +3,13 @@ package config
 import (
 	"net/netip"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
 )
 
-// Placeholders in the url and backend of a load source of a group. Each member's own value takes their place.
+// Placeholders in the url, backend, fields and custom paths of a load source of a group. Each member's own value takes their place.
 const (
 	placeAddress = "{address}" // its first address, in brackets where a URL needs them
 	placePort    = "{port}"
@@ -28,7 +29,22 @@ func (g *ServiceGroup) loadOf(m *GroupMember, port int) *LoadSource {
 	own := *l
 	own.URL = filled(l.URL, inURL(m.Addresses[0]), port, m.ownName())
 	own.Backend = filled(l.Backend, m.Addresses[0].String(), port, m.ownName())
+	own.Custom = slices.Clone(l.Custom)
+	for _, path := range own.paths() {
+		*path = filled(*path, m.Addresses[0].String(), port, m.ownName())
+	}
 	return &own
+}
+
+// paths returns where the source's numbers are: in its fields, and in the parts of its custom load.
+func (l *LoadSource) paths() []*string {
+	f := &l.Fields
+	out := []*string{&f.Active, &f.RequestsPerSecond, &f.RequestsTotal, &f.ResponseTimeMS, &f.BitsPerSecond, &f.BytesTotal, &f.PacketsPerSecond,
+		&f.PacketsTotal, &f.Custom, &f.Members, &f.MemberWeight, &f.Capacity, &f.ResponseTimeSeconds, &f.ResponseSecondsTotal}
+	for i := range l.Custom {
+		out = append(out, &l.Custom[i].Path)
+	}
+	return out
 }
 
 // rawLoad is loadOf as it is written. The load of what a site announces is told with it, as if it were pushed, unless the group says
@@ -45,7 +61,20 @@ func (g *ServiceGroup) rawLoad(m *GroupMember) *LoadSource {
 
 // has reports whether a placeholder stands in it. A source that is not there has none.
 func (l *LoadSource) has(place string) bool {
-	return l != nil && strings.Contains(l.URL+l.Backend, place)
+	if l == nil {
+		return false
+	}
+	for _, path := range l.paths() {
+		if strings.Contains(*path, place) {
+			return true
+		}
+	}
+	return strings.Contains(l.URL+l.Backend, place)
+}
+
+// tellsApart reports whether members tell loads of their own: a placeholder stands somewhere, or what should be one.
+func (l *LoadSource) tellsApart() bool {
+	return placeholder.MatchString(l.URL+l.Backend) || l.has(placeAddress) || l.has(placePort) || l.has(placeMember)
 }
 
 // filled returns a text with values in place of placeholders.
@@ -68,10 +97,10 @@ func inURL(a netip.Addr) string {
 func (c *checker) checkGroupLoad(g *ServiceGroup, path string) {
 	if g.Load != nil {
 		c.checkMembersLoad(g.Load, path+"/load")
-		shared := g.Load.Source != LoadPush && !placeholder.MatchString(g.Load.URL+g.Load.Backend)
+		shared := g.Load.Source != LoadPush && !g.Load.tellsApart()
 		if users := g.loadUsers(); shared && g.Load.Source != "" && users > 1 {
-			c.problem(path+"/load", codeLoadSource, "put {address}, {port} or {member} into url or backend, or give members a load of their own",
-				"all members of group %s would tell the same load: neither url nor backend tells them apart", quote(g.Name))
+			c.problem(path+"/load", codeLoadSource, "put {address}, {port} or {member} into url, backend or fields, or give members a load of their own",
+				"all members of group %s would tell the same load: neither url nor backend nor fields tell them apart", quote(g.Name))
 		}
 	}
 	limited := loadLimits{name: "the services of group " + quote(g.Name), load: g.Load, connections: g.MaxConnections, bandwidth: g.MaxBandwidth, threshold: g.LoadThreshold}
@@ -115,5 +144,10 @@ func (c *checker) checkMembersLoad(l *LoadSource, path string) {
 	}
 	some := *l
 	some.URL = filled(l.URL, "192.0.2.1", 1, "member")
+	some.Backend = filled(l.Backend, "192.0.2.1", 1, "member")
+	some.Custom = slices.Clone(l.Custom)
+	for _, path := range some.paths() {
+		*path = filled(*path, "192.0.2.1", 1, "member")
+	}
 	c.checkLoad(&some, path)
 }

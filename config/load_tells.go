@@ -2,6 +2,7 @@ package config
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 )
 
@@ -43,15 +44,19 @@ func (l *LoadSource) tells(m LoadMetric) bool {
 		return false
 	case m == metricCustom && len(l.Custom) > 0 || l.Source == LoadPush || l.Source == "": // not decoded, and reported so
 		return true
-	case l.Source == LoadHAProxy:
-		return m != MetricPackets && m != metricCustom
+	case l.Source == LoadSNMP && l.Preset != "":
+		return m != metricCustom
+	case l.Source != LoadJSON && l.Source != LoadPrometheus && l.Source != LoadOpenMetrics && l.Source != LoadSNMP:
+		return slices.Contains(metricsOf(l.Source, l.Backend), m)
 	}
 	f := &l.Fields
 	switch m {
 	case MetricActive:
-		return l.Path != "" || f.Active != "" || *f == LoadFields{} && len(l.Custom) == 0
+		return l.Path != "" || f.Active != "" || l.Source == LoadJSON && *f == LoadFields{} && len(l.Custom) == 0
+	case MetricRequests:
+		return f.RequestsPerSecond != "" || f.RequestsTotal != ""
 	case MetricResponseTime:
-		return f.ResponseTimeMS != ""
+		return f.ResponseTimeMS != "" || f.ResponseTimeSeconds != "" || f.ResponseSecondsTotal != ""
 	case MetricBandwidth:
 		return f.BitsPerSecond != "" || f.BytesTotal != ""
 	case MetricPackets:
@@ -64,6 +69,31 @@ func (l *LoadSource) tells(m LoadMetric) bool {
 		return f.MemberWeight != ""
 	}
 	return true
+}
+
+// metricsOf are the metrics that a kind of source tells by itself of what its backend names.
+func metricsOf(kind LoadKind, backend string) []LoadMetric {
+	zone := strings.HasPrefix(backend, "server:")
+	switch {
+	case kind == LoadHAProxy, kind == LoadNGINXVTS && !zone, kind == LoadNGINXPlus && !zone:
+		return []LoadMetric{MetricActive, MetricRequests, MetricResponseTime, MetricBandwidth, metricMembers, metricMemberWeight}
+	case kind == LoadNGINX:
+		return []LoadMetric{MetricActive, MetricRequests}
+	case kind == LoadNGINXVTS:
+		return []LoadMetric{MetricActive, MetricRequests, MetricResponseTime, MetricBandwidth}
+	case kind == LoadNGINXPlus:
+		return []LoadMetric{MetricActive, MetricRequests, MetricBandwidth}
+	case kind == LoadEnvoy:
+		// Its list of clusters tells the weights but no times, its statistics the times but no weights.
+		return []LoadMetric{MetricActive, MetricRequests, MetricResponseTime, MetricBandwidth, metricMembers, metricMemberWeight}
+	case kind == LoadTraefik:
+		return []LoadMetric{MetricActive, MetricRequests, MetricResponseTime, MetricBandwidth, metricMembers}
+	case kind == LoadIPVS:
+		return []LoadMetric{MetricActive, MetricRequests, MetricBandwidth, MetricPackets, metricMembers, metricMemberWeight}
+	case kind == LoadHost:
+		return []LoadMetric{MetricActive, MetricBandwidth, MetricPackets}
+	}
+	return nil
 }
 
 // loadLimits are those of a service, or of each of a group.

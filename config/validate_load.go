@@ -1,85 +1,138 @@
 package config
 
-import "regexp"
+import (
+	"net/url"
+	"slices"
+	"strings"
+)
 
-// maxCustomMetrics bounds what one read looks for in an answer.
-const maxCustomMetrics = 16
+// Limits of what a load source is asked for.
+const (
+	maxCustomMetrics = 16 // what one read looks for besides fields
+	maxLoadQuery     = 4096
+)
 
-// haproxyColumn is the name of a column of HAProxy's CSV statistics.
-var haproxyColumn = regexp.MustCompile(`^[a-z][a-z0-9_-]{0,63}$`)
-
-// Paths returns the path of each field that is given, by key.
-func (f *LoadFields) Paths() map[string]string {
-	out := make(map[string]string)
-	for _, one := range f.list() {
-		if one.path != "" {
-			out[one.key] = one.path
-		}
-	}
-	return out
+// loadUse says which keys a kind of load source makes use of.
+type loadUse struct {
+	need, may []string
+	schemes   []string // of url
+	fields    bool
 }
 
-type loadField struct{ key, path string }
+// loadHTTP are keys of sources that are read over HTTP.
+var loadHTTP = []string{"login", "token", "headers", "tls"}
 
-// list returns all fields in the order of the document.
-func (f *LoadFields) list() []loadField {
-	return []loadField{
-		{"active", f.Active}, {"requests_per_second", f.RequestsPerSecond}, {"requests_total", f.RequestsTotal},
-		{"response_time_ms", f.ResponseTimeMS}, {"bits_per_second", f.BitsPerSecond}, {"bytes_total", f.BytesTotal},
-		{"packets_per_second", f.PacketsPerSecond}, {"packets_total", f.PacketsTotal}, {"custom", f.Custom},
-		{"members", f.Members}, {"member_weight", f.MemberWeight}, {"capacity", f.Capacity},
+// loadUses says which keys a kind needs, and which it can use besides interval, timeout and custom.
+func loadUses(kind LoadKind) loadUse {
+	web := []string{"http", "https"}
+	switch kind {
+	case LoadHAProxy:
+		return loadUse{need: []string{"url", "backend"}, may: loadHTTP, schemes: []string{"http", "https", "unix", "tcp"}}
+	case LoadNGINX:
+		return loadUse{need: []string{"url"}, may: loadHTTP, schemes: web}
+	case LoadNGINXVTS, LoadNGINXPlus, LoadEnvoy, LoadTraefik:
+		return loadUse{need: []string{"url", "backend"}, may: loadHTTP, schemes: web}
+	case LoadPrometheus, LoadOpenMetrics:
+		return loadUse{need: []string{"url"}, may: loadHTTP, schemes: web, fields: true}
+	case LoadJSON:
+		return loadUse{need: []string{"url"}, may: append([]string{"path"}, loadHTTP...), schemes: web, fields: true}
+	case LoadSNMP:
+		return loadUse{need: []string{"url"}, may: []string{"backend", "snmp", "preset"}, schemes: []string{"snmp"}, fields: true}
+	case LoadIPVS:
+		return loadUse{need: []string{"backend"}}
+	case LoadHost:
+		return loadUse{may: []string{"backend", "interface"}}
 	}
+	return loadUse{}
 }
 
-// checkLoadFields: only a JSON document has fields, and each number is read from one place.
-func (c *checker) checkLoadFields(l *LoadSource, path string) {
-	for _, f := range l.Fields.list() {
+func (c *checker) checkLoad(l *LoadSource, path string) {
+	if l.Source == "" {
+		return // not decoded, and reported so
+	}
+	use := loadUses(l.Source)
+	for _, key := range []struct {
+		name  string
+		given bool
+	}{
+		{"url", l.URL != ""}, {"path", l.Path != ""}, {"backend", l.Backend != ""}, {"login", l.Login != nil}, {"token", l.Token != ""},
+		{"headers", len(l.Headers) > 0}, {"tls", l.TLS != nil}, {"snmp", l.SNMP != nil}, {"preset", l.Preset != ""}, {"interface", l.Interface != ""},
+	} {
+		needed, usable := slices.Contains(use.need, key.name), slices.Contains(use.may, key.name)
 		switch {
-		case f.path == "":
-		case l.Source != LoadJSON:
-			c.problem(path+"/fields/"+f.key, codeLoadSource, "remove it", "load source %s has no fields", l.Source)
-		case !jsonPath.MatchString(f.path):
-			c.notAJSONPath(path+"/fields/"+f.key, f.path)
+		case c.page.failed[path+"/"+key.name]:
+		case needed && !key.given:
+			c.problem(path+"/"+key.name, codeLoadSource, "add "+key.name+":", "load source %s needs %s", l.Source, key.name)
+		case !needed && !usable && key.given:
+			c.problem(path+"/"+key.name, codeLoadSource, "remove it", "load source %s has no %s", l.Source, key.name)
 		}
 	}
-	if l.Source != LoadJSON {
+	if l.URL != "" && len(use.schemes) > 0 {
+		c.checkLoadURL(l, path, use.schemes)
+	}
+	if use.schemes != nil && slices.Contains(use.schemes, "http") {
+		c.checkLoadHTTP(l, path)
+	}
+	c.checkLoadFields(l, path, use.fields)
+	c.checkCustom(l, path)
+	c.checkTimeout(path, l.Interval, l.Timeout)
+}
+
+// checkLoadURL checks where a source is read.
+func (c *checker) checkLoadURL(l *LoadSource, path string, schemes []string) {
+	at := path + "/url"
+	if hasUser(l.URL) {
+		// The URL is not shown: it may hold a password.
+		c.problem(at, codeSecret, "write login: {user: NAME, password: file:/etc/fairlead/secrets/NAME}", "a url has no user and no password")
 		return
 	}
-	for _, two := range []struct{ key, first, second string }{
-		{"active", l.Path, l.Fields.Active}, {"requests_total", l.Fields.RequestsPerSecond, l.Fields.RequestsTotal},
-		{"bytes_total", l.Fields.BitsPerSecond, l.Fields.BytesTotal}, {"packets_total", l.Fields.PacketsPerSecond, l.Fields.PacketsTotal},
-	} {
-		if two.first != "" && two.second != "" {
-			c.problem(path+"/fields/"+two.key, codeLoadSource, "remove one of them", "fields.%s stands beside another path to the same metric", two.key)
+	u, err := url.Parse(l.URL)
+	known := err == nil && slices.Contains(schemes, u.Scheme)
+	switch {
+	case !known && !slices.Contains(schemes, "http"), known && u.Scheme == "snmp" && u.Hostname() == "":
+		c.problem(at, codeURL, "write "+schemes[0]+"://HOST:PORT", "%s is not a URL of load source %s", quote(l.URL), l.Source)
+	case known && u.Scheme == "unix":
+		if u.Host != "" || !strings.HasPrefix(u.Path, "/") || u.RawQuery != "" {
+			c.problem(at, codeURL, "write unix:///run/haproxy/admin.sock", "%s does not name a socket", quote(l.URL))
 		}
+		return
+	case known && u.Scheme == "tcp":
+		if u.Hostname() == "" || u.Port() == "" || strings.Trim(u.Path, "/") != "" {
+			c.problem(at, codeURL, "write tcp://HOST:PORT", "%s does not name a host and a port", quote(l.URL))
+		}
+	case !known || u.Scheme != "snmp":
+		c.checkURL(at, l.URL)
 	}
-	if l.Fields.Custom != "" && len(l.Custom) > 0 {
-		c.problem(path+"/fields/custom", codeLoadSource, "remove one of them", "the custom load is both read as one number and made of custom metrics")
-	}
+	c.checkReachedURL(at, l.URL)
 }
 
-func (c *checker) notAJSONPath(at, path string) {
-	c.problem(at, codeLoadSource, "write load.active, pools.0.active or pools[0].active", "%s is not a path to a number in JSON", quote(path))
+// hasUser reports whether a user stands before the host, also in what is no URL otherwise.
+func hasUser(text string) bool {
+	_, authority, _ := strings.Cut(text, "://")
+	if end := strings.IndexAny(authority, "/?#"); end >= 0 {
+		authority = authority[:end]
+	}
+	return strings.Contains(authority, "@")
 }
 
-// checkCustom: each part of a custom load is one number that the kind of source can tell.
-func (c *checker) checkCustom(l *LoadSource, path string) {
-	if len(l.Custom) > maxCustomMetrics {
-		c.problem(path+"/custom", codeLoadSource, "", "%d custom metrics are above the limit of %d", len(l.Custom), maxCustomMetrics)
-	}
-	for i := range l.Custom {
-		m, at := &l.Custom[i], path+at("custom", i)
-		switch {
-		case c.page.failed[at+"/metric"] || c.page.failed[at+"/path"]:
-		case (m.Path == "") == (m.Metric == ""):
-			c.problem(at, codeLoadSource, "give either path or metric", "custom metric %s needs either a path or a metric", quote(m.Name))
-		case m.Path == "":
-		case l.Source == LoadPush:
-			c.problem(at+"/path", codeLoadSource, "use metric:", "load source push has no path")
-		case l.Source == LoadHAProxy && !haproxyColumn.MatchString(m.Path):
-			c.problem(at+"/path", codeLoadSource, "write the name of a column, such as qcur", "%s is not a column of HAProxy's statistics", quote(m.Path))
-		case l.Source == LoadJSON && !jsonPath.MatchString(m.Path):
-			c.notAJSONPath(at+"/path", m.Path)
+// checkLoadHTTP checks what a request is sent with.
+func (c *checker) checkLoadHTTP(l *LoadSource, path string) {
+	scheme, _, _ := strings.Cut(l.URL, ":")
+	for _, key := range loadHTTP {
+		socket := scheme == "unix" || scheme == "tcp"
+		if c.page.present(path+"/"+key) && (socket || key == "tls" && scheme == "http") {
+			c.problem(path+"/"+key, codeWarnNoEffect, "remove it, or write another url", "%s has no effect on a url that begins with %s:", key, scheme)
 		}
+	}
+	if l.Login != nil {
+		c.checkSecret(path+"/login/password", l.Login.Password)
+		if l.Token != "" {
+			c.problem(path+"/token", codeLoadSource, "remove one of them", "a request carries either a login or a token")
+		}
+	}
+	c.checkSecret(path+"/token", l.Token)
+	c.checkProbeHeaders(path+"/headers", l.Headers)
+	if l.TLS != nil {
+		c.checkTLSProbe(l.TLS, path+"/tls")
 	}
 }

@@ -2,7 +2,6 @@ package config
 
 import (
 	"net/url"
-	"regexp"
 	"slices"
 )
 
@@ -99,46 +98,6 @@ func (c *checker) checkServiceMonitors(s *Service, path string) {
 	} else if s.Port == 0 && !c.page.failed[path+"/port"] {
 		c.problem(path+"/monitors", codePortMissing, "add port:", "service %s has monitors but no port", quote(s.Name))
 	}
-}
-
-// loadKeys says which keys a kind of load source needs; it can use no others.
-func loadKeys(kind LoadKind) (need, optional []string) {
-	switch kind {
-	case LoadHAProxy:
-		return []string{"url", "backend"}, nil
-	case LoadJSON:
-		return []string{"url"}, []string{"path"}
-	}
-	return nil, nil
-}
-
-// jsonPath is what package monitors reads: names and indexes between dots, indexes in brackets too.
-var jsonPath = regexp.MustCompile(`^(?:[^.\[]+(?:\[\d+\])*|(?:\[\d+\])+)(?:\.(?:[^.\[]+(?:\[\d+\])*|(?:\[\d+\])+))*$`)
-
-func (c *checker) checkLoad(l *LoadSource, path string) {
-	if l.Source == "" {
-		return // not decoded, and reported so
-	}
-	need, optional := loadKeys(l.Source)
-	for _, key := range []struct{ name, value string }{{"url", l.URL}, {"path", l.Path}, {"backend", l.Backend}} {
-		needed, usable := slices.Contains(need, key.name), slices.Contains(optional, key.name)
-		switch {
-		case needed && key.value == "":
-			c.problem(path+"/"+key.name, codeLoadSource, "add "+key.name+":", "load source %s needs %s", l.Source, key.name)
-		case !needed && !usable && key.value != "":
-			c.problem(path+"/"+key.name, codeLoadSource, "remove it", "load source %s has no %s", l.Source, key.name)
-		}
-	}
-	if l.URL != "" {
-		c.checkURL(path+"/url", l.URL)
-		c.checkReachedURL(path+"/url", l.URL)
-	}
-	if l.Source == LoadJSON && l.Path != "" && !jsonPath.MatchString(l.Path) {
-		c.notAJSONPath(path+"/path", l.Path)
-	}
-	c.checkLoadFields(l, path)
-	c.checkCustom(l, path)
-	c.checkTimeout(path, l.Interval, l.Timeout)
 }
 
 func (c *checker) checkURL(path, text string) {

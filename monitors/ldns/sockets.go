@@ -9,6 +9,8 @@ import (
 	"time"
 
 	"go.uber.org/zap"
+
+	"fairlead/monitors/icmp"
 )
 
 const (
@@ -36,7 +38,7 @@ type sockets struct {
 	group  sync.WaitGroup
 
 	// The rest is read and written by the Prober's goroutine alone.
-	ping    [families]pinger
+	ping    [families]*icmp.Socket // nil: there is none
 	queries [families][dnsSockets]*net.UDPConn
 	tried   [kinds][families]bool
 	pings   uint16 // sequence of the last echo request
@@ -73,7 +75,7 @@ func (s *sockets) can(k Kind, is6 bool) bool {
 	}
 	switch k {
 	case Ping:
-		return s.ping[f].conn != nil
+		return s.ping[f] != nil
 	case DNS:
 		return s.queries[f][0] != nil
 	}
@@ -101,7 +103,7 @@ func (s *sockets) send(k Kind, to netip.Addr, token uint64) error {
 func (s *sockets) close() {
 	s.stop()
 	for f := range families {
-		if c := s.ping[f].conn; c != nil {
+		if c := s.ping[f]; c != nil {
 			_ = c.Close()
 		}
 		for _, c := range s.queries[f] {
@@ -126,17 +128,4 @@ func (s *sockets) rest(err error) bool {
 	case <-t.C:
 		return true
 	}
-}
-
-// unmapped is the address that an answer came from, as resolvers are known by.
-func unmapped(a net.Addr) netip.Addr {
-	var ip net.IP
-	switch a := a.(type) {
-	case *net.UDPAddr:
-		ip = a.IP
-	case *net.IPAddr:
-		ip = a.IP
-	}
-	out, _ := netip.AddrFromSlice(ip)
-	return out.Unmap()
 }

@@ -136,34 +136,9 @@ func TestRealPing(t *testing.T) {
 	}
 }
 
-func TestEcho(t *testing.T) {
-	for f := range families {
-		b := appendEcho(nil, f, 7, 0x0102030405060708)
-		if f == 0 && checksum(b) != 0 {
-			t.Errorf("checksum of %x", b)
-		}
-		if _, ok := readEcho(b, f); ok {
-			t.Error("a request is a reply")
-		}
-		b[0] = []byte{0, 129}[f]
-		if token, ok := readEcho(b, f); !ok || token != 0x0102030405060708 {
-			t.Errorf("token %x, %t", token, ok)
-		}
-		if _, ok := readEcho(b[:echoSize-1], f); ok {
-			t.Error("a reply that is cut short counts")
-		}
-	}
-}
-
 func FuzzAnswers(f *testing.F) {
-	f.Add(appendEcho(nil, 0, 1, 2))
 	f.Add(appendQuery(nil, 3))
 	f.Fuzz(func(t *testing.T, b []byte) {
-		for family := range families {
-			if token, ok := readEcho(b, family); ok && (len(b) < echoSize || token != binary.BigEndian.Uint64(b[8:])) {
-				t.Errorf("token %x of %x", token, b)
-			}
-		}
 		if id, ok := readAnswer(b); ok && (len(b) < headerSize || id != binary.BigEndian.Uint16(b)) {
 			t.Errorf("ID %x of %x", id, b)
 		}

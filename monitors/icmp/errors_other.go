@@ -1,0 +1,8 @@
+//go:build !linux
+
+package icmp
+
+// tellErrors has nothing to ask for: what a raw socket gets is all there is.
+func (s *Socket) tellErrors() {}
+
+func (s *Socket) readErrors() bool { return false }

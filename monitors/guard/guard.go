@@ -44,7 +44,8 @@ func New(o Options) *Guard {
 		o.LocalAddresses = interfaceAddresses
 	}
 	o.Allow, o.Deny = slices.Clone(o.Allow), slices.Clone(o.Deny)
-	g := &Guard{opts: o, named: net.Dialer{Resolver: o.Resolver}}
+	const never = -1 // a probe is over before a keepalive would be sent
+	g := &Guard{opts: o, literal: net.Dialer{KeepAlive: never}, named: net.Dialer{KeepAlive: never, Resolver: o.Resolver}}
 	g.named.ControlContext = func(_ context.Context, network, address string, _ syscall.RawConn) error {
 		to, err := netip.ParseAddrPort(address)
 		if err != nil {

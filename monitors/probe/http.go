@@ -1,7 +1,6 @@
 package probe
 
 import (
-	"bufio"
 	"bytes"
 	"cmp"
 	"errors"
@@ -139,9 +138,10 @@ func bracketed(host string) string {
 // converse sends req and reads the head of the final response. Informational responses (RFC 9110 15.2) are passed over;
 // in bounds all heads together.
 func (x *exchange) converse(w io.Writer, in *boundedReader, req *http.Request) (*http.Response, error) {
-	r := bufio.NewReader(in)
+	b := x.borrow(w, in)
+	r := b.r
 	// A server may answer and close before it has read the request: the answer counts then, not the failed write.
-	writeErr := req.Write(w)
+	writeErr := cmp.Or(req.Write(b.w), b.w.Flush())
 	if _, err := r.Peek(1); err != nil {
 		return nil, reason.During(reason.Answer, cmp.Or(writeErr, err))
 	}

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net"
 	"net/netip"
+	"sync"
 	"time"
 
 	"fairlead/config"
@@ -95,13 +96,14 @@ type Options struct {
 
 // Prober runs probes of every kind. Safe for concurrent use.
 type Prober struct {
-	opts Options
+	opts    Options
+	buffers sync.Pool // of *buffers, for probes to come
 }
 
 // New returns a Prober. It starts nothing.
 func New(o Options) *Prober {
 	if o.DialContext == nil {
-		o.DialContext = new(net.Dialer).DialContext
+		o.DialContext = (&net.Dialer{KeepAlive: -1}).DialContext // a probe is over before a keepalive would be sent
 	}
 	if o.Allowed == nil {
 		o.Allowed = func(string, netip.AddrPort) error { return nil }

@@ -8,7 +8,7 @@ import (
 // Shape of a wheel. Eleven levels of six bits reach every tick that an int64 can count.
 const (
 	// wheelTick is how finely times are told apart. What is due within one tick starts together.
-	wheelTick   = 5 * time.Millisecond
+	wheelTick   = 10 * time.Millisecond
 	wheelBits   = 6
 	wheelSlots  = 1 << wheelBits
 	wheelLevels = (64 + wheelBits - 1) / wheelBits

@@ -21,7 +21,7 @@ type NodeProbeSecrets struct {
 
 // NodeProbeScripts says what script monitors may run.
 type NodeProbeScripts struct {
-	Directories []string `json:"directories,omitempty" default:"/etc/fairlead/scripts" doc:"Directories whose programs may be run, also in directories below. The document says with which arguments."`
+	Directories []string `json:"directories,omitempty" default:"/etc/fairlead/scripts" doc:"Directories whose programs may be run, also in directories below; an entry may be a single program. The document says with which arguments."`
 	Environment []string `json:"environment,omitempty" doc:"Names of environment variables that a monitor may hand to its program."`
 	Concurrency int      `json:"concurrency,omitempty" default:"16" range:"1..1024" doc:"Programs that run at once; further ones wait, and fail when their time is over."`
 }

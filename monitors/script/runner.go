@@ -17,7 +17,7 @@ const DefaultConcurrency = 16
 
 // Options say what may be run. The zero value allows no program.
 type Options struct {
-	// Directories hold the programs, also in directories below.
+	// Directories hold the programs, also in directories below. An entry may be a single program.
 	Directories []string
 	// Environment is the names of the variables that a program may be given, if it asks for them.
 	Environment []string
@@ -107,7 +107,7 @@ func (r *Runner) program(path string) (string, error) {
 	if err != nil {
 		return "", withoutPath(err)
 	}
-	if !guard.Below(real, r.opts.Directories) {
+	if !guard.Below(real, r.opts.Directories) && !isOne(real, r.opts.Directories) {
 		return "", errors.New("outside of the directories whose programs may be run (node file: probes.scripts.directories)")
 	}
 	info, err := os.Stat(real)
@@ -130,6 +130,14 @@ func (r *Runner) program(path string) (string, error) {
 		return "", errors.New("everyone on this machine can replace it: chmod o-w its directory")
 	}
 	return real, nil
+}
+
+// isOne reports whether a real path is that of one of the entries itself.
+func isOne(real string, entries []string) bool {
+	return slices.ContainsFunc(entries, func(e string) bool {
+		e, err := filepath.EvalSymlinks(e)
+		return err == nil && e == real
+	})
 }
 
 // environment is all that a program finds in its environment.

@@ -130,6 +130,7 @@ func TestWhatMayBeRun(t *testing.T) {
 	program(t, filepath.Join(directory, "below"), "good", "echo OK")
 	program(t, open, "replaceable", "echo OK")
 	program(t, other, "outside", "echo OK")
+	single := program(t, other, "single", "echo OK")
 	if err := errors.Join(
 		os.Chmod(program(t, directory, "data", "echo OK"), 0o600),
 		os.Chmod(program(t, directory, "everyones", "echo OK"), 0o777),
@@ -142,17 +143,18 @@ func TestWhatMayBeRun(t *testing.T) {
 		t.Fatal(err)
 	}
 	const outside = "outside of the directories whose programs may be run (node file: probes.scripts.directories)"
-	r := New(Options{Directories: []string{"/no/such/directory", directory}})
+	r := New(Options{Directories: []string{"/no/such/directory", directory, single}})
 	for path, want := range map[string]string{
 		directory + "/good":              "",
 		directory + "/below/good":        "",
 		directory + "/check_other":       "",
+		single:                           "",
 		directory + "/escape":            outside,
 		directory + "/elsewhere/outside": outside,
 		other + "/outside":               outside,
 		"/bin/sh":                        outside,
 		directory + "/../" + filepath.Base(other) + "/outside": outside,
-		directory:                       outside,
+		directory:                       "not a regular file",
 		"good":                          "not an absolute path",
 		directory + "/missing":          "no such file",
 		directory + "/below":            "not a regular file",

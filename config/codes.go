@@ -130,6 +130,7 @@ const (
 	codeQuorum           Code = "FL1434"
 	codeProbe            Code = "FL1435"
 	codeSecret           Code = "FL1436"
+	codeCalculated       Code = "FL1437"
 	codeMetadataAddress  Code = "FL1440"
 )
 
@@ -335,6 +336,7 @@ func valueCodes() []CodeText {
 		{codeQuorum, "A quorum that cannot be reached, or without agree."},
 		{codeProbe, "A monitor lacks what its type needs, or has what it cannot use."},
 		{codeSecret, "A secret does not say where it is, or stands in the document itself."},
+		{codeCalculated, "A calculated monitor is made of what does not exist, or of itself."},
 		{codeMetadataAddress, "The address is the metadata service of a cloud."},
 		{codeDomainName, "The value is not a domain name."},
 		{codeOutsideZones, "A balanced name is in none of the zones."},

@@ -62,6 +62,7 @@ func validateDocument(p *page, doc *Document, src Source) {
 	c.checkMonitors()
 	c.checkServices()
 	c.checkGroups()
+	c.checkCalculated()
 	c.checkVirtualServers()
 	c.checkBackups()
 	c.checkDomains()

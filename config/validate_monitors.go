@@ -14,7 +14,9 @@ func (c *checker) checkMonitors() {
 	for i := range c.doc.Monitors {
 		m := &c.doc.Monitors[i]
 		path := at("monitors", i)
-		c.checkTimeout(path, m.Interval, m.Timeout)
+		if m.Type != MonitorCalculated && m.Type != MonitorPassive { // these have none
+			c.checkTimeout(path, m.Interval, m.Timeout)
+		}
 		c.checkProbeKeys(m, path)
 		c.checkProbeCommon(m, path)
 		c.checkHTTPProbe(&m.HTTP, path+"/http")

@@ -81,15 +81,20 @@ func (d *Domain) AnswerTTL(z *Zone) time.Duration {
 type StatusRange struct{ Low, High int }
 
 // ParseStatusRange reads one entry of expect_status: "204" or "200-299".
-func ParseStatusRange(s string) (StatusRange, error) {
+func ParseStatusRange(s string) (StatusRange, error) { return parseStatusRange(s, 599) }
+
+// ParseSIPStatusRange is ParseStatusRange with the codes from 600 on, which SIP has (RFC 3261 section 21.6).
+func ParseSIPStatusRange(s string) (StatusRange, error) { return parseStatusRange(s, 699) }
+
+func parseStatusRange(s string, most int) (StatusRange, error) {
 	low, high, isRange := strings.Cut(s, "-")
 	if !isRange {
 		high = low
 	}
 	l, errLow := strconv.Atoi(low)
 	h, errHigh := strconv.Atoi(high)
-	if errLow != nil || errHigh != nil || len(low) != 3 || len(high) != 3 || l < 100 || h > 599 {
-		return StatusRange{}, fmt.Errorf("%s is not a status code (100 to 599) or a range such as 200-299", quote(s))
+	if errLow != nil || errHigh != nil || len(low) != 3 || len(high) != 3 || l < 100 || h > most {
+		return StatusRange{}, fmt.Errorf("%s is not a status code (100 to %d) or a range such as 200-299", quote(s), most)
 	}
 	if l > h {
 		return StatusRange{}, fmt.Errorf("%s runs backwards", quote(s))

@@ -82,6 +82,7 @@ type ProbeTarget struct {
 type ProbeLogin struct {
 	User     string `json:"user,omitempty" doc:"User; the bind DN of ldap."`
 	Password Secret `json:"password,omitempty" doc:"Where the password is: file:PATH, env:NAME or credential:NAME."`
+	InClear  bool   `json:"in_clear,omitempty" default:"false" doc:"smtp, pop3, imap, ftp and ldap: send the password without encryption, too. To this machine's loopback addresses it always is."`
 }
 
 // HTTPProbe is what http and https probes send and expect. Redirects are not followed: a 302 is a 302.
@@ -169,7 +170,8 @@ type LDAPProbe struct {
 	Scope  LDAPScope `json:"scope,omitempty" default:"base" doc:"base, one or sub."`
 }
 
-// RADIUSProbe is a request that must be answered, with a valid Message-Authenticator (RFC 3579 3.2) in both.
+// RADIUSProbe is a request that must be answered. Requests other than accounting, and answers to Access-Request and Status-Server from
+// the authentication port, have a valid Message-Authenticator (RFC 3579 3.2).
 type RADIUSProbe struct {
 	Secret        Secret        `json:"secret,omitempty" doc:"Where the secret shared with the server is: file:PATH, env:NAME or credential:NAME."`
 	Mode          RADIUSMode    `json:"mode,omitempty" default:"access" doc:"access: Access-Request with login. status: Status-Server (RFC 5997). accounting: Accounting-Request, a start."`

@@ -28,12 +28,16 @@ type Stage string
 
 // Stages.
 const (
-	Connect Stage = "connecting"
-	TLS     Stage = "in the TLS handshake"
-	Answer  Stage = "waiting for first byte"
-	Head    Stage = "reading headers"
-	Body    Stage = "reading the body"
+	Connect  Stage = "connecting"
+	TLS      Stage = "in the TLS handshake"
+	Answer   Stage = "waiting for first byte"
+	Head     Stage = "reading headers"
+	Body     Stage = "reading the body"
+	Greeting Stage = "waiting for the greeting"
 )
+
+// AnswerTo is the stage of waiting for the answer to a command.
+func AnswerTo(command string) Stage { return Stage("waiting for the answer to " + command) }
 
 // StageError is an error with its stage.
 type StageError struct {

@@ -44,9 +44,9 @@ func TestMonitoringPlugins(t *testing.T) {
 	}{
 		{"tcp up", []string{plugin("check_tcp"), "-H", "{address}", "-p", "{port}", "-t", "1"}, up, config.WarningUp, true, false, "TCP OK", []string{"time"}},
 		{"tcp down", []string{plugin("check_tcp"), "-H", "{address}", "-p", "{port}", "-t", "1"}, down, config.WarningUp, false, false, "refused", nil},
-		{"http up", []string{plugin("check_http"), "-I", "{address}", "-p", "{port}", "-s", "all systems go"}, up, config.WarningUp, true, false, "HTTP OK: HTTP/1.1 200 OK", []string{"time", "size"}},
-		{"http broken", []string{plugin("check_http"), "-I", "{address}", "-p", "{port}", "-u", "/broken"}, up, config.WarningUp, false, false, "HTTP CRITICAL: HTTP/1.1 503", []string{"time", "size"}},
-		{"http not found warns", []string{plugin("check_http"), "-I", "{address}", "-p", "{port}", "-e", "200", "-w", "0.0000001"}, up, config.WarningDrain, true, true, "HTTP WARNING", []string{"time", "size"}},
+		{"http up", []string{plugin("check_http"), "-I", "{address}", "-p", "{port}", "-s", "all systems go"}, up, config.WarningUp, true, false, "HTTP OK: HTTP/1.0 200 OK", []string{"time", "size"}},
+		{"http broken", []string{plugin("check_http"), "-I", "{address}", "-p", "{port}", "-u", "/broken"}, up, config.WarningUp, false, false, "HTTP CRITICAL: HTTP/1.0 503", []string{"time", "size"}},
+		{"http slow drains", []string{plugin("check_http"), "-I", "{address}", "-p", "{port}", "-e", "200", "-w", "0.0000001"}, up, config.WarningDrain, true, true, "HTTP WARNING", []string{"time", "size"}},
 		{"by another name", []string{plugin("check_ftp"), "-H", "{address}", "-p", "{port}", "-t", "1"}, down, config.WarningUp, false, false, "refused", nil},
 		{"a warning is down", []string{plugin("check_dummy"), "1", "slow"}, up, config.WarningDown, false, false, "WARNING: slow", nil},
 		{"unknown", []string{plugin("check_dummy"), "3", "what"}, up, config.WarningUp, false, false, "exit code 3: UNKNOWN: what", nil},

@@ -30,7 +30,7 @@ func TestModerateDifferencesAreFollowed(t *testing.T) {
 // TestLoadsThatJustMovedAreFollowed: the same of services that are hardly known, whatever was asked before, whenever their loads
 // move, and however old the other site's report may be: one that stays as it is ages until its bound.
 func TestLoadsThatJustMovedAreFollowed(t *testing.T) {
-	const seeds = 600
+	const seeds = 240
 	wrong, all, runs := 0, 0, 0
 	for seed := range uint64(seeds) {
 		rng := rand.New(rand.NewPCG(seed, 11))

@@ -13,8 +13,32 @@ func (x *exchange) ask() error {
 		return x.askTCP()
 	case config.MonitorHTTP, config.MonitorHTTPS:
 		return x.askHTTP()
+	case config.MonitorSMTP:
+		return x.askSMTP()
+	case config.MonitorPOP3:
+		return x.askPOP3()
+	case config.MonitorIMAP:
+		return x.askIMAP()
+	case config.MonitorFTP:
+		return x.askFTP()
+	case config.MonitorNTP:
+		return x.askNTP()
+	case config.MonitorLDAP:
+		return x.askLDAP()
+	case config.MonitorRADIUS:
+		return x.askRADIUS()
+	case config.MonitorSIP:
+		return x.askSIP()
 	case config.MonitorScript:
 		return x.askScript()
+	case config.MonitorMySQL:
+		return x.askMySQL()
+	case config.MonitorPostgres:
+		return x.askPostgres()
+	case config.MonitorRedis:
+		return x.askRedis()
+	case config.MonitorSNMP:
+		return x.askSNMP()
 	}
 	return fmt.Errorf("monitors of type %q ask no target", x.monitor.Type)
 }

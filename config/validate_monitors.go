@@ -22,6 +22,7 @@ func (c *checker) checkMonitors() {
 		c.checkHTTPProbe(&m.HTTP, path+"/http")
 		c.checkTLSProbe(&m.TLS, path+"/tls")
 		c.checkScript(m, path+"/script")
+		c.checkServiceProbe(m, path)
 		c.checkQuorum(path+"/quorum", &m.Quorum)
 	}
 }

@@ -45,7 +45,7 @@ func (l *LoadSource) tells(m LoadMetric) bool {
 	case m == metricCustom && len(l.Custom) > 0 || l.Source == LoadPush || l.Source == "": // not decoded, and reported so
 		return true
 	case l.Source == LoadSNMP && l.Preset != "":
-		return m != metricCustom
+		return m != metricCustom && m != MetricResponseTime && m != metricMemberWeight
 	case l.Source != LoadJSON && l.Source != LoadPrometheus && l.Source != LoadOpenMetrics && l.Source != LoadSNMP:
 		return slices.Contains(metricsOf(l.Source, l.Backend), m)
 	}

@@ -73,6 +73,7 @@ func (c *checker) checkLoad(l *LoadSource, path string) {
 	if use.schemes != nil && slices.Contains(use.schemes, "http") {
 		c.checkLoadHTTP(l, path)
 	}
+	c.checkLoadSNMP(l, path)
 	c.checkLoadFields(l, path, use.fields)
 	c.checkCustom(l, path)
 	c.checkTimeout(path, l.Interval, l.Timeout)

@@ -115,6 +115,10 @@ func (c *checker) checkLoadPath(l *LoadSource, at, path string) {
 		} else if strings.TrimSpace(path) == "" || strings.ContainsRune(path, 0) {
 			c.problem(at, codeLoadSource, "write an expression of PromQL that gives one number", "%s is not a query", quote(path))
 		}
+	case LoadSNMP:
+		if ParseOIDSum(path) == nil {
+			c.problem(at, codeLoadSource, "write numbers, such as 1.3.6.1.2.1.6.9.0, and + between those to add up", "%s is not an object identifier", quote(path))
+		}
 	case LoadPush, LoadHost, LoadIPVS:
 		c.problem(at, codeLoadSource, "use metric:", "load source %s has no path", l.Source)
 	}

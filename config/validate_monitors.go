@@ -23,6 +23,8 @@ func (c *checker) checkMonitors() {
 		c.checkTLSProbe(&m.TLS, path+"/tls")
 		c.checkScript(m, path+"/script")
 		c.checkServiceProbe(m, path)
+		c.checkDatabaseProbe(m, path)
+		c.checkSNMPProbe(m, path)
 		c.checkQuorum(path+"/quorum", &m.Quorum)
 	}
 }

@@ -43,10 +43,11 @@ type Scheduler struct {
 	log     *zap.Logger
 	seed    uint64
 
-	mu      sync.Mutex
-	targets map[targetKey]*probed
-	// byService is the same. Its lists are not written to.
-	byService map[string][]*probed
+	mu         sync.Mutex
+	targets    map[targetKey]*probed
+	calculated map[targetKey]*derived
+	// byService is what ProbeNow probes for a service, passive what Members tells of. Their lists are not written to.
+	byService, passive map[string][]*probed
 }
 
 type targetKey struct {
@@ -87,45 +88,86 @@ func New(o Options) *Scheduler {
 // when it runs already. Targets and their states survive: Run may be called again.
 func (s *Scheduler) Run(ctx context.Context) error { return s.lane.Run(ctx) }
 
-// SetTargets makes targets the ones to probe. A target that was there with an equal monitor keeps its state and its
-// place in time; one whose monitor changed only in its timing (interval, down_interval, timeout, fall, rise, jitter) keeps its state. A
-// new one is probed within a second. The running probe of one that is gone is cancelled and its result dropped. Of
-// targets with the same key the first counts.
-func (s *Scheduler) SetTargets(targets []probe.Target) {
+// SetTargets makes targets the ones to probe, and calculated those that are made of them. A target that was there with an equal
+// monitor keeps its state and its place in time; one whose monitor changed only in its timing (interval, down_interval, timeout, fall,
+// rise, jitter) keeps its state. A new one is probed within a second. The running probe of one that is gone is cancelled and its
+// result dropped. Of targets with the same key the first counts. Parts of calculated ones that are no targets are probed as well,
+// and nobody is told of them. Targets of passive monitors are not probed: Members judges them.
+func (s *Scheduler) SetTargets(targets []probe.Target, calculated ...Calculated) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	next, byService := make(map[targetKey]*probed, len(targets)), make(map[string][]*probed)
+	next := make(map[targetKey]*probed, len(targets))
 	var out, in []*schedule.Job
-	for _, t := range targets {
-		key := keyOf(&t)
-		if _, twice := next[key]; twice {
-			continue
+	add := func(t *probe.Target, unbound bool) {
+		key := keyOf(t)
+		if next[key] != nil || t.Monitor.Type == config.MonitorCalculated {
+			return
 		}
-		old := s.targets[key]
-		if old != nil && (old.target.Monitor == t.Monitor || reflect.DeepEqual(old.target.Monitor, t.Monitor)) {
-			next[key] = old
-			continue
+		p := s.next(t, key, unbound)
+		if next[key] = p; p != s.targets[key] && p.job != nil {
+			in = append(in, p.job)
 		}
-		p := &probed{target: t}
-		if old != nil && sameQuestion(old.target.Monitor, t.Monitor) {
-			p.tally = old.retire()
-		}
-		p.job = s.newJob(p)
-		next[key] = p
-		in = append(in, p.job)
 	}
-	for key, p := range next {
-		byService[key.service] = append(byService[key.service], p)
+	for i := range targets {
+		add(&targets[i], false)
+	}
+	for i := range calculated {
+		for _, part := range calculated[i].Parts {
+			for j := range part.Targets {
+				add(&part.Targets[j], true)
+			}
+		}
 	}
 	for key, old := range s.targets {
 		if next[key] != old {
 			old.retire()
-			old.tell()
-			out = append(out, old.job)
+			if old.tell(); old.job != nil {
+				out = append(out, old.job)
+			}
 		}
 	}
-	s.targets, s.byService = next, byService
+	hasten := s.setCalculated(calculated, next)
+	s.targets = next
+	s.index()
 	s.lane.Replace(out, in)
+	for _, p := range hasten {
+		s.lane.Hasten(p.job)
+	}
+}
+
+// next is what a target becomes: what it was if it is the same, else new, with what was known of it if it asks the same.
+func (s *Scheduler) next(t *probe.Target, key targetKey, unbound bool) *probed {
+	old := s.targets[key]
+	if old != nil && old.unbound == unbound && (old.target.Monitor == t.Monitor || reflect.DeepEqual(old.target.Monitor, t.Monitor)) {
+		return old
+	}
+	p := &probed{target: *t, unbound: unbound}
+	if old != nil && sameQuestion(old.target.Monitor, t.Monitor) {
+		p.inherit(old)
+	}
+	if !p.passive() {
+		p.job = s.newJob(p)
+	}
+	return p
+}
+
+// index lists the targets by service.
+func (s *Scheduler) index() {
+	s.byService, s.passive = make(map[string][]*probed), make(map[string][]*probed)
+	for key, p := range s.targets {
+		if p.passive() {
+			s.passive[key.service] = append(s.passive[key.service], p)
+		} else {
+			s.byService[key.service] = append(s.byService[key.service], p)
+		}
+	}
+	for key, d := range s.calculated {
+		for _, p := range d.probes() {
+			if p.target.Service != key.service {
+				s.byService[key.service] = append(s.byService[key.service], p)
+			}
+		}
+	}
 }
 
 // Stats are the numbers of the probes, or of the reads of load sources.
@@ -157,56 +199,72 @@ func (s *Scheduler) probe(ctx context.Context, p *probed) {
 	if ctx.Err() != nil {
 		return
 	}
-	v, ok := p.judge(r)
+	v, dependents, ok := p.judge(r)
 	if !ok {
 		return
 	}
 	if v.Changed {
-		s.logChange(v)
 		s.lane.Retime(p.job, intervalOf(p.target.Monitor, v.State))
 	}
-	s.verdict(v)
+	s.hand(p, v, dependents)
 	p.tell()
 }
 
-func (s *Scheduler) logChange(v Verdict) {
-	fields := []zap.Field{
-		zap.String("service", v.Service),
-		zap.String("monitor", v.Monitor),
-		zap.Stringer("address", v.Address),
-		zap.String("reason", v.Reason),
+// hand hands a verdict on.
+func (s *Scheduler) hand(p *probed, v Verdict, dependents []*derived) {
+	if v.Changed {
+		s.logChange(v)
 	}
-	if v.State == Up {
-		s.log.Info("monitor.up", fields...)
-		return
+	if !p.unbound {
+		s.verdict(v)
 	}
-	s.log.Warn("monitor.down", fields...)
+	s.derive(dependents)
 }
 
 // probed is a target with its state.
 type probed struct {
-	target probe.Target
-	job    *schedule.Job
+	target  probe.Target
+	job     *schedule.Job // nil: it is not probed, but passive
+	unbound bool          // only a part of what is calculated: nobody is told of it
+	telling sync.Mutex    // of a passive one, whose reports may come from several goroutines
 
-	mu      sync.Mutex
-	tally   tally
-	at      time.Time     // of the last result
-	told    chan struct{} // closed when the next result was told; nil: nobody awaits it
-	retired bool          // no longer a target: results count no more
+	mu         sync.Mutex
+	tally      tally
+	at         time.Time     // of the last result
+	last       Verdict       // that followed from it
+	dependents []*derived    // what is made of it
+	told       chan struct{} // closed when the next result was told; nil: nobody awaits it
+	retired    bool          // no longer a target: results count no more
 }
 
-// judge takes in a result; false when the target is retired.
-func (p *probed) judge(r probe.Result) (Verdict, bool) {
+func (p *probed) key() targetKey { return keyOf(&p.target) }
+
+func (p *probed) holds() (Verdict, bool) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.last, p.last.State != Unknown
+}
+
+// inherit takes over what is known from the same target before SetTargets.
+func (p *probed) inherit(old *probed) {
+	p.tally = old.retire()
+	old.mu.Lock()
+	defer old.mu.Unlock()
+	p.last, p.at = old.last, old.at
+}
+
+// judge takes in a result, and returns what is made of it besides; false when the target is retired.
+func (p *probed) judge(r probe.Result) (Verdict, []*derived, bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.retired {
-		return Verdict{}, false
+		return Verdict{}, nil, false
 	}
 	m := p.target.Monitor
 	before := p.tally.state
 	p.at = r.At
 	p.tally = p.tally.next(r.At, r.OK, m.Fall, m.Rise)
-	return Verdict{
+	p.last = Verdict{
 		Service:   p.target.Service,
 		Monitor:   m.Name,
 		Address:   p.target.Address,
@@ -220,7 +278,8 @@ func (p *probed) judge(r probe.Result) (Verdict, bool) {
 		Failures:  p.tally.failures,
 		Successes: p.tally.successes,
 		Changed:   p.tally.state != before,
-	}, true
+	}
+	return p.last, p.dependents, true
 }
 
 // retire drops what comes late and returns the state as it was.

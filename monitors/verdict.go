@@ -42,6 +42,7 @@ type Verdict struct {
 	Draining         bool          // UP, and the target asks to be sent nobody new (drain_on)
 	Values           []probe.Value // numbers that the target told besides
 	Changed          bool          // State is another than before this probe
+	Parts            []PartVerdict // what a calculated monitor is made of; nil: it is none
 }
 
 // tally counts results in a row and holds the state that follows from them. It is a value: next returns the one that

@@ -55,9 +55,9 @@ func TestDialsCatches(t *testing.T) {
 		{"a default", head + "func New() any { return new(net.Dialer).DialContext }\n", nil},
 		{"elsewhere", "-- adns/a.go --\npackage adns\nimport \"net\"\nvar f = net.Dial\n", nil},
 		{"a test", "-- monitors/probe/a_test.go --\npackage probe\nimport \"net\"\nvar f = net.Dial\n", nil},
-		{"dials", head + "func f() { net.Dial(\"tcp\", \"\") }\n", []string{"monitors/probe/a.go:4: net.Dial leaves out the guard"}},
-		{"a dialer", head + "func f() any { return net.Dialer{} }\n", []string{"monitors/probe/a.go:4: net.Dialer leaves"}},
-		{"http", "-- monitors/source/a.go --\npackage source\nimport \"net/http\"\nvar f = http.Get\n", []string{"monitors/source/a.go:4: http.Get leaves"}},
-		{"renamed", "-- monitors/a.go --\npackage monitors\nimport x \"os/exec\"\nvar f = x.Command\n", []string{"monitors/a.go:4: x.Command leaves"}},
+		{"dials", head + "func f() { net.Dial(\"tcp\", \"\") }\n", []string{"monitors/probe/a.go:3: net.Dial leaves out the guard"}},
+		{"a dialer", head + "func f() any { return net.Dialer{} }\n", []string{"monitors/probe/a.go:3: net.Dialer leaves"}},
+		{"http", "-- monitors/source/a.go --\npackage source\nimport \"net/http\"\nvar f = http.Get\n", []string{"monitors/source/a.go:3: http.Get leaves"}},
+		{"renamed", "-- monitors/a.go --\npackage monitors\nimport x \"os/exec\"\nvar f = x.Command\n", []string{"monitors/a.go:3: x.Command leaves"}},
 	})
 }

@@ -310,7 +310,7 @@ func valueCodes() []CodeText {
 		{codeAddressOrCNAME, "A service needs either addresses or a cname, or at least a host or a naptr."},
 		{codeTwoOfFamily, "A service has two addresses of one family."},
 		{codeUnusableAddress, "The address cannot be answered with."},
-		{codePortMissing, "A service has monitors but no port."},
+		{codePortMissing, "A service has no port, which one of its monitors needs."},
 		{codeMonitorOnCNAME, "A service without addresses cannot be monitored."},
 		{codeTimeout, "The timeout is above the interval."},
 		{codeCoordinates, "Latitude and longitude do not come together."},

@@ -69,8 +69,8 @@ func (c *checker) checkAutoscale(g *ServiceGroup, path string) {
 		c.problem(path+"/name", codeName, "", "the name of an autoscaled group has at most %d characters, this one %d",
 			MaxNameLength-len(groupSeparator)-longestAddressName, len(g.Name))
 	}
-	if g.Port == 0 && len(g.Monitors) > 0 && !c.page.failed[path+"/port"] {
-		c.problem(path+"/monitors", codePortMissing, "add port: to the group", "group %s has monitors but no port", quote(g.Name))
+	if name := c.needsPort(g.Monitors); name != "" && g.Port == 0 && !c.page.failed[path+"/port"] {
+		c.problem(path+"/monitors", codePortMissing, "add port: to the group, or target.port to the monitor", "group %s has no port, which monitor %s needs", quote(g.Name), quote(name))
 	}
 }
 
@@ -85,7 +85,7 @@ func (c *checker) checkAnnounced(g *ServiceGroup, path string) {
 
 func (c *checker) checkGroupMembers(g *ServiceGroup, path string) {
 	c.limit(path+"/members", "members", len(g.Members), MaxMembers)
-	names := make(map[string]int, len(g.Members))
+	names, monitor := make(map[string]int, len(g.Members)), c.needsPort(g.Monitors)
 	for j := range g.Members[:min(len(g.Members), MaxMembers)] {
 		m, path := &g.Members[j], path+at("members", j)
 		name := quote(g.serviceName(m))
@@ -95,8 +95,8 @@ func (c *checker) checkGroupMembers(g *ServiceGroup, path string) {
 		c.checkFamilies(path+"/addresses", name, m.Addresses)
 		c.checkReachedAddresses(path+"/addresses", m.Addresses, len(g.Monitors) > 0)
 		c.checkReplacements(path+"/public_addresses", name, m.Addresses, m.PublicAddresses)
-		if m.Port == 0 && g.Port == 0 && len(g.Monitors) > 0 && !c.page.failed[path+"/port"] {
-			c.problem(path, codePortMissing, "add port: to the group, or to this member", "member %s is monitored but has no port", name)
+		if m.Port == 0 && g.Port == 0 && monitor != "" && !c.page.failed[path+"/port"] {
+			c.problem(path, codePortMissing, "add port: to the group, or to this member", "member %s has no port, which monitor %s needs", name, quote(monitor))
 		}
 		c.checkMemberName(g, m, j, path, names)
 	}

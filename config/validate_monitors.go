@@ -22,6 +22,10 @@ func (c *checker) checkMonitors() {
 		c.checkHTTPProbe(&m.HTTP, path+"/http")
 		c.checkTLSProbe(&m.TLS, path+"/tls")
 		c.checkScript(m, path+"/script")
+		c.checkDialogue(m, path)
+		c.checkDrainKinds(m, path)
+		c.checkDNSProbe(m, path+"/dns")
+		c.checkGRPCProbe(m, path+"/grpc")
 		c.checkServiceProbe(m, path)
 		c.checkDatabaseProbe(m, path)
 		c.checkSNMPProbe(m, path)
@@ -47,6 +51,9 @@ func (c *checker) checkHTTPProbe(h *HTTPProbe, path string) {
 			c.problem(path+at("expect_status", i), codeExpectStatus, "", "%v", err)
 		}
 	}
+	c.checkHTTPHeaders(h, path+"/headers")
+	c.checkProbeText(path+"/body", h.Body)
+	c.checkRegexp(path+"/expect_body_regexp", h.ExpectBodyRegexp)
 	if len(h.ExpectBody) > maxExpectBody {
 		c.problem(path+"/expect_body", codeHTTPProbe, "", "the text has %d bytes; only the first %d of a body are read", len(h.ExpectBody), maxExpectBody)
 	}
@@ -83,6 +90,7 @@ func (c *checker) checkTLSProbe(t *TLSProbe, path string) {
 	if t.ServerName != "" && !validHost(t.ServerName) {
 		c.problem(path+"/server_name", codeProbeTLS, "", "%s is not a host name", quote(t.ServerName))
 	}
+	c.checkClientCertificate(t, path)
 	if t.CAFile == "" {
 		return
 	}
@@ -91,5 +99,32 @@ func (c *checker) checkTLSProbe(t *TLSProbe, path string) {
 	}
 	if !t.Verify {
 		c.problem(path+"/ca_file", codeWarnNoEffect, "", "ca_file has no effect with verify: false")
+	}
+}
+
+// checkClientCertificate checks what a probe shows of its own.
+func (c *checker) checkClientCertificate(t *TLSProbe, path string) {
+	c.checkSecret(path+"/key_file", t.KeyFile)
+	switch {
+	case t.CertFile == "" && t.KeyFile != "":
+		c.problem(path+"/key_file", codeProbeTLS, "add cert_file:", "key_file has no certificate to it")
+	case t.CertFile != "" && t.KeyFile == "" && !c.page.failed[path+"/key_file"]:
+		c.problem(path+"/cert_file", codeProbeTLS, "add key_file:", "cert_file has no private key to it")
+	case t.CertFile != "" && !filepath.IsAbs(t.CertFile):
+		c.problem(path+"/cert_file", codeProbeTLS, "the document is shared: every site reads the same path", "%s is not an absolute path", quote(t.CertFile))
+	}
+}
+
+// checkHTTPHeaders checks the headers of the document; some are the probe's to write.
+func (c *checker) checkHTTPHeaders(h *HTTPProbe, path string) {
+	c.checkProbeHeaders(path, h.Headers)
+	for i := range h.Headers {
+		name := strings.ToLower(h.Headers[i].Name)
+		switch name {
+		case "host":
+			c.problem(path+at(i)+"/name", codeHTTPProbe, "write http.host", "header %s is not written here", quote(h.Headers[i].Name))
+		case "connection", "content-length", "transfer-encoding", "upgrade", "te", "trailer", "keep-alive", "proxy-connection":
+			c.problem(path+at(i)+"/name", codeHTTPProbe, "remove it", "header %s is the probe's own to write", quote(h.Headers[i].Name))
+		}
 	}
 }

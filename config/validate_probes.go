@@ -14,7 +14,8 @@ const (
 	maxProbeRegexp  = 1024
 )
 
-// probeUse says what a type of monitor can make use of besides the section of its own name.
+// probeUse says what a type of monitor can make use of besides the section of its own name. port: it probes a port, and its protocol
+// has none of its own.
 type probeUse struct {
 	http, tls, login, proxy, port bool
 	security                      []ProbeSecurity // besides none
@@ -24,28 +25,24 @@ type probeUse struct {
 func probeUses(t MonitorType) probeUse {
 	tlsOnly, both := []ProbeSecurity{SecurityTLS}, []ProbeSecurity{SecurityTLS, SecuritySTARTTLS}
 	switch t {
-	case MonitorTCP:
+	case MonitorTCP, MonitorGRPC:
 		return probeUse{proxy: true, port: true, security: tlsOnly}
-	case MonitorUDP, MonitorNTP, MonitorSNMP:
+	case MonitorUDP:
 		return probeUse{port: true}
 	case MonitorTLS:
 		return probeUse{tls: true, proxy: true, port: true}
 	case MonitorHTTP:
-		return probeUse{http: true, login: true, proxy: true, port: true}
+		return probeUse{http: true, login: true, proxy: true}
 	case MonitorHTTPS:
-		return probeUse{http: true, tls: true, login: true, proxy: true, port: true}
-	case MonitorGRPC:
-		return probeUse{proxy: true, port: true, security: tlsOnly}
-	case MonitorSMTP, MonitorPOP3, MonitorIMAP:
-		return probeUse{login: true, proxy: true, port: true, security: both}
-	case MonitorFTP, MonitorLDAP:
-		return probeUse{login: true, port: true, security: both}
+		return probeUse{http: true, tls: true, login: true, proxy: true}
+	case MonitorSMTP, MonitorPOP3, MonitorIMAP, MonitorFTP, MonitorLDAP:
+		return probeUse{login: true, proxy: true, security: both}
 	case MonitorMySQL, MonitorPostgres, MonitorRedis:
-		return probeUse{login: true, port: true, security: tlsOnly}
+		return probeUse{login: true, proxy: true, security: tlsOnly}
 	case MonitorRADIUS:
-		return probeUse{login: true, port: true}
+		return probeUse{login: true}
 	case MonitorDNS, MonitorSIP:
-		return probeUse{tls: true, port: true}
+		return probeUse{tls: true, proxy: true}
 	}
 	return probeUse{}
 }

@@ -95,8 +95,8 @@ func (c *checker) checkServiceMonitors(s *Service, path string) {
 		c.problem(path+"/monitors", codeMonitorOnCNAME, "add addresses, or remove the monitors", "service %s has no addresses to monitor", quote(s.Name))
 	} else if s.CNAME != "" {
 		c.problem(path+"/monitors", codeMonitorOnCNAME, "use addresses, or remove the monitors", "service %s answers with a name, which cannot be monitored", quote(s.Name))
-	} else if s.Port == 0 && !c.page.failed[path+"/port"] {
-		c.problem(path+"/monitors", codePortMissing, "add port:", "service %s has monitors but no port", quote(s.Name))
+	} else if name := c.needsPort(s.Monitors); name != "" && s.Port == 0 && !c.page.failed[path+"/port"] {
+		c.problem(path+"/monitors", codePortMissing, "add port:, or target.port to the monitor", "service %s has no port, which monitor %s needs", quote(s.Name), quote(name))
 	}
 }
 

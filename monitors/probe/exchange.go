@@ -125,6 +125,9 @@ func (x *exchange) dial(network string, standard uint16) (net.Conn, error) {
 	x.closing(func() { stop(); conn.Close() })
 	if network == "tcp" {
 		x.step("connect", to.String())
+		if err := x.introduce(conn); err != nil {
+			return nil, err
+		}
 	}
 	return conn, nil
 }

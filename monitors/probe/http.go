@@ -1,15 +1,12 @@
 package probe
 
 import (
-	"bytes"
 	"cmp"
 	"errors"
 	"fmt"
 	"io"
 	"net"
 	"net/http"
-	"net/netip"
-	"net/url"
 
 	"fairlead/config"
 	"fairlead/monitors/reason"
@@ -26,12 +23,14 @@ const (
 // userAgent is what probes and load reads call themselves.
 const userAgent = "fairlead"
 
+// errNoHTTP2 is a server that offers no HTTP/2 in the TLS handshake.
+var errNoHTTP2 = errors.New("server does not offer HTTP/2")
+
 // askHTTP sends one request over a connection of its own and closes it. Redirects are not followed, compressed bodies not
 // decoded, cookies not kept, proxies not used. The exchange is written out here rather than left to http.Transport: the
 // reason says in which stage a probe failed, and no goroutine outlives it.
 func (x *exchange) askHTTP() error {
-	h := &x.monitor.HTTP
-	passing, err := parseStatusSet("http.expect_status", h.ExpectStatus)
+	passing, err := parseStatusSet("http.expect_status", x.monitor.HTTP.ExpectStatus)
 	if err != nil {
 		return err
 	}
@@ -39,71 +38,66 @@ func (x *exchange) askHTTP() error {
 	if err != nil {
 		return err
 	}
-	conn, err := x.openHTTP()
+	conn, two, err := x.openHTTP()
 	if err != nil {
 		return err
 	}
 	in := &boundedReader{r: conn, left: maxHeadBytes}
-	resp, err := x.converse(conn, in, req)
+	status, body, err := x.respond(conn, in, req, two)
 	if err != nil {
 		return err
 	}
-	if x.status(resp.StatusCode) {
+	if x.status(status) {
 		return nil
 	}
-	x.passes("status %d", resp.StatusCode)
-	if !passing.has(resp.StatusCode) {
-		return unlike("status %d, want %s", resp.StatusCode, passing)
-	}
-	if h.ExpectBody != "" {
-		in.left = maxWireBytes
-		return expectBody(resp.Body, h.ExpectBody)
-	}
-	return nil
+	x.passes("status %d", status)
+	in.left = maxWireBytes
+	return x.judgeHTTP(status, passing, body)
 }
 
-// openHTTP opens the connection, with TLS for https.
-func (x *exchange) openHTTP() (net.Conn, error) {
+// openHTTP opens the connection, with TLS for https. It reports whether HTTP/2 is to be spoken on it.
+func (x *exchange) openHTTP() (conn net.Conn, two bool, err error) {
+	version := x.monitor.HTTP.Version
 	if x.monitor.Type != config.MonitorHTTPS {
-		return x.dial("tcp", 80)
+		conn, err = x.dial("tcp", 80)
+		return conn, version == config.HTTP2, err
 	}
-	conn, err := x.dial("tcp", 443)
+	if conn, err = x.dial("tcp", 443); err != nil {
+		return nil, false, err
+	}
+	protocols := []string{"http/1.1"}
+	switch version {
+	case config.HTTP2:
+		protocols = []string{"h2"}
+	case config.HTTPAuto:
+		protocols = []string{"h2", "http/1.1"}
+	}
+	secure, err := x.secure(conn, trust.HostName(x.monitor.HTTP.Host), protocols...)
 	if err != nil {
-		return nil, err
+		return nil, false, err
 	}
-	return x.secure(conn, trust.HostName(x.monitor.HTTP.Host), "http/1.1")
+	two = secure.ConnectionState().NegotiatedProtocol == "h2"
+	if version == config.HTTP2 && !two {
+		return nil, false, errNoHTTP2
+	}
+	return secure, two, nil
 }
 
-// request builds the request. Its URL only carries the request target; the connection goes to the target's address.
-func (x *exchange) request() (*http.Request, error) {
-	h := &x.monitor.HTTP
-	path, err := url.ParseRequestURI(cmp.Or(h.Path, "/"))
-	if err != nil || path.IsAbs() {
-		return nil, fmt.Errorf("http.path %q is not a request path such as /healthz", h.Path)
+// respond sends the request and reads the head of the final response.
+func (x *exchange) respond(conn net.Conn, in *boundedReader, req *http.Request, two bool) (status int, body io.Reader, err error) {
+	if !two {
+		resp, err := x.converse(conn, in, req)
+		if err != nil {
+			return 0, nil, err
+		}
+		return resp.StatusCode, resp.Body, nil
 	}
-	scheme, standard := "http", uint16(80)
-	if x.monitor.Type == config.MonitorHTTPS {
-		scheme, standard = "https", 443
-	}
-	path.Scheme, path.Host = scheme, hostHeader(x.target.Endpoint(standard), standard)
-	req, err := http.NewRequestWithContext(x.ctx, cmp.Or(h.Method, http.MethodGet), "", nil)
+	s, err := x.request2(conn, in, fields2(req), []byte(x.monitor.HTTP.Body))
 	if err != nil {
-		return nil, fmt.Errorf("http.method %q is not a request method such as GET", h.Method)
+		return 0, nil, err
 	}
-	req.URL, req.Host, req.Close = path, cmp.Or(bracketed(h.Host), path.Host), true
-	req.Header.Set("User-Agent", userAgent)
-	return req, nil
-}
-
-// hostHeader is the address as a Host header shows it: without the port when that is the scheme's own (RFC 9110 4.2).
-func hostHeader(a netip.AddrPort, standard uint16) string {
-	if a.Port() != standard {
-		return a.String()
-	}
-	if a.Addr().Is6() {
-		return "[" + a.Addr().String() + "]"
-	}
-	return a.Addr().String()
+	status, _, err = s.head()
+	return status, s, err
 }
 
 // boundedReader reads at most left bytes of r and remembers what ended it.
@@ -125,14 +119,6 @@ func (b *boundedReader) Read(p []byte) (int, error) {
 	b.left -= n
 	b.err = err
 	return n, err
-}
-
-// bracketed puts an IPv6 address that stands alone into brackets, as a Host header needs it (RFC 9110 7.2).
-func bracketed(host string) string {
-	if a, err := netip.ParseAddr(host); err == nil && a.Is6() {
-		return "[" + host + "]"
-	}
-	return host
 }
 
 // converse sends req and reads the head of the final response. Informational responses (RFC 9110 15.2) are passed over;
@@ -157,26 +143,4 @@ func (x *exchange) converse(w io.Writer, in *boundedReader, req *http.Request) (
 			return resp, nil
 		}
 	}
-}
-
-// expectBody passes as soon as want was seen in the first maxBodyBytes; it does not wait for the end of the body.
-func expectBody(body io.Reader, want string) error {
-	buf := make([]byte, 0, 4096)
-	for len(buf) < maxBodyBytes {
-		if len(buf) == cap(buf) {
-			buf = append(make([]byte, 0, min(4*cap(buf), maxBodyBytes)), buf...)
-		}
-		n, err := body.Read(buf[len(buf):cap(buf)])
-		seen := max(0, len(buf)-len(want)+1) // before it, want was looked for already
-		buf = buf[:len(buf)+n]
-		switch {
-		case bytes.Contains(buf[seen:], []byte(want)):
-			return nil
-		case errors.Is(err, io.EOF):
-			return unlike("body of %d bytes lacks %s", len(buf), reason.Quote(want))
-		case err != nil:
-			return reason.During(reason.Body, err)
-		}
-	}
-	return unlike("first %d KiB of the body lack %s", maxBodyBytes>>10, reason.Quote(want))
 }

@@ -9,10 +9,20 @@ import (
 // ask runs the kind of probe that the monitor wants.
 func (x *exchange) ask() error {
 	switch x.monitor.Type {
+	case config.MonitorPing:
+		return x.askPing()
 	case config.MonitorTCP:
 		return x.askTCP()
+	case config.MonitorUDP:
+		return x.askUDP()
+	case config.MonitorTLS:
+		return x.askTLS()
 	case config.MonitorHTTP, config.MonitorHTTPS:
 		return x.askHTTP()
+	case config.MonitorDNS:
+		return x.askDNS()
+	case config.MonitorGRPC:
+		return x.askGRPC()
 	case config.MonitorSMTP:
 		return x.askSMTP()
 	case config.MonitorPOP3:

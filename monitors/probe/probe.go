@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"fairlead/config"
+	"fairlead/monitors/icmp"
 	"fairlead/monitors/reason"
 	"fairlead/monitors/script"
 	"fairlead/monitors/trust"
@@ -96,8 +97,10 @@ type Options struct {
 
 // Prober runs probes of every kind. Safe for concurrent use.
 type Prober struct {
-	opts    Options
-	buffers sync.Pool // of *buffers, for probes to come
+	opts     Options
+	buffers  sync.Pool // of *buffers, for probes to come
+	patterns patterns
+	pinger   icmp.Pinger
 }
 
 // New returns a Prober. It starts nothing.

@@ -2,6 +2,7 @@
 package reason
 
 import (
+	"cmp"
 	"context"
 	"crypto/tls"
 	"crypto/x509"
@@ -33,6 +34,7 @@ const (
 	Answer   Stage = "waiting for first byte"
 	Head     Stage = "reading headers"
 	Body     Stage = "reading the body"
+	Reply    Stage = "waiting for the reply"
 	Greeting Stage = "waiting for the greeting"
 )
 
@@ -80,9 +82,10 @@ func Describe(err error, now time.Time, timeout time.Duration) string {
 		return Printable(describeTLS(err, now))
 	}
 	if op, ok := errors.AsType[*net.OpError](err); ok { // without the addresses, which stand beside the reason
-		err = fmt.Errorf("tcp %s: %w", op.Op, op.Err)
+		network := cmp.Or(strings.TrimRight(op.Net, "46"), "tcp")
+		err = fmt.Errorf("%s %s: %w", network, op.Op, op.Err)
 		if sys, ok := errors.AsType[syscall.Errno](op.Err); ok {
-			err = fmt.Errorf("tcp %s: %w", op.Op, sys)
+			err = fmt.Errorf("%s %s: %w", network, op.Op, sys)
 		}
 	}
 	return Printable(err.Error())
@@ -109,7 +112,7 @@ func describeTLS(err error, now time.Time) string {
 		return "certificate expired " + e.Cert.NotAfter.UTC().Format(time.DateOnly)
 	}
 	if e, ok := errors.AsType[x509.HostnameError](err); ok && e.Certificate != nil {
-		return fmt.Sprintf("certificate is for %s, not for %q", certificateNames(e.Certificate), e.Host)
+		return fmt.Sprintf("certificate is for %s, not for %q", CertificateNames(e.Certificate), e.Host)
 	}
 	if e, ok := errors.AsType[x509.UnknownAuthorityError](err); ok && e.Cert != nil {
 		return fmt.Sprintf("certificate issued by unknown authority %q", e.Cert.Issuer.CommonName)
@@ -120,7 +123,8 @@ func describeTLS(err error, now time.Time) string {
 	return err.Error()
 }
 
-func certificateNames(c *x509.Certificate) string {
+// CertificateNames lists the names and addresses that a certificate is for, as far as there is room.
+func CertificateNames(c *x509.Certificate) string {
 	names := append([]string(nil), c.DNSNames...)
 	for _, ip := range c.IPAddresses {
 		names = append(names, ip.String())

@@ -93,6 +93,21 @@ func expiry(state *tls.ConnectionState, days int, now time.Time) error {
 	return nil
 }
 
+// FirstToExpire is the certificate of a server that ends first, up to the root that is trusted; nil: it showed none.
+func FirstToExpire(state *tls.ConnectionState) *x509.Certificate {
+	chain := state.PeerCertificates
+	if len(state.VerifiedChains) > 0 {
+		chain = longestLasting(state.VerifiedChains)
+	}
+	var first *x509.Certificate
+	for _, c := range chain {
+		if first == nil || c.NotAfter.Before(first.NotAfter) {
+			first = c
+		}
+	}
+	return first
+}
+
 // longestLasting is the chain that is valid for longest.
 func longestLasting(chains [][]*x509.Certificate) []*x509.Certificate {
 	var best []*x509.Certificate

@@ -21,6 +21,7 @@ type rate struct {
 	gap     time.Duration // longest time between two samples that belong together
 	samples []sample      // at most one older than RateWindow, then at least rateSpacing apart
 	last    sample
+	past    float64 // what a counter of 32 bits counted before it went on from 2^32 at 0
 }
 
 type sample struct {
@@ -54,6 +55,23 @@ func (r *rate) add(at time.Time, total float64) (perSecond float64, ok bool) {
 	return (total - base.total) / at.Sub(base.at).Seconds(), true
 }
 
+// Counters of 32 bits.
+const (
+	narrowEnd = 1 << 32
+	// narrowFall is the least fall that is the end of such a counter, and not a new beginning: it grew by at most a quarter of its range.
+	narrowFall = narrowEnd - narrowEnd/4
+)
+
+// onward is the total that a counter of 32 bits, or a sum of such, would show if it were wide enough.
+func (r *rate) onward(total float64) float64 {
+	total += r.past
+	if fall := r.last.total - total; len(r.samples) > 0 && fall >= narrowFall && fall <= narrowEnd {
+		r.past += narrowEnd
+		total += narrowEnd
+	}
+	return total
+}
+
 // rates are those of one source's totals.
 type rates [len(rated)]rate
 
@@ -71,12 +89,15 @@ func newRates(gap time.Duration) *rates {
 	return out
 }
 
-// resolve puts rates in the place of m's totals. A rate that the source tells itself counts.
-func (r *rates) resolve(m *metric.Metrics, at time.Time) {
+// resolve puts rates in the place of m's totals, of which some are narrow. A rate that the source tells itself counts.
+func (r *rates) resolve(m *metric.Metrics, narrow metric.Set, at time.Time) {
 	for i, one := range rated {
 		total, ok := m.Take(one.total)
 		if !ok {
 			continue
+		}
+		if narrow.Has(one.total) {
+			total = r[i].onward(total)
 		}
 		perSecond, ok := r[i].add(at, total)
 		if _, told := m.Get(one.metric); ok && !told {

@@ -4,6 +4,8 @@ import (
 	"math"
 	"testing"
 	"time"
+
+	"fairlead/monitors/metric"
 )
 
 func TestRate(t *testing.T) {
@@ -63,5 +65,42 @@ func TestRateIsBounded(t *testing.T) {
 		case i == 5000 && math.Abs(got-200) > 1e-6, i == 6350 && (got < 370 || got > 400), i == 9999 && math.Abs(got-400) > 1e-6:
 			t.Errorf("sample %d: %v a second", i, got)
 		}
+	}
+}
+
+func TestNarrowCounters(t *testing.T) {
+	const end = 1 << 32
+	tests := []struct {
+		name   string
+		totals []float64 // one each second
+		want   float64   // the last rate; -1: none
+	}{
+		{"within", []float64{end - 3000, end - 2000}, 1000},
+		{"past the end", []float64{end - 1500, end - 500, 500}, 1000},
+		{"past the end twice", []float64{end - 100, 900, 1 << 30, 1 << 31, 3 << 30, end - 100, 900}, (end + 1000) / 6.0},
+		{"a new beginning far from the end", []float64{1 << 31, 1000}, -1},
+		{"a new beginning near the end of a wide one", []float64{3 * end, 1000}, -1},
+		{"a sum of two, one of them past the end", []float64{end + end - 400, end + 600}, 1000},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			r := newRates(time.Minute)
+			at := time.Unix(1_700_000_000, 0)
+			got := -1.0
+			for _, total := range tt.totals {
+				var m metric.Metrics
+				m.Set(metric.PacketsTotal, total)
+				var narrow metric.Set
+				narrow.Add(metric.PacketsTotal)
+				r.resolve(&m, narrow, at)
+				at = at.Add(time.Second)
+				if got = -1; !m.Empty() {
+					got, _ = m.Get(metric.Packets)
+				}
+			}
+			if math.Abs(got-tt.want) > 0.5 {
+				t.Errorf("rate %v, want %v", got, tt.want)
+			}
+		})
 	}
 }

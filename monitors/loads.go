@@ -269,7 +269,7 @@ func (s *read) take(told source.Reading, at time.Time) Load {
 func (s *read) resolve(told source.Reading, at time.Time) Load {
 	t := &s.target
 	m := told.Metrics
-	s.rates.resolve(&m, at)
+	s.rates.resolve(&m, told.Narrow, at)
 	if len(t.Source.Custom) > 0 && (told.Parts != nil || !m.Empty()) {
 		m.Take(metric.CustomLoad) // the document says what it is made of
 		if load, err := customLoad(t.Source.Custom, &m, told.Parts); err == nil {

@@ -54,6 +54,15 @@ type Metrics struct {
 	values [metricCount]float64
 }
 
+// Set is a set of metrics.
+type Set uint16
+
+// Add puts a metric in.
+func (s *Set) Add(m Metric) { *s |= 1 << m }
+
+// Has reports whether a metric is in it.
+func (s Set) Has(m Metric) bool { return s&(1<<m) != 0 }
+
 // Set puts a number in, which must be from 0 to MaxActive: check with InRange before.
 func (m *Metrics) Set(metric Metric, value float64) {
 	m.has |= 1 << metric

@@ -18,6 +18,8 @@ type Value struct {
 	// Number is the value as a number: also that of a text that is one, as many agents tell fractions.
 	Number  float64
 	Numeric bool
+	// Whole is the number when it is a natural one, also above 2^53.
+	Whole uint64
 	// Counter32 says that the number goes on from 2^32 at 0.
 	Counter32 bool
 	// Missing says why there is no value: the agent knows no such object, or no such instance of it. Empty: there is one.
@@ -48,11 +50,11 @@ func valueOf(oid string, v *gosnmp.SnmpPDU) (Value, error) {
 	case int:
 		out.number(float64(n), strconv.Itoa(n))
 	case uint:
-		out.number(float64(n), strconv.FormatUint(uint64(n), 10))
+		out.whole(uint64(n))
 	case uint32:
-		out.number(float64(n), strconv.FormatUint(uint64(n), 10))
+		out.whole(uint64(n))
 	case uint64:
-		out.number(float64(n), strconv.FormatUint(n, 10))
+		out.whole(n)
 	case float32:
 		out.number(float64(n), strconv.FormatFloat(float64(n), 'g', -1, 32))
 	case float64:
@@ -73,6 +75,11 @@ func (v *Value) number(n float64, text string) {
 	if !math.IsNaN(n) && !math.IsInf(n, 0) {
 		v.Number, v.Numeric = n, true
 	}
+}
+
+func (v *Value) whole(n uint64) {
+	v.number(float64(n), strconv.FormatUint(n, 10))
+	v.Whole = n
 }
 
 func (v *Value) text(s string) { v.Text = s[:min(len(s), maxText)] }

@@ -3,7 +3,6 @@ package trust
 import (
 	"crypto/x509"
 	"fmt"
-	"io"
 	"os"
 	"sync"
 	"time"
@@ -34,7 +33,7 @@ func (a *authorities) read(path string) (*x509.CertPool, error) {
 		return nil, fmt.Errorf("tls.ca_file: %w", err)
 	}
 	if !info.Mode().IsRegular() || info.Size() > maxAuthorityBytes {
-		return nil, fmt.Errorf("tls.ca_file %q is not a plain file of at most %d MiB", path, maxAuthorityBytes>>20)
+		return nil, notPlain("tls.ca_file", path, maxAuthorityBytes)
 	}
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -53,14 +52,9 @@ func (a *authorities) read(path string) (*x509.CertPool, error) {
 }
 
 func readAuthorities(path string) (*x509.CertPool, error) {
-	f, err := os.Open(path)
+	pem, err := readPlain("tls.ca_file", path, maxAuthorityBytes)
 	if err != nil {
-		return nil, fmt.Errorf("tls.ca_file: %w", err)
-	}
-	defer f.Close()
-	pem, err := io.ReadAll(io.LimitReader(f, maxAuthorityBytes))
-	if err != nil {
-		return nil, fmt.Errorf("tls.ca_file: %w", err)
+		return nil, err
 	}
 	roots := x509.NewCertPool()
 	if !roots.AppendCertsFromPEM(pem) {

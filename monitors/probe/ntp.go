@@ -5,7 +5,6 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
-	"strings"
 	"time"
 
 	"fairlead/config"
@@ -76,9 +75,9 @@ func parseNTP(packet []byte) (ntpAnswer, error) {
 func (x *exchange) judgeNTP(a ntpAnswer, sent, received time.Time) error {
 	s := config.SectionOf(x.monitor.NTP)
 	switch {
-	case a.stratum == 0: // RFC 5905 7.4
-		return unlike("kiss-o'-death %s", reason.Quote(strings.TrimRight(string(a.reference[:]), "\x00")))
-	case a.leap == ntpUnknownLeap || a.stratum >= ntpUnsynced:
+	case a.stratum == 0 && printableASCII(string(a.reference[:])): // RFC 5905 7.4
+		return unlike("kiss-o'-death %s", reason.Quote(string(a.reference[:])))
+	case a.leap == ntpUnknownLeap || a.stratum == 0 || a.stratum >= ntpUnsynced:
 		return unlike("server's clock is not synchronized")
 	case a.answered == 0:
 		return errors.New("answer has no time")

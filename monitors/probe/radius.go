@@ -56,8 +56,8 @@ func (x *exchange) converseRADIUS(conn net.Conn, s *config.RADIUSProbe, request 
 			return false, err
 		}
 		x.answered()
-		if x.text(a.raw) {
-			return true, nil
+		if err := a.unforged([16]byte(request[4:]), secret); err != nil || x.text(a.raw) {
+			return true, err
 		}
 		return true, x.judgeRADIUS(s, a.code())
 	})

@@ -20,6 +20,7 @@ type seat struct {
 type inquest struct {
 	document *config.Document
 	monitors map[string]*config.Monitor
+	kinds    *kinds
 	sites    []candidate // that answer DNS and hear each other, by name
 	order    []draw      // of the service in hand
 }
@@ -37,7 +38,7 @@ type draw struct {
 }
 
 func newInquest(doc *config.Document) *inquest {
-	q := &inquest{document: doc, monitors: make(map[string]*config.Monitor, len(doc.Monitors))}
+	q := &inquest{document: doc, kinds: newKinds(doc), monitors: make(map[string]*config.Monitor, len(doc.Monitors))}
 	for i := range doc.Monitors {
 		q.monitors[doc.Monitors[i].Name] = &doc.Monitors[i]
 	}
@@ -51,8 +52,11 @@ func newInquest(doc *config.Document) *inquest {
 }
 
 // of returns the quorum of a service: its own, else that of its first monitor that has one. Agree is 0 when
-// it has none, or no monitor.
+// it has none, no monitor, or only such as repeat what the owner tells: all sites would repeat the same.
 func (q *inquest) of(s *config.Service) config.Quorum {
+	if q.kinds.hearsayOnly(s) {
+		return config.Quorum{}
+	}
 	if len(s.Monitors) > 0 && s.Quorum.Agree > 0 {
 		return s.Quorum
 	}

@@ -22,6 +22,8 @@ type belief struct {
 	kept               bool        // this node suspects itself, or hears nobody: the belief of before
 	beyond             bool        // nobody tells this node of it
 	agreed             bool        // enough of the sites that are asked were heard
+	draining           bool        // it is UP, and asks to be sent nobody new (drain_on)
+	mute               bool        // a passive monitor that was told nothing yet
 }
 
 // believe weighs a service's evidence in this order:
@@ -42,7 +44,7 @@ func (t *Tracker) believe(e *evidence, now time.Time) belief {
 	b.doubt = t.doubt(e, b, now)
 	b = t.stranded(e, t.frozen(e, b, now), now)
 	b = t.damp(e, b, now)
-	if want == config.ServiceDraining && b.state == gslb.Up {
+	if want == config.ServiceDraining && (b.state == gslb.Up || b.state == gslb.Draining) {
 		b.state, b.reason, b.source = gslb.Draining, by.reason, by.source
 	}
 	return b
@@ -105,7 +107,7 @@ func (t *Tracker) weigh(e *evidence, now time.Time) belief {
 	case standsForeign:
 		return t.foreign(e, now)
 	case standsBeyond:
-		if e.probed {
+		if e.probed && !e.hearsay {
 			return e.byMonitors()
 		}
 		return belief{state: gslb.Unknown, reason: "not known here: this site reports to " + t.parents() + ", and is told nothing of others' services", source: "none", beyond: true}
@@ -114,7 +116,7 @@ func (t *Tracker) weigh(e *evidence, now time.Time) belief {
 	switch {
 	case learning && e.report != nil:
 		return e.relearned(now)
-	case !s.up && e.watched(), s.up && (!s.told || e.report == nil) && e.watched():
+	case (!s.up || !s.told || e.report == nil) && e.sees():
 		return e.byMonitors()
 	case !s.up:
 		return t.unheard(e, s, now)
@@ -128,6 +130,9 @@ func (t *Tracker) weigh(e *evidence, now time.Time) belief {
 
 // watched reports whether monitors say something of a service: this node's, or those of others that are asked.
 func (e *evidence) watched() bool { return e.probed || e.quorum != nil }
+
+// sees reports whether monitors say something of a service that is not only what its owner told.
+func (e *evidence) sees() bool { return e.watched() && !e.hearsay }
 
 // foreign is the belief about a service of a site that nobody speaks for. A node that does not probe it knows nothing of it.
 func (t *Tracker) foreign(e *evidence, now time.Time) belief {
@@ -152,11 +157,11 @@ func (t *Tracker) parents() string {
 // monitors lost sight of the service since.
 func (e *evidence) relearned(now time.Time) belief {
 	newer := e.sights[0].lost.After(e.report.received) || e.sights[1].lost.After(e.report.received)
-	if e.watched() && (e.trigger == config.TriggerAlways || newer) {
+	if e.sees() && (e.trigger == config.TriggerAlways || newer) {
 		return e.byMonitors()
 	}
-	b := e.byTriggerOr(e.watched())
-	if b.direct = e.watched() && !b.reported; b.reported {
+	b := e.byTriggerOr(e.sees())
+	if b.direct = e.sees() && !b.reported; b.reported {
 		b.doubt, b.reported = gslb.DoubtLearning, false
 		b.reason += fmt.Sprintf("; site %s is not heard: it may have changed its parent, and keeps its state until %s", e.site.name, e.site.learning.UTC().Format("15:04:05 UTC"))
 	}

@@ -84,8 +84,8 @@ func (s *scene) do(word string) {
 		}
 		v := monitors.Verdict{Service: "svc", Monitor: name, Address: netip.MustParseAddrPort(addr), At: s.now, Reason: value}
 		switch value {
-		case "up", "failing":
-			v.State = monitors.Up
+		case "up", "failing", "draining":
+			v.State, v.Draining = monitors.Up, value == "draining"
 		case "down", "recovering":
 			v.State = monitors.Down
 		}
@@ -138,6 +138,20 @@ func trigger(tm config.TriggerMonitors) func(*config.Document) {
 
 func hold(d time.Duration) func(*config.Document) {
 	return func(doc *config.Document) { doc.Settings.MEP.Hold = config.Duration(d) }
+}
+
+// passive makes the first of the names a passive monitor, and binds all to a service that has one address unless there is only that.
+func passive(names ...string) func(*config.Document) {
+	return func(d *config.Document) {
+		d.Monitors = append(d.Monitors, config.Monitor{Name: names[0], Type: config.MonitorPassive})
+		s := &d.Services[0]
+		if len(names) > 1 {
+			s.Addresses = s.Addresses[:1]
+		}
+		if len(s.Monitors) == 0 {
+			monitored(names...)(d)
+		}
+	}
 }
 
 // TestBelief is the table of precedence, row by row.
@@ -220,6 +234,44 @@ func TestBelief(t *testing.T) {
 		{"missing results cannot be enough", "ams", threshold(6), "mon4=down third4=up", "DOWN", "monitor m"},
 		{"missing results are not needed", "ams", threshold(3), "third4=up", "UP", "monitor m"},
 		{"more than all", "ams", threshold(7), "mon4=down other4=up third4=up", "DOWN", "monitor m"},
+
+		// Draining, by a monitor.
+		{"asks to be drained", "ams", monitored("m"), "mon4=draining mon6=draining", "DRAINING", "monitor m"},
+		{"no longer", "ams", monitored("m"), "mon4=draining mon6=draining status mon4=up mon6=up", "UP", "monitor m"},
+		{"one address asks", "ams", monitored("m"), "mon4=up mon6=draining", "DRAINING", "monitor m"},
+		{"one asks, the other fails", "ams", monitored("m"), "mon4=draining mon6=down", "DRAINING without6", "monitor m"},
+		{"one monitor asks, another fails", "ams", monitored("m", "m2"), "mon4=draining mon6=down other4=down", "DOWN", "monitor m2"},
+		{"one monitor asks, another passes", "ams", monitored("m", "m2"), "mon4=up mon6=down other4=draining", "DRAINING without6", "monitor m2"},
+		{"one monitor asks, another is not known", "ams", monitored("m", "m2"), "mon4=draining mon6=down", "UNKNOWN", "monitor m2"},
+		{"it counts as passing", "ams", threshold(3), "mon4=draining other4=up third4=down", "DRAINING", "monitor m"},
+		{"although enough others pass", "ams", threshold(3), "mon4=draining other4=up third4=up", "DRAINING", "monitor m"},
+		{"not enough with it", "ams", threshold(4), "mon4=draining other4=up third4=down", "DOWN", "monitor m3"},
+		{"asks while the owner reports UP", "nyc", trigger(config.TriggerAlways), "session=up report=up mon4=draining mon6=draining", "DRAINING", "monitor m"},
+		{"mep-down: the report decides", "nyc", trigger(config.TriggerMEPDown), "session=up report=up mon4=draining mon6=draining", "UP", "mep nyc"},
+		{"or-service-down: the monitor checks a down", "nyc", trigger(config.TriggerMEPDownOrServiceDown), "session=up report=down mon4=draining mon6=draining", "DRAINING", "monitor m"},
+		{"draining by both", "ams", func(d *config.Document) {
+			monitored("m")(d)
+			d.Services[0].State = config.ServiceDraining
+		}, "mon4=draining mon6=draining", "DRAINING", "operator"},
+		{"disabled comes before", "ams", func(d *config.Document) {
+			monitored("m")(d)
+			d.Services[0].State = config.ServiceDisabled
+		}, "mon4=draining mon6=draining", "DISABLED", "operator"},
+
+		// Passive monitors.
+		{"nothing told yet", "ams", passive("m"), "", "UP", "monitor m"},
+		{"too few servers", "ams", passive("m"), "mon4=down mon6=down", "DOWN", "monitor m"},
+		{"nothing told yet, another passes", "ams", passive("m", "m2"), "other4=up", "UP", "monitor m2"},
+		{"nothing told yet, another fails", "ams", passive("m", "m2"), "other4=down", "DOWN", "monitor m2"},
+		{"nothing told yet, another is not known", "ams", passive("m", "m2"), "", "UNKNOWN", "monitor m2"},
+		{"too few servers, another passes", "ams", passive("m", "m2"), "mon4=down other4=up", "DOWN", "monitor m"},
+		{"it counts as passing for a threshold", "ams", func(d *config.Document) { threshold(3)(d); passive("m")(d) }, "other4=up third4=down", "UP", "monitor m3"},
+		{"the owner is heard", "nyc", passive("m"), "session=up report=up mon4=up mon6=up", "UP", "monitor m"},
+		{"the owner is heard, too few servers", "nyc", passive("m"), "session=up report=up mon4=down mon6=down", "DOWN", "monitor m"},
+		{"the owner is not heard: its word of before is no evidence", "nyc", passive("m"), "session=up report=up mon4=up mon6=up session=down wait=11s", "DOWN", "mep nyc"},
+		{"the owner is not heard: others are", "nyc", passive("m"), "session=up report=up mon4=up mon6=up lax=up session=down", "UP", "other sites"},
+		{"never heard", "nyc", passive("m"), "", "UNKNOWN", "mep nyc"},
+		{"the owner is not heard, another monitor passes", "nyc", passive("m", "m2"), "session=up report=up mon4=up mon6=up other4=up session=down wait=11s", "UP", "monitor m"},
 
 		// The operator.
 		{"disabled", "ams", func(d *config.Document) { d.Services[0].State = config.ServiceDisabled }, "", "DISABLED", "operator"},

@@ -17,7 +17,7 @@ const (
 // are added where they are known. Doubt takes nobody out: it shortens how long the answer is remembered.
 func (t *Tracker) doubt(e *evidence, b belief, now time.Time) gslb.Reason {
 	s := e.site
-	silent := s.standing == standsTelling && !s.up && !e.watched()
+	silent := s.standing == standsTelling && !s.up && !e.sees()
 	switch {
 	case b.beyond:
 		return "" // it is no business of this node's
@@ -39,7 +39,9 @@ func (t *Tracker) doubt(e *evidence, b belief, now time.Time) gslb.Reason {
 func (t *Tracker) staleAfter(e *evidence, b belief) time.Duration {
 	slowest := time.Duration(0)
 	for _, bound := range e.service.Monitors {
-		slowest = max(slowest, t.intervals[bound.Monitor])
+		if slowest = max(slowest, e.kinds.intervals[bound.Monitor]); e.kinds.passive[bound.Monitor] && e.service.Load != nil {
+			slowest = max(slowest, e.service.Load.Interval.Std())
+		}
 	}
 	m := &t.document.Settings.MEP
 	after := m.KeepaliveTimeout.Std() + staleRounds*slowest

@@ -79,6 +79,8 @@ func TestSlowStart(t *testing.T) {
 		want        float64
 	}{
 		{"UP when first seen", "mon4=up mon6=up", 1},
+		{"asked to be drained, and no longer", "mon4=up mon6=up status mon4=draining status wait=5s mon4=up status", 1. / 16},
+		{"draining when first seen", "mon4=draining mon6=draining status wait=5s mon4=up mon6=up status wait=8s", 8. / 16},
 		{"came UP", "mon4=down mon6=down status wait=5s mon4=up", 1. / 16},
 		{"a while ago", "mon4=down mon6=down status wait=5s mon4=up status wait=8s", 8. / 16},
 		{"nearly there", "mon4=down mon6=down status wait=5s mon4=up status wait=15999ms", 15. / 16},

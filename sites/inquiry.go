@@ -21,15 +21,16 @@ type Inquiry struct {
 }
 
 // Inquire returns who is to be asked after a result of this node's monitors: the other sites of the service's quorum that are heard,
-// when a probe failed that may end in DOWN, or just did. nil: nobody. It comes after Verdict.
+// when a probe failed that may end in DOWN, or just did, or when the service asked to be drained. nil: nobody. It comes after Verdict.
 func (t *Tracker) Inquire(v *monitors.Verdict, now time.Time) *Inquiry {
 	i, ok := t.byName[v.Service]
-	if !ok || v.Failures == 0 || v.State != monitors.Up && !v.Changed {
+	failing := v.Failures > 0 && (v.State == monitors.Up || v.Changed)
+	if !ok || !failing && !v.Draining {
 		return nil
 	}
 	e := &t.services[i]
 	q := e.quorum
-	if q == nil || q.mine < 0 || q.agree < 2 || now.Sub(q.inquired) < inquiryGap {
+	if q == nil || !failing && q.count.drains || q.mine < 0 || q.agree < 2 || now.Sub(q.inquired) < inquiryGap {
 		return nil
 	}
 	out := &Inquiry{Service: v.Service}

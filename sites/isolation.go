@@ -107,7 +107,7 @@ func (t *Tracker) standBys(now time.Time) {
 // strands reports whether only sites that this node is cut off from could tell of a service, or one whose session just broke.
 func (t *Tracker) strands(e *evidence, now time.Time) bool {
 	i, s := &t.isolation, e.site
-	if e.watched() || s.standing != standsTelling || s.left || s.up && s.told {
+	if e.sees() || s.standing != standsTelling || s.left || s.up && s.told {
 		return false
 	}
 	cutOff := i.keeps && (!i.since.IsZero() || now.Before(i.grace)) || now.Before(i.quiet)

@@ -13,17 +13,29 @@ func (e *evidence) byMonitors() belief {
 	if e.quorum != nil {
 		return e.quorum.belief
 	}
-	return e.byOwnMonitors()
+	return e.byOwnMonitors().drained()
+}
+
+// drained is the belief about a service that works, and asks to be sent nobody new.
+func (b belief) drained() belief {
+	if b.draining && b.state == gslb.Up {
+		b.state = gslb.Draining
+	}
+	return b
 }
 
 // byOwnMonitors combines this node's verdicts. An address is good while its monitors pass (all of them, or enough for the
-// service's threshold); the service is UP while one of its addresses is good, without the family of the one that is not.
+// service's threshold); the service is UP while one of its addresses is good, without the family of the one that is not. It is UP and
+// draining while a good address asks for that: sessions over the other family are its own as well.
 func (e *evidence) byOwnMonitors() belief {
 	var out belief
 	var good [2]bool // IPv4, IPv6
-	doubt := gslb.Reason("")
+	doubt, drains := gslb.Reason(""), belief{}
 	for _, a := range e.service.Addresses {
 		b := e.sights[family(a)].belief
+		if b.draining && drains.source == "" {
+			drains = b
+		}
 		if b.state == gslb.Up {
 			good[family(a)] = true
 		}
@@ -33,6 +45,9 @@ func (e *evidence) byOwnMonitors() belief {
 		if better(b, out) {
 			out = b
 		}
+	}
+	if drains.source != "" {
+		out = drains
 	}
 	if out.state == gslb.Up {
 		for _, a := range e.service.Addresses {
@@ -79,12 +94,31 @@ func better(b, than belief) bool {
 
 // addressBelief combines the monitors at one address. Without a threshold all must pass, and the first that does not
 // speaks. With one the weights of those that pass must reach it; while results that are missing could make the
-// difference, nothing is known.
+// difference, nothing is known. A good address drains while one of its monitors, whatever its weight, says that it asks for that.
 func (e *evidence) addressBelief(a netip.AddrPort) belief {
-	out := belief{state: gslb.Up}
+	out := e.weighMonitors(a)
+	if out.state != gslb.Up {
+		return out
+	}
+	for _, bound := range e.service.Monitors {
+		if b := e.monitorBelief(bound.Monitor, a); b.draining {
+			b.doubt = out.doubt
+			return b
+		}
+	}
+	return out
+}
+
+// weighMonitors is addressBelief without draining.
+func (e *evidence) weighMonitors(a netip.AddrPort) belief {
+	out, mute := belief{state: gslb.Up}, belief{state: gslb.Up}
 	passing, missing := 0, 0
 	for _, bound := range e.service.Monitors {
 		b := e.monitorBelief(bound.Monitor, a)
+		if b.mute {
+			mute, passing = b, passing+bound.Weight
+			continue
+		}
 		switch b.state {
 		case gslb.Up:
 			passing += bound.Weight
@@ -98,6 +132,9 @@ func (e *evidence) addressBelief(a netip.AddrPort) belief {
 		if out.doubt == "" {
 			out.doubt = doubt
 		}
+	}
+	if out.source == "" {
+		out = mute // nothing else is bound
 	}
 	threshold := e.service.MonitorThreshold
 	if threshold == 0 || out.state == gslb.Up {
@@ -124,8 +161,13 @@ func (e *evidence) monitorBelief(m string, a netip.AddrPort) belief {
 	v, ok := e.verdicts[key]
 	b := belief{state: gslb.Up, source: "monitor " + m, seen: v.At, reason: fmt.Sprintf("monitor %s at %s: %s", m, a, v.Reason)}
 	switch {
+	case (!ok || v.State == monitors.Unknown) && e.kinds.passive[m]:
+		b.reason = fmt.Sprintf("monitor %s at %s: no load report yet: it does not count", m, a)
+		b.doubt, b.mute = gslb.DoubtLearning, true
 	case !ok || v.State == monitors.Unknown:
-		b.reason = fmt.Sprintf("monitor %s at %s has no result yet", m, a)
+		if b.reason = fmt.Sprintf("monitor %s at %s has no result yet", m, a); v.Reason != "" {
+			b.reason += ": " + v.Reason
+		}
 		if b.state, b.doubt = gslb.Unknown, gslb.DoubtLearning; e.passing[key] {
 			b.state = gslb.Up
 			b.reason += "; the service was UP when the document changed"
@@ -137,5 +179,6 @@ func (e *evidence) monitorBelief(m string, a netip.AddrPort) belief {
 	case v.Failures > 0:
 		b.doubt = gslb.DoubtFailing
 	}
+	b.draining = v.Draining && b.state == gslb.Up
 	return b
 }

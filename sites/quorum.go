@@ -39,7 +39,9 @@ type vote struct {
 	known bool
 	bad   [2]bool   // by family
 	told  time.Time // last
-	round uint64    // of site.views
+	// draining: it works, and asks to be sent nobody new.
+	draining bool
+	round    uint64 // of site.views
 
 	counted bool // when votes were counted last
 }
@@ -50,7 +52,10 @@ type count struct {
 	enough bool // they could agree, if all saw the service DOWN
 	down   [2]int
 	agreed [2]bool // by family: enough of them see it DOWN
-	text   string
+	// draining is how many see it DRAINING; drains says that enough see it DRAINING or DOWN, and not all of these DOWN.
+	draining int
+	drains   bool
+	text     string
 }
 
 // convene makes the quorums of a document's services. What was heard about services that stay is kept.
@@ -104,7 +109,8 @@ func (q *quorum) take(by *site, r *mep.ViewRecord, seen, told time.Time) (first,
 	if k < 0 || k == q.mine {
 		return false, false
 	}
-	v := vote{by: by, known: r.State == mep.StateUp || r.State == mep.StateDown, told: told, round: by.views}
+	v := vote{by: by, draining: r.State == mep.StateDraining, told: told, round: by.views}
+	v.known = r.State == mep.StateUp || r.State == mep.StateDown || v.draining
 	v.bad = [2]bool{r.State == mep.StateDown || r.Without4, r.State == mep.StateDown || r.Without6}
 	old := q.votes[k]
 	v.counted = old.counted
@@ -112,7 +118,7 @@ func (q *quorum) take(by *site, r *mep.ViewRecord, seen, told time.Time) (first,
 	if v.known && seen.After(q.seen) {
 		q.seen = seen
 	}
-	if changed = old.by != by || old.known != v.known || old.bad != v.bad || v.known != v.counted; changed {
+	if changed = old.by != by || old.known != v.known || old.bad != v.bad || old.draining != v.draining || v.known != v.counted; changed {
 		q.stale = true
 	}
 	return old.by != by, changed
@@ -148,6 +154,7 @@ func (t *Tracker) vote(e *evidence) (v vote) {
 		s := &e.sights[f]
 		switch s.belief.state {
 		case gslb.Up:
+			v.draining = v.draining || s.belief.draining
 		case gslb.Down:
 			v.bad[f] = true
 			v.known = v.known && !(t.suspicion.on() && s.lost.After(t.suspicion.from))
@@ -163,7 +170,7 @@ func (t *Tracker) agree(e *evidence, now time.Time) {
 	q := e.quorum
 	if q.mine >= 0 {
 		own, before := t.vote(e), &q.votes[q.mine]
-		if own.known != before.known || own.bad != before.bad {
+		if own.known != before.known || own.bad != before.bad || own.draining != before.draining {
 			*before, q.stale = own, true
 		}
 	}
@@ -179,6 +186,7 @@ func (q *quorum) recount(e *evidence, now time.Time, longest time.Duration) {
 	var all regions
 	var down [2]regions
 	names := [2][]string{}
+	unfit := unfitness{}
 	for i := range q.votes {
 		v := &q.votes[i]
 		if v.counted = false; !v.known {
@@ -203,12 +211,44 @@ func (q *quorum) recount(e *evidence, now time.Time, longest time.Duration) {
 				names[f] = append(names[f], q.seats[i].name)
 			}
 		}
+		unfit.add(e, v, q.seats[i], q.regions)
 	}
 	q.count.enough = q.count.heard >= q.agree && len(all) >= q.regions
 	for f := range down {
 		q.count.agreed[f] = q.count.down[f] >= q.agree && len(down[f]) >= q.regions
 	}
-	q.count.text = q.words(e, names, down)
+	q.count.draining = len(unfit.draining)
+	q.count.drains = len(unfit.draining) > 0 && len(unfit.draining)+len(unfit.down) >= q.agree && len(unfit.regions) >= q.regions
+	if q.count.text = q.words(e, names, down); q.count.enough && unfit.speaks(&q.count) {
+		q.count.text = q.drainWords(&unfit)
+	}
+}
+
+// unfitness is who sees that a service is not for new clients: it asks to be drained, or is DOWN.
+type unfitness struct {
+	draining, down []string
+	regions        regions
+}
+
+func (u *unfitness) add(e *evidence, v *vote, of seat, most int) {
+	down := true
+	for _, a := range e.service.Addresses {
+		down = down && v.bad[family(a)]
+	}
+	switch {
+	case v.draining:
+		u.draining = append(u.draining, of.name)
+	case down:
+		u.down = append(u.down, of.name)
+	default:
+		return
+	}
+	u.regions.add(of.region, most)
+}
+
+// speaks reports whether draining is what is to be said of a count.
+func (u *unfitness) speaks(c *count) bool {
+	return len(u.draining) > 0 && !c.agreed[0] && !c.agreed[1] && (c.drains || c.down[0]+c.down[1] == 0)
 }
 
 // regions is different regions, as many as matter.
@@ -243,21 +283,25 @@ func (q *quorum) conclude(e *evidence) belief {
 	if own.seen.After(b.seen) {
 		b.seen = own.seen
 	}
-	disputed := q.count.down[0] > 0 || q.count.down[1] > 0
+	b.draining = b.state == gslb.Up && q.count.drains
+	disputed := q.count.down[0] > 0 || q.count.down[1] > 0 || q.count.draining > 0
 	switch {
 	case !disputed && own.state == gslb.Up:
 		b.reason, b.source, b.doubt = own.reason, own.source, own.doubt
 	case own.state == gslb.Down:
 		b.reason += "; here: " + own.reason
+	case own.draining:
+		b.reason += "; here: " + own.reason
 	}
 	switch {
+	case b.draining:
 	case b.state == gslb.Up && disputed:
 		b.doubt = gslb.DoubtFailing
 	case b.state == gslb.Down && own.doubt == gslb.DoubtRecovering:
 		b.doubt = own.doubt
 	}
-	q.last = b
-	return b
+	q.last = b.drained()
+	return q.last
 }
 
 // lonely is the belief while too few votes are heard: this node's own, if it has one, else the last that was agreed on.
@@ -268,7 +312,7 @@ func (q *quorum) lonely(own belief) belief {
 		if own.doubt == "" {
 			own.doubt = gslb.DoubtPeerLost
 		}
-		return own
+		return own.drained()
 	case q.last.source != "":
 		b := q.last
 		b.reason, b.doubt = "kept "+b.state.String()+" as it was agreed last: "+q.count.text, gslb.DoubtPeerLost

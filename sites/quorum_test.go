@@ -23,6 +23,7 @@ type parliament struct {
 	cut   map[[2]string]time.Time // from, to: since when nothing gets through
 	up    map[[2]string]bool      // there is a session, seen from the first
 	seen  map[[2]string]monitors.State
+	asks  map[[2]string]bool // it sees that the service asks to be drained
 	now   time.Time
 	told  []Transition
 }
@@ -31,7 +32,7 @@ type parliament struct {
 func newParliament(t *testing.T, q config.Quorum, names ...string) *parliament {
 	t.Helper()
 	p := &parliament{t: t, names: names, nodes: map[string]*scene{}, cut: map[[2]string]time.Time{}, up: map[[2]string]bool{},
-		seen: map[[2]string]monitors.State{}, now: epoch}
+		seen: map[[2]string]monitors.State{}, asks: map[[2]string]bool{}, now: epoch}
 	for _, name := range names {
 		doc := parliamentDocument(q, names)
 		s := &scene{t: t, tr: New(Options{Site: name, Transition: func(tr Transition) { p.told = append(p.told, tr) }}), now: epoch}
@@ -132,7 +133,8 @@ func (p *parliament) probe(name string) {
 	for i := range tr.document.Services {
 		s := &tr.document.Services[i]
 		if state := p.seen[[2]string{name, s.Name}]; tr.services[i].probed && state != monitors.Unknown {
-			tr.Verdict(monitors.Verdict{Service: s.Name, Monitor: "m", Address: netip.AddrPortFrom(s.Addresses[0], 80), State: state, At: p.now, Reason: "as seen"})
+			tr.Verdict(monitors.Verdict{Service: s.Name, Monitor: "m", Address: netip.AddrPortFrom(s.Addresses[0], 80), State: state, At: p.now, Reason: "as seen",
+				Draining: p.asks[[2]string{name, s.Name}]})
 		}
 	}
 }

@@ -48,6 +48,24 @@ func (q *quorum) words(e *evidence, names [2][]string, regions [2]regions) strin
 	return b.String()
 }
 
+// drainWords says how the votes stand about a service that asks to be drained.
+func (q *quorum) drainWords(u *unfitness) string {
+	var b strings.Builder
+	verb := "sees"
+	if len(u.draining) > 1 {
+		verb = "see"
+	}
+	fmt.Fprintf(&b, "%d of %d sites %s it DRAINING (%s)", len(u.draining), len(q.seats), verb, listed(u.draining))
+	if len(u.down) > 0 {
+		fmt.Fprintf(&b, ", %d DOWN (%s)", len(u.down), listed(u.down))
+	}
+	fmt.Fprintf(&b, "; %d must", q.agree)
+	if q.regions > 1 {
+		fmt.Fprintf(&b, ", from %d regions", q.regions)
+	}
+	return b.String()
+}
+
 func isAre(n int) string {
 	if n == 1 {
 		return "is"

@@ -13,7 +13,7 @@ const shareSteps = 16
 // ramp remembers when a service came UP after it was out, so that its weight grows from there. A service that is UP when it
 // is first seen is not starting: this node is. Nor is one that was only not heard. One that joins a group starts.
 type ramp struct {
-	out  bool // it was DOWN or DISABLED, by evidence, and has not been UP since
+	out  bool // it was DOWN, DISABLED or DRAINING, by evidence, and has not been UP since
 	from time.Time
 }
 
@@ -33,7 +33,7 @@ func (r *ramp) settle(b belief, now time.Time) {
 	switch {
 	case b.state == gslb.Up && r.out:
 		r.out, r.from = false, now
-	case b.state == gslb.Disabled, b.state == gslb.Down && !b.blind:
+	case b.state == gslb.Disabled, b.state == gslb.Draining, b.state == gslb.Down && !b.blind:
 		r.out, r.from = true, time.Time{}
 	}
 }

@@ -124,7 +124,7 @@ func (t *Tracker) eachSight(now time.Time, visit func(s *sight, of *site, good, 
 		e := &t.services[i]
 		for _, a := range e.service.Addresses {
 			s := &e.sights[family(a)]
-			watched := e.believed.state != gslb.Disabled
+			watched := e.believed.state != gslb.Disabled && !e.hearsay
 			visit(s, e.site, watched && s.belief.state == gslb.Up, watched && s.belief.state == gslb.Down, true)
 		}
 	}
@@ -206,7 +206,7 @@ func (e *evidence) regained(b belief) belief {
 
 // lostSight reports whether this node lost sight of the service, or of one of its addresses.
 func (e *evidence) lostSight(from time.Time) bool {
-	if !e.watched() {
+	if !e.sees() {
 		return e.site.sight.lost.After(from)
 	}
 	return e.sights[0].lost.After(from) || e.sights[1].lost.After(from)

@@ -40,7 +40,6 @@ type Tracker struct {
 	log       *zap.Logger
 	document  *config.Document
 	plan      *gslb.Plan
-	intervals map[string]time.Duration // of monitors
 	ttls      map[string]time.Duration // by service, longestTTLs of the document; nil: nothing drained since it came
 	suspicion suspicion
 	round     time.Time // when services that report no load, or no longer, last began to count answers anew
@@ -70,6 +69,8 @@ type evidence struct {
 	service  *config.Service
 	site     *site
 	probed   bool                   // this node's monitors probe it
+	hearsay  bool                   // they only repeat what its owner, another site, tells
+	kinds    *kinds                 // of the document's monitors
 	trigger  config.TriggerMonitors // of the owner's site
 	verdicts map[verdictKey]monitors.Verdict
 	// passing are targets that a reload brought to addresses that were UP: they pass until their first result.
@@ -124,12 +125,13 @@ func (t *Tracker) SetDocument(doc *config.Document, plan *gslb.Plan, now time.Ti
 	t.answers = own == nil || own.Answers()
 	sites, list := t.newSites(doc, now)
 	services, kept := make([]evidence, len(doc.Services)), answersKept(doc, plan)
-	probed := Probed(doc, t.opts.Site)
+	probed, of := Probed(doc, t.opts.Site), newKinds(doc)
 	t.probed = nil
 	byName, groups := make(map[string]int, len(doc.Services)), t.groups()
 	for i := range doc.Services {
 		s := &doc.Services[i]
-		e := evidence{service: s, site: sites[s.Site], trigger: triggers[s.Site], since: now}
+		e := evidence{service: s, site: sites[s.Site], trigger: triggers[s.Site], since: now, kinds: of}
+		e.hearsay = of.hearsayOnly(s) && e.site.standing != standsHere && e.site.standing != standsForeign
 		if e.probed = probed[i]; e.probed {
 			t.probed = append(t.probed, int32(i))
 		}
@@ -146,10 +148,6 @@ func (t *Tracker) SetDocument(doc *config.Document, plan *gslb.Plan, now time.Ti
 	}
 	t.convene(doc, services)
 	t.takeOver(services, sites)
-	t.intervals = make(map[string]time.Duration, len(doc.Monitors))
-	for i := range doc.Monitors {
-		t.intervals[doc.Monitors[i].Name] = doc.Monitors[i].Interval.Std()
-	}
 	t.document, t.plan, t.services, t.byName, t.sites, t.list, t.ttls = doc, plan, services, byName, sites, list, nil
 	for _, s := range list { // what told of a site may be in the document no more
 		t.settle(s, now)
@@ -272,7 +270,7 @@ func (t *Tracker) Verdict(v monitors.Verdict) bool {
 	if v.State != monitors.Unknown {
 		delete(e.passing, key)
 	}
-	return old.State != v.State || (old.Failures > 0) != (v.Failures > 0)
+	return old.State != v.State || old.Draining != v.Draining || (old.Failures > 0) != (v.Failures > 0)
 }
 
 // bound reports whether the document still asks for this verdict: it may have been under way when that changed.

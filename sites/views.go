@@ -107,7 +107,9 @@ func (e *evidence) tellsVote(r *mep.ViewRecord, now time.Time) bool {
 		good = good || !bad[family(a)]
 	}
 	if r.State = mep.StateDown; good {
-		r.State, r.Without4, r.Without6 = mep.StateUp, bad[0], bad[1]
+		if r.State, r.Without4, r.Without6 = mep.StateUp, bad[0], bad[1]; q.votes[q.mine].draining {
+			r.State = mep.StateDraining
+		}
 	}
 	r.Age = max(now.Sub(e.byOwnMonitors().seen), 0)
 	return true

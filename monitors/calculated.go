@@ -8,8 +8,6 @@ import (
 	"sync"
 	"time"
 
-	"go.uber.org/zap"
-
 	"fairlead/config"
 	"fairlead/monitors/probe"
 	"fairlead/monitors/reason"
@@ -86,8 +84,8 @@ func (s *Scheduler) derive(of []*derived) {
 	for _, d := range of {
 		d.telling.Lock()
 		v, news := d.conclude()
-		if news && v.Changed {
-			s.logChange(v)
+		if news {
+			s.logTurns(&v)
 		}
 		if news && !d.of.Unbound {
 			s.verdict(v)
@@ -117,6 +115,7 @@ func (d *derived) conclude() (Verdict, bool) {
 	if v.Since = old.Since; !had || v.State != old.State {
 		v.Since, v.Changed = c.newest, had || v.State != Unknown
 	}
+	v.DrainingChanged = v.Draining != old.Draining
 	d.last, d.known = v, true
 	news := !had || v.State != old.State || v.Draining != old.Draining || (v.Failures > 0) != (old.Failures > 0) ||
 		(v.Successes > 0) != (old.Successes > 0) || v.Reason != old.Reason || v.At.Sub(d.told) >= d.of.Monitor.Interval.Std()
@@ -318,21 +317,4 @@ func (d *derived) probes() (out []*probed) {
 		}
 	}
 	return out
-}
-
-func (s *Scheduler) logChange(v Verdict) {
-	fields := []zap.Field{
-		zap.String("service", v.Service),
-		zap.String("monitor", v.Monitor),
-		zap.Stringer("address", v.Address),
-		zap.String("reason", v.Reason),
-	}
-	switch {
-	case v.State == Up:
-		s.log.Info("monitor.up", fields...)
-	case v.State == Down:
-		s.log.Warn("monitor.down", fields...)
-	default:
-		s.log.Warn("monitor.unknown", fields...)
-	}
 }

@@ -48,6 +48,7 @@ type Scheduler struct {
 	calculated map[targetKey]*derived
 	// byService is what ProbeNow probes for a service, passive what Members tells of. Their lists are not written to.
 	byService, passive map[string][]*probed
+	calculatedOf       map[string][]*derived
 }
 
 type targetKey struct {
@@ -161,7 +162,9 @@ func (s *Scheduler) index() {
 			s.byService[key.service] = append(s.byService[key.service], p)
 		}
 	}
+	s.calculatedOf = make(map[string][]*derived)
 	for key, d := range s.calculated {
+		s.calculatedOf[key.service] = append(s.calculatedOf[key.service], d)
 		for _, p := range d.probes() {
 			if p.target.Service != key.service {
 				s.byService[key.service] = append(s.byService[key.service], p)
@@ -212,8 +215,9 @@ func (s *Scheduler) probe(ctx context.Context, p *probed) {
 
 // hand hands a verdict on.
 func (s *Scheduler) hand(p *probed, v Verdict, dependents []*derived) {
-	if v.Changed {
-		s.logChange(v)
+	s.logTurns(&v)
+	if p.slows(&v) {
+		s.log.Warn("monitor.slow", turnFields(&v)...)
 	}
 	if !p.unbound {
 		s.verdict(v)
@@ -234,6 +238,7 @@ type probed struct {
 	last       Verdict       // that followed from it
 	dependents []*derived    // what is made of it
 	told       chan struct{} // closed when the next result was told; nil: nobody awaits it
+	slow       bool          // monitor.slow was told, and rise successes in a row did not follow yet
 	retired    bool          // no longer a target: results count no more
 }
 
@@ -261,7 +266,7 @@ func (p *probed) judge(r probe.Result) (Verdict, []*derived, bool) {
 		return Verdict{}, nil, false
 	}
 	m := p.target.Monitor
-	before := p.tally.state
+	before, drained := p.tally.state, p.last.Draining
 	p.at = r.At
 	p.tally = p.tally.next(r.At, r.OK, m.Fall, m.Rise)
 	p.last = Verdict{
@@ -274,11 +279,13 @@ func (p *probed) judge(r probe.Result) (Verdict, []*derived, bool) {
 		Reason:    r.Reason,
 		Latency:   r.Latency,
 		Draining:  r.Drain && p.tally.state == Up,
+		Slow:      r.Slow,
 		Values:    r.Values,
 		Failures:  p.tally.failures,
 		Successes: p.tally.successes,
 		Changed:   p.tally.state != before,
 	}
+	p.last.DrainingChanged = p.last.Draining != drained
 	return p.last, p.dependents, true
 }
 

@@ -40,6 +40,8 @@ type Verdict struct {
 	Failures         int           // in a row, this probe included; 0 after a success
 	Successes        int           // in a row, this probe included; 0 after a failure
 	Draining         bool          // UP, and the target asks to be sent nobody new (drain_on)
+	DrainingChanged  bool          // Draining is another than before this probe
+	Slow             bool          // the probe would have passed but for max_response_time
 	Values           []probe.Value // numbers that the target told besides
 	Changed          bool          // State is another than before this probe
 	Parts            []PartVerdict // what a calculated monitor is made of; nil: it is none

@@ -50,6 +50,7 @@ type Result struct {
 	OK bool
 	// Drain says that the target passes, and asks to be sent nobody new (drain_on).
 	Drain  bool
+	Slow   bool   // it would have passed but for max_response_time
 	Reason string // what was seen, for people: "status 200", "tcp connect refused"
 	// Latency is the time from the start of the probe (before the connect) to the first byte of the answer; of a probe that
 	// only connects, to the established connection. 0 when the probe did not get that far.
@@ -99,6 +100,7 @@ type Options struct {
 type Prober struct {
 	opts     Options
 	buffers  sync.Pool // of *buffers, for probes to come
+	counts   *counts
 	patterns patterns
 	pinger   icmp.Pinger
 }
@@ -117,7 +119,7 @@ func New(o Options) *Prober {
 	if o.Trust == nil {
 		o.Trust = trust.New(o.Secret)
 	}
-	return &Prober{opts: o}
+	return &Prober{opts: o, counts: newCounts()}
 }
 
 // Probe runs one probe of t now and returns within its timeout, or soon after ctx ends. It leaves no trace: no verdict,
@@ -148,7 +150,9 @@ func (p *Prober) run(ctx context.Context, t Target, trace bool) Result {
 	if err != nil {
 		r.Reason = reason.Describe(err, r.At, timeout)
 	}
-	return judge(r, err, t.Monitor)
+	r = judge(r, err, t.Monitor)
+	p.counts.add(t.Monitor.Type, outcomeOf(&r, err), r.At.Sub(x.started))
+	return r
 }
 
 // judge applies what a monitor makes of the answer: drain_on, reverse, and max_response_time.
@@ -164,7 +168,7 @@ func judge(r Result, err error, m *config.Monitor) Result {
 		r.OK, r.Reason = true, r.Reason+", which passes: reverse"
 	}
 	if most := m.MaxResponseTime.Std(); r.OK && most > 0 && r.Latency > most {
-		r.OK, r.Reason = false, fmt.Sprintf("%s, but after %v; max_response_time is %v", r.Reason, r.Latency.Round(time.Millisecond), most)
+		r.OK, r.Slow, r.Reason = false, true, fmt.Sprintf("%s, but after %v; max_response_time is %v", r.Reason, r.Latency.Round(time.Millisecond), most)
 	}
 	return r
 }

@@ -57,7 +57,7 @@ func (x *exchange) askGRPC() error {
 	}
 	message, readErr := io.ReadAll(io.LimitReader(s, maxGRPCAnswer+1))
 	if readErr != nil {
-		return readErr
+		return reason.During(reason.Body, readErr)
 	}
 	if len(message) > maxGRPCAnswer {
 		return fmt.Errorf("answer above %d KiB", maxGRPCAnswer>>10)
@@ -70,12 +70,9 @@ func (x *exchange) openGRPC(g *config.GRPCProbe) (net.Conn, error) {
 	if err != nil || x.monitor.Security != config.SecurityTLS {
 		return conn, err
 	}
-	secure, err := x.secure(conn, trust.HostName(g.Authority), "h2")
+	secure, err := x.secure2(conn, trust.HostName(g.Authority))
 	if err != nil {
 		return nil, err
-	}
-	if secure.ConnectionState().NegotiatedProtocol != "h2" {
-		return nil, errNoHTTP2
 	}
 	return secure, nil
 }

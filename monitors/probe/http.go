@@ -2,6 +2,7 @@ package probe
 
 import (
 	"cmp"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"io"
@@ -22,9 +23,6 @@ const (
 
 // userAgent is what probes and load reads call themselves.
 const userAgent = "fairlead"
-
-// errNoHTTP2 is a server that offers no HTTP/2 in the TLS handshake.
-var errNoHTTP2 = errors.New("server does not offer HTTP/2")
 
 // askHTTP sends one request over a connection of its own and closes it. Redirects are not followed, compressed bodies not
 // decoded, cookies not kept, proxies not used. The exchange is written out here rather than left to http.Transport: the
@@ -65,22 +63,20 @@ func (x *exchange) openHTTP() (conn net.Conn, two bool, err error) {
 	if conn, err = x.dial("tcp", 443); err != nil {
 		return nil, false, err
 	}
-	protocols := []string{"http/1.1"}
+	host := trust.HostName(x.monitor.HTTP.Host)
+	var secure *tls.Conn
 	switch version {
 	case config.HTTP2:
-		protocols = []string{"h2"}
+		secure, err = x.secure2(conn, host)
 	case config.HTTPAuto:
-		protocols = []string{"h2", "http/1.1"}
+		secure, err = x.secure(conn, host, "h2", "http/1.1")
+	default:
+		secure, err = x.secure(conn, host, "http/1.1")
 	}
-	secure, err := x.secure(conn, trust.HostName(x.monitor.HTTP.Host), protocols...)
 	if err != nil {
 		return nil, false, err
 	}
-	two = secure.ConnectionState().NegotiatedProtocol == "h2"
-	if version == config.HTTP2 && !two {
-		return nil, false, errNoHTTP2
-	}
-	return secure, two, nil
+	return secure, secure.ConnectionState().NegotiatedProtocol == "h2", nil
 }
 
 // respond sends the request and reads the head of the final response.

@@ -2,10 +2,13 @@ package probe
 
 import (
 	"cmp"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"io"
+	"net"
 	"strconv"
+	"strings"
 
 	"golang.org/x/net/http2"
 	"golang.org/x/net/http2/hpack"
@@ -23,6 +26,24 @@ const (
 
 // errNotHTTP2 is what a server that knows no HTTP/2 amounts to.
 var errNotHTTP2 = errors.New("server speaks HTTP/1, not HTTP/2")
+
+// errNoHTTP2 is a server that offers no HTTP/2 in the TLS handshake.
+var errNoHTTP2 = errors.New("server does not offer HTTP/2")
+
+// noApplicationProtocol is how crypto/tls tells the alert of a server that offers nothing of what it was asked for (RFC 7301 3.2).
+const noApplicationProtocol = "no application protocol"
+
+// secure2 puts TLS on a connection on which only HTTP/2 is to be spoken.
+func (x *exchange) secure2(conn net.Conn, host string) (*tls.Conn, error) {
+	secure, err := x.secure(conn, host, http2.NextProtoTLS)
+	if err != nil && strings.Contains(err.Error(), noApplicationProtocol) {
+		return nil, errNoHTTP2
+	}
+	if err == nil && secure.ConnectionState().NegotiatedProtocol != http2.NextProtoTLS {
+		return nil, errNoHTTP2
+	}
+	return secure, err
+}
 
 // stream is one request over a connection of its own, and its response. Frames are read where they are waited for: no goroutine is
 // behind it. As a reader it gives the body.
@@ -199,12 +220,23 @@ func (s *stream) readFailed(stage reason.Stage, err error) error {
 	case errors.Is(err, http2.ErrFrameTooLarge):
 		return errors.New("malformed HTTP/2 response: frame too large")
 	case s.in.err != nil: // a frame that was cut off: what cut it off says more
+		if stage == reason.Body { // whoever reads the body says so
+			return cutOff(s.in.err)
+		}
 		return reason.During(stage, s.in.err)
 	}
 	if detail := s.framer.ErrorDetail(); detail != nil {
 		err = detail
 	}
 	return fmt.Errorf("malformed HTTP/2 response: %w", err)
+}
+
+// cutOff has an end before the end of the body not look like one.
+func cutOff(err error) error {
+	if errors.Is(err, io.EOF) {
+		return io.ErrUnexpectedEOF
+	}
+	return err
 }
 
 // control answers a frame that is about the connection, and sends more of the body when that is allowed now.

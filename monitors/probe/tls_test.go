@@ -123,7 +123,7 @@ func TestProbeHTTPS(t *testing.T) {
 		{"no such file", good, "www.example.com", config.TLSProbe{Verify: true, CAFile: "missing.pem"}, "",
 			"tls.ca_file: stat missing.pem: no such file or directory"},
 		{"not a file", good, "www.example.com", config.TLSProbe{Verify: true, CAFile: os.DevNull}, "",
-			`tls.ca_file "` + os.DevNull + `" is not a plain file of at most 4 MiB`},
+			`tls.ca_file "` + os.DevNull + `" is not a plain file of at most 4096 KiB`},
 		{"no certificate in it", good, "www.example.com", config.TLSProbe{Verify: true, CAFile: "doc.go"}, "",
 			`tls.ca_file "doc.go" holds no PEM certificate`},
 	}

@@ -62,6 +62,27 @@ func BenchmarkLoad(b *testing.B) {
 	}
 }
 
+// BenchmarkNewRanges makes Ranges of the worst places: time and memory grow with the number of ranges and no faster.
+func BenchmarkNewRanges(b *testing.B) {
+	for _, name := range slices.Sorted(maps.Keys(worst)) {
+		for _, n := range []int{8_000, 64_000} {
+			edges := make([]Key, n)
+			for i := range edges {
+				edges[i] = worst[name].edge(i)
+			}
+			value, is4 := uint32(0), worst[name].is4
+			spans := spansOf(edges, is4, func() uint32 { value++; return value })
+			b.Run(fmt.Sprintf("%s/%d", name, n), func(b *testing.B) {
+				b.ReportAllocs()
+				for b.Loop() {
+					rangesOf(spans, is4)
+				}
+				b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N*len(spans)), "ns/range")
+			})
+		}
+	}
+}
+
 // tables has one of 4,000,000 spans of each kind: those of prefixes as files have them, ranges without order, and IPv6 with
 // ranges that end in the last bits.
 func tables(n int) map[string]*Ranges {

@@ -226,7 +226,7 @@ func (b *builder) index(lo, hi int) cell {
 	first := b.edges[lo].at
 	skip := first.commonBits(b.edges[hi-1].at)
 	width := max(b.width(lo, hi, skip, mostBlockBits), 1)
-	for width > 1 && 4*b.parts(lo, hi, skip, width) < 3<<width {
+	for parts := b.parts(lo, hi, skip, width); width > 1 && 4*parts[width] < 3<<width; {
 		width--
 	}
 	c, prefix, block := head(kindIndex, skip, width), first.leading(skip), len(b.more)
@@ -241,13 +241,17 @@ func (b *builder) index(lo, hi int) cell {
 	return c
 }
 
-// parts counts the cells of a block that would have edges.
-func (b *builder) parts(lo, hi, skip, width int) (n int) {
-	last := uint64(1<<64 - 1)
-	for i := lo; i < hi; i++ {
-		if part := b.edges[i].at.from(uint8(skip)) >> (64 - width); part != last {
-			n, last = n+1, part
+// parts counts, for indexes over up to most bits behind skip ones, the cells of the block that would have edges. It reads the edges
+// once for all of them: two neighbours are in different cells from the first bit on in which they differ.
+func (b *builder) parts(lo, hi, skip, most int) (n [mostBlockBits + 1]int) {
+	n[0] = 1
+	for i := lo + 1; i < hi; i++ {
+		if shared := b.edges[i-1].at.commonBits(b.edges[i].at) - skip; shared < most {
+			n[shared+1]++
 		}
+	}
+	for width := 1; width <= most; width++ {
+		n[width] += n[width-1]
 	}
 	return n
 }

@@ -87,12 +87,20 @@ func twinWidth(k, first, last Key, is4 bool) int {
 	})
 }
 
+// rangesOf makes Ranges of spans of one family.
+func rangesOf(spans []Span, is4 bool) *Ranges {
+	if is4 {
+		return NewRanges(spans, nil)
+	}
+	return NewRanges(nil, spans)
+}
+
 // checkRanges compares Ranges of spans of one family with the twin, at and around all edges and at other places.
 func checkRanges(t *testing.T, rng *rand.Rand, spans []Span, is4 bool) *Ranges {
 	t.Helper()
-	r, all := NewRanges(spans, nil), (*Ranges).Spans4
-	if !is4 {
-		r, all = NewRanges(nil, spans), (*Ranges).Spans6
+	r, all := rangesOf(spans, is4), (*Ranges).Spans6
+	if is4 {
+		all = (*Ranges).Spans4
 	}
 	if got := slices.Collect(all(r)); !slices.Equal(got, spans) {
 		t.Fatalf("spans\ngot  %v\nwant %v", got, spans)
@@ -150,21 +158,30 @@ func TestCellsAgreeWithTheirTwin(t *testing.T) {
 	}
 }
 
+// worst are the worst places for ranges: the edges of each, of which there may be any number.
+var worst = map[string]struct {
+	is4  bool
+	edge func(i int) Key
+}{
+	"addresses in a row":       {true, func(i int) Key { return Key{Hi: (10<<24 + uint64(i)) << 32} }},
+	"IPv6 addresses in a row":  {false, func(i int) Key { return Key{Hi: 0x2001_0db8 << 32, Lo: uint64(i)} }},
+	"ever closer to an end":    {false, func(i int) Key { return maxKey6.leading(i % 128) }},
+	"ever closer to the start": {false, func(i int) Key { return Key{}.with(1, i%128, 1) }},
+	"ever closer, then a row": {false, func(i int) Key {
+		if i < 127 {
+			return maxKey6.leading(i)
+		}
+		return maxKey6.minus(Key{Lo: 1<<24 - uint64(i)})
+	}},
+	"ever closer, everywhere": {false, func(i int) Key { return Key{Hi: uint64(i/100) << 48}.with(1, 20+i%100, 1) }},
+	"across the middle":       {false, func(i int) Key { return Key{Hi: 0x2001_0db8<<32 | uint64(i)<<11, Lo: uint64(i&63) << 58} }},
+	"pairs far apart":         {false, func(i int) Key { return Key{Hi: uint64(i/2) << 40, Lo: uint64(i % 2)} }},
+	"threes far apart":        {false, func(i int) Key { return Key{Hi: uint64(i/3) << 40, Lo: uint64(i % 3)} }},
+}
+
 // TestCrowdedRanges holds that memory stays bounded, and answers right, where ranges are in the worst places.
 func TestCrowdedRanges(t *testing.T) {
-	for name, c := range map[string]struct {
-		is4  bool
-		edge func(i int) Key
-	}{
-		"addresses in a row":       {true, func(i int) Key { return Key{Hi: (10<<24 + uint64(i)) << 32} }},
-		"IPv6 addresses in a row":  {false, func(i int) Key { return Key{Hi: 0x2001_0db8 << 32, Lo: uint64(i)} }},
-		"ever closer to an end":    {false, func(i int) Key { return maxKey6.leading(i % 128) }},
-		"ever closer to the start": {false, func(i int) Key { return Key{}.with(1, i%128, 1) }},
-		"ever closer, everywhere":  {false, func(i int) Key { return Key{Hi: uint64(i/100) << 48}.with(1, 20+i%100, 1) }},
-		"across the middle":        {false, func(i int) Key { return Key{Hi: 0x2001_0db8<<32 | uint64(i)<<11, Lo: uint64(i&63) << 58} }},
-		"pairs far apart":          {false, func(i int) Key { return Key{Hi: uint64(i/2) << 40, Lo: uint64(i % 2)} }},
-		"threes far apart":         {false, func(i int) Key { return Key{Hi: uint64(i/3) << 40, Lo: uint64(i % 3)} }},
-	} {
+	for name, c := range worst {
 		t.Run(name, func(t *testing.T) {
 			rng, value := rand.New(rand.NewPCG(1, 2)), uint32(0)
 			edges := make([]Key, *crowd)

@@ -51,10 +51,7 @@ func TestRangesAgreeWithTheObvious(t *testing.T) {
 			if !disjoint(flat) {
 				t.Fatalf("round %d: %v overlap", round, flat)
 			}
-			r := NewRanges(flat, nil)
-			if !is4 {
-				r = NewRanges(nil, flat)
-			}
+			r := rangesOf(flat, is4)
 			for range 60 {
 				k := around(rng, is4)
 				got, bits := r.Lookup(k.Addr(is4))

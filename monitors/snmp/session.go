@@ -200,7 +200,8 @@ func (s *Session) explain(err error) error {
 
 // status is the error that an answer tells.
 func status(answer *gosnmp.SnmpPacket, oids []string) error {
-	out := &Status{Word: answer.Error.String()}
+	word := answer.Error.String()
+	out := &Status{Word: strings.ToLower(word[:1]) + word[1:]}
 	if i := int(answer.ErrorIndex); i >= 1 && i <= len(oids) {
 		out.OID = oids[i-1]
 	}

@@ -393,6 +393,8 @@ func (n *Node) receive(e mep.Event) {
 	case *mep.DecisionsReport:
 		n.agreement.Heard(e)
 		return
+	case *mep.ServicesReport:
+		n.hearMembers(e)
 	case *mep.SessionDown:
 		n.resolvers.meet(e)
 		n.agreement.Lost(e.Peer)

@@ -166,7 +166,7 @@ func (p *publisher) operate(status *gslb.Status, now time.Time) {
 	status.Held = p.holds.Held(p.in.document, p.in.plan)
 	if enabled := n.orders.enabled(p.in.document, now); !maps.Equal(enabled, p.probed) {
 		p.probed = enabled
-		n.probes.SetTargets(probeTargets(p.in.document, n.opts.Config.Site, enabled))
+		n.setProbes(p.in.document, enabled)
 	}
 	n.sight.Store(&sight{now, p.tracker.Views(now)})
 }

@@ -67,7 +67,7 @@ func (p *publisher) send(event any) {
 }
 
 func (p *publisher) verdict(v monitors.Verdict) { p.send(v) }
-func (p *publisher) load(l monitors.Load)       { p.send(l) }
+func (p *publisher) load(l monitors.Load)       { p.tellMembers(&l); p.send(l) }
 func (p *publisher) peer(e mep.Event)           { p.send(e) }
 func (p *publisher) adoptLater(in *intent)      { p.send(in) }
 func (p *publisher) refresh()                   { p.send(refresh{}) }
@@ -168,7 +168,7 @@ func (p *publisher) adopt(in *intent, now time.Time) {
 	p.tracker.SetDocument(in.document, in.plan, now)
 	n := p.node
 	p.probed = n.orders.enabled(in.document, now)
-	n.probes.SetTargets(probeTargets(in.document, n.opts.Config.Site, p.probed))
+	n.setProbes(in.document, p.probed)
 	n.loads.SetTargets(loadTargets(in.document, n.opts.Config.Site))
 	n.resolvers.adopt(in.document)
 	p.publish(now)

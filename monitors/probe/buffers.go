@@ -26,3 +26,13 @@ func (x *exchange) borrow(w io.Writer, r io.Reader) *buffers {
 	})
 	return b
 }
+
+// packet returns room for one datagram, until the probe is over.
+func (x *exchange) packet() []byte {
+	b, ok := x.Prober.packets.Get().(*[maxHeard]byte)
+	if !ok {
+		b = new([maxHeard]byte)
+	}
+	x.closing(func() { x.Prober.packets.Put(b) })
+	return b[:]
+}

@@ -100,6 +100,7 @@ type Options struct {
 type Prober struct {
 	opts     Options
 	buffers  sync.Pool // of *buffers, for probes to come
+	packets  sync.Pool // of *[maxHeard]byte, as well
 	counts   *counts
 	patterns patterns
 	pinger   icmp.Pinger

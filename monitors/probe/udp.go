@@ -23,7 +23,7 @@ func (x *exchange) askUDP() error {
 	}
 	x.step("sent", "")
 	heard := hearing{dialogue: d}
-	packet := make([]byte, maxHeard)
+	packet := x.packet()
 	for range maxDatagrams {
 		n, err := conn.Read(packet)
 		if err != nil {

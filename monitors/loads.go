@@ -129,10 +129,11 @@ func (l *Loads) SetTargets(targets []source.Target) {
 			next[t.Service] = old
 			continue
 		}
-		src := &read{target: t, rates: newRates(pushedGap)}
+		src := &read{target: t, rates: newRates(pushedGap), mean: newMeanTime(pushedGap)}
 		next[t.Service] = src
 		if t.Source.Source != config.LoadPush {
 			src.rates = newRates(3 * t.Source.Interval.Std())
+			src.mean = newMeanTime(3 * t.Source.Interval.Std())
 			src.job = l.newJob(src)
 			in = append(in, src.job)
 		}
@@ -243,6 +244,7 @@ type read struct {
 
 	mu     sync.Mutex
 	rates  *rates
+	mean   meanTime
 	pushed time.Time // latest report
 	last   outcome
 }
@@ -269,6 +271,7 @@ func (s *read) take(told source.Reading, at time.Time) Load {
 func (s *read) resolve(told source.Reading, at time.Time) Load {
 	t := &s.target
 	m := told.Metrics
+	s.mean.resolve(&m, at)
 	s.rates.resolve(&m, told.Narrow, at)
 	if len(t.Source.Custom) > 0 && (told.Parts != nil || !m.Empty()) {
 		m.Take(metric.CustomLoad) // the document says what it is made of

@@ -1,8 +1,8 @@
 package source
 
 import (
+	"bufio"
 	"bytes"
-	"encoding/csv"
 	"errors"
 	"fmt"
 	"io"
@@ -15,50 +15,81 @@ import (
 	"fairlead/monitors/reason"
 )
 
-// maxBackendsShown bounds the list of names in an error.
-const maxBackendsShown = 5
+const (
+	maxBackendsShown = 5    // names in an error
+	maxFirstLine     = 1024 // bytes that tell one form of an answer from another
+)
 
-// readHAProxy reads a backend from HAProxy's CSV statistics (management guide, 9.1): a first line "# pxname,svname,..." that
-// names the columns, then one row for each frontend, server and backend, the servers of a backend before the backend itself.
-// Columns are found by name, since releases add some.
-func readHAProxy(page []byte, src *config.LoadSource) (Reading, error) {
-	page = bytes.TrimPrefix(bytes.TrimSpace(page), []byte("\ufeff"))
-	if !bytes.HasPrefix(page, []byte("#")) {
-		return Reading{}, fmt.Errorf("answer is not CSV statistics but starts with %s: does the url end in ;csv?",
-			reason.Quote(firstLine(page)))
+// readHAProxy reads a backend from what HAProxy tells of itself, in any of its forms: the CSV statistics (management guide, 9.1),
+// the typed JSON of the same table, or the page of its Prometheus exporter. The first bytes say which.
+func readHAProxy(page io.Reader, src *config.LoadSource) (Reading, error) {
+	r := bufio.NewReaderSize(page, maxLine)
+	first, err := beginning(r)
+	switch {
+	case err != nil:
+		return Reading{}, err
+	case bytes.HasPrefix(first, []byte("# HELP ")), bytes.HasPrefix(first, []byte("# TYPE ")):
+		return readHAProxyMetrics(r, src)
+	case bytes.HasPrefix(first, []byte("#")):
+		return readHAProxyCSV(r, src)
+	case bytes.HasPrefix(first, []byte("[")):
+		return readHAProxyJSON(r, src)
 	}
-	r := csv.NewReader(bytes.NewReader(page[1:]))
-	r.FieldsPerRecord, r.LazyQuotes, r.TrimLeadingSpace = -1, true, true
-	header, err := r.Read()
-	if err != nil {
-		return Reading{}, fmt.Errorf("read CSV header: %w", err)
-	}
-	r.ReuseRecord = true
-	row := haproxyRow{header: header}
-	if !row.has("pxname") || !row.has("svname") || !row.has("scur") {
-		return Reading{}, errors.New("CSV header lacks one of the columns pxname, svname and scur")
-	}
-	var others []string
-	limits := serverLimits{all: true}
+	return Reading{}, fmt.Errorf("answer is not CSV statistics but starts with %s: does the url end in ;csv, ;json or the path of the metrics?",
+		reason.Quote(firstLine(first)))
+}
+
+// beginning skips white space and a byte order mark, and shows what comes then: a line, or as much of one as is looked at.
+func beginning(r *bufio.Reader) ([]byte, error) {
 	for {
-		row.fields, err = r.Read()
-		if errors.Is(err, io.EOF) {
-			return Reading{}, noBackend(src.Backend, others)
+		first, err := r.Peek(3)
+		if len(first) == 0 && !errors.Is(err, io.EOF) {
+			return nil, err
 		}
-		if err != nil {
-			return Reading{}, fmt.Errorf("read CSV statistics: %w", err)
-		}
-		server := row.text("svname")
-		switch ours := row.text("pxname") == src.Backend; {
-		case !row.whole():
-		case ours && server == "BACKEND":
-			return haproxyAnswer(&row, src, limits)
-		case ours && server != "FRONTEND":
-			limits.add(&row)
-		case server == "BACKEND" && len(others) <= maxBackendsShown:
-			others = append(others, strings.Clone(row.text("pxname")))
+		switch skip := len(first) - len(bytes.TrimLeft(first, " \t\r\n")); {
+		case skip > 0:
+			_, _ = r.Discard(skip)
+		case bytes.Equal(first, []byte("\ufeff")):
+			_, _ = r.Discard(len(first))
+		default:
+			if first, err = r.Peek(maxFirstLine); err != nil && !errors.Is(err, io.EOF) && len(first) == 0 {
+				return nil, err
+			}
+			return first, nil
 		}
 	}
+}
+
+// haproxyTable takes in the rows of the statistics: one for each frontend, server and backend, the servers of a backend before
+// the backend itself.
+type haproxyTable struct {
+	src    *config.LoadSource
+	others []string
+	limits serverLimits
+	found  bool
+	told   Reading
+	err    error
+}
+
+func (h *haproxyTable) add(row *haproxyRow) {
+	server := row.text("svname")
+	switch ours := row.text("pxname") == h.src.Backend; {
+	case !row.whole() || h.found:
+	case ours && server == "BACKEND":
+		h.found = true
+		h.told, h.err = haproxyAnswer(row, h.src, h.limits)
+	case ours && server != "FRONTEND":
+		h.limits.add(row)
+	case server == "BACKEND" && len(h.others) <= maxBackendsShown:
+		h.others = append(h.others, strings.Clone(row.text("pxname")))
+	}
+}
+
+func (h *haproxyTable) done() (Reading, error) {
+	if !h.found {
+		return Reading{}, noSuch("BACKEND row for", h.src.Backend, h.others)
+	}
+	return h.told, h.err
 }
 
 // haproxyAnswer takes what the row of the backend tells. A missing count of sessions is an error, since every release has it.
@@ -164,14 +195,15 @@ func (r *haproxyRow) responseTime(m *metric.Metrics) {
 	m.Set(metric.ResponseTime, (queue+connect+response)/1000)
 }
 
-func noBackend(backend string, others []string) error {
+// noSuch is the error of a name that is not in an answer, with some of those that are.
+func noSuch(what, name string, others []string) error {
 	switch {
 	case len(others) == 0:
-		return fmt.Errorf("no BACKEND row for %q, nor any other", backend)
+		return fmt.Errorf("no %s %q, nor any other", what, name)
 	case len(others) > maxBackendsShown:
-		others[maxBackendsShown] = "..."
+		others = append(slices.Clone(others[:maxBackendsShown]), "...")
 	}
-	return fmt.Errorf("no BACKEND row for %q; there are: %s", backend, strings.Join(others, ", "))
+	return fmt.Errorf("no %s %q; there are: %s", what, name, strings.Join(others, ", "))
 }
 
 func firstLine(page []byte) string {

@@ -41,8 +41,8 @@ func TestHAProxySessions(t *testing.T) {
 		{"count out of range", haproxyPage, "huge", 0, `scur of backend "huge" is "18446744073709551615"`},
 		{"negative count", "# pxname,svname,scur\nweb,BACKEND,-4\n", "web", 0, `scur of backend "web" is "-4"`},
 		{"no column", "# pxname,svname,smax\nweb,BACKEND,4\n", "web", 0, "lacks one of the columns"},
-		{"HTML page", "<!DOCTYPE html>\n<html>", "web", 0, `starts with "<!DOCTYPE html>": does the url end in ;csv?`},
-		{"nothing", "", "web", 0, `starts with "": does the url end in ;csv?`},
+		{"HTML page", "<!DOCTYPE html>\n<html>", "web", 0, `starts with "<!DOCTYPE html>": does the url end in ;csv, ;json or`},
+		{"nothing", "", "web", 0, `starts with "": does the url end in ;csv, ;json or`},
 		{"header only", "#", "web", 0, "read CSV header"},
 		{"quote never closed", "# pxname,svname,scur\nweb,\"BACKEND,4\n", "web", 0, `no BACKEND row for "web"`},
 	}
@@ -62,7 +62,7 @@ func TestHAProxySessions(t *testing.T) {
 }
 
 func haproxySessions(page, backend string) (uint64, error) {
-	got, err := readHAProxy([]byte(page), &config.LoadSource{Source: config.LoadHAProxy, Backend: backend})
+	got, err := readHAProxy(strings.NewReader(page), &config.LoadSource{Source: config.LoadHAProxy, Backend: backend})
 	n, _ := got.Get(metric.Active)
 	return uint64(n), err
 }
@@ -92,7 +92,7 @@ func TestHAProxyMetrics(t *testing.T) {
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			src := &config.LoadSource{Source: config.LoadHAProxy, Backend: "web", Custom: []config.CustomMetric{{Metric: config.MetricActive}, {Path: "qcur"}}}
-			a, err := readHAProxy([]byte(haproxyColumns+"web,FRONTEND,,9,,,1,1,OPEN,,,,0,,,,,,,,http,\n"+tt.rows), src)
+			a, err := readHAProxy(strings.NewReader(haproxyColumns+"web,FRONTEND,,9,,,1,1,OPEN,,,,0,,,,,,,,http,\n"+tt.rows), src)
 			if err != nil {
 				t.Fatal(err)
 			}

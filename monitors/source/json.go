@@ -1,7 +1,6 @@
 package source
 
 import (
-	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -28,11 +27,11 @@ const (
 // A path is made of names and array indexes: "load.active", "pools.0.active" or "pools[0].active". An empty path means
 // that the document itself is the number. The document is read as a stream, once, and must be valid to its end; of keys
 // that occur twice the first counts.
-func jsonNumbers(document []byte, paths []string) ([]jsonNumber, error) {
+func jsonNumbers(document io.Reader, paths []string) ([]jsonNumber, error) {
 	if len(paths) > maxPaths {
 		return nil, fmt.Errorf("%d paths are above the limit of %d", len(paths), maxPaths)
 	}
-	dec := json.NewDecoder(bytes.NewReader(document))
+	dec := json.NewDecoder(document)
 	dec.UseNumber()
 	w := &jsonWalk{dec: dec, wanted: make([]wanted, len(paths))}
 	for i, path := range paths {
@@ -41,10 +40,14 @@ func jsonNumbers(document []byte, paths []string) ([]jsonNumber, error) {
 			return nil, err
 		}
 	}
-	if err := w.value(0, 1<<len(paths)-1); err != nil {
+	if err := w.value(0, 1<<len(paths)-1); isBroken(err) {
+		return nil, err
+	} else if err != nil {
 		return nil, fmt.Errorf("answer is not valid JSON: %w", err)
 	}
-	if _, err := dec.Token(); !errors.Is(err, io.EOF) {
+	if _, err := dec.Token(); isBroken(err) {
+		return nil, err
+	} else if !errors.Is(err, io.EOF) {
 		return nil, fmt.Errorf("answer is not valid JSON: more data after the value at byte %d", dec.InputOffset())
 	}
 	out := make([]jsonNumber, len(paths))
@@ -269,6 +272,9 @@ func (w *jsonWalk) end() error {
 }
 
 func (w *jsonWalk) syntax(err error) error {
+	if isBroken(err) {
+		return err
+	}
 	if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
 		return fmt.Errorf("it ends early, at byte %d", w.dec.InputOffset())
 	}

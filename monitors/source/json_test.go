@@ -1,6 +1,7 @@
 package source
 
 import (
+	"bytes"
 	"encoding/json"
 	"fmt"
 	"math"
@@ -92,7 +93,7 @@ func TestJSONNumber(t *testing.T) {
 
 // oneNumber reads the number at one path, rounded.
 func oneNumber(document []byte, path string) (uint64, error) {
-	numbers, err := jsonNumbers(document, []string{path})
+	numbers, err := jsonNumbers(bytes.NewReader(document), []string{path})
 	if err != nil {
 		return 0, err
 	}
@@ -102,7 +103,7 @@ func oneNumber(document []byte, path string) (uint64, error) {
 func TestJSONNumbers(t *testing.T) {
 	const page = `{"load": {"active": 12, "pools": [{"n": 1.5}, {"n": "2"}]}, "x": {"a": true}, "active": 7}`
 	paths := []string{"load.active", "active", "load.pools[1].n", "load.pools.0.n", "load.active", "x.a", "load.none", "load.pools[2].n", "load"}
-	numbers, err := jsonNumbers([]byte(page), paths)
+	numbers, err := jsonNumbers(strings.NewReader(page), paths)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -117,10 +118,10 @@ func TestJSONNumbers(t *testing.T) {
 			t.Errorf("%s: got %s, want %s", paths[i], got, want[i])
 		}
 	}
-	if _, err := jsonNumbers([]byte("1"), make([]string, maxPaths+1)); err == nil {
+	if _, err := jsonNumbers(strings.NewReader("1"), make([]string, maxPaths+1)); err == nil {
 		t.Error("more paths than bits were taken")
 	}
-	if numbers, err := jsonNumbers([]byte("1"), make([]string, maxPaths)); err != nil || numbers[maxPaths-1].value != 1 {
+	if numbers, err := jsonNumbers(strings.NewReader("1"), make([]string, maxPaths)); err != nil || numbers[maxPaths-1].value != 1 {
 		t.Errorf("%d paths: %v, %v", maxPaths, numbers, err)
 	}
 }
@@ -131,9 +132,9 @@ func FuzzJSONNumbers(f *testing.F) {
 	f.Add([]byte(`[[[1]], 2]`), "0.0[0]", "1")
 	f.Add([]byte(`{"a": {"a": 1}, "a": 2}`), "a", "a.a")
 	f.Fuzz(func(t *testing.T, document []byte, first, second string) {
-		both, err := jsonNumbers(document, []string{first, second})
+		both, err := jsonNumbers(bytes.NewReader(document), []string{first, second})
 		for i, path := range []string{first, second} {
-			alone, errAlone := jsonNumbers(document, []string{path})
+			alone, errAlone := jsonNumbers(bytes.NewReader(document), []string{path})
 			if err != nil {
 				continue // one of the two says so too, if it is not the document
 			}

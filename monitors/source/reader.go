@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"net/http"
 	"net/netip"
@@ -31,6 +32,8 @@ type Reading struct {
 	Parts []Part // of the source's custom metrics with a path, at their places; nil: none were looked for
 	Lacks error  // the first thing that was looked for and is not there
 	Notes []Step // what was done, for a trace
+	// Narrow are the totals that are counters of 32 bits: they go on from 2^32 at 0.
+	Narrow metric.Set
 }
 
 // Part is a number that only a custom load is made of.
@@ -49,6 +52,24 @@ func (a *Reading) missing(err error) {
 	}
 }
 
+// tell takes in a number, which must be in range. what names it in the source.
+func (a *Reading) tell(m metric.Metric, value float64, what string) {
+	if !metric.InRange(value) {
+		a.missing(fmt.Errorf("%s is %v, not between 0 and 2^53", what, value))
+		return
+	}
+	a.Set(m, value)
+}
+
+// part takes in the number of the custom metric at a place.
+func (a *Reading) part(i int, value float64, what string) {
+	if !metric.InRange(value) {
+		a.missing(fmt.Errorf("%s is %v, not between 0 and 2^53", what, value))
+		return
+	}
+	a.Parts[i] = Part{value, true}
+}
+
 // Options are what a Reader needs.
 type Options struct {
 	// DialContext opens every connection, over TCP, UDP and to unix sockets; nil means the network. It must return soon after its
@@ -62,8 +83,8 @@ type Options struct {
 
 // Reader reads load sources of every kind. Safe for concurrent use.
 type Reader struct {
-	opts   Options
-	client *http.Client
+	opts    Options
+	clients clients
 }
 
 // New returns a Reader. Close it in the end.
@@ -77,30 +98,51 @@ func New(o Options) *Reader {
 	if o.Trust == nil {
 		o.Trust = trust.New(o.Secret)
 	}
-	return &Reader{opts: o, client: newClient(o.DialContext)}
+	return &Reader{opts: o, clients: clients{dial: o.DialContext, trust: o.Trust, open: make(map[config.TLSProbe]*http.Client)}}
 }
 
 // Close closes the connections that were kept. The Reader can still be used.
-func (r *Reader) Close() { r.client.CloseIdleConnections() }
+func (r *Reader) Close() { r.clients.close() }
 
 // Read reads a source once. It returns soon after ctx ends.
 func (r *Reader) Read(ctx context.Context, t *Target) (Reading, error) {
 	src := &t.Source
 	switch src.Source {
 	case config.LoadHAProxy:
-		body, err := fetch(ctx, r.client, src.URL)
-		if err != nil {
-			return Reading{}, err
-		}
-		return readHAProxy(body, src)
+		return r.haproxy(ctx, src)
+	case config.LoadNGINX:
+		return r.page(ctx, src, maxStubStatus, readNGINX)
+	case config.LoadNGINXVTS:
+		return r.page(ctx, src, maxStatus, readVTS)
+	case config.LoadNGINXPlus:
+		return r.nginxPlus(ctx, src)
+	case config.LoadEnvoy:
+		return r.page(ctx, src, maxPage, readEnvoy)
+	case config.LoadTraefik:
+		return r.page(ctx, src, maxPage, readTraefik)
+	case config.LoadOpenMetrics:
+		return r.page(ctx, src, maxPage, readOpenMetrics)
+	case config.LoadPrometheus:
+		return r.prometheus(ctx, src)
+	case config.LoadSNMP:
+		return r.snmp(ctx, src)
 	case config.LoadJSON:
-		body, err := fetch(ctx, r.client, src.URL)
-		if err != nil {
-			return Reading{}, err
-		}
-		return readJSON(body, src)
+		return r.page(ctx, src, maxDocument, readJSON)
 	}
 	return Reading{}, fmt.Errorf("load source %q is not one that is read", src.Source)
+}
+
+// page reads a source that is one answer over HTTP.
+func (r *Reader) page(ctx context.Context, src *config.LoadSource, limit int64, read func(io.Reader, *config.LoadSource) (Reading, error)) (Reading, error) {
+	var out Reading
+	err := r.get(ctx, src, src.URL, limit, func(body io.Reader) (err error) {
+		out, err = read(body, src)
+		return err
+	})
+	if err != nil {
+		return Reading{}, err
+	}
+	return out, nil
 }
 
 // Timeout is how long one read may take.

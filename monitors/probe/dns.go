@@ -60,14 +60,14 @@ func (x *exchange) askOver(network string, d *config.DNSProbe, q *dns.Msg) (*dns
 	if err != nil {
 		return nil, err
 	}
-	asked := &dns.Conn{Conn: conn, UDPSize: dns.MaxMsgSize}
+	asked := &dns.Conn{Conn: conn}
 	q.Id = dns.Id()
 	if err := asked.WriteMsg(q); err != nil {
 		return nil, dnsFailed(network, err)
 	}
 	var rejected error
 	for range maxDatagrams {
-		b, err := asked.ReadMsgHeader(nil)
+		b, err := readDNSBytes(asked, network)
 		if err != nil {
 			if rejected != nil {
 				return nil, rejected
@@ -85,6 +85,16 @@ func (x *exchange) askOver(network string, d *config.DNSProbe, q *dns.Msg) (*dns
 		rejected = err
 	}
 	return nil, rejected
+}
+
+// readDNSBytes reads one message: the datagram as it came, however short, for it may be forged.
+func readDNSBytes(conn *dns.Conn, network string) ([]byte, error) {
+	if network == "tcp" {
+		return conn.ReadMsgHeader(nil)
+	}
+	b := make([]byte, dns.MaxMsgSize)
+	n, err := conn.Conn.Read(b)
+	return b[:n], err
 }
 
 func (x *exchange) openDNS(network string, transport config.DNSTransport) (net.Conn, error) {

@@ -1,0 +1,60 @@
+package probe
+
+import (
+	"context"
+	"io"
+	"net"
+	"strings"
+	"testing"
+	"time"
+
+	"fairlead/config"
+)
+
+func TestProbeTLS(t *testing.T) {
+	ca := newAuthority(t, "Test CA")
+	day := 24 * time.Hour
+	server := tlsServer(t, ca.issue(t, time.Now().Add(-day), time.Now().Add(20*day+time.Hour), "www.example.com", "example.com"))
+	verify := config.TLSProbe{Verify: true, CAFile: ca.file(t), ServerName: "www.example.com"}
+	with := func(f func(*config.TLSProbe)) config.TLSProbe { p := verify; f(&p); return p }
+	tests := []struct {
+		name string
+		kind config.MonitorType
+		tls  config.TLSProbe
+		ok   bool
+		want string
+	}{
+		{"good", config.MonitorTLS, verify, true, "TLS 1.3, certificate for www.example.com, example.com, 0 days left"}, // the authority's
+		{"other name", config.MonitorTLS, with(func(p *config.TLSProbe) { p.ServerName = "shop.example.com" }), false, `certificate is for www.example.com, example.com, not for "shop.example.com"`},
+		{"authority ends too soon", config.MonitorTLS, with(func(p *config.TLSProbe) { p.DaysLeft = 14 }), false, `certificate of "Test CA" expires `},
+		{"not verified", config.MonitorTLS, config.TLSProbe{DaysLeft: 14}, true, "TLS 1.3, certificate for www.example.com, example.com, 20 days left"},
+		{"not verified, too soon", config.MonitorTLS, config.TLSProbe{DaysLeft: 21}, false, `certificate of "" expires `},
+		{"tcp with security: tls", config.MonitorTCP, verify, true, "connected"},
+		{"tcp with security: tls, other name", config.MonitorTCP, with(func(p *config.TLSProbe) { p.ServerName = "shop.example.com" }), false, `certificate is for www.example.com, example.com, not for "shop.example.com"`},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			m := tcpMonitor(10 * time.Second)
+			m.Type, m.TLS, m.Security = tt.kind, tt.tls, config.SecurityTLS
+			got := New(Options{}).Trace(context.Background(), serverTarget(t, server, m))
+			if got.OK != tt.ok || !strings.HasPrefix(got.Reason, tt.want) {
+				t.Errorf("got %v %q, want %v %q", got.OK, got.Reason, tt.ok, tt.want)
+			}
+			if tt.ok && tt.kind == config.MonitorTLS && (len(got.Values) != 1 || got.Values[0].Name != "days_left" || got.Latency <= 0) {
+				t.Errorf("got values %v after %v, want days_left", got.Values, got.Latency)
+			}
+		})
+	}
+}
+
+func TestProbeTLSWithoutTLS(t *testing.T) {
+	m := tcpMonitor(10 * time.Second)
+	m.Type = config.MonitorTLS
+	dial := talk(func(c net.Conn) {
+		go io.Copy(io.Discard, c)
+		send("220 mail.example.com ESMTP\r\n")(c)
+	})
+	if got := over(dial).Probe(context.Background(), target("mail", "192.0.2.1:25", m)); got.OK || got.Reason != "answer is not TLS" {
+		t.Errorf("got %+v, want: answer is not TLS", got)
+	}
+}

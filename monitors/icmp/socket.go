@@ -9,6 +9,7 @@ import (
 	"net/netip"
 	"os"
 	"sync"
+	"syscall"
 	"time"
 
 	"golang.org/x/net/icmp"
@@ -35,16 +36,17 @@ type Socket struct {
 // sendTries is how often a request is sent: an error about one packet may be told to the next one, whoever that is for.
 const sendTries = 3
 
-// UnavailableError is why neither kind of socket could be opened.
+// UnavailableError is why neither kind of socket could be opened. It wraps neither reason: what to do about it is what counts.
 type UnavailableError struct{ Datagram, Raw error }
 
 // Error says what to do about it.
 func (e *UnavailableError) Error() string {
-	return fmt.Sprintf("this node may not send ICMP (%v): have its group in net.ipv4.ping_group_range, or give it CAP_NET_RAW", e.Raw)
+	why := e.Raw
+	if errno, ok := errors.AsType[syscall.Errno](why); ok {
+		why = errno
+	}
+	return fmt.Sprintf("this node may not send ICMP (%v): have its group in net.ipv4.ping_group_range, or give it CAP_NET_RAW", why)
 }
-
-// Unwrap returns both reasons.
-func (e *UnavailableError) Unwrap() []error { return []error{e.Datagram, e.Raw} }
 
 // Open opens a socket for IPv6 or IPv4. The error is an *UnavailableError.
 func Open(six bool) (*Socket, error) {

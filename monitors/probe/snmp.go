@@ -37,6 +37,9 @@ func (x *exchange) askSNMP() error {
 	if _, ok := errors.AsType[*snmp.Status](err); ok {
 		return &mismatch{err}
 	}
+	if err != nil && !x.first.IsZero() { // an engine of version 3 answers twice
+		return reason.During(reason.AnswerTo("the request"), err)
+	}
 	if err != nil {
 		return reason.During(reason.Answer, err)
 	}

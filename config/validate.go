@@ -63,6 +63,7 @@ func validateDocument(p *page, doc *Document, src Source) {
 	c.checkServices()
 	c.checkGroups()
 	c.checkCalculated()
+	c.checkHostLoads()
 	c.checkVirtualServers()
 	c.checkBackups()
 	c.checkDomains()

@@ -74,6 +74,7 @@ func (c *checker) checkLoad(l *LoadSource, path string) {
 		c.checkLoadHTTP(l, path)
 	}
 	c.checkLoadSNMP(l, path)
+	c.checkLoadKernel(l, path)
 	c.checkLoadFields(l, path, use.fields)
 	c.checkCustom(l, path)
 	c.checkTimeout(path, l.Interval, l.Timeout)

@@ -79,6 +79,8 @@ type Options struct {
 	Secret func(config.Secret) (string, error)
 	// Trust makes TLS settings; nil: one that reads Secret.
 	Trust *trust.Store
+	// Proc is where the tables of the kernel are, for recorded ones; empty: this machine's.
+	Proc string
 }
 
 // Reader reads load sources of every kind. Safe for concurrent use.
@@ -126,6 +128,10 @@ func (r *Reader) Read(ctx context.Context, t *Target) (Reading, error) {
 		return r.prometheus(ctx, src)
 	case config.LoadSNMP:
 		return r.snmp(ctx, src)
+	case config.LoadHost:
+		return r.host(ctx, t)
+	case config.LoadIPVS:
+		return r.ipvs(ctx, src)
 	case config.LoadJSON:
 		return r.page(ctx, src, maxDocument, readJSON)
 	}

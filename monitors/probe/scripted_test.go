@@ -72,7 +72,7 @@ func follow(t *testing.T, far net.Conn, cert tls.Certificate, script []string) {
 				if _, err := conn.Write([]byte{text[i%len(text)]}); err != nil {
 					return
 				}
-				time.Sleep(time.Second)
+				<-time.After(time.Second) // of the bubble
 			}
 		case "endless":
 			for {

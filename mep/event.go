@@ -47,6 +47,10 @@ const (
 	ReachHeard Reach = 1 // it is attached, and there is a session with it
 	ReachLost  Reach = 2 // the session was lost; it may have attached to another parent
 	ReachLeft  Reach = 3 // it stopped as planned
+
+	// reachMoving is ReachLost when who lost it had another document than one of those who passed that on. It is on the wire only:
+	// SiteReach has Differs.
+	reachMoving Reach = 4
 )
 
 // SiteReach says that a peer hears, or has lost, a site that reports to it. For sites that report to this one SessionUp and
@@ -58,7 +62,8 @@ type SiteReach struct {
 	Peer  string // site that told it
 	Site  string // site that it is about
 	Reach Reach
-	// Differs says that Peer has another document than this site, which may give Site another way by which it is heard.
+	// Differs says that not all from the site that lost Site to this one have the same document, by what they told last. By one of
+	// them Site may have another way by which it is heard.
 	Differs bool
 	At      time.Time
 }
@@ -127,7 +132,9 @@ type SessionDown struct {
 	Reason string // for people
 	Ending Ending // the same, in a word
 	Left   bool   // the peer announced it
-	At     time.Time
+	// Differs says that the peer had another document, by which it may be heard in another way.
+	Differs bool
+	At      time.Time
 	// Heard is when something was heard last from it: a keepalive timeout before At when it fell silent, just before when the
 	// session broke otherwise.
 	Heard time.Time

@@ -20,6 +20,7 @@ type heardSite struct {
 	via              *session // nil: nobody
 	incarnation, set uint64
 	reach            Reach // while nobody does
+	differs          bool  // the same: it was lost to a site that had another document
 	since            time.Time
 }
 
@@ -57,15 +58,16 @@ func (x *Exchange) settle(s *session, o *mirrorSite, now time.Time) (counts, beg
 	return true, begins, nil
 }
 
-// unhear notes that a session tells of a site no more. It reports whether it did.
-func (x *Exchange) unhear(s *session, site string, reach Reach) bool {
+// unhear notes that a session tells of a site no more; differs, that who lost it had another document than one that told so. It
+// reports whether it did.
+func (x *Exchange) unhear(s *session, site string, reach Reach, differs bool) bool {
 	x.heard.mu.Lock()
 	defer x.heard.mu.Unlock()
 	h := x.heard.sites[site]
 	if h == nil || h.via != s {
 		return false
 	}
-	h.via, h.reach, h.since = nil, reach, time.Now()
+	h.via, h.reach, h.differs, h.since = nil, reach, differs, time.Now()
 	x.epoch.Add(1) // who else tells of it looks again
 	return true
 }
@@ -78,13 +80,13 @@ func (x *Exchange) unhearAll(s *session, reach Reach) {
 		sites = append(sites, site)
 	}
 	s.mirror.mu.Unlock()
-	lost := false
+	lost, differs := false, s.differs()
 	for _, site := range sites {
 		how := ReachLost
 		if site == s.peer.site {
 			how = reach
 		}
-		lost = x.unhear(s, site, how) || lost
+		lost = x.unhear(s, site, how, differs) || lost
 	}
 	if lost && s.relation() == RelationChild {
 		x.Announce()
@@ -125,8 +127,13 @@ func (x *Exchange) hears(s *session, site string) bool {
 func (x *Exchange) reachOf(site string) Reach {
 	x.heard.mu.Lock()
 	defer x.heard.mu.Unlock()
-	if h := x.heard.sites[site]; h != nil && h.via == nil && h.reach == ReachLeft {
+	h := x.heard.sites[site]
+	switch {
+	case h == nil || h.via != nil:
+	case h.reach == ReachLeft:
 		return ReachLeft
+	case h.differs:
+		return reachMoving
 	}
 	return ReachLost
 }
@@ -213,9 +220,13 @@ func (s *session) changesTaken() error {
 		return err
 	}
 	for _, g := range lost {
-		if s.x.unhear(s, g.site, g.reach) {
+		differs := g.reach == reachMoving || s.differs()
+		if g.reach == reachMoving {
+			g.reach = ReachLost
+		}
+		if s.x.unhear(s, g.site, g.reach, differs) {
 			urgent = true
-			s.x.report(s, &SiteReach{Peer: s.peer.site, Site: g.site, Reach: g.reach, Differs: s.differs(), At: now})
+			s.x.report(s, &SiteReach{Peer: s.peer.site, Site: g.site, Reach: g.reach, Differs: differs, At: now})
 		}
 	}
 	for i := range reports {

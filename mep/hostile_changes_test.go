@@ -247,6 +247,49 @@ func TestDifferentDocumentsAreNoLie(t *testing.T) {
 	})
 }
 
+// TestALossByAnotherDocumentIsPassedOn: who lost a site may be several levels below; that it had another document reaches those who all have
+// the same one, and a loss by theirs is a plain one.
+func TestALossByAnotherDocumentIsPassedOn(t *testing.T) {
+	for _, differs := range []bool{true, false} {
+		synctest.Test(t, func(t *testing.T) {
+			w := newWorld(t, map[string][]string{"kid": {"ams"}, "toddler": {"kid"}, "baby": {"toddler"}}, "ams", "nyc", "sin", "kid", "toddler", "baby")
+			defer w.stop()
+			goBy := func(digest *[32]byte) {
+				w.sites["toddler"].digest.Store(digest)
+				if err := w.sites["toddler"].SetTopology(w.topology("toddler")); err != nil {
+					t.Fatal(err)
+				}
+			}
+			if differs {
+				goBy(&[32]byte{9})
+			}
+			pass(6 * time.Second)
+			w.sites["baby"].stop()
+			pass(3 * time.Second)
+			for site, by := range map[string]string{"kid": "toddler", "ams": "kid", "nyc": "ams", "sin": "ams"} {
+				w.sites[site].wantReach("baby", "heard "+by, "lost "+by)
+				if got := w.sites[site].lastReach("baby").Differs; got != differs {
+					t.Errorf("%s is told that baby was lost by another document: %v, want %v", site, got, differs)
+				}
+			}
+			if d := w.sites["toddler"].lastDown("baby"); d == nil || d.Differs != differs {
+				t.Errorf("toddler lost baby: %+v, want that documents differ: %v", d, differs)
+			}
+			// The next loss is one of its own.
+			goBy(w.sites["ams"].digest.Load())
+			w.restart("baby")
+			pass(12 * time.Second)
+			w.sites["baby"].stop()
+			pass(3 * time.Second)
+			for _, site := range []string{"kid", "ams", "nyc"} {
+				if r := w.sites[site].lastReach("baby"); r.Reach != ReachLost || r.Differs {
+					t.Errorf("%s, with equal documents: got %+v, want a plain loss", site, r)
+				}
+			}
+		})
+	}
+}
+
 // TestDivergenceIsNoticed: a mirror that holds something else asks for all, once.
 func TestDivergenceIsNoticed(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

@@ -309,7 +309,7 @@ func (x *Exchange) drop(s *session, cause error) {
 		}
 		x.unhearAll(s, reach)
 		x.log.Info("mep.session.down", zap.String("peer", p.site), zap.Bool("left", left), zap.String("ending", string(ending)), zap.NamedError("reason", cause))
-		x.opts.Receive(&SessionDown{Peer: p.site, Reason: cause.Error(), Ending: ending, Left: left, At: time.Now(), Heard: s.lastHeard(), Others: others})
+		x.opts.Receive(&SessionDown{Peer: p.site, Reason: cause.Error(), Ending: ending, Left: left, Differs: s.differs(), At: time.Now(), Heard: s.lastHeard(), Others: others})
 	}
 }
 

@@ -115,6 +115,18 @@ func (s *testSite) lastReach(site string) *SiteReach {
 	return new(SiteReach)
 }
 
+// lastDown returns what was told last of the end of a session; nil: nothing.
+func (s *testSite) lastDown(peer string) *SessionDown {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for i := len(s.events) - 1; i >= 0; i-- {
+		if d, ok := s.events[i].(*SessionDown); ok && d.Peer == peer {
+			return d
+		}
+	}
+	return nil
+}
+
 func (s *testSite) wantReach(site string, want ...string) {
 	s.t.Helper()
 	if got := s.reaches(site); !slices.Equal(got, want) {

@@ -35,7 +35,7 @@ const (
 	// sectionGone ends what is told of a site, until it begins anew.
 	//
 	//	varint origin
-	//	1      reach: 2 lost, 3 left
+	//	1      reach: 2 lost, 3 left, 4 lost by a site with another document
 	sectionGone sectionKind = 4
 )
 

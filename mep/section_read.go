@@ -155,7 +155,7 @@ func (r *sectionReader) gone(o *mirrorSite, index uint64) {
 	if r.c.err != nil {
 		return
 	}
-	if reach != ReachLeft {
+	if reach != ReachLeft && reach != reachMoving {
 		reach = ReachLost
 	}
 	r.forget(o)

@@ -200,6 +200,9 @@ func (t *Tracker) Peer(event mep.Event, handed func(gslb.ServiceIndex) uint64) b
 		return t.part(e.Peer, true, true, e.At)
 	case *mep.SessionDown:
 		t.broke(e)
+		if s := t.sites[e.Peer]; s != nil && e.Differs && s.standing == standsTelling && !s.mesh {
+			t.moves(s, e.At)
+		}
 		return t.part(e.Peer, false, e.Left, e.At)
 	case *mep.SiteReach:
 		return t.reach(e)
@@ -275,14 +278,19 @@ func (t *Tracker) reach(e *mep.SiteReach) bool {
 			s.via = e.Peer
 		}
 	case e.Reach == mep.ReachLost && e.Differs && s.via == e.Peer:
-		m := &t.document.Settings.MEP
-		if until := e.At.Add(m.ParentTimeout.Std() + m.KeepaliveTimeout.Std()); until.After(s.moved) {
-			s.moved = until // by the other document it may have another parent
-		}
+		t.moves(s, e.At)
 	case e.Reach == mep.ReachLeft && (s.via == e.Peer || s.via == ""):
 		s.left = true
 	}
 	return t.settle(s, e.At)
+}
+
+// moves takes in that a site is about to be lost by one with another document: by that it may have another parent.
+func (t *Tracker) moves(s *site, at time.Time) {
+	m := &t.document.Settings.MEP
+	if until := at.Add(m.ParentTimeout.Std() + m.KeepaliveTimeout.Std()); until.After(s.moved) {
+		s.moved = until
+	}
 }
 
 // report takes in a site's full set. A service that it no longer names has no report any more.

@@ -49,6 +49,17 @@ func TestALossByAnotherDocument(t *testing.T) {
 		lose(w, "p1", false)
 		w.want("at once", "x1", gslb.Down, gslb.DoubtPeerLost)
 	})
+	t.Run("it differs from its own", func(t *testing.T) {
+		w := newWorld(t, "p1", nil, "x1")
+		w.begin("up=x1 tell=x1 up=p2 tell=p2")
+		for _, site := range []string{"x1", "p2"} {
+			w.tr.Peer(&mep.SessionDown{Peer: site, Differs: true, At: w.now}, noneHanded)
+		}
+		w.want("a child", "x1", gslb.Up, gslb.DoubtLearning)
+		w.want("a site of the mesh", "p2", gslb.Down, gslb.DoubtPeerLost)
+		w.do("wait=21s")
+		w.want("after parent_timeout + keepalive_timeout", "x1", gslb.Down, gslb.DoubtPeerLost)
+	})
 	t.Run("by one that does not count", func(t *testing.T) {
 		w := begin(t)
 		lose(w, "p2", true)

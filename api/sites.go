@@ -118,6 +118,9 @@ func (v *siteView) describe(i int) resource.Site {
 	}
 	if i := slices.IndexFunc(v.peers, func(p mep.PeerStatus) bool { return p.Site == s.Name }); i >= 0 {
 		v.exchange(&out, &v.peers[i])
+		if p := &v.peers[i]; out.AttachedTo == v.local && p.State == mep.PeerUp && !p.Attached {
+			out.AttachedTo = "" // it said so itself, and this site may be told of it by nobody else
+		}
 	}
 	return out
 }

@@ -122,12 +122,19 @@ func TestTopologyIsShown(t *testing.T) {
 				"ams mesh heard; nyc local here; edge child heard at ams; shop relayed heard; far child left; cloud foreign foreign"},
 			{"edge", []sites.SiteStatus{heard("ams"), {Reach: sites.ReachNever}, {Reach: sites.ReachHere}, heard("shop"), {Reach: sites.ReachBeyond}, {Reach: sites.ReachForeign}},
 				"ams parent heard; nyc parent never; edge local here at nyc; shop child heard at edge; far none not-told; cloud foreign foreign"},
+			{"nyc", []sites.SiteStatus{heard("ams"), {Reach: sites.ReachHere}, heard("edge"), heard("ams"), heard("far"), {Reach: sites.ReachForeign}},
+				"ams mesh heard; nyc local here; edge child heard; shop relayed heard; far child heard at nyc; cloud foreign foreign"},
 		} {
 			f := newFixture(t, func(o *Options) {
 				o.Site = tt.own
-				if tt.own == "edge" {
+				switch tt.own {
+				case "nyc": // edge told it once, and reports to ams again
 					o.Peers = func() []mep.PeerStatus {
-						return []mep.PeerStatus{{Site: "ams", Relation: mep.RelationParent, State: mep.PeerUp}, {Site: "nyc", Relation: mep.RelationParent, State: mep.PeerUp, Attached: true}}
+						return []mep.PeerStatus{{Site: "edge", Relation: mep.RelationChild, State: mep.PeerUp}, {Site: "far", Relation: mep.RelationChild, State: mep.PeerUp, Attached: true}}
+					}
+				case "edge":
+					o.Peers = func() []mep.PeerStatus {
+						return []mep.PeerStatus{{Site: "ams", Relation: mep.RelationParent, State: mep.PeerUp}, {Site: "nyc", Relation: mep.RelationParent, State: mep.PeerUp, Attached: true}, {Site: "shop", Relation: mep.RelationChild, State: mep.PeerUp, Attached: true}}
 					}
 				}
 			})

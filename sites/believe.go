@@ -224,6 +224,9 @@ func (t *Tracker) unreported(e *evidence, s *site, now time.Time) belief {
 		return b
 	}
 	b.reason = fmt.Sprintf("site %s is heard, but has not reported yet", s.name)
+	if s.several && s.session {
+		b.reason = fmt.Sprintf("site %s is there, but has not reported here yet; it may report to another of its parents", s.name)
+	}
 	return t.indirect(e, b, now)
 }
 

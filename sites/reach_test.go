@@ -360,6 +360,20 @@ func TestWhatAChildKnows(t *testing.T) {
 	}
 }
 
+// TestAChildOfABackupParentThatIsAChild: who hears a child by nobody but itself, while that reports to another parent, says so.
+func TestAChildOfABackupParentThatIsAChild(t *testing.T) {
+	w := newWorld(t, "p2", func(d *config.Document) {
+		d.Sites[1].Parent, d.Sites[2].Parent, d.Sites[3].Parent, d.Sites[3].BackupParents = "p1", "p1", "p3", []string{"p2"}
+	}, "c")
+	w.begin("up=p1 up=c down=c up=c wait=1s")
+	if s := w.tr.Sites()[3]; s.Reach != ReachHeard {
+		t.Errorf("reach %s, want %s: there is a session", s.Reach, ReachHeard)
+	}
+	if s := w.status().Services[w.index["c"]]; !strings.Contains(s.Reason, "another of its parents") {
+		t.Errorf("reason %q does not say that it may report elsewhere", s.Reason)
+	}
+}
+
 // TestTopologyChanges: a document that gives a site parents, or other ones, keeps what is known.
 func TestTopologyChanges(t *testing.T) {
 	w := newWorld(t, "p3", nil, "c")

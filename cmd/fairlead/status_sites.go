@@ -120,8 +120,10 @@ func reach(s *resource.Site) string {
 	switch {
 	case s.Reach == "":
 		return "-"
+	case s.Relation == resource.RelationChild && s.Peer == resource.PeerUp && s.Reach == resource.ReachHeard && s.AttachedTo == "" && (s.Via == "" || s.Via == s.Name):
+		return "there, reports elsewhere"
 	case !s.LearningUntil.IsZero():
-		return "lost, learning until " + s.LearningUntil.UTC().Format("15:04:05 UTC")
+		return s.Reach + ", learning until " + s.LearningUntil.UTC().Format("15:04:05 UTC")
 	case s.Reach == resource.ReachHeard && s.Via != "" && s.Via != s.Name:
 		return "heard via " + s.Via
 	}

@@ -29,10 +29,14 @@ func TestSitesThatAreNotEqual(t *testing.T) {
 	got := print(append(equal,
 		resource.Site{Name: "a", Relation: "child", Parents: []string{"ams", "nyc"}, AttachedTo: "nyc", Reach: "heard", Via: "nyc"},
 		resource.Site{Name: "b", Relation: "relayed", Parents: []string{"nyc", "ams"}, AnswersDNS: true, Reach: "lost", LearningUntil: at.Add(time.Second)},
+		resource.Site{Name: "e", Relation: "child", Parents: []string{"nyc", "ams"}, Reach: "heard", Peer: "up", LearningUntil: at.Add(time.Second)},
+		resource.Site{Name: "f", Relation: "child", Parents: []string{"nyc", "ams"}, Reach: "heard", Peer: "up", Via: "f"},
+		resource.Site{Name: "g", Relation: "child", Parents: []string{"nyc", "ams"}, Reach: "heard", Peer: "up", Via: "g", AttachedTo: "ams", LearningUntil: at.Add(time.Second)},
 		resource.Site{Name: "c", Relation: "foreign", Reach: "foreign"},
 		resource.Site{Name: "d", Relation: "mesh", Reach: "left"}))
 	rows := map[string][2]string{"a": {"child, at nyc ", "heard via nyc "}, "b": {"child of nyc, ams; answers DNS ", "lost, learning until 03:04:06 UTC "},
-		"c": {"foreign ", "foreign "}, "d": {"mesh; no DNS ", "left "}, "nyc": {"mesh ", "heard "}}
+		"e": {"child of nyc, ams ", "there, reports elsewhere "}, "f": {"child of nyc, ams ", "there, reports elsewhere "},
+		"g": {"child, at ams ", "heard, learning until 03:04:06 UTC "}, "c": {"foreign ", "foreign "}, "d": {"mesh; no DNS ", "left "}, "nyc": {"mesh ", "heard "}}
 	for line := range strings.Lines(got) {
 		name, rest, _ := strings.Cut(line, " ")
 		rest = strings.TrimLeft(rest, " ")

@@ -25,8 +25,10 @@ type dialogue struct {
 }
 
 // dialogue reads a section of the monitor; nil: nothing is sent or expected.
-func (x *exchange) dialogue(section *config.Dialogue) (*dialogue, error) {
-	s := config.SectionOf(section)
+func (x *exchange) dialogue(s *config.Dialogue) (*dialogue, error) {
+	if s == nil {
+		return new(dialogue), nil // what its defaults come to; most tcp probes only connect
+	}
 	d := &dialogue{send: []byte(s.Send), expect: []byte(s.Expect), silent: s.Silent}
 	var err error
 	if s.SendHex != "" {

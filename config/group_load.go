@@ -97,7 +97,8 @@ func inURL(a netip.Addr) string {
 func (c *checker) checkGroupLoad(g *ServiceGroup, path string) {
 	if g.Load != nil {
 		c.checkMembersLoad(g.Load, path+"/load")
-		shared := g.Load.Source != LoadPush && !g.Load.tellsApart()
+		own := g.Load.Source == LoadPush || g.Load.Source == LoadHost && g.Load.Backend == "" // each member's: its address and port
+		shared := !own && !g.Load.tellsApart()
 		if users := g.loadUsers(); shared && g.Load.Source != "" && users > 1 {
 			c.problem(path+"/load", codeLoadSource, "put {address}, {port} or {member} into url, backend or fields, or give members a load of their own",
 				"all members of group %s would tell the same load: neither url nor backend nor fields tell them apart", quote(g.Name))

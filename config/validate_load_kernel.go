@@ -3,6 +3,7 @@ package config
 import (
 	"fmt"
 	"net/netip"
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -91,6 +92,10 @@ func (c *checker) checkHostLoads() {
 	}
 	for i := range c.doc.ServiceGroups {
 		g := &c.doc.ServiceGroups[i]
+		portless := g.Autoscale != nil || slices.ContainsFunc(g.Members, func(m GroupMember) bool { return m.Port == 0 && m.Load == nil })
+		if g.Port == 0 && portless && g.Load != nil {
+			unknown(at("service_groups", i), g.Load, 0, nil, "the members of group "+quote(g.Name))
+		}
 		for j := range g.Members[:min(len(g.Members), MaxMembers)] {
 			m, port := &g.Members[j], g.Port
 			if m.Port != 0 {

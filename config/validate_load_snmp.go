@@ -6,7 +6,9 @@ import "strings"
 const (
 	maxOIDSum      = 8  // OIDs that make up one number
 	maxSNMPObjects = 32 // that one read asks for
-	maxSNMPName    = 64 // octets of a virtual server's name in an index
+	maxF5Name      = 64 // octets of a virtual server's name in an index
+	// maxNetScalerName: a NetScaler shows longer names as a hash of them.
+	maxNetScalerName = 31
 )
 
 // checkLoadSNMP checks how an agent is asked, and that there is something to ask.
@@ -43,8 +45,10 @@ func (c *checker) checkLoadSNMP(l *LoadSource, path string) {
 		c.problem(path+"/fields", codeLoadSource, "remove one of them", "preset %s says itself where each number is", l.Preset)
 	case l.Preset != "" && l.Backend == "" && !c.page.failed[path+"/backend"]:
 		c.problem(path+"/backend", codeLoadSource, "add backend: with the name of the virtual server", "preset %s needs backend", l.Preset)
-	case l.Preset != "" && len(l.Backend) > maxSNMPName:
-		c.problem(path+"/backend", codeLoadSource, "write the OIDs in fields", "%s has %d octets; a name in an object identifier has at most %d", quote(l.Backend), len(l.Backend), maxSNMPName)
+	case l.Preset == PresetF5 && len(l.Backend) > maxF5Name:
+		c.problem(path+"/backend", codeLoadSource, "write the OIDs in fields", "%s has %d octets; a name in an object identifier has at most %d", quote(l.Backend), len(l.Backend), maxF5Name)
+	case l.Preset == PresetNetScaler && len(l.Backend) > maxNetScalerName:
+		c.problem(path+"/backend", codeLoadSource, "write the OIDs in fields, as snmpwalk shows them", "%s has %d octets; a NetScaler shows names above %d as a hash", quote(l.Backend), len(l.Backend), maxNetScalerName)
 	case l.Preset == "" && l.Backend != "":
 		c.problem(path+"/backend", codeWarnNoEffect, "remove it, or add preset:", "backend has no effect without a preset")
 	case l.Preset == "" && objects == 0 && !c.page.present(path+"/fields"):

@@ -48,45 +48,58 @@ ssl_cert_file = 'cert.pem'
 ssl_key_file = 'key.pem'
 `
 
+// cluster is a directory of databases that are served by one server.
+type cluster struct {
+	t        *testing.T
+	bin, dir string
+	who      *syscall.Credential
+}
+
+// run runs one of PostgreSQL's programs.
+func (c *cluster) run(input, program string, args ...string) {
+	c.t.Helper()
+	cmd := exec.Command(c.bin+"/"+program, args...)
+	cmd.Dir, cmd.SysProcAttr = c.dir, &syscall.SysProcAttr{Credential: c.who}
+	cmd.Env = []string{"LC_ALL=C", "PATH=" + os.Getenv("PATH")}
+	cmd.Stdin = strings.NewReader(input)
+	if out, err := cmd.CombinedOutput(); err != nil {
+		c.t.Fatalf("%s: %v\n%s", program, err, out)
+	}
+}
+
+// own gives files to the server's user.
+func (c *cluster) own(paths ...string) {
+	c.t.Helper()
+	for _, path := range paths {
+		if err := os.Chown(path, int(c.who.Uid), int(c.who.Gid)); err != nil {
+			c.t.Fatal(err)
+		}
+	}
+}
+
+// primary makes a cluster with its users and starts its server.
+func (c *cluster) primary(port int) *server {
+	t, data := c.t, c.dir+"/data"
+	t.Helper()
+	c.run("", "initdb", "-D", data, "-U", "fairlead", "-N", "--auth=trust", "--encoding=UTF8")
+	cert, key := certificate(t, data)
+	c.own(cert, key, file(t, data, "postgresql.auto.conf", postgresConf+fmt.Sprintf("port = %d\nunix_socket_directories = '%s'\n", port, c.dir)))
+	c.run("ALTER USER fairlead PASSWORD 'correct horse'\nSET password_encryption = 'md5'; CREATE USER old PASSWORD 'correct horse'\n", "postgres", "--single", "-D", data, "postgres")
+	c.own(file(t, data, "pg_hba.conf", "local all all trust\nhost replication fairlead 127.0.0.1/32 trust\nhost all fairlead 127.0.0.1/32 scram-sha-256\n"+
+		"host all old 127.0.0.1/32 md5\nhost all clear 127.0.0.1/32 password\n"))
+	s := start(t, launch{dir: c.dir, user: "nobody"}, c.bin+"/postgres", "-D", data)
+	s.listening(loopback(port))
+	return s
+}
+
 // TestPostgres: postgres probes of a real primary and of its standby.
 func TestPostgres(t *testing.T) {
 	t.Parallel()
 	bin, who := postgresBin(t), credential(t, "nobody")
-	dir, port := owned(t, who), freePort(t)
-	run := func(program string, args ...string) {
-		t.Helper()
-		cmd := exec.Command(bin+"/"+program, args...)
-		cmd.Dir, cmd.SysProcAttr = dir, &syscall.SysProcAttr{Credential: who}
-		cmd.Env = []string{"LC_ALL=C", "PATH=" + os.Getenv("PATH")}
-		if out, err := cmd.CombinedOutput(); err != nil {
-			t.Fatalf("%s: %v\n%s", program, err, out)
-		}
-	}
-	give := func(path string) string {
-		t.Helper()
-		if err := os.Chown(path, int(who.Uid), int(who.Gid)); err != nil {
-			t.Fatal(err)
-		}
-		return path
-	}
-	secretsDir := t.TempDir()
+	c := &cluster{t: t, bin: bin, dir: owned(t, who), who: who}
+	port, secretsDir := freePort(t), t.TempDir()
 	good, bad := file(t, secretsDir, "good", "correct horse\n"), file(t, secretsDir, "bad", "battery\n")
-	data := dir + "/data"
-	run("initdb", "-D", data, "-U", "fairlead", "-N", "--auth=trust", "--encoding=UTF8")
-	give(file(t, data, "postgresql.auto.conf", postgresConf+fmt.Sprintf("port = %d\nunix_socket_directories = '%s'\n", port, dir)))
-	cert, key := certificate(t, data)
-	give(key)
-	give(cert)
-	single := exec.Command(bin+"/postgres", "--single", "-D", data, "postgres")
-	single.Dir, single.SysProcAttr = dir, &syscall.SysProcAttr{Credential: who}
-	single.Stdin = strings.NewReader("ALTER USER fairlead PASSWORD 'correct horse'\nSET password_encryption = 'md5'; CREATE USER old PASSWORD 'correct horse'\nCREATE DATABASE shop\n")
-	if out, err := single.CombinedOutput(); err != nil {
-		t.Fatalf("postgres --single: %v\n%s", err, out)
-	}
-	give(file(t, data, "pg_hba.conf", "local all all trust\nhost replication fairlead 127.0.0.1/32 trust\nhost all fairlead 127.0.0.1/32 scram-sha-256\nhost all old 127.0.0.1/32 md5\nhost all clear 127.0.0.1/32 password\n"))
-	s := start(t, launch{dir: dir, user: "nobody"}, bin+"/postgres", "-D", data)
-	to := loopback(port)
-	s.listening(to)
+	s, to := c.primary(port), loopback(port)
 	login := fmt.Sprintf("login: {user: fairlead, password: \"file:%s\"}, postgres: {database: postgres", good)
 
 	passes(t, `{type: postgres}`, to, "takes logins")
@@ -115,9 +128,9 @@ func TestPostgres(t *testing.T) {
 	passes(t, `{type: postgres, `+login+`, role: primary}}`, to, "primary")
 	fails(t, `{type: postgres, `+login+`, role: replica}}`, to, "takes writes, want a replica")
 
-	standbyPort, standby := freePort(t), dir+"/standby"
-	run("pg_basebackup", "-D", standby, "-R", "-c", "fast", "-X", "stream", "-h", "127.0.0.1", "-p", fmt.Sprint(port), "-U", "fairlead")
-	s2 := start(t, launch{dir: dir, user: "nobody"}, bin+"/postgres", "-D", standby, "-p", fmt.Sprint(standbyPort))
+	standbyPort, standby := freePort(t), c.dir+"/standby"
+	c.run("", "pg_basebackup", "-D", standby, "-R", "-c", "fast", "-X", "stream", "-h", "127.0.0.1", "-p", fmt.Sprint(port), "-U", "fairlead")
+	s2 := start(t, launch{dir: c.dir, user: "nobody"}, bin+"/postgres", "-D", standby, "-p", fmt.Sprint(standbyPort))
 	to2 := loopback(standbyPort)
 	s2.until("takes logins", func() error {
 		if r := probing(t, `{type: postgres, `+login+`}}`, to2); !r.OK {

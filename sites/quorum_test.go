@@ -9,6 +9,9 @@ import (
 	"testing"
 	"time"
 
+	"go.uber.org/zap"
+	"go.uber.org/zap/zaptest/observer"
+
 	"fairlead/config"
 	"fairlead/gslb"
 	"fairlead/mep"
@@ -453,7 +456,8 @@ func TestChildrenTakeNoRoomOfVotes(t *testing.T) {
 		doc.Services = append(doc.Services, config.Service{Name: "of-" + child, Site: child, State: config.ServiceEnabled, CNAME: "x.example"})
 	}
 	doc.Services = append(doc.Services, votes...)
-	s := &scene{t: t, tr: New(Options{Site: "nl1"}), now: epoch}
+	core, logged := observer.New(zap.WarnLevel)
+	s := &scene{t: t, tr: New(Options{Site: "nl1", Logger: zap.New(core)}), now: epoch}
 	s.set(doc)
 	for _, site := range doc.Sites[len(names):] {
 		s.tr.Peer(&mep.SessionUp{Peer: site.Name, At: s.now}, noneHanded)
@@ -471,6 +475,14 @@ func TestChildrenTakeNoRoomOfVotes(t *testing.T) {
 	}
 	if told != len(votes) || len(got) != mep.MaxViews {
 		t.Errorf("%d votes among %d records, want %d among %d", told, len(got), len(votes), mep.MaxViews)
+	}
+	want := ViewsLeftOut{Services: len(votes) + len(names) - 1 + 1, Sites: mep.MaxViews + 1}
+	if left := s.tr.ViewsLeftOut(); left != want {
+		t.Errorf("%+v left out, want %+v", left, want)
+	}
+	s.tr.Views(s.now.Add(time.Hour))
+	if n := logged.FilterMessage("sites.views_left_out").Len(); n != 1 {
+		t.Errorf("%d entries in the log that views were left out, want one when it began", n)
 	}
 }
 

@@ -62,6 +62,8 @@ type Tracker struct {
 	missing []*site
 	shown   []SiteStatus
 	shownAt uint64 // of reached
+
+	leftOut leftOut // of views
 }
 
 // evidence is all that is known about one service.

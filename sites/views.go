@@ -52,50 +52,6 @@ func (t *Tracker) heardView(by *site, v *mep.ViewRecord, seen, told time.Time) b
 	return changed
 }
 
-// Views is what this node tells others that it sees itself, as of the last Status: which sites it hears itself, and
-// the services that others weigh its word of: of other sites, those that have no monitor, and of all those with a quorum that
-// it is asked about. Of others with monitors every site has verdicts of its own. When there is more than a set has room for,
-// what is of the least use is left out: votes come before other services, and these before children.
-func (t *Tracker) Views(now time.Time) []mep.ViewRecord {
-	out := t.sitesHeard(nil, true)
-	for _, i := range t.agreeing {
-		e := &t.services[i]
-		r := mep.ViewRecord{Kind: mep.ViewOfService, Name: e.service.Name}
-		if e.tellsVote(&r, now) {
-			out = append(out, r)
-		}
-	}
-	for i := range t.services {
-		e := &t.services[i]
-		switch {
-		case len(out) >= mep.MaxViews:
-			return out[:mep.MaxViews]
-		case e.quorum != nil:
-			continue
-		case e.site.standing != standsTelling || e.site.via != e.site.name || len(e.service.Monitors) > 0 || !e.seen.direct:
-			continue
-		}
-		out = append(out, mep.ViewRecord{Kind: mep.ViewOfService, State: wireState(e.seen.state), Name: e.service.Name, Age: max(now.Sub(e.seen.seen), 0)})
-	}
-	out = t.sitesHeard(out, false)
-	return out[:min(len(out), mep.MaxViews)]
-}
-
-// sitesHeard appends which sites this node hears itself: those of the mesh, or the others.
-func (t *Tracker) sitesHeard(out []mep.ViewRecord, mesh bool) []mep.ViewRecord {
-	for _, s := range t.list {
-		if s.mesh != mesh || s.standing == standsHere || s.standing == standsForeign || s.via != "" && s.via != s.name {
-			continue
-		}
-		r := mep.ViewRecord{Kind: mep.ViewOfSite, State: mep.StateDown, Name: s.name}
-		if s.session {
-			r.State = mep.StateUp
-		}
-		out = append(out, r)
-	}
-	return out
-}
-
 // tellsVote makes r this node's own vote on a service with a quorum. It reports whether it has one.
 func (e *evidence) tellsVote(r *mep.ViewRecord, now time.Time) bool {
 	q := e.quorum

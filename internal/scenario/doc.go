@@ -11,7 +11,7 @@
 //	session SITE up|down|leaving
 //	report SITE [SERVICE STATE [key=value]...][; SERVICE ...]   over MEP, a full set
 //	views SITE [SERVICE STATE][; SERVICE ...]                   another site's own verdicts
-//	monitor SERVICE MONITOR [ADDRESS] up|down [failures=N|successes=N]
+//	monitor SERVICE MONITOR [ADDRESS] up|down|draining [failures=N|successes=N]
 //	load SERVICE key=value...     what its load source reads
 //	believe SERVICE STATE [key=value]...   belief set by hand, in place of the evidence's
 //	hold VIRTUAL-SERVER on|off    backup_hold, set by hand

@@ -236,16 +236,16 @@ func (s *stage) monitor(words []string) error {
 		addresses, rest = []netip.Addr{a}, rest[1:]
 	}
 	if len(rest) == 0 {
-		return errors.New("up or down?")
+		return errors.New("up, down or draining?")
 	}
-	state, ok := map[string]monitors.State{"up": monitors.Up, "down": monitors.Down}[rest[0]]
+	state, ok := map[string]monitors.State{"up": monitors.Up, "down": monitors.Down, "draining": monitors.Up}[rest[0]]
 	n, err := numbers(rest[1:])
 	if !ok || err != nil {
-		return fmt.Errorf("a verdict is up or down (%w)", err)
+		return fmt.Errorf("a verdict is up, down or draining (%w)", err)
 	}
 	for _, a := range addresses {
 		v := monitors.Verdict{Service: service, Monitor: monitor, Address: netip.AddrPortFrom(a, uint16(config.Port)), State: state,
-			Since: s.now, At: s.now, Failures: int(n["failures"]), Successes: int(n["successes"]), Reason: "as told"}
+			Since: s.now, At: s.now, Failures: int(n["failures"]), Successes: int(n["successes"]), Draining: rest[0] == "draining", Reason: "as told"}
 		if len(n) == 0 && state == monitors.Up {
 			v.Successes = 100
 		} else if len(n) == 0 {

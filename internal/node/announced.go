@@ -90,9 +90,10 @@ func (a *announced) adopt(doc *config.Document) {
 		if g.Announced == nil {
 			continue
 		}
-		s := a.of(g)
+		needsPort := g.Port == 0 && doc.NeedsPort(g.Monitors) != ""
+		s := a.of(g, needsPort)
 		delete(a.kept, g.Name) // it would be old news if the group left the document and came back
-		s.settings, s.needsPort = *g.Announced, g.Port == 0 && len(g.Monitors) > 0
+		s.settings, s.needsPort = *g.Announced, needsPort
 		groups[g.Name], heard[g.Site] = s, a.heard[g.Site]
 		if heard[g.Site] == nil {
 			heard[g.Site] = &announcer{}
@@ -129,11 +130,11 @@ func localSite(s *config.Site) bool {
 }
 
 // of returns what is known of a group of a document: nothing when it follows another site or label than before.
-func (a *announced) of(g *config.ServiceGroup) *announcedGroup {
+func (a *announced) of(g *config.ServiceGroup, needsPort bool) *announcedGroup {
 	if s := a.group[g.Name]; s != nil && s.site == g.Site && s.settings.Label == g.Announced.Label {
 		return s
 	}
-	return a.restored(g)
+	return a.restored(g, needsPort)
 }
 
 // rouse makes run look at what changed.
@@ -157,7 +158,8 @@ func (a *announced) members(doc *config.Document) map[string][]config.GroupMembe
 		if g.Announced == nil {
 			continue
 		}
-		s := a.of(g)
+		needsPort := g.Port == 0 && doc.NeedsPort(g.Monitors) != ""
+		s := a.of(g, needsPort)
 		list := make([]config.GroupMember, 0, len(s.live)+len(s.withdrawn))
 		for j := range s.live {
 			list = append(list, s.live[j].member(config.ServiceEnabled))

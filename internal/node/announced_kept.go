@@ -88,8 +88,8 @@ func (a *announced) keep() {
 }
 
 // restored is a group of a document as it was kept; without services when it was not, or followed another site or label.
-func (a *announced) restored(g *config.ServiceGroup) *announcedGroup {
-	s := &announcedGroup{name: g.Name, site: g.Site, settings: *g.Announced, needsPort: g.Port == 0 && len(g.Monitors) > 0, withdrawn: make(map[string]leavingNamed)}
+func (a *announced) restored(g *config.ServiceGroup, needsPort bool) *announcedGroup {
+	s := &announcedGroup{name: g.Name, site: g.Site, settings: *g.Announced, needsPort: needsPort, withdrawn: make(map[string]leavingNamed)}
 	k, ok := a.kept[g.Name]
 	if !ok || k.Site != g.Site || k.Label != g.Announced.Label {
 		return s

@@ -1,8 +1,10 @@
 package probe
 
 import (
+	"encoding/binary"
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"strings"
 
@@ -60,14 +62,21 @@ func (x *exchange) askOver(network string, d *config.DNSProbe, q *dns.Msg) (*dns
 	if err != nil {
 		return nil, err
 	}
-	asked := &dns.Conn{Conn: conn}
 	q.Id = dns.Id()
-	if err := asked.WriteMsg(q); err != nil {
+	packet, err := q.Pack()
+	if err != nil {
+		return nil, fmt.Errorf("dns: %w", err)
+	}
+	link := dnsLink{conn: conn, stream: network == "tcp"}
+	if !link.stream {
+		link.in = x.packet()
+	}
+	if err := link.write(packet); err != nil {
 		return nil, dnsFailed(network, err)
 	}
 	var rejected error
 	for range maxDatagrams {
-		b, err := readDNSBytes(asked, network)
+		b, err := link.read()
 		if err != nil {
 			if rejected != nil {
 				return nil, rejected
@@ -87,14 +96,34 @@ func (x *exchange) askOver(network string, d *config.DNSProbe, q *dns.Msg) (*dns
 	return nil, rejected
 }
 
-// readDNSBytes reads one message: the datagram as it came, however short, for it may be forged.
-func readDNSBytes(conn *dns.Conn, network string) ([]byte, error) {
-	if network == "tcp" {
-		return conn.ReadMsgHeader(nil)
+// dnsLink carries messages: over a stream each with its length before it (RFC 1035 section 4.2.2). A datagram is passed on as it came,
+// however short, for it may be forged.
+type dnsLink struct {
+	conn   net.Conn
+	stream bool
+	in     []byte // room for a datagram
+}
+
+func (l *dnsLink) write(message []byte) error {
+	if l.stream {
+		message = append(binary.BigEndian.AppendUint16(nil, uint16(len(message))), message...)
 	}
-	b := make([]byte, dns.MaxMsgSize)
-	n, err := conn.Conn.Read(b)
-	return b[:n], err
+	_, err := l.conn.Write(message)
+	return err
+}
+
+func (l *dnsLink) read() ([]byte, error) {
+	if !l.stream {
+		n, err := l.conn.Read(l.in)
+		return l.in[:n], err
+	}
+	var size [2]byte
+	if _, err := io.ReadFull(l.conn, size[:]); err != nil {
+		return nil, err
+	}
+	message := make([]byte, binary.BigEndian.Uint16(size[:]))
+	_, err := io.ReadFull(l.conn, message)
+	return message, err
 }
 
 func (x *exchange) openDNS(network string, transport config.DNSTransport) (net.Conn, error) {

@@ -3,6 +3,7 @@ package config
 import (
 	"encoding/hex"
 	"regexp"
+	"regexp/syntax"
 	"slices"
 	"strings"
 )
@@ -12,6 +13,7 @@ const (
 	maxProbeText    = 64 << 10
 	maxProbeHeaders = 32
 	maxProbeRegexp  = 1024
+	maxProbeSteps   = 2048 // of a compiled regular expression: each byte that is looked at may cost so many
 )
 
 // probeUse says what a type of monitor can make use of besides the section of its own name. port: it probes a port, and its protocol
@@ -142,7 +144,22 @@ func (c *checker) checkRegexp(path, expression string) {
 	}
 	if _, err := regexp.Compile(expression); err != nil {
 		c.problem(path, codeProbe, "the syntax is that of RE2", "%v", err)
+	} else if n := regexpSteps(expression); n > maxProbeSteps {
+		c.problem(path, codeProbe, "repeat less: {1000} counts a thousand times", "the regular expression has %d steps; the limit is %d", n, maxProbeSteps)
 	}
+}
+
+// regexpSteps is how large a regular expression is once its repetitions are written out.
+func regexpSteps(expression string) int {
+	parsed, err := syntax.Parse(expression, syntax.Perl)
+	if err != nil {
+		return 0
+	}
+	program, err := syntax.Compile(parsed.Simplify())
+	if err != nil {
+		return 0
+	}
+	return len(program.Inst)
 }
 
 // checkHex checks octets written in hexadecimal.

@@ -111,3 +111,23 @@ func TestPingEndsWithItsContext(t *testing.T) {
 		t.Errorf("got %v, want a reply or %v", err, context.Canceled)
 	}
 }
+
+// BenchmarkPing is a ping of this machine while others are under way.
+func BenchmarkPing(b *testing.B) {
+	s, err := Open(false)
+	if err != nil {
+		b.Skip(err)
+	}
+	s.Close()
+	var p Pinger
+	to := netip.MustParseAddr("127.0.0.1")
+	b.ReportAllocs()
+	b.SetParallelism(50)
+	b.RunParallel(func(pb *testing.PB) {
+		for pb.Next() {
+			if _, err := p.Ping(b.Context(), to, 56); err != nil {
+				b.Error(err)
+			}
+		}
+	})
+}

@@ -12,9 +12,10 @@ import (
 const (
 	// maxHeard is how much of an answer is looked at.
 	maxHeard = 64 << 10
-	// eagerLooks is how many parts of an answer are looked at with a regular expression as they come. Later ones are looked at when
-	// the answer has grown by a quarter, so that one that comes byte by byte does not cost its square.
+	// eagerLooks and eagerBytes are how many parts of an answer are looked at with a regular expression as they come, and up to where.
+	// Beyond, an answer is looked at when it has grown by a quarter, so that one that comes byte by byte does not cost its square.
 	eagerLooks = 64
+	eagerBytes = 4 << 10
 )
 
 // dialogue is what is sent and what must come back.
@@ -76,7 +77,7 @@ func (h *hearing) enough() bool {
 	if !h.findText() {
 		return false
 	}
-	if h.pattern != nil && !h.match && (h.looks < eagerLooks || len(h.all) >= h.looked+h.looked/4) {
+	if h.pattern != nil && !h.match && (h.looks < eagerLooks && len(h.all) <= eagerBytes || len(h.all) >= h.looked+h.looked/4) {
 		h.look()
 	}
 	return h.any && (h.pattern == nil || h.match)

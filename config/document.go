@@ -144,7 +144,7 @@ type ServiceGroup struct {
 	Cost             float64          `json:"cost,omitempty" default:"0" range:"0..1e9" doc:"As of a service."`
 	SlowStart        Duration         `json:"slow_start,omitempty" default:"0s" range:"0s..1h" doc:"As of a service."`
 	State            ServiceState     `json:"state,omitempty" default:"enabled" doc:"What the operator wants of all of them."`
-	Load             *LoadSource      `json:"load,omitempty" doc:"Where the load of each is read: {address}, {port} and {member} in url and backend are the member's."`
+	Load             *LoadSource      `json:"load,omitempty" doc:"Where the load of each is read: {address}, {port} and {member} in url, backend, path, fields and the paths of custom are the member's."`
 }
 
 // GroupMember is one service of a group.

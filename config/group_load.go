@@ -9,7 +9,7 @@ import (
 	"time"
 )
 
-// Placeholders in the url, backend, fields and custom paths of a load source of a group. Each member's own value takes their place.
+// Placeholders in the url, backend, path, fields and custom paths of a load source of a group. Each member's own value takes their place.
 const (
 	placeAddress = "{address}" // its first address, in brackets where a URL needs them
 	placePort    = "{port}"
@@ -36,10 +36,10 @@ func (g *ServiceGroup) loadOf(m *GroupMember, port int) *LoadSource {
 	return &own
 }
 
-// paths returns where the source's numbers are: in its fields, and in the parts of its custom load.
+// paths returns where the source's numbers are: its path, its fields, and the parts of its custom load.
 func (l *LoadSource) paths() []*string {
 	f := &l.Fields
-	out := []*string{&f.Active, &f.RequestsPerSecond, &f.RequestsTotal, &f.ResponseTimeMS, &f.BitsPerSecond, &f.BytesTotal, &f.PacketsPerSecond,
+	out := []*string{&l.Path, &f.Active, &f.RequestsPerSecond, &f.RequestsTotal, &f.ResponseTimeMS, &f.BitsPerSecond, &f.BytesTotal, &f.PacketsPerSecond,
 		&f.PacketsTotal, &f.Custom, &f.Members, &f.MemberWeight, &f.Capacity, &f.ResponseTimeSeconds, &f.ResponseSecondsTotal}
 	for i := range l.Custom {
 		out = append(out, &l.Custom[i].Path)

@@ -7,6 +7,41 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
+// TestFieldsOfGroups: members are told apart by what is selected on one page.
+func TestFieldsOfGroups(t *testing.T) {
+	doc, report := parseText(`zones: [{name: example.com, nameservers: [ns1.example.net]}]
+sites: [{name: ams, address: 192.0.2.10}]
+service_groups:
+  - name: web
+    site: ams
+    load:
+      source: openmetrics
+      url: "http://192.0.2.9/metrics"
+      fields: {active: 'connections{pod="{member}"}', capacity: 'limit{address=~"{address}"}'}
+      custom: [{name: queue, path: 'waiting{pod="{member}"}'}]
+    members: [{name: a, addresses: [192.0.2.1]}, {name: b, addresses: [192.0.2.2]}]
+virtual_servers:
+  - {name: web, domains: [{name: www.example.com}], method: round-robin, members: [{group: web}]}
+`)
+	if doc == nil {
+		t.Fatal(report.Err())
+	}
+	var got []string
+	for _, s := range doc.Expanded(nil).Services {
+		got = append(got, s.Name, s.Load.Fields.Active, s.Load.Fields.Capacity, s.Load.Custom[0].Path)
+	}
+	want := []string{
+		"web:a", `connections{pod="a"}`, `limit{address=~"192.0.2.1"}`, `waiting{pod="a"}`,
+		"web:b", `connections{pod="b"}`, `limit{address=~"192.0.2.2"}`, `waiting{pod="b"}`,
+	}
+	if d := cmp.Diff(want, got); d != "" {
+		t.Errorf("fields (-want +got):\n%s", d)
+	}
+	if l := doc.ServiceGroups[0].Load; l.Custom[0].Path != `waiting{pod="{member}"}` {
+		t.Errorf("expanding changed the document: %s", l.Custom[0].Path)
+	}
+}
+
 func TestLoadOfGroups(t *testing.T) {
 	doc, report := parseText(`zones: [{name: example.com, nameservers: [ns1.example.net]}]
 sites: [{name: ams, address: 192.0.2.10}]

@@ -6,7 +6,7 @@ type LoadSource struct {
 	Source   LoadKind       `json:"source" doc:"Kind of source."`
 	URL      string         `json:"url,omitempty" doc:"Where to read: http or https; haproxy also unix:///PATH and tcp://HOST:PORT of its stats socket; snmp://HOST:PORT."`
 	Path     string         `json:"path,omitempty" doc:"json: dotted path of the active connections in the answer. Absent, without fields and custom: the answer itself is the number."`
-	Backend  string         `json:"backend,omitempty" doc:"What of the source counts. haproxy: the proxy whose BACKEND row; nginx-vts, nginx-plus: the upstream, or server:ZONE; envoy: the cluster; traefik: the service; ipvs: the virtual service, as tcp ADDRESS:PORT; snmp with a preset: the virtual server; host: the local ADDRESS:PORT or :PORT that connections go to."`
+	Backend  string         `json:"backend,omitempty" doc:"What of the source counts. haproxy: the proxy whose BACKEND row; nginx-vts, nginx-plus: the upstream, or server:ZONE (nginx-plus also stream:UPSTREAM and stream-server:ZONE); envoy: the cluster; traefik: the service, or entrypoint:NAME; ipvs: the virtual service, as tcp ADDRESS:PORT; snmp with a preset: the virtual server; host: the local ADDRESS:PORT or :PORT that connections go to."`
 	Fields   LoadFields     `json:"fields,omitempty" doc:"Where each number is. json: dotted path; prometheus: query; openmetrics: metric{label=\"value\"}; snmp: OID."`
 	Custom   []CustomMetric `json:"custom,omitempty" doc:"Metrics that make up the custom load, at most 16: it is their weighted mean, each divided by its threshold, and 1 or more exactly while one of them is at its threshold."`
 	Interval Duration       `json:"interval,omitempty" default:"1s" range:"100ms..1h" doc:"Time between reads (100ms to 1h)."`
@@ -44,7 +44,7 @@ type LoadFields struct {
 // CustomMetric is one part of a custom load: a number of the source, with its weight and its threshold.
 type CustomMetric struct {
 	Name      string     `json:"name" doc:"Name, for people."`
-	Path      string     `json:"path,omitempty" doc:"Where the number is, as in fields. haproxy: column of the BACKEND row, such as qcur. Either path or metric."`
+	Path      string     `json:"path,omitempty" doc:"Where the number is, as in fields. haproxy: column of the BACKEND row, such as qcur; nginx: reading, writing or waiting; nginx-vts, nginx-plus: dotted path in the answer; envoy: statistic of the cluster; traefik: metric{label=\"value\"}. Either path or metric."`
 	Metric    LoadMetric `json:"metric,omitempty" doc:"A metric that the source tells, in place of path."`
 	Weight    float64    `json:"weight,omitempty" default:"1" range:"0.001..1000" doc:"Its share in the custom load (0.001 to 1000)."`
 	Threshold float64    `json:"threshold,omitempty" default:"1" range:"0.000001..1e15" doc:"Value at which it is full: it counts as value / threshold."`

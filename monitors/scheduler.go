@@ -285,6 +285,10 @@ func (p *probed) judge(r probe.Result) (Verdict, []*derived, bool) {
 		Successes: p.tally.successes,
 		Changed:   p.tally.state != before,
 	}
+	if drained && !r.OK && p.last.State == Up {
+		// What asked to be drained and then falls silent is going down: that is no reason to send it new clients meanwhile.
+		p.last.Draining, p.last.Reason = true, p.last.Reason+"; it asked to be drained before"
+	}
 	p.last.DrainingChanged = p.last.Draining != drained
 	return p.last, p.dependents, true
 }

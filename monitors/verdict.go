@@ -39,7 +39,7 @@ type Verdict struct {
 	Latency          time.Duration // of the probe, to the first byte; 0 when it did not get that far
 	Failures         int           // in a row, this probe included; 0 after a success
 	Successes        int           // in a row, this probe included; 0 after a failure
-	Draining         bool          // UP, and the target asks to be sent nobody new (drain_on)
+	Draining         bool          // UP, and the target asks to be sent nobody new (drain_on); failures do not end that
 	DrainingChanged  bool          // Draining is another than before this probe
 	Slow             bool          // the probe would have passed but for max_response_time
 	Values           []probe.Value // numbers that the target told besides

@@ -21,6 +21,7 @@ import (
 	"fairlead/mep"
 	"fairlead/monitors"
 	"fairlead/monitors/metric"
+	"fairlead/monitors/probe"
 	"fairlead/sites"
 	"fairlead/sites/agree"
 )
@@ -54,6 +55,15 @@ type Options struct {
 	// PushLoad takes in a load report. Its errors wrap monitors.ErrNotPushed, ErrOutdated, ErrNothingTold or ErrRange. Nil:
 	// no service is pushed here.
 	PushLoad func(service string, told metric.Metrics, at time.Time) error
+	// Trials runs monitors and reads load sources on demand. Nil: 503.
+	Trials Trials
+	// Verdicts returns what this node's monitors hold of a service, LoadSource how reading its load source goes; ProbeCounts and LoadCounts
+	// are read for metrics, MonitoredServices are those of which there are verdicts. Nil: there is nothing.
+	Verdicts          func(service string) []monitors.Verdict
+	MonitoredServices func() []string
+	LoadSource        func(service string) (monitors.SourceStatus, bool)
+	ProbeCounts       func() []probe.KindCounts
+	LoadCounts        func() []monitors.ReadCounts
 	// Sketch returns what is asked of this node, SketchSize how many kinds of it there are and how many queries were left
 	// out. Nil: nothing is.
 	Sketch     func() sketch.View
@@ -136,6 +146,7 @@ func New(o Options) (http.Handler, error) {
 	if o.PushLoad == nil {
 		o.PushLoad = func(string, metric.Metrics, time.Time) error { return monitors.ErrNotPushed }
 	}
+	o.monitorDefaults()
 	if o.Sketch == nil {
 		o.Sketch = func() sketch.View { return sketch.View{} }
 	}
@@ -154,12 +165,32 @@ func New(o Options) (http.Handler, error) {
 	r := &resources{Options: o, log: o.Logger.Named("api"),
 		explaining:  newLine("explanations", maxExplaining, maxExplainWaiting),
 		askingSites: newLine("questions to other sites", maxAskingSites, maxSitesWaiting),
-		whatIfs:     newLine("what-if questions", maxWhatIf, maxWhatIfWaiting)}
+		whatIfs:     newLine("what-if questions", maxWhatIf, maxWhatIfWaiting),
+		testing:     newLine("tests of monitors and load sources", maxTesting, maxTestsWaiting)}
 	router, err := r.route()
 	if err != nil {
 		return nil, err
 	}
 	return &handler{Handler: r.guard(router), log: r.log}, nil
+}
+
+// monitorDefaults fills in what monitors and load sources would tell.
+func (o *Options) monitorDefaults() {
+	if o.Verdicts == nil {
+		o.Verdicts = func(string) []monitors.Verdict { return nil }
+	}
+	if o.MonitoredServices == nil {
+		o.MonitoredServices = func() []string { return nil }
+	}
+	if o.LoadSource == nil {
+		o.LoadSource = func(string) (monitors.SourceStatus, bool) { return monitors.SourceStatus{}, false }
+	}
+	if o.ProbeCounts == nil {
+		o.ProbeCounts = func() []probe.KindCounts { return nil }
+	}
+	if o.LoadCounts == nil {
+		o.LoadCounts = func() []monitors.ReadCounts { return nil }
+	}
 }
 
 // handler is what New returns: the guarded routes, with the log that Server's own messages go to.
@@ -174,7 +205,7 @@ type resources struct {
 	log     *zap.Logger
 	refused every // limits the log of refused requests
 
-	explaining, askingSites, whatIfs *line
+	explaining, askingSites, whatIfs, testing *line
 }
 
 // state returns the moment that a request is answered from.
@@ -205,6 +236,7 @@ func (r *resources) route() (*chi.Mux, error) {
 	r.registerSketch(rest)
 	r.registerWhatIf(rest)
 	r.registerPush(rest)
+	r.registerTrials(rest)
 	r.registerMeasurements(rest)
 	r.registerOverrides(rest)
 	r.registerSessions(rest)

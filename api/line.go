@@ -15,9 +15,12 @@ const (
 	maxExplaining, maxExplainWaiting = 4, 16
 	maxAskingSites, maxSitesWaiting  = 16, 16
 	maxWhatIf, maxWhatIfWaiting      = 1, 4
+	maxTesting, maxTestsWaiting      = 4, 8
 
 	// explainWait is the longest that an explanation waits for its turn.
 	explainWait = 5 * time.Second
+	// trialWait is the longest that a test of a monitor or a load source waits for its turn.
+	trialWait = 4 * time.Second
 	// retryAfter is when a client that was turned away may come back.
 	retryAfter = time.Second
 )

@@ -111,6 +111,7 @@ var (
 // TestMetricsAreDocumented compares docs/metrics.md with what a node exports: name, type and labels.
 func TestMetricsAreDocumented(t *testing.T) {
 	text := scrape(t, newFixture(t, func(o *Options) {
+		withMonitors(o)
 		o.Groups = testGroups
 		o.SharedSessions = func() []SharedSessions { return []SharedSessions{{Site: "nyc"}} }
 		o.Agreements = func() []agree.PeerStatus {

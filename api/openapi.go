@@ -116,7 +116,7 @@ func (r *resources) registerOpenAPI(rest huma.API, router chi.Router) error {
 // loosen lets responses grow: a reader that validates must not stumble over a key that a later release adds. It also takes
 // out the schemas of huma's own errors, which no response has.
 func loosen(schemas map[string]*huma.Schema) {
-	requests := []string{"LoadReport", "RTTReport", "Order", "Withdrawal", "MeasurementReport", "ReportedValue"}
+	requests := []string{"LoadReport", "RTTReport", "Order", "Withdrawal", "MeasurementReport", "ReportedValue", "MonitorQuestion"}
 	for name, s := range schemas {
 		switch {
 		case name == "ErrorModel" || name == "ErrorDetail":

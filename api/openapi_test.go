@@ -93,7 +93,7 @@ func TestOpenAPIReferences(t *testing.T) {
 
 // TestResponsesFitSchemas holds what is sent against what is promised.
 func TestResponsesFitSchemas(t *testing.T) {
-	f := newFixture(t, nil)
+	f := newFixture(t, withMonitors)
 	compiler := jsonschema.NewCompiler()
 	compiler.AssertFormat()
 	if err := compiler.AddResource("openapi.json", openAPI(t, f)); err != nil {
@@ -104,6 +104,8 @@ func TestResponsesFitSchemas(t *testing.T) {
 		{"GET", "/v1/status/services?limit=1&state=DRAINING", "", "ServiceList"},
 		{"GET", "/v1/status/services/web-ams", "", "Service"},
 		{"GET", "/v1/status/services/cdn-tyo", "", "Service"},
+		{"POST", "/v1/monitors/web-ok/test", "{}", "MonitorTest"},
+		{"POST", "/v1/services/api-ams/load/test", "", "LoadTest"},
 		{"GET", "/v1/status/sites", "", "SiteList"},
 		{"GET", "/v1/status/sites/tyo", "", "Site"},
 		{"GET", "/v1/status/document", "", "Document"},
@@ -157,7 +159,7 @@ func TestOpenAPIListsReasons(t *testing.T) {
 // TestResponsesMayGrow lets a strict reader of this release read the next one's responses.
 func TestResponsesMayGrow(t *testing.T) {
 	for name, s := range openAPI(t, newFixture(t, nil))["components"].(map[string]any)["schemas"].(map[string]any) {
-		if closed := s.(map[string]any)["additionalProperties"] == false; closed != slices.Contains([]string{"LoadReport", "RTTReport", "Order", "Withdrawal", "MeasurementReport", "ReportedValue"}, name) {
+		if closed := s.(map[string]any)["additionalProperties"] == false; closed != slices.Contains([]string{"LoadReport", "RTTReport", "Order", "Withdrawal", "MeasurementReport", "ReportedValue", "MonitorQuestion"}, name) {
 			t.Errorf("schema %s: closed is %t", name, closed)
 		}
 	}

@@ -13,6 +13,7 @@ import (
 	"fairlead/api/resource"
 	"fairlead/config"
 	"fairlead/gslb"
+	"fairlead/monitors"
 	"fairlead/sites"
 )
 
@@ -117,10 +118,13 @@ type serviceView struct {
 	memberOf map[string][]string // virtual servers, by service
 
 	overrides *sites.Overrides // nil: there are none
+	held      func(service string) []monitors.Verdict
+	sources   func(service string) (monitors.SourceStatus, bool)
+	types     map[string]config.MonitorType // of monitors; nil until it is needed
 }
 
 func (r *resources) serviceView(st *State, now time.Time) *serviceView {
-	v := &serviceView{state: st, site: r.Site, overrides: r.Overrides, now: now, memberOf: make(map[string][]string, len(st.Document.Services))}
+	v := &serviceView{state: st, site: r.Site, overrides: r.Overrides, now: now, held: r.Verdicts, sources: r.LoadSource, memberOf: make(map[string][]string, len(st.Document.Services))}
 	for i := range st.Document.VirtualServers {
 		vs := &st.Document.VirtualServers[i]
 		for _, m := range vs.Members {
@@ -147,7 +151,7 @@ func (v *serviceView) describe(s *config.Service) resource.Service {
 		State: status.State.String(), WithoutIPv4: status.Without4, WithoutIPv6: status.Without6,
 		Reason: status.Reason, Source: status.Source, Since: status.Since.UTC(),
 		EvidenceAgeSeconds: ageOf(v.now, status.Seen), Load: v.load(&status.Load), Metrics: v.metrics(status.Measures),
-		VirtualServers: append([]string{}, v.memberOf[s.Name]...),
+		VirtualServers: append([]string{}, v.memberOf[s.Name]...), Monitors: v.verdicts(s.Name), LoadSource: v.loadSource(s.Name),
 	}
 	slices.SortFunc(out.Addresses, netip.Addr.Compare)
 	v.believed(&out, s, status)

@@ -75,6 +75,8 @@ type Loads struct {
 	log    *zap.Logger
 	seed   uint64
 
+	counts *readCounts
+
 	mu      sync.Mutex
 	sources map[string]*read
 }
@@ -102,6 +104,7 @@ func NewLoads(o LoadOptions) *Loads {
 		load:    o.Load,
 		log:     o.Logger,
 		seed:    o.Seed,
+		counts:  newReadCounts(),
 		sources: make(map[string]*read),
 	}
 }
@@ -199,6 +202,7 @@ func (l *Loads) read(ctx context.Context, src *read) {
 		got.Err = fmt.Errorf("read load of service %q from %s: %s", t.Service, t.Source.Source,
 			reason.Describe(err, got.At, timeout))
 	}
+	l.counts.add(t.Source.Source, src.note(&got, told.Lacks))
 	if src.changed(outcomeOf(got.Err, told.Lacks)) {
 		l.logChange(got, told.Lacks)
 	}
@@ -247,6 +251,7 @@ type read struct {
 	mean   meanTime
 	pushed time.Time // latest report
 	last   outcome
+	status SourceStatus
 }
 
 // advance takes in a pushed report; false when a later one was there before.

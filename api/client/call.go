@@ -10,6 +10,7 @@ import (
 	"mime"
 	"net/http"
 	"net/url"
+	"time"
 
 	"fairlead/api/resource"
 )
@@ -25,7 +26,8 @@ const (
 type call struct {
 	method, path string
 	query        url.Values
-	body         any // nil: none
+	body         any           // nil: none
+	timeout      time.Duration // 0: RequestTimeout
 }
 
 func get[T any](ctx context.Context, c *Client, path string, query url.Values) (*T, error) {
@@ -42,7 +44,11 @@ func (c *Client) do(ctx context.Context, call call, out any) error {
 	if err != nil {
 		return err
 	}
-	response, err := c.http.Do(request)
+	h := *c.http
+	if call.timeout > 0 {
+		h.Timeout = call.timeout
+	}
+	response, err := h.Do(request)
 	if err != nil {
 		if ctx.Err() != nil {
 			return fmt.Errorf("ask %s: %w", c.base.Host, context.Cause(ctx))

@@ -44,4 +44,6 @@ const (
 	CodeNoSuchVirtualServer = "no-such-virtual-server" // the document has no virtual server of this name
 	CodeNothingToEnd        = "nothing-to-end"         // there is no override, or no hold
 	CodeNoSuchResolver      = "no-such-resolver"       // nothing is known of the resolver
+	CodeNoSuchMonitor       = "no-such-monitor"        // the document has no monitor of this name
+	CodeNoLoadSource        = "no-load-source"         // the service has no load source
 )

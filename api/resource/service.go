@@ -41,6 +41,9 @@ type Service struct {
 	// Metrics are what else was reported.
 	Metrics        []Metric `json:"metrics,omitempty" doc:"What else its load source tells. Absent: nothing."`
 	VirtualServers []string `json:"virtual_servers" nullable:"false" doc:"Virtual servers that it is a member of."`
+	// Monitors are the verdicts of this node alone; LoadSource is nil when this node reads none.
+	Monitors   []MonitorVerdict  `json:"monitors,omitempty" doc:"What this node's monitors say of each of its addresses. Absent: this node does not probe it."`
+	LoadSource *LoadSourceStatus `json:"load_source,omitempty" doc:"How reading its load source goes. Absent: this node reads none."`
 
 	// Doubt is why the state is uncertain, in the words of gslb.Reason; empty: it is not.
 	Doubt string `json:"doubt,omitempty" doc:"Why the state is uncertain, which lowers TTLs: failing, recovering, flapping, suspicion, peer-lost, learning or stale. Absent: it is not."`

@@ -130,9 +130,9 @@ func (n *Node) build(in *intent) error {
 	n.orders = newOrders(n)
 	n.publisher, n.keeper = newPublisher(n), newKeeper(n)
 	n.reach = newReach(&n.opts, n.log)
-	shared := schedule.New()
-	n.probes = monitors.New(monitors.Options{Schedule: shared, Prober: n.reach.prober(), Verdict: n.publisher.verdict, Logger: n.log, Seed: seed})
-	n.loads = monitors.NewLoads(monitors.LoadOptions{Schedule: shared, Reader: n.reach.reader(), Load: n.publisher.load, Logger: n.log, Seed: seed})
+	shared, prober, reader := schedule.New(), n.reach.prober(), n.reach.reader()
+	n.probes = monitors.New(monitors.Options{Schedule: shared, Prober: prober, Verdict: n.publisher.verdict, Logger: n.log, Seed: seed})
+	n.loads = monitors.NewLoads(monitors.LoadOptions{Schedule: shared, Reader: reader, Load: n.publisher.load, Logger: n.log, Seed: seed})
 	var err error
 	if n.exchange, err = n.newExchange(in); err != nil {
 		return err
@@ -158,14 +158,16 @@ func (n *Node) build(in *intent) error {
 	n.headroom = newHeadroom(n.State, n.observers.Sketch)
 	n.publisher.adopt(in, time.Now())
 	n.latest, n.newest = in.id, in
-	n.handler, err = api.New(api.Options{
+	told := api.Options{
 		Site: c.Site, Version: n.opts.Version, State: n.State, Peers: n.peers, MEPRejections: n.rejections, MEPEndings: n.endings, SharedSessions: n.sharedSessions, Agreements: n.agreements,
-		DNSStats: n.dns.Stats, TransferStats: n.zones.out.Stats, Secondaries: n.zones.secondary.Status, Groups: n.groups, Geo: n.geo.status, ProbeStats: n.probes.Stats,
+		DNSStats: n.dns.Stats, TransferStats: n.zones.out.Stats, Secondaries: n.zones.secondary.Status, Groups: n.groups, Geo: n.geo.status,
 		Sketch: n.observers.Sketch.View, SketchSize: n.headroom.sketchSize, Peak: n.headroom.history, Headroom: n.headroom.list,
 		Overrides: n.orders.Overrides, AskSite: n.askSite(),
 		ResolverCounts: n.resolvers.Counts, TakeResolvers: n.resolvers.Take, ReportRTT: n.resolvers.Report,
-		PushLoad: n.loads.Push, Ready: n.ready, Logger: n.log,
-	})
+		Ready: n.ready, Logger: n.log,
+	}
+	n.tellMonitors(&told, prober, reader)
+	n.handler, err = api.New(told)
 	return err
 }
 

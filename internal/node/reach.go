@@ -27,8 +27,12 @@ type reach struct {
 func newReach(o *Options, log *zap.Logger) *reach {
 	c := o.Config
 	p := &c.Probes
+	var private []string
+	if c.DataDir != "" {
+		private = []string{c.DataDir}
+	}
 	r := &reach{
-		guard: guard.New(guard.Options{Allow: p.Allow, Deny: p.Deny, Own: ownSockets(c), SocketDirectories: p.Sockets, Private: []string{c.DataDir}}),
+		guard: guard.New(guard.Options{Allow: p.Allow, Deny: p.Deny, Own: ownSockets(c), SocketDirectories: p.Sockets, Private: private}),
 		secrets: secret.New(secret.Options{Directories: p.Secrets.Directories, Environment: p.Secrets.Environment,
 			CredentialsDirectory: os.Getenv("CREDENTIALS_DIRECTORY"), Logger: log}),
 		scripts: script.New(script.Options{Directories: p.Scripts.Directories, Environment: p.Scripts.Environment, Concurrency: p.Scripts.Concurrency}),

@@ -34,6 +34,39 @@ const (
 	metricCount
 )
 
+// Unit is the metric's unit, as String's name has it: a response time is in seconds. Empty for plain numbers.
+func (m Metric) Unit() string {
+	switch m {
+	case Active, Capacity:
+		return "connections"
+	case Requests:
+		return "1/s"
+	case ResponseTime, ResponseSecondsTotal:
+		return "s"
+	case Bandwidth:
+		return "bit/s"
+	case Packets:
+		return "packets/s"
+	case BytesTotal:
+		return "bytes"
+	case PacketsTotal:
+		return "packets"
+	}
+	return ""
+}
+
+// Total reports whether the metric only grows, and its rate counts.
+func (m Metric) Total() bool { return m >= RequestsTotal && m < metricCount }
+
+// All lists the metrics.
+func All() []Metric {
+	out := make([]Metric, metricCount)
+	for i := range out {
+		out[i] = Metric(i)
+	}
+	return out
+}
+
 // MaxActive is the most active connections that a source is believed to mean, and the limit of every other number.
 const MaxActive = 1 << 53
 

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"fairlead/config"
+	"fairlead/monitors"
 	"fairlead/monitors/metric"
 	"fairlead/monitors/probe"
 	"fairlead/monitors/reason"
@@ -46,7 +47,7 @@ func (t *Trials) Load(ctx context.Context, doc *config.Document, service string)
 		out.Failure = err.Error()
 		return out, nil
 	}
-	out.Metrics, out.Parts, out.Steps = told.Metrics, told.Parts, told.Notes
+	out.Metrics, out.Parts, out.Steps = monitors.ReadOnce(&source.Target{Service: s.Name, Source: *s.Load}, told), told.Parts, told.Notes
 	if told.Lacks != nil {
 		out.Lacks = reason.Printable(told.Lacks.Error())
 	}

@@ -23,6 +23,9 @@ const (
 	// MaxProbes is how many probes one trial makes, with all that is part of calculated monitors.
 	MaxProbes = 256
 
+	// MaxParts is how many parts of calculated monitors one trial shows.
+	MaxParts = 1024
+
 	atOnce      = 16 // probes and reads under way
 	maxResolved = 4  // addresses of a name
 )
@@ -62,6 +65,8 @@ type Run struct {
 	Monitor *config.Monitor
 	// Part is what a calculated monitor calls it; empty: it is no part.
 	Part string
+	// Address is the service's, or the target of the question.
+	Address netip.AddrPort
 	// At is where it was probed; its port is 0 when neither the service nor the monitor has one.
 	At       netip.AddrPort
 	State    monitors.State // Up: it passes; Unknown: it decides nothing
@@ -114,6 +119,8 @@ type bench struct {
 	order   []key
 	results map[key]*result
 	of      map[key]*monitors.Calculated
+	known   map[key]Run // of calculated ones, without what they are made of
+	shown   int         // parts
 }
 
 // key is a target.
@@ -219,9 +226,18 @@ func (b *bench) members(ctx context.Context, r *result) {
 
 // run tells what was found of a target.
 func (b *bench) run(t *probe.Target, depth int) Run {
-	out := Run{Service: t.Service, Monitor: t.Monitor, At: t.Endpoint(0)}
+	out := Run{Service: t.Service, Monitor: t.Monitor, Address: t.Address, At: t.Endpoint(0)}
 	if t.Monitor.Type == config.MonitorCalculated {
+		if one, ok := b.known[keyOf(t)]; ok {
+			return one // what it is made of was shown
+		}
 		b.conclude(&out, t, depth)
+		if b.known == nil {
+			b.known = map[key]Run{}
+		}
+		one := out
+		one.Parts = nil
+		b.known[keyOf(t)] = one
 		return out
 	}
 	r := b.results[keyOf(t)]
@@ -250,12 +266,19 @@ func (b *bench) conclude(out *Run, t *probe.Target, depth int) {
 			part.Part = c.Parts[i].Name
 			of[i] = append(of[i], monitors.Verdict{State: part.State, Draining: part.Draining, Reason: part.Reason, At: time.Now()})
 			out.Took = max(out.Took, part.Took)
-			out.Parts = append(out.Parts, part)
+			b.show(out, part)
 		}
 		if len(c.Parts[i].Targets) == 0 {
-			out.Parts = append(out.Parts, Run{Part: c.Parts[i].Name, Reason: c.Parts[i].Absent})
+			b.show(out, Run{Part: c.Parts[i].Name, Reason: c.Parts[i].Absent})
 		}
 	}
 	v := c.Conclude(of)
 	out.State, out.Draining, out.Reason = v.State, v.Draining, v.Reason
+}
+
+func (b *bench) show(out *Run, part Run) {
+	if b.shown < MaxParts {
+		b.shown++
+		out.Parts = append(out.Parts, part)
+	}
 }

@@ -46,6 +46,7 @@ func (r *Reader) command(ctx context.Context, network, address, command string, 
 		return reason.During(reason.Connect, err)
 	}
 	defer conn.Close()
+	step(ctx, "connect", address)
 	stop := context.AfterFunc(ctx, func() { conn.SetDeadline(time.Unix(1, 0)) })
 	defer stop()
 	if _, err := io.WriteString(conn, command); err != nil {
@@ -59,5 +60,9 @@ func (r *Reader) command(ctx context.Context, network, address, command string, 
 		return reason.During(reason.Answer, fmt.Errorf("stats socket: %w", err))
 	}
 	answer := io.MultiReader(strings.NewReader(string(first)), conn)
-	return take(&boundedBody{r: answer, left: maxPage, limit: maxPage})
+	step(ctx, "first byte", "")
+	body := &boundedBody{r: answer, left: maxPage, limit: maxPage}
+	err = take(body)
+	step(ctx, "answer", fmt.Sprintf("%d bytes", maxPage-body.left))
+	return err
 }

@@ -119,7 +119,7 @@ func (r *Reader) get(ctx context.Context, src *config.LoadSource, address string
 
 // ask asks for an address and hands the answer to take, whatever its status is.
 func (r *Reader) ask(ctx context.Context, src *config.LoadSource, address string, limit int64, take func(status int, body io.Reader) error) error {
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, address, nil)
+	req, err := http.NewRequestWithContext(connections(ctx), http.MethodGet, address, nil)
 	if err != nil {
 		return withoutURL(err)
 	}
@@ -138,7 +138,11 @@ func (r *Reader) ask(ctx context.Context, src *config.LoadSource, address string
 		return withoutURL(err)
 	}
 	defer resp.Body.Close()
-	return take(resp.StatusCode, &boundedBody{r: resp.Body, left: limit, limit: limit})
+	step(ctx, "headers", resp.Status)
+	body := &boundedBody{r: resp.Body, left: limit, limit: limit}
+	err = take(resp.StatusCode, body)
+	step(ctx, "body", fmt.Sprintf("%d bytes", limit-body.left))
+	return err
 }
 
 // dress puts the headers on a request, and who asks.

@@ -108,6 +108,15 @@ func (r *Reader) Close() { r.clients.close() }
 
 // Read reads a source once. It returns soon after ctx ends.
 func (r *Reader) Read(ctx context.Context, t *Target) (Reading, error) {
+	ctx, steps := withSteps(ctx)
+	out, err := r.read(ctx, t)
+	if notes := steps.end(); err == nil {
+		out.Notes = append(out.Notes, notes...)
+	}
+	return out, err
+}
+
+func (r *Reader) read(ctx context.Context, t *Target) (Reading, error) {
 	src := &t.Source
 	switch src.Source {
 	case config.LoadHAProxy:

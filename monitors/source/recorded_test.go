@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"log"
 	"math"
 	"net/http"
 	"net/http/httptest"
@@ -158,6 +159,38 @@ func TestNotThere(t *testing.T) {
 				t.Errorf("error %v, want one with %q", err, tt.want)
 			}
 		})
+	}
+}
+
+// TestStepsOfARead: what a trace shows; a connection is kept for the next read, and one that was made otherwise serves nobody else.
+func TestStepsOfARead(t *testing.T) {
+	s := httptest.NewTLSServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { io.WriteString(w, `{"a": 1}`) }))
+	defer s.Close()
+	r := New(Options{})
+	defer r.Close()
+	read := func(verify bool) string {
+		src := config.LoadSource{Source: config.LoadJSON, URL: s.URL, Path: "a", TLS: &config.TLSProbe{Verify: verify}}
+		got, err := r.Read(context.Background(), &Target{Service: "web", Source: src})
+		if err != nil {
+			return err.Error()
+		}
+		var out []string
+		for _, step := range got.Notes {
+			out = append(out, step.Name+" "+strings.ReplaceAll(step.Note, s.Listener.Addr().String(), "SERVER"))
+		}
+		return strings.Join(out, "; ")
+	}
+	for i, want := range []string{
+		"connect SERVER; tls TLS 1.3; headers 200 OK; body 8 bytes",
+		"connect SERVER, kept from the last read; tls TLS 1.3; headers 200 OK; body 8 bytes",
+	} {
+		if got := read(false); got != want {
+			t.Errorf("read %d: got  %s\nwant %s", i, got, want)
+		}
+	}
+	s.Config.ErrorLog = log.New(io.Discard, "", 0)
+	if got := read(true); !strings.Contains(got, "certificate signed by unknown authority") {
+		t.Errorf("a checked read after unchecked ones: %s", got)
 	}
 }
 

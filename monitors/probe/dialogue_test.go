@@ -172,7 +172,7 @@ func TestProbeUDP(t *testing.T) {
 		{"expected", config.Dialogue{Send: "hello", Expect: "lo w"}, answers("hello w"), true, "answer of 7 bytes"},
 		{"in two datagrams", config.Dialogue{Send: "hello", ExpectHex: "6162"}, answers("a", "b"), true, "answer of 2 bytes"},
 		{"wrong", config.Dialogue{Send: "hello", Expect: "world"}, answers("hello"), false, `answer of 5 bytes lacks "world"`},
-		{"none", config.Dialogue{Send: "hello"}, answers(), false, "timed out after 2s waiting for first byte"},
+		{"none", config.Dialogue{Send: "hello"}, answers(), false, "timed out after 500ms waiting for first byte"},
 		{"none, silent", config.Dialogue{Send: "hello", Silent: true}, answers(), true, "no answer, which passes: silent"},
 		{"wrong, silent", config.Dialogue{Send: "hello", Expect: "world", Silent: true}, answers("hello"), false, `answer of 5 bytes lacks "world"`},
 		{"port unreachable", config.Dialogue{Send: "hello"}, nil, false, "udp port unreachable"},
@@ -189,7 +189,7 @@ func TestProbeUDP(t *testing.T) {
 				address = c.LocalAddr().String()
 				c.Close()
 			}
-			m := config.Monitor{Name: "udp-ok", Type: config.MonitorUDP, Interval: config.Duration(time.Minute), Timeout: config.Duration(2 * time.Second), UDP: &tt.ask}
+			m := config.Monitor{Name: "udp-ok", Type: config.MonitorUDP, Interval: config.Duration(time.Minute), Timeout: config.Duration(500 * time.Millisecond), UDP: &tt.ask}
 			got := New(Options{}).Probe(context.Background(), target("game", address, m))
 			if got.OK != tt.ok || got.Reason != tt.want {
 				t.Errorf("got %v %q, want %v %q", got.OK, got.Reason, tt.ok, tt.want)

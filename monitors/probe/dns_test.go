@@ -49,7 +49,7 @@ func dnsMonitor(d config.DNSProbe) config.Monitor {
 	if d.Rcode == "" {
 		d.Rcode = "NOERROR"
 	}
-	return config.Monitor{Name: "dns-ok", Type: config.MonitorDNS, Interval: config.Duration(time.Minute), Timeout: config.Duration(2 * time.Second), DNS: &d}
+	return config.Monitor{Name: "dns-ok", Type: config.MonitorDNS, Interval: config.Duration(time.Minute), Timeout: config.Duration(500 * time.Millisecond), DNS: &d}
 }
 
 // zone answers from a zone of four records.
@@ -103,7 +103,7 @@ func TestProbeDNS(t *testing.T) {
 			}
 		}), true, "NOERROR, 2 A records"},
 		{"truncated", www, truncating, true, "NOERROR, 2 A records"},
-		{"silent", www, func(*dns.Msg, bool) *dns.Msg { return nil }, false, "timed out after 2s waiting for first byte"},
+		{"silent", www, func(*dns.Msg, bool) *dns.Msg { return nil }, false, "timed out after 500ms waiting for first byte"},
 		{"another ID", www, bend(func(m *dns.Msg, _ bool) { m.Id++ }), false, "DNS answer with another ID"},
 		{"another question", www, bend(func(m *dns.Msg, _ bool) { m.Question[0].Name = "evil.example.com." }), false, "DNS answer to another question"},
 		{"another type", www, bend(func(m *dns.Msg, _ bool) { m.Question[0].Qtype = dns.TypeMX }), false, "DNS answer to another question"},

@@ -200,3 +200,21 @@ func FuzzPrometheusAnswer(f *testing.F) {
 		}
 	})
 }
+
+// BenchmarkExposition reads a page of a megabyte, of which four samples are wanted.
+func BenchmarkExposition(b *testing.B) {
+	var page strings.Builder
+	for i := 0; page.Len() < 1<<20; i++ {
+		fmt.Fprintf(&page, "haproxy_server_bytes_out_total{proxy=\"backend-%d\",server=\"server-%d\"} %d\n", i/10, i%10, i)
+	}
+	page.WriteString(openMetricsPage)
+	src := &config.LoadSource{Fields: config.LoadFields{Active: `http_connections{state="active"}`}}
+	text := page.String()
+	b.SetBytes(int64(len(text)))
+	b.ReportAllocs()
+	for b.Loop() {
+		if _, err := readOpenMetrics(strings.NewReader(text), src); err != nil {
+			b.Fatal(err)
+		}
+	}
+}

@@ -92,7 +92,7 @@ func TestHostileServers(t *testing.T) {
 				var before, after runtime.MemStats
 				runtime.ReadMemStats(&before)
 				start := time.Now()
-				ctx, cancel := context.WithTimeout(t.Context(), 200*time.Millisecond)
+				ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
 				defer cancel()
 				got, err := r.Read(ctx, &Target{Service: "web", Source: src})
 				took := time.Since(start)
@@ -155,7 +155,7 @@ func TestStatsSocket(t *testing.T) {
 		{"endless rows", func(c net.Conn, over <-chan struct{}) {
 			io.WriteString(c, "# pxname,svname,scur\n")
 			for {
-				if _, err := io.WriteString(c, strings.Repeat("web,x,1\n", 512)); err != nil {
+				if _, err := io.WriteString(c, strings.Repeat("web,x,1,"+strings.Repeat("y", 4000)+"\n", 8)); err != nil {
 					return
 				}
 			}

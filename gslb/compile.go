@@ -177,6 +177,7 @@ func (c *compiler) compileVirtualServers() error {
 			orderThreshold: v.OrderThreshold, dynamicWeight: v.DynamicWeight, effective: v.EffectiveState, tolerance: v.Tolerance.Std(),
 			score: scoreOf(&v.Score), hold: v.BackupHold, persistence: persistenceOf(v), spillover: spilloverOf(v),
 		}
+		out.persistence.use, out.spillover.stay.use = i*uses, i*uses+1
 		if v.Backup != "" {
 			b, ok := c.virtualServers[v.Backup]
 			if !ok {

@@ -25,6 +25,7 @@ type Learned struct {
 	other   []counter // by number in others, other family and way
 	prefers []counter // by number of a policy (policy.number), family and way
 	handed  []counter // by service
+	uses    []*useCounts
 }
 
 type counter struct {
@@ -58,6 +59,7 @@ func NewLearned(plan *Plan) *Learned {
 		other:   make([]counter, plan.otherCount*otherFamilies*ways),
 		prefers: make([]counter, plan.policies*allFamilies*ways),
 		handed:  make([]counter, len(plan.services)),
+		uses:    usesOf(plan, nil, nil),
 		pairs:   new(pairs),
 		Pushed:  NewPushed(),
 	}
@@ -68,6 +70,7 @@ func NewLearned(plan *Plan) *Learned {
 func (l *Learned) Carry(plan, next *Plan) *Learned {
 	out := NewLearned(next)
 	out.Sessions, out.Resolvers, out.Pushed = l.Sessions, l.Resolvers, l.Pushed
+	out.uses = usesOf(next, l.uses, plan)
 	old := make(map[string]int, len(plan.virtualServers))
 	for i := range plan.virtualServers {
 		old[plan.virtualServers[i].name] = i
@@ -112,7 +115,7 @@ func carryTurns(to, from []counter) {
 // its own, and keeps no session, pair or wish.
 func (l *Learned) Copy() *Learned {
 	return &Learned{cursors: copyCounters(l.cursors), others: l.others, other: copyCounters(l.other), prefers: copyCounters(l.prefers), handed: copyCounters(l.handed),
-		Sessions: l.Sessions, Resolvers: l.Resolvers, Pushed: l.Pushed, pairs: l.pairs, frozen: true}
+		Sessions: l.Sessions, Resolvers: l.Resolvers, Pushed: l.Pushed, pairs: l.pairs, uses: l.uses, frozen: true}
 }
 
 func copyCounters(from []counter) []counter {

@@ -174,6 +174,7 @@ type persistence struct {
 	prefix4, prefix6 int
 	timeout          int64 // seconds
 	yields           bool  // to a better order
+	use              int   // among all uses of the plan, for Learned
 }
 
 // spillover sends new clients to the backup.

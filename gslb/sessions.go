@@ -43,6 +43,8 @@ type sessionStore struct {
 	shared  atomic.Bool // what changes is noted
 	pressed atomic.Bool // something is to be told at once
 	noteAt  int         // the word of notes that EachNote goes on with; its caller's
+
+	ends atomic.Pointer[map[uint32]*atomic.Uint64] // by id: sessions that have come to their end; nil: not counted
 }
 
 // SessionOptions are the bounds of a Sessions.
@@ -219,7 +221,7 @@ func (s *Sessions) Expire(at int64, parts int) {
 	first := int(s.sweep.Load()) % len(t.buckets)
 	n := (len(t.buckets) + parts - 1) / max(parts, 1)
 	for i := range min(n, len(t.buckets)) {
-		if removed := t.buckets[(first+i)%len(t.buckets)].expire(at); removed > 0 {
+		if removed := t.buckets[(first+i)%len(t.buckets)].expire(s.sessionStore, at); removed > 0 {
 			s.used.Add(int64(-removed))
 		}
 	}

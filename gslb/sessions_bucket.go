@@ -81,6 +81,11 @@ func (p *sessionSlot) session() session {
 	return session{high: p.high.Load(), low: p.low.Load(), service: p.service.Load(), id: uint32(ends >> 32), until: int64(uint32(ends))}
 }
 
+// owner is the id and the service of the slot's session.
+func (p *sessionSlot) owner() (id uint32, service uint64) {
+	return uint32(p.ends.Load() >> 32), p.service.Load()
+}
+
 // index returns the slot of a key; -1 when it has none.
 func (b *sessionBucket) index(w *sought) int {
 	for half := range 2 {
@@ -137,6 +142,9 @@ func (b *sessionBucket) put(s *sessionStore, c *sessionChange) (done, sealed boo
 	if i := b.index(&c.sought); i >= 0 {
 		p := &b.slots[i]
 		if done = c.wins == nil || c.wins(c.service, c.until, p.service.Load(), int64(uint32(p.ends.Load()))); done {
+			if int64(uint32(p.ends.Load())) <= c.at {
+				s.ended(p.owner())
+			}
 			p.service.Store(c.service)
 			p.ends.Store(uint64(c.id)<<32 | uint64(c.until))
 			b.mark(i, c.marks, markHeard)
@@ -151,6 +159,9 @@ func (b *sessionBucket) put(s *sessionStore, c *sessionChange) (done, sealed boo
 		s.evictions.Add(1)
 	}
 	if done = c.wins == nil || end < c.until; done {
+		if end != 0 && end <= c.at {
+			s.ended(b.slots[i].owner())
+		}
 		b.fill(i, c)
 	}
 	b.release(version)
@@ -203,7 +214,7 @@ func (b *sessionBucket) drop(w *sought) (done, sealed bool) {
 }
 
 // expire frees the slots of sessions that have ended.
-func (b *sessionBucket) expire(at int64) (removed int) {
+func (b *sessionBucket) expire(s *sessionStore, at int64) (removed int) {
 	ended := func(i int) bool { return b.tag(i) != 0 && int64(uint32(b.slots[i].ends.Load())) <= at }
 	some := false
 	for i := range b.slots {
@@ -218,6 +229,7 @@ func (b *sessionBucket) expire(at int64) (removed int) {
 	}
 	for i := range b.slots {
 		if ended(i) {
+			s.ended(b.slots[i].owner())
 			b.setTag(i, 0)
 			removed++
 		}

@@ -12,6 +12,7 @@ type SessionUse struct {
 	ID               uint32
 	Prefix4, Prefix6 int
 	Timeout          time.Duration
+	use              int // for Learned
 }
 
 // SessionUses lists who keeps sessions: virtual servers in the document's order, one with both persistence and lasting
@@ -23,7 +24,7 @@ func (p *Plan) SessionUses() []SessionUse {
 		for _, keeps := range []*persistence{&v.persistence, &v.spillover.stay} {
 			if keeps.on {
 				out = append(out, SessionUse{VirtualServer: v.name, Spillover: keeps == &v.spillover.stay, ID: keeps.id,
-					Prefix4: keeps.prefix4, Prefix6: keeps.prefix6, Timeout: time.Duration(keeps.timeout) * time.Second})
+					use: keeps.use, Prefix4: keeps.prefix4, Prefix6: keeps.prefix6, Timeout: time.Duration(keeps.timeout) * time.Second})
 			}
 		}
 	}

@@ -226,6 +226,9 @@ func (b *sessionBucket) hear(s *sessionStore, c *sessionChange, h *Hearing) (hea
 	default:
 		heard, c.marks, c.service, c.until = HeardKept, markTell|b.marksOf(i), old, max(end, c.until)
 	}
+	if ended {
+		s.ended(p.owner())
+	}
 	p.service.Store(c.service)
 	p.ends.Store(uint64(c.id)<<32 | uint64(c.until))
 	b.mark(i, c.marks, markHeard)
@@ -270,6 +273,8 @@ func (b *sessionBucket) admit(s *sessionStore, c *sessionChange, h *Hearing) Hea
 	case slot < 0:
 		slot = free
 		s.used.Add(1)
+	default:
+		s.ended(b.slots[slot].owner())
 	}
 	c.marks = h.marks()
 	b.fill(slot, c)

@@ -24,17 +24,24 @@ func (d *Decider) keep(p *persistence, service uint64) {
 		return
 	}
 	if d.sawFor == p && !d.learned.frozen {
-		d.learned.Sessions.keepSeen(&d.saw, service, d.Query.At, d.Query.At+p.timeout)
+		d.keepSeen(p, &d.saw, service)
 		return
 	}
 	key, ok := d.session(p)
 	switch {
 	case !ok:
 	case !d.learned.frozen:
-		d.learned.Sessions.Keep(key, service, d.Query.At, d.Query.At+p.timeout)
+		seen := d.learned.Sessions.see(key)
+		d.keepSeen(p, &seen, service)
 	case d.trace != nil && len(d.supposed) < maxSupposed:
 		d.supposed = append(d.supposed, supposed{key, service})
 	}
+}
+
+// keepSeen keeps and counts a session that was looked up.
+func (d *Decider) keepSeen(p *persistence, seen *seenSession, service uint64) {
+	d.learned.countKept(p, seen, service, d.Query.At)
+	d.learned.Sessions.keepSeen(seen, service, d.Query.At, d.Query.At+p.timeout)
 }
 
 // supposed is a session that an explanation would have kept. The next decision of the same Decider, for the target of an alias,

@@ -195,6 +195,7 @@ func (p *publisher) learn(in *intent, now time.Time) {
 		p.learned = p.learned.Carry(p.in.plan, in.plan)
 	}
 	p.learned.Sessions, p.learned.Resolvers, p.learned.Pushed = t.sessions, t.resolvers, t.pushed
+	t.sessions.CountEnds(in.plan.SessionUses())
 }
 
 // publish compiles belief and stores the snapshot. Other sites are told at once when something of this site changed.

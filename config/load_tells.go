@@ -73,7 +73,7 @@ func (l *LoadSource) tells(m LoadMetric) bool {
 
 // metricsOf are the metrics that a kind of source tells by itself of what its backend names.
 func metricsOf(kind LoadKind, backend string) []LoadMetric {
-	zone := strings.HasPrefix(backend, "server:")
+	zone := strings.HasPrefix(backend, "server:") || strings.HasPrefix(backend, "stream-server:")
 	switch {
 	case kind == LoadHAProxy, kind == LoadNGINXVTS && !zone, kind == LoadNGINXPlus && !zone:
 		return []LoadMetric{MetricActive, MetricRequests, MetricResponseTime, MetricBandwidth, metricMembers, metricMemberWeight}
@@ -86,6 +86,8 @@ func metricsOf(kind LoadKind, backend string) []LoadMetric {
 	case kind == LoadEnvoy:
 		// Its list of clusters tells the weights but no times, its statistics the times but no weights.
 		return []LoadMetric{MetricActive, MetricRequests, MetricResponseTime, MetricBandwidth, metricMembers, metricMemberWeight}
+	case kind == LoadTraefik && strings.HasPrefix(backend, "entrypoint:"):
+		return []LoadMetric{MetricActive, MetricRequests, MetricResponseTime, MetricBandwidth}
 	case kind == LoadTraefik:
 		return []LoadMetric{MetricActive, MetricRequests, MetricResponseTime, MetricBandwidth, metricMembers}
 	case kind == LoadIPVS:

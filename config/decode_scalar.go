@@ -82,6 +82,11 @@ func (d *decoder) scalar(n *node, v reflect.Value, path *trail, f *field) {
 			d.float(n, v, path, f)
 		}
 	}
+	if !ok && v.Type() == reflect.TypeFor[Secret]() && n.scalar != scalarNull {
+		// The value is not shown: it may be the secret itself, a number without quotes.
+		d.fail(n, path, codeSecret, secretHint, "a secret does not stand in the document: this says where each node finds it")
+		return
+	}
 	if !ok {
 		d.fail(n, path, codeWrongKind, scalarHint(n, v), "expected %s, not %s", want, n.describe())
 	}

@@ -24,8 +24,8 @@ const (
 	colorHint  = "\x1b[36m"
 )
 
-// Render writes every problem with its line of the file and a mark under the place, then a summary line. It writes
-// nothing for an empty report.
+// Render writes every problem with its line of the file, without secrets that stand in it, and a mark under the place, then a summary
+// line. It writes nothing for an empty report.
 func (r *Report) Render(w io.Writer, color bool) error {
 	if r.errors+r.warnings == 0 {
 		return nil
@@ -84,7 +84,7 @@ func renderProblem(b *strings.Builder, p Problem, lines []string, paint func(cod
 		}
 		return
 	}
-	text, start, width := excerpt(lines[p.Line-1], p.Column, p.Width)
+	text, start, width := excerpt(withoutSecrets(lines[p.Line-1]), p.Column, p.Width)
 	fmt.Fprintf(b, "%5d | %s\n", p.Line, text)
 	mark := paint(severity, strings.Repeat("^", width))
 	if hint != "" {

@@ -120,13 +120,15 @@ func (c *checker) checkSecret(path string, s Secret) {
 	switch {
 	case kind == "":
 		// The value is not shown: it may be the secret itself.
-		c.problem(path, codeSecret, "write file:/etc/fairlead/secrets/NAME, env:NAME or credential:NAME", "a secret does not stand in the document: this says where each node finds it")
+		c.problem(path, codeSecret, secretHint, "a secret does not stand in the document: this says where each node finds it")
 	case kind == SecretFile && !strings.HasPrefix(name, "/"):
 		c.problem(path, codeSecret, "the document is shared: every site reads the same path", "%s is not an absolute path", quote(name))
 	case kind != SecretFile && !secretName.MatchString(name):
 		c.problem(path, codeSecret, "letters, digits, _, - and .", "%s is not a name", quote(name))
 	}
 }
+
+const secretHint = "write file:/etc/fairlead/secrets/NAME, env:NAME or credential:NAME"
 
 var secretName = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_.-]{0,127}$`)
 

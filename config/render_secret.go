@@ -1,0 +1,33 @@
+package config
+
+import (
+	"regexp"
+	"strings"
+	"unicode/utf8"
+)
+
+// hiddenSecret stands for a value that is not shown, however long that is.
+const hiddenSecret = "***"
+
+var (
+	// secretKey is a key whose value says where a secret is, as far as its value.
+	secretKey = regexp.MustCompile(`(?:^[\s-]*|[{,]\s*)["']?(?:\w*passw(?:or)?d|passphrase|token|secret|community)["']?\s*:\s*`)
+	// secretPlace is the beginning of a value that says so, or that there is none.
+	secretPlace = regexp.MustCompile(`^(?:["']?(?:file|env|credential):|$|[#,}])`)
+	// urlUser is a user, and a password, in a URL.
+	urlUser = regexp.MustCompile(`://[^/?#@\s]+@`)
+)
+
+// withoutSecrets is a source line as it may be shown to who reads a log. A secret does not belong into a file, which is what the problem
+// with such a line is: showing the line would spread it. It goes by the text, since the line may be none that could be decoded.
+func withoutSecrets(line string) string {
+	for _, at := range secretKey.FindAllStringIndex(line, -1) {
+		if value := at[1]; !secretPlace.MatchString(line[value:]) {
+			line = line[:value] + hiddenSecret // where the value ends depends on how it is written: nothing behind is shown
+			break
+		}
+	}
+	return urlUser.ReplaceAllStringFunc(line, func(user string) string {
+		return "://" + strings.Repeat("*", utf8.RuneCountInString(user)-len("://@")) + "@" // as long: columns stay
+	})
+}

@@ -40,7 +40,8 @@ func DeniedByDefault(a netip.Addr) (what string, metadata bool) {
 }
 
 // StandsFor returns the IPv4 address that packets to an IPv6 address may end up at: that of mapped and compatible addresses (RFC
-// 4291 section 2.5.5), of NAT64 (RFC 6052, and the /96 at the end of RFC 8215's prefix) and of 6to4 (RFC 3056). Invalid for others.
+// 4291 section 2.5.5), translated ones (RFC 2765 section 2.1), of NAT64 (RFC 6052, and the /96 at the end of RFC 8215's prefix) and of 6to4
+// (RFC 3056). Invalid for others.
 func StandsFor(a netip.Addr) netip.Addr {
 	if !a.Is6() {
 		return netip.Addr{}
@@ -59,6 +60,8 @@ func StandsFor(a netip.Addr) netip.Addr {
 	case a.Is4In6():
 		return last
 	case zeros(0, 12) && !zeros(12, 15): // ::, ::1 and the like are what they are
+		return last
+	case zeros(0, 8) && b[8] == 0xff && b[9] == 0xff && zeros(10, 12):
 		return last
 	case b[0] == 0 && b[1] == 0x64 && b[2] == 0xff && b[3] == 0x9b && zeros(4, 12):
 		return last

@@ -105,7 +105,11 @@ func (g *Guard) isOwn(port uint16, addresses ...netip.Addr) bool {
 			continue
 		}
 		for _, a := range addresses {
-			if a.IsValid() && (a == own.Addr().Unmap().WithZone("") || own.Addr().IsUnspecified() && g.isLocal(a)) {
+			if !a.IsValid() {
+				continue
+			}
+			// A connection to no host's address is one to this machine, at an address that the kernel picks.
+			if a.IsUnspecified() || a == own.Addr().Unmap().WithZone("") || own.Addr().Unmap().IsUnspecified() && g.isLocal(a) {
 				return true
 			}
 		}

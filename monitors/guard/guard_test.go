@@ -63,6 +63,7 @@ func TestCheckByDefault(t *testing.T) {
 		"[64:ff9b::169.254.169.254]:80":   "probes do not reach 64:ff9b::a9fe:a9fe: " + metadata,
 		"[64:ff9b:1::169.254.169.254]:80": metadata,
 		"[2002:a9fe:a9fe::1]:80":          metadata,
+		"[::ffff:0:169.254.169.254]:80":   metadata,
 		"[fd00:ec2::254]:80":              metadata,
 		"100.100.100.200:80":              metadata,
 		"192.0.0.192:80":                  metadata,
@@ -108,17 +109,23 @@ func TestCheckLists(t *testing.T) {
 }
 
 func TestCheckOwnSockets(t *testing.T) {
-	allowed := prefixes("127.0.0.0/8", "192.0.2.0/24", "::/0")
+	allowed := prefixes("0.0.0.0/0", "::/0")
 	const own = "a control socket of this node"
 	tests := []struct{ name, listens, network, to, want string }{
 		{"the API", "127.0.0.1:8053", "tcp", "127.0.0.1:8053", own},
 		{"the API by tcp4", "127.0.0.1:8053", "tcp4", "127.0.0.1:8053", own},
 		{"in IPv6 form", "127.0.0.1:8053", "tcp", "[::ffff:127.0.0.1]:8053", own},
 		{"through NAT64", "127.0.0.1:8053", "tcp", "[64:ff9b::127.0.0.1]:8053", own},
+		{"by no host's address", "127.0.0.1:8053", "tcp", "0.0.0.0:8053", own},
+		{"by none in IPv6", "127.0.0.1:8053", "tcp", "[::]:8053", own},
+		{"by none on an interface", "127.0.0.1:8053", "tcp", "[::%lo]:8053", own},
+		{"by none in IPv6 form", "[::1]:8053", "tcp", "[::ffff:0.0.0.0]:8053", own},
+		{"another port by none", "127.0.0.1:8053", "tcp", "0.0.0.0:8054", passed},
 		{"another port", "127.0.0.1:8053", "tcp", "127.0.0.1:8054", passed},
 		{"another address", "127.0.0.1:8053", "tcp", "127.0.0.2:8053", passed},
 		{"another protocol", "127.0.0.1:8053", "udp", "127.0.0.1:8053", passed},
 		{"a wildcard by loopback", "0.0.0.0:3009", "tcp", "127.0.0.9:3009", own},
+		{"a wildcard in IPv6 form", "[::ffff:0.0.0.0]:3009", "tcp", "192.0.2.7:3009", own},
 		{"a wildcard by an interface", "[::]:3009", "tcp", "192.0.2.7:3009", own},
 		{"a wildcard by IPv6", "[::]:3009", "tcp", "[2001:db8::7]:3009", own},
 		{"a wildcard, another machine", "[::]:3009", "tcp", "192.0.2.8:3009", passed},

@@ -151,32 +151,72 @@ func (a ldapAnswer) succeeded(word string) error {
 	return nil
 }
 
-// parseLDAP takes a message apart (RFC 4511 4.1.1, 4.1.9).
+// parseLDAP takes a message apart (RFC 4511 4.1.1, 4.1.9). Only what counts is looked at: decoding all of it as a tree costs memory that grows
+// with its depth times its length.
 func parseLDAP(raw []byte) (ldapAnswer, error) {
-	message, err := ber.DecodePacketErr(raw)
-	if err != nil {
-		return ldapAnswer{}, fmt.Errorf("answer is not LDAP: %w", err)
+	message, _, ok := cutBER(raw, byte(ber.TypeConstructed)|byte(ber.TagSequence))
+	if !ok {
+		return ldapAnswer{}, errors.New("answer is not LDAP")
 	}
-	if len(message.Children) < 2 {
+	if len(message) == 0 {
 		return ldapAnswer{}, errors.New("LDAP message without an operation")
 	}
-	id, ok := message.Children[0].Value.(int64)
-	body := message.Children[1]
-	if !ok || id < 0 || body.ClassType != ber.ClassApplication {
+	number, rest, ok := cutBER(message, byte(ber.TagInteger))
+	id, isID := naturalBER(number)
+	if !ok || !isID || len(rest) == 0 || ber.Class(rest[0])&ber.ClassBitmask != ber.ClassApplication {
 		return ldapAnswer{}, errors.New("LDAP message without an identifier or an operation")
 	}
-	a := ldapAnswer{id: id, operation: body.Tag}
-	if body.Tag == ldap.ApplicationSearchResultEntry || body.Tag == ldap.ApplicationSearchResultReference || body.Tag == ldap.ApplicationIntermediateResponse {
+	a := ldapAnswer{id: id, operation: ber.Tag(rest[0]) & ber.TagBitmask}
+	body, _, ok := cutBER(rest, rest[0])
+	if !ok {
+		return ldapAnswer{}, errors.New("LDAP operation that does not end within its message")
+	}
+	if a.operation == ldap.ApplicationSearchResultEntry || a.operation == ldap.ApplicationSearchResultReference || a.operation == ldap.ApplicationIntermediateResponse {
 		return a, nil
 	}
-	if len(body.Children) < 3 {
+	result, rest, hasCode := cutBER(body, byte(ber.TagEnumerated))
+	_, rest, hasDN := cutBER(rest, byte(ber.TagOctetString))
+	diagnostic, _, hasText := cutBER(rest, byte(ber.TagOctetString))
+	if !hasCode || !hasDN || !hasText {
 		return ldapAnswer{}, errors.New("LDAP result without its parts")
 	}
-	code, isCode := body.Children[0].Value.(int64)
-	diagnostic, isText := body.Children[2].Value.(string)
-	if !isCode || !isText || code < 0 {
+	if a.code, ok = naturalBER(result); !ok {
 		return ldapAnswer{}, errors.New("LDAP result without a code")
 	}
-	a.code, a.diagnostic = code, diagnostic
+	a.diagnostic = string(diagnostic)
 	return a, nil
+}
+
+// cutBER takes an element with this identifier off b. LDAP has lengths in the definite form alone (RFC 4511 5.1).
+func cutBER(b []byte, identifier byte) (value, rest []byte, ok bool) {
+	if len(b) < 2 || b[0] != identifier || ber.Tag(b[0])&ber.TagBitmask == ber.TagBitmask {
+		return nil, nil, false
+	}
+	length, header := uint64(b[1]), 2
+	if length >= 0x80 {
+		header += int(length & 0x7F)
+		if header == 2 || header > 6 || len(b) < header {
+			return nil, nil, false
+		}
+		length = 0
+		for _, octet := range b[2:header] {
+			length = length<<8 | uint64(octet)
+		}
+	}
+	if length > uint64(len(b)-header) {
+		return nil, nil, false
+	}
+	end := header + int(length)
+	return b[header:end], b[end:], true
+}
+
+// naturalBER reads an integer from 0 to 2^31-1, as identifiers and codes are.
+func naturalBER(value []byte) (n int64, ok bool) {
+	if len(value) < 1 || len(value) > 4 || value[0] >= 0x80 {
+		return 0, false
+	}
+	for _, octet := range value {
+		n = n<<8 | int64(octet)
+	}
+	return n, true
 }

@@ -146,20 +146,36 @@ func TestLDAPRequests(t *testing.T) {
 	}
 }
 
+// However deep what a message holds is nested, it costs about its own length; so do many messages that answer something else.
 func TestLDAPNestingIsBounded(t *testing.T) {
-	depth := 15000
-	inner := append([]byte{2, 1, 1}, bytes.Repeat([]byte{0x30, 0x80}, depth)...)
-	inner = append(inner, bytes.Repeat([]byte{0, 0}, depth)...)
-	raw := append([]byte{0x30, 0x82, byte(len(inner) >> 8), byte(len(inner))}, inner...)
-	var before, after runtime.MemStats
-	runtime.ReadMemStats(&before)
-	got := keyring(canned(raw), "").Probe(context.Background(), target("dir", "127.0.0.1:389", serviceMonitor(config.MonitorLDAP)))
-	runtime.ReadMemStats(&after)
-	if got.OK || !strings.Contains(got.Reason, "LDAP") {
-		t.Errorf("got %+v", got)
+	nested := octetString(strings.Repeat("x", 50<<10))
+	for range 900 {
+		outer := ber.NewSequence("")
+		outer.AppendChild(nested)
+		nested = outer
 	}
-	if n := after.TotalAlloc - before.TotalAlloc; n > 16<<20 {
-		t.Errorf("%d bytes allocated for one message of 64 KiB", n)
+	message := ber.NewSequence("")
+	message.AppendChild(ber.NewInteger(ber.ClassUniversal, ber.TypePrimitive, ber.TagInteger, 7, ""))
+	entry := ber.Encode(ber.ClassApplication, ber.TypeConstructed, ldap.ApplicationSearchResultEntry, nil, "")
+	entry.AppendChild(nested)
+	message.AppendChild(entry)
+	depth := 15000
+	endless := append([]byte{2, 1, 1}, bytes.Repeat([]byte{0x30, 0x80}, depth)...)
+	endless = append(endless, bytes.Repeat([]byte{0, 0}, depth)...)
+	endless = append([]byte{0x30, 0x82, byte(len(endless) >> 8), byte(len(endless))}, endless...)
+	for name, answer := range map[string][]byte{
+		"entries": bytes.Repeat(message.Bytes(), maxLDAPMessages), "of no length": endless,
+	} {
+		var before, after runtime.MemStats
+		runtime.ReadMemStats(&before)
+		got := keyring(canned(answer), "").Probe(context.Background(), target("dir", "127.0.0.1:389", serviceMonitor(config.MonitorLDAP)))
+		runtime.ReadMemStats(&after)
+		if got.OK || !strings.Contains(got.Reason, "LDAP") && !strings.Contains(got.Reason, "none that answers the bind") {
+			t.Errorf("%s: got %+v", name, got)
+		}
+		if n := after.TotalAlloc - before.TotalAlloc; n > 4*uint64(len(answer)) {
+			t.Errorf("%s: %d bytes allocated for messages of %d", name, n, len(answer))
+		}
 	}
 }
 

@@ -98,6 +98,7 @@ type State struct {
 	Since          time.Time                    // when this document came into use
 	Drains         map[string]sites.DrainStatus // by service, of those that drain
 	Sites          []sites.SiteStatus           // how each site of the document is heard, in its order; nil: not known
+	ViewsLeftOut   sites.ViewsLeftOut           // what could not be told to other sites
 	LastError      string                       // why the last reload was refused; empty when it was not
 }
 

@@ -30,6 +30,13 @@ var keepingDocument = strings.NewReplacer(
 func newKeeping(t *testing.T) *fixture {
 	t.Helper()
 	f := newFixture(t, nil)
+	f.keepSessions(t)
+	return f
+}
+
+// keepSessions gives the fixture keepingDocument.
+func (f *fixture) keepSessions(t *testing.T) {
+	t.Helper()
 	doc, report := config.Parse(config.Source{Name: "test.yaml", Text: []byte(keepingDocument)})
 	if err := report.Err(); err != nil {
 		t.Fatal(err)
@@ -43,7 +50,6 @@ func newKeeping(t *testing.T) *fixture {
 	snapshot.GSLB = gslb.NewSnapshot(8, plan, testStatus(plan, time.Now()), nil)
 	state.Document, state.Snapshot = doc, &snapshot
 	f.state = &state
-	return f
 }
 
 // keep begins a session of a virtual server.
@@ -116,6 +122,62 @@ func TestSessions(t *testing.T) {
 			w := f.request(http.MethodDelete, "/v1/sessions"+tt.query, "")
 			if want := fmt.Sprintf("{\"dropped\":%d}\n", tt.want); w.Code != http.StatusOK || w.Body.String() != want {
 				t.Errorf("DELETE %s: %d %s, want %s", tt.query, w.Code, w.Body, want)
+			}
+		}
+	})
+}
+
+// TestSessionUses: by virtual server and kind, in metrics and with the first page.
+func TestSessionUses(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := newKeeping(t)
+		table, now := f.state.Snapshot.Learned.Sessions, time.Now()
+		uses := f.state.Snapshot.GSLB.Plan.SessionUses()
+		f.state.Snapshot.Learned = gslb.NewLearned(f.state.Snapshot.GSLB.Plan)
+		f.state.Snapshot.Learned.Sessions = table
+		table.CountEnds(uses)
+		f.keep(t, "near", false, "203.0.113.7", "web-ams", time.Minute)
+		f.keep(t, "api", true, "203.0.113.7", "", time.Second)
+		for _, u := range uses {
+			if u.VirtualServer == "spare" {
+				table.Hear(&gslb.Hearing{SessionKey: u.Key(netip.MustParseAddr("198.51.100.7")), Service: xxhash.Sum64String("web-ams"),
+					At: now.Unix(), Until: now.Unix() + 60, Timeout: 60, Slack: 7})
+			}
+		}
+		plan, domain := f.state.Snapshot.GSLB.Plan, gslb.DomainIndex(0)
+		for !strings.HasPrefix(plan.Domain(domain).Name, "api.") {
+			domain++
+		}
+		d := gslb.Decide(f.state.Snapshot.GSLB, gslb.Query{Domain: domain, Family: gslb.IPv4, LDNS: netip.MustParseAddr("192.0.2.1"), At: now.Unix()}, f.state.Snapshot.Learned, now, nil)
+		if d.Outcome != gslb.OutcomeServices {
+			t.Fatalf("got %+v", d)
+		}
+		time.Sleep(2 * time.Second)
+		table.Expire(time.Now().Unix(), 1)
+		want := []resource.SessionUse{{VirtualServer: "near", Kind: "persistence", Now: 2, FromPeers: 1}, {VirtualServer: "api", Kind: "persistence", Now: 1, Created: 1},
+			{VirtualServer: "api", Kind: "spillover", Expired: 1}, {VirtualServer: "spare", Kind: "persistence", Now: 2, FromPeers: 1}}
+		byName := func(a, b resource.SessionUse) int { return strings.Compare(a.VirtualServer+a.Kind, b.VirtualServer+b.Kind) }
+		list := get[resource.SessionList](t, f, "/v1/sessions")
+		for i := range list.Uses {
+			list.Uses[i].ID = 0
+		}
+		slices.SortFunc(want, byName)
+		slices.SortFunc(list.Uses, byName)
+		if diff := cmp.Diff(want, list.Uses); diff != "" {
+			t.Errorf("uses (-want +got):\n%s", diff)
+		}
+		if got := get[resource.SessionList](t, f, "/v1/sessions?virtual_server=near").Uses; len(got) != 1 {
+			t.Errorf("of one virtual server: %+v", got)
+		}
+		if got := get[resource.SessionList](t, f, "/v1/sessions?client=203.0.113.7").Uses; got != nil {
+			t.Errorf("of one client: %+v", got)
+		}
+		text := scrape(t, f)
+		for _, line := range []string{`fairlead_virtual_server_sessions{kind="persistence",origin="peer",virtual_server="near"} 1`, `fairlead_virtual_server_sessions{kind="persistence",origin="here",virtual_server="near"} 1`,
+			`fairlead_virtual_server_sessions_created_total{kind="persistence",virtual_server="api"} 1`, `fairlead_virtual_server_sessions_honoured_total{kind="persistence",virtual_server="api"} 0`,
+			`fairlead_virtual_server_sessions_expired_total{kind="spillover",virtual_server="api"} 1`} {
+			if !strings.Contains(text, line+"\n") {
+				t.Errorf("metrics lack %s", line)
 			}
 		}
 	})

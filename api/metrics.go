@@ -21,7 +21,7 @@ func (r *resources) metrics() (http.Handler, error) {
 		collectors.NewGoCollector(),
 		collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
 		r.dnsMetrics(), r.transferMetrics(), r.serviceMetrics(), r.groupMetrics(), r.geoMetrics(), r.exchangeMetrics(), r.probeMetrics(), r.monitorMetrics(), r.nodeMetrics(), r.headroomMetrics(),
-		r.learnedMetrics(), r.sharedMetrics(), r.agreementMetrics(), r.resolverMetrics(),
+		r.learnedMetrics(), r.sessionUseMetrics(), r.sharedMetrics(), r.agreementMetrics(), r.resolverMetrics(),
 	} {
 		if err := registry.Register(c); err != nil {
 			return nil, fmt.Errorf("register metrics: %w", err)

@@ -15,6 +15,7 @@ func (r *resources) beliefMetrics() prometheus.Collector {
 	doubts := g.gauge("fairlead_services_in_doubt", "Services whose state is uncertain, by why.", "reason")
 	overrides := g.gauge("fairlead_overrides", "Overrides of operators that have an effect, by what they are about.", "kind")
 	isolated := g.gauge("fairlead_mep_isolated", "1 while this node hears none of several other sites, and what only they could tell it stays as it was.")
+	leftOut := g.gauge("fairlead_mep_views_left_out", "What this node sees of others and could not tell them, for want of room.", "kind")
 	reach := g.gauge("fairlead_sites", "Sites of the document, by how they are heard.", "reach")
 	held := g.gauge("fairlead_virtual_server_held", "1 while a virtual server with backup_hold stays on its backup.", "virtual_server")
 	g.collect = func(out chan<- prometheus.Metric) {
@@ -25,6 +26,9 @@ func (r *resources) beliefMetrics() prometheus.Collector {
 		s := st.Snapshot.GSLB.Status
 		suspicion.send(out, boolean(s.Alarm != ""))
 		isolated.send(out, boolean(s.Isolated != ""))
+		leftOut.send(out, float64(st.ViewsLeftOut.Votes), "votes")
+		leftOut.send(out, float64(st.ViewsLeftOut.Services), "services")
+		leftOut.send(out, float64(st.ViewsLeftOut.Sites), "sites")
 		for how, n := range reaches(st.Sites) {
 			reach.send(out, n, string(how))
 		}

@@ -110,7 +110,7 @@ var (
 
 // TestMetricsAreDocumented compares docs/metrics.md with what a node exports: name, type and labels.
 func TestMetricsAreDocumented(t *testing.T) {
-	text := scrape(t, newFixture(t, func(o *Options) {
+	f := newFixture(t, func(o *Options) {
 		withMonitors(o)
 		o.Groups = testGroups
 		o.SharedSessions = func() []SharedSessions { return []SharedSessions{{Site: "nyc"}} }
@@ -119,7 +119,9 @@ func TestMetricsAreDocumented(t *testing.T) {
 		}
 		peers := append(o.Peers(), mep.PeerStatus{Site: "up", Relation: mep.RelationParent})
 		o.Peers = func() []mep.PeerStatus { return peers }
-	}))
+	})
+	f.keepSessions(t)
+	text := scrape(t, f)
 	labels := map[string]string{}
 	for _, sample := range sampleLine.FindAllStringSubmatch(text, -1) {
 		var names []string

@@ -110,6 +110,7 @@ func (r *resources) registerSessions(rest huma.API) {
 
 // sessionView is the sessions of one moment, and who they belong to.
 type sessionView struct {
+	state *State
 	table *gslb.Sessions // nil: there are none
 	plan  *gslb.Plan
 	uses  []gslb.SessionUse // that pass the filter
@@ -122,7 +123,7 @@ func (r *resources) sessionView(f *sessionFilter) (*sessionView, error) {
 	if err != nil {
 		return nil, err
 	}
-	v := &sessionView{table: st.Snapshot.Learned.Sessions, plan: st.Snapshot.GSLB.Plan, byID: map[uint32][]gslb.SessionUse{}, now: time.Now()}
+	v := &sessionView{state: st, table: st.Snapshot.Learned.Sessions, plan: st.Snapshot.GSLB.Plan, byID: map[uint32][]gslb.SessionUse{}, now: time.Now()}
 	known := f.virtualServer == ""
 	for i := range st.Document.VirtualServers {
 		known = known || st.Document.VirtualServers[i].Name == f.virtualServer
@@ -173,6 +174,9 @@ func (r *resources) sessions(_ context.Context, in *sessionsInput) (*sessionsOut
 			}
 		}
 		return out, nil
+	}
+	if in.from == 0 {
+		out.Body.Uses, out.Body.MoreUses = usesOf(v.state, v.uses)
 	}
 	next := v.table.Walk(in.from, func(k gslb.SessionKey, service uint64, until int64) bool {
 		if until > v.now.Unix() && v.wants(&in.filter, k) {

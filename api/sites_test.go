@@ -161,6 +161,10 @@ func TestTopologyIsShown(t *testing.T) {
 			if list.Isolated != "nobody is heard" {
 				t.Errorf("isolated %q", list.Isolated)
 			}
+			f.state.ViewsLeftOut = sites.ViewsLeftOut{Votes: 3}
+			if text := scrape(t, f); !strings.Contains(text, `fairlead_mep_views_left_out{kind="votes"} 3`+"\n") {
+				t.Error("metrics do not tell of votes that were left out")
+			}
 			if text := scrape(t, f); !strings.Contains(text, "fairlead_mep_isolated 1\n") || !strings.Contains(text, `fairlead_sites{reach="foreign"} 1`+"\n") {
 				t.Errorf("metrics do not tell of isolation and foreign sites")
 			} else if strings.Contains(text, `fairlead_mep_attached{peer="nyc"} 1`+"\n") != (tt.own == "edge") {

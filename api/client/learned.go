@@ -29,13 +29,13 @@ func (f *SessionFilter) query() url.Values {
 }
 
 // Sessions returns the sessions that pass the filter, in no order: all pages as one. NextCursor is empty unless there are
-// more than SessionFilter.Most. Counts and At are those of the first page.
+// more than SessionFilter.Most. Counts, Uses and At are those of the first page.
 func (c *Client) Sessions(ctx context.Context, f SessionFilter) (*resource.SessionList, error) {
 	q := f.query()
 	all := &resource.SessionList{}
 	err := pages(ctx, c, list{what: "sessions", path: "/v1/sessions", query: q, most: f.Most}, func(page *resource.SessionList, first bool) (int, string) {
 		if first {
-			all.Counts, all.At = page.Counts, page.At
+			all.Counts, all.At, all.Uses, all.MoreUses = page.Counts, page.At, page.Uses, page.MoreUses
 		}
 		all.Sessions, all.NextCursor = append(all.Sessions, page.Sessions...), page.NextCursor
 		return len(all.Sessions), all.NextCursor

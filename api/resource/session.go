@@ -12,6 +12,9 @@ type SessionList struct {
 	At       time.Time     `json:"at" doc:"When it was read."`
 	// Shared is empty when sessions are not shared.
 	Shared []SharedSessions `json:"shared,omitempty" doc:"Other sites that sessions are shared with, by name. Absent when there are none."`
+	// Uses is on the first page only, and not where one client is asked for.
+	Uses     []SessionUse `json:"uses,omitempty" doc:"Virtual servers that keep sessions, in the document's order: the first 256 of those that pass the filter. On the first page, unless a client is asked for."`
+	MoreUses bool         `json:"more_uses,omitempty" doc:"There are more uses than are listed."`
 	// NextCursor asks for the following page; empty on the last one.
 	NextCursor string `json:"next_cursor,omitempty" doc:"Cursor of the following page; absent on the last one."`
 }
@@ -21,6 +24,19 @@ type SessionCounts struct {
 	Entries   int    `json:"entries" doc:"Sessions, with some that have ended within the last minute."`
 	Max       int    `json:"max" doc:"settings.sessions.max_entries."`
 	Evictions uint64 `json:"evictions" format:"int64" doc:"Sessions that gave way before their end, since the start."`
+}
+
+// SessionUse is how the sessions go that a virtual server keeps. Virtual servers with one persistence id share sessions: Now, FromPeers and
+// Expired are of all of them.
+type SessionUse struct {
+	VirtualServer string `json:"virtual_server"`
+	Kind          string `json:"kind" enum:"persistence,spillover" doc:"persistence: clients keep their service. spillover: they stay on the backup."`
+	ID            uint32 `json:"id" format:"int64" doc:"Persistence id; virtual servers with one id share sessions."`
+	Now           int    `json:"now" doc:"Sessions that have not ended."`
+	FromPeers     int    `json:"from_peers" doc:"Of these, those that another site told of last."`
+	Created       uint64 `json:"created" format:"int64" doc:"Sessions that queries here began since the start, or that got another service."`
+	Honoured      uint64 `json:"honoured" format:"int64" doc:"Answers that were given by a session since the start."`
+	Expired       uint64 `json:"expired" format:"int64" doc:"Sessions that came to their end since the start. It is noticed within a minute."`
 }
 
 // SharedSessions is how sharing goes with another site.

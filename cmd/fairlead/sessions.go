@@ -100,8 +100,14 @@ func newSessionsDrop() *cobra.Command {
 
 func printSessions(w io.Writer, list *resource.SessionList) error {
 	fmt.Fprintf(w, "sessions: %d of at most %d, %d gave way\n", list.Counts.Entries, list.Counts.Max, list.Counts.Evictions)
+	if err := printSessionUses(w, list); err != nil {
+		return err
+	}
 	if len(list.Sessions) == 0 {
 		return nil
+	}
+	if len(list.Uses) > 0 {
+		fmt.Fprintln(w)
 	}
 	rows := [][]string{{"CLIENT", "KIND", "SERVICE", "ENDS IN", "VIRTUAL SERVERS"}}
 	for i := range list.Sessions {
@@ -113,6 +119,26 @@ func printSessions(w io.Writer, list *resource.SessionList) error {
 	}
 	if list.NextCursor != "" {
 		fmt.Fprintln(w, "and more; --limit 0 lists all")
+	}
+	return nil
+}
+
+// printSessionUses prints who keeps sessions, after a blank line.
+func printSessionUses(w io.Writer, list *resource.SessionList) error {
+	if len(list.Uses) == 0 {
+		return nil
+	}
+	fmt.Fprintln(w)
+	rows := [][]string{{"SESSIONS OF", "KIND", "NOW", "FROM PEERS", "CREATED", "HONOURED", "EXPIRED"}}
+	for i := range list.Uses {
+		u := &list.Uses[i]
+		rows = append(rows, []string{u.VirtualServer, u.Kind, fmt.Sprint(u.Now), fmt.Sprint(u.FromPeers), fmt.Sprint(u.Created), fmt.Sprint(u.Honoured), fmt.Sprint(u.Expired)})
+	}
+	if err := table(w, "", rows...); err != nil {
+		return err
+	}
+	if list.MoreUses {
+		fmt.Fprintln(w, "and more; fairlead sessions --virtual-server NAME tells of one")
 	}
 	return nil
 }

@@ -53,3 +53,28 @@ RESOLVER       SITE  RTT      BY    AGE
 		}
 	}
 }
+
+// TestWhoKeepsSessions: virtual servers with persistence are a section of the status, and stand above sessions.
+func TestWhoKeepsSessions(t *testing.T) {
+	const body = `{"sessions": [{"client": "203.0.113.0/24", "kind": "persistence", "id": 7, "virtual_servers": ["web"], "service": "web-ams", "ends_in_seconds": 60}],
+		"uses": [{"virtual_server": "web", "kind": "persistence", "id": 7, "now": 9, "from_peers": 4, "created": 12, "honoured": 300, "expired": 3},
+			{"virtual_server": "web", "kind": "spillover", "id": 8, "now": 0, "from_peers": 0, "created": 0, "honoured": 0, "expired": 0}], "more_uses": true,
+		"counts": {"entries": 9, "max": 1000, "evictions": 0}, "at": "2026-11-22T06:00:00Z"}`
+	const section = `
+SESSIONS OF  KIND         NOW  FROM PEERS  CREATED  HONOURED  EXPIRED
+web          persistence  9    4           12       300       3
+web          spillover    0    0           0        0         0
+and more; fairlead sessions --virtual-server NAME tells of one
+`
+	for args, want := range map[string]string{
+		"status":             section,
+		"sessions --limit 1": "sessions: 9 of at most 1000, 0 gave way\n" + section + "\nCLIENT          KIND         SERVICE  ENDS IN  VIRTUAL SERVERS\n203.0.113.0/24  persistence  web-ams  1m0s     web\n",
+		"status -o json":     `"honoured": 300`,
+	} {
+		var out, problems output
+		api := fakeStatus(t, "/v1/sessions?limit=1", body)
+		if code := run(t.Context(), append(strings.Fields(args), "--api", api), &out, &problems); code != exitDone || !strings.Contains(out.String(), want) {
+			t.Errorf("%s: exit code %d\n%s%s\nwant\n%s", args, code, out.String(), problems.String(), want)
+		}
+	}
+}

@@ -15,6 +15,7 @@ type sections struct {
 	secondaries *resource.SecondaryList
 	locations   *resource.GeoFileList
 	overrides   *resource.OverrideList
+	sessions    *resource.SessionList
 }
 
 func readSections(ctx context.Context, c *client.Client) (s sections, err error) {
@@ -28,6 +29,9 @@ func readSections(ctx context.Context, c *client.Client) (s sections, err error)
 		return s, err
 	}
 	if s.secondaries, err = told(c.Secondaries(ctx, client.SecondaryFilter{Failing: true, Most: maxFailingShown})); err != nil {
+		return s, err
+	}
+	if s.sessions, err = told(c.Sessions(ctx, client.SessionFilter{Most: 1})); err != nil {
 		return s, err
 	}
 	s.leaveOutEmpty()
@@ -53,6 +57,9 @@ func (s *sections) leaveOutEmpty() {
 	if s.locations != nil && len(s.locations.Files) == 0 {
 		s.locations = nil
 	}
+	if s.sessions != nil && len(s.sessions.Uses) == 0 {
+		s.sessions = nil
+	}
 	if s.secondaries != nil && s.secondaries.Counts.Served+s.secondaries.Counts.Unserved == 0 {
 		s.secondaries = nil
 	}
@@ -68,6 +75,9 @@ func (s *sections) addTo(all map[string]any) {
 	}
 	if s.locations != nil {
 		all["location_files"] = s.locations.Files
+	}
+	if s.sessions != nil {
+		all["session_uses"] = s.sessions.Uses
 	}
 	if s.secondaries != nil {
 		all["secondaries"] = map[string]any{"counts": s.secondaries.Counts, "failing": s.secondaries.Secondaries}
@@ -87,6 +97,11 @@ func (s *sections) print(w io.Writer) error {
 	}
 	if s.locations != nil {
 		if err := printLocationFiles(w, s.locations); err != nil {
+			return err
+		}
+	}
+	if s.sessions != nil {
+		if err := printSessionUses(w, s.sessions); err != nil {
 			return err
 		}
 	}

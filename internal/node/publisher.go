@@ -214,7 +214,7 @@ func (p *publisher) publish(now time.Time) {
 	state := &api.State{
 		Drains:   p.drains(now),
 		Snapshot: &adns.Snapshot{Generation: p.generation, Zones: p.in.zones, GSLB: p.snapshot, Learned: p.learned},
-		Sites:    p.tracker.Sites(),
+		Sites:    p.tracker.Sites(), ViewsLeftOut: p.tracker.ViewsLeftOut(),
 		Document: p.in.document, DocumentID: p.in.id, DocumentSource: p.in.from, Since: p.in.since,
 	}
 	if text := p.node.reloadErr.Load(); text != nil {

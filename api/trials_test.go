@@ -34,7 +34,7 @@ func withMonitors(o *Options) {
 	o.Trials = trial.New(trial.Options{Prober: prober, Reader: source.New(source.Options{DialContext: func(context.Context, string, string) (net.Conn, error) {
 		return nil, &net.OpError{Op: "dial", Err: syscall.ECONNREFUSED}
 	}}), Lookup: func(_ context.Context, name string) ([]netip.Addr, error) {
-		if name == "web.example.net." {
+		if name == "web.example.net" {
 			return []netip.Addr{netip.MustParseAddr("192.0.2.81"), netip.MustParseAddr("192.0.2.99")}, nil
 		}
 		return nil, &net.DNSError{Err: "no such host", Name: name}

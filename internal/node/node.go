@@ -130,9 +130,9 @@ func (n *Node) build(in *intent) error {
 	n.orders = newOrders(n)
 	n.publisher, n.keeper = newPublisher(n), newKeeper(n)
 	n.reach = newReach(&n.opts, n.log)
-	shared, prober, reader := schedule.New(), n.reach.prober(), n.reach.reader()
+	shared, prober := schedule.New(), n.reach.prober()
 	n.probes = monitors.New(monitors.Options{Schedule: shared, Prober: prober, Verdict: n.publisher.verdict, Logger: n.log, Seed: seed})
-	n.loads = monitors.NewLoads(monitors.LoadOptions{Schedule: shared, Reader: reader, Load: n.publisher.load, Logger: n.log, Seed: seed})
+	n.loads = monitors.NewLoads(monitors.LoadOptions{Schedule: shared, Reader: n.reach.reader(), Load: n.publisher.load, Logger: n.log, Seed: seed})
 	var err error
 	if n.exchange, err = n.newExchange(in); err != nil {
 		return err
@@ -166,7 +166,7 @@ func (n *Node) build(in *intent) error {
 		ResolverCounts: n.resolvers.Counts, TakeResolvers: n.resolvers.Take, ReportRTT: n.resolvers.Report,
 		Ready: n.ready, Logger: n.log,
 	}
-	n.tellMonitors(&told, prober, reader)
+	n.tellMonitors(&told, prober)
 	n.handler, err = api.New(told)
 	return err
 }

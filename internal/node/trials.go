@@ -2,6 +2,7 @@ package node
 
 import (
 	"context"
+	"errors"
 	"net"
 	"net/netip"
 	"time"
@@ -13,7 +14,6 @@ import (
 	"fairlead/config"
 	"fairlead/gslb"
 	"fairlead/monitors/probe"
-	"fairlead/monitors/source"
 	"fairlead/monitors/trial"
 )
 
@@ -22,8 +22,8 @@ func lookup(ctx context.Context, name string) ([]netip.Addr, error) {
 }
 
 // tellMonitors has the API tell of this node's monitors and load sources, and try them on demand.
-func (n *Node) tellMonitors(o *api.Options, p *probe.Prober, r *source.Reader) {
-	o.Trials = trial.New(trial.Options{Prober: p, Reader: r, Lookup: lookup, Members: n.membersTold})
+func (n *Node) tellMonitors(o *api.Options, p *probe.Prober) {
+	o.Trials = trial.New(trial.Options{Prober: p, Reader: n.reach.reader(), Lookup: lookup, Members: n.membersTold})
 	o.Verdicts, o.MonitoredServices, o.ProbeStats, o.ProbeCounts = n.probes.Verdicts, n.probes.Services, n.probes.Stats, p.Counts
 	o.LoadSource, o.LoadCounts, o.PushLoad = n.loads.Source, n.loads.Counts, n.loads.Push
 }
@@ -56,6 +56,9 @@ type Workbench struct {
 	document *config.Document
 }
 
+// ErrNotFound: the document has no such monitor or service, or the service no load source.
+var ErrNotFound = errors.New("not found")
+
 // NewWorkbench returns a Workbench. c is the node file's; nil: one with the default of every key.
 func NewWorkbench(c *config.Node, document *config.Document) *Workbench {
 	if c == nil {
@@ -65,20 +68,34 @@ func NewWorkbench(c *config.Node, document *config.Document) *Workbench {
 	return &Workbench{trials: trial.New(trial.Options{Prober: r.prober(), Reader: r.reader(), Lookup: lookup}), document: document}
 }
 
-// Monitor runs a monitor once, as trial.Trials does.
+// Monitor runs a monitor once, as trial.Trials does. An error may be ErrNotFound.
 func (w *Workbench) Monitor(ctx context.Context, monitor string, q resource.MonitorQuestion) (*resource.MonitorTest, error) {
 	got, err := w.trials.Monitor(ctx, w.document, trial.Question{Monitor: monitor, Service: q.Service, Target: q.Target})
 	if err != nil {
-		return nil, err
+		return nil, missing(err)
 	}
 	return api.ShowTrial(got, time.Now()), nil
 }
 
-// Load reads a load source once.
+// Load reads a load source once. An error may be ErrNotFound.
 func (w *Workbench) Load(ctx context.Context, service string) (*resource.LoadTest, error) {
 	got, err := w.trials.Load(ctx, w.document, service)
 	if err != nil {
-		return nil, err
+		return nil, missing(err)
 	}
 	return api.ShowRead(got, time.Now()), nil
 }
+
+// missing lets callers tell what is not there.
+func missing(err error) error {
+	if errors.Is(err, trial.ErrNoMonitor) || errors.Is(err, trial.ErrNoService) || errors.Is(err, trial.ErrNoLoad) {
+		return &notFound{err}
+	}
+	return err
+}
+
+// notFound is an ErrNotFound in the words of another error.
+type notFound struct{ error }
+
+func (*notFound) Is(target error) bool { return target == ErrNotFound }
+func (n *notFound) Unwrap() error      { return n.error }

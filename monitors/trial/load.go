@@ -60,6 +60,7 @@ func (t *Trials) read(ctx context.Context, s *config.Service) (source.Reading, t
 	timeout := source.Timeout(s.Load)
 	limited, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
+	defer t.opts.Reader.Close() // the next one shows a connect, too
 	told, err := t.opts.Reader.Read(limited, &source.Target{Service: s.Name, Source: *s.Load, Addresses: s.Addresses, Port: uint16(s.Port)})
 	took := time.Since(began)
 	if err != nil {

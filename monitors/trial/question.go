@@ -45,7 +45,7 @@ type asked struct {
 	dns    *probe.Step // how the address was found; nil: it was given
 }
 
-// Read reads a target as a question has it. port is 0 when it has none.
+// readTarget reads a target as a question has it. port is 0 when it has none.
 func readTarget(text string) (host string, port uint16, err error) {
 	bad := fmt.Errorf("%w: %s is neither HOST nor HOST:PORT; an IPv6 address with a port is in brackets", ErrTarget, reason.Quote(text))
 	if len(text) > maxTargetText {
@@ -69,7 +69,7 @@ func readTarget(text string) (host string, port uint16, err error) {
 	if err != nil || name == "." || host == "" {
 		return "", 0, bad
 	}
-	return name, port, nil
+	return strings.TrimSuffix(name, "."), port, nil
 }
 
 // find lists what a question is about, and how much of it is left out.

@@ -32,8 +32,8 @@ const (
 
 // Options are what Trials need.
 type Options struct {
-	// Prober runs the probes, Reader reads load sources.
 	Prober *probe.Prober
+	// Reader reads load sources. It is closed after each read, and belongs to the Trials alone.
 	Reader *source.Reader
 	// Lookup resolves the name of a target. Nil: names are not resolved.
 	Lookup func(ctx context.Context, name string) ([]netip.Addr, error)

@@ -22,6 +22,9 @@ const Port = 161
 // tries is how often a request is sent, at even distances until the deadline: a lost packet is no answer.
 const tries = 2
 
+// maxCommunity is the longest community: the library writes its length in one octet.
+const maxCommunity = 127
+
 // withoutDeadline is how long a request is waited for when the context has no deadline.
 const withoutDeadline = 5 * time.Second
 
@@ -76,6 +79,9 @@ func Open(ctx context.Context, conn net.Conn, s *config.SNMP, secret SecretFunc)
 	}
 	if err != nil {
 		return nil, err
+	}
+	if n := len(agent.Community); n > maxCommunity {
+		return nil, fmt.Errorf("community of %d bytes; a request has room for %d", n, maxCommunity)
 	}
 	if err := agent.Connect(); err != nil {
 		return nil, err
@@ -208,11 +214,12 @@ func status(answer *gosnmp.SnmpPacket, oids []string) error {
 	return out
 }
 
-// bounded is a connection whose deadlines never outlive a context. It is not a net.PacketConn, so that it is read and written as the
+// bounded is a connection whose deadlines never outlive a context, and that gives only answers to what was sent. It is not a net.PacketConn, so that it is read and written as the
 // connected socket that it is.
 type bounded struct {
 	net.Conn
-	ctx context.Context
+	ctx   context.Context
+	asked []heading // of the last requests
 }
 
 func (b *bounded) SetDeadline(t time.Time) error {

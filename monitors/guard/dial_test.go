@@ -198,6 +198,8 @@ func TestDialSockets(t *testing.T) {
 		{"the directory is a link", filepath.Join(allowed, "s"), []string{linked}, passed},
 		{"through such a directory", filepath.Join(linked, "s"), []string{linked + "/"}, passed},
 		{"elsewhere", filepath.Join(other, "s"), []string{allowed}, "outside of the directories whose sockets may be read (node file: probes.sockets)"},
+		{"none elsewhere", filepath.Join(other, "none"), []string{allowed}, "outside of the directories"}, // not: no such file
+		{"none, by dots", allowed + "/../" + filepath.Base(other) + "/none", []string{allowed}, "outside of the directories"},
 		{"none allowed", filepath.Join(allowed, "s"), nil, "outside of the directories"},
 		{"by a link that leads out", escape, []string{allowed}, "outside of the directories"},
 		{"by dots", allowed + "/../" + filepath.Base(other) + "/s", []string{allowed}, "outside of the directories"},

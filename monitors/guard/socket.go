@@ -7,6 +7,8 @@ import (
 	"strings"
 )
 
+const outsideSockets = "outside of the directories whose sockets may be read"
+
 // socket returns the real path of a Unix socket that may be connected to.
 func (g *Guard) socket(path string) (string, error) {
 	const key = "probes.sockets"
@@ -14,6 +16,9 @@ func (g *Guard) socket(path string) (string, error) {
 		return "", refuse(path, "not the absolute path of a socket", "")
 	}
 	real, err := filepath.EvalSymlinks(path)
+	if err != nil && !Named(path, g.opts.SocketDirectories) {
+		return "", refuse(path, outsideSockets, key) // who may not connect there does not learn either what is there
+	}
 	if err != nil {
 		return "", &fs.PathError{Op: "find socket", Path: path, Err: cause(err)}
 	}
@@ -21,7 +26,7 @@ func (g *Guard) socket(path string) (string, error) {
 		return "", refuse(path, "a socket of this node", "")
 	}
 	if !Below(real, g.opts.SocketDirectories) {
-		return "", refuse(path, "outside of the directories whose sockets may be read", key)
+		return "", refuse(path, outsideSockets, key)
 	}
 	info, err := os.Lstat(real)
 	if err != nil {
@@ -49,9 +54,27 @@ func Below(real string, directories []string) bool {
 		if err != nil {
 			continue
 		}
-		if rest, ok := strings.CutPrefix(real, strings.TrimSuffix(d, string(filepath.Separator))); ok && rest != "" && rest[0] == filepath.Separator {
+		if within(real, d) {
 			return true
 		}
 	}
 	return false
+}
+
+// Named reports whether a path is written as one below one of the directories, by the name that these were given or by their real one.
+// It does not look at what the path leads to: see Below.
+func Named(path string, directories []string) bool {
+	path = filepath.Clean(path)
+	for _, d := range directories {
+		if within(path, filepath.Clean(d)) {
+			return true
+		}
+	}
+	return Below(path, directories)
+}
+
+// within reports whether a clean path begins with a directory.
+func within(path, directory string) bool {
+	rest, ok := strings.CutPrefix(path, strings.TrimSuffix(directory, string(filepath.Separator)))
+	return ok && rest != "" && rest[0] == filepath.Separator
 }

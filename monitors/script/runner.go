@@ -98,17 +98,22 @@ func (r *Runner) Run(ctx context.Context, c Command) (Outcome, error) {
 	return p.wait(ctx)
 }
 
+var errOutside = errors.New("outside of the directories whose programs may be run (node file: probes.scripts.directories)")
+
 // program returns the real path of a program that may be run.
 func (r *Runner) program(path string) (string, error) {
 	if !filepath.IsAbs(path) {
 		return "", errors.New("not an absolute path")
 	}
 	real, err := filepath.EvalSymlinks(path)
+	if err != nil && !guard.Named(path, r.opts.Directories) && !slices.Contains(r.opts.Directories, filepath.Clean(path)) {
+		return "", errOutside // who may not run what is there does not learn either what is there
+	}
 	if err != nil {
 		return "", withoutPath(err)
 	}
 	if !guard.Below(real, r.opts.Directories) && !isOne(real, r.opts.Directories) {
-		return "", errors.New("outside of the directories whose programs may be run (node file: probes.scripts.directories)")
+		return "", errOutside
 	}
 	info, err := os.Stat(real)
 	if err != nil {

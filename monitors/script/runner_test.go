@@ -157,6 +157,7 @@ func TestWhatMayBeRun(t *testing.T) {
 		directory:                       "not a regular file",
 		"good":                          "not an absolute path",
 		directory + "/missing":          "no such file",
+		"/nowhere-at-all/missing":       outside, // not: no such file
 		directory + "/below":            "not a regular file",
 		directory + "/data":             "not executable",
 		directory + "/everyones":        "everyone on this machine can write it",

@@ -50,8 +50,7 @@ type Secrets struct {
 // file is what was read of a file, and what told that it had not changed.
 type file struct {
 	value  string
-	size   int64
-	mtime  time.Time
+	info   fs.FileInfo
 	looked time.Time
 }
 
@@ -150,6 +149,9 @@ func (s *Secrets) look(path string, directories []string, known *file) (*file, e
 		return nil, errors.New("not an absolute path")
 	}
 	real, err := filepath.EvalSymlinks(path)
+	if err != nil && !guard.Named(path, directories) {
+		return nil, errOutside // who may not read there does not learn either what is there
+	}
 	if err != nil {
 		return nil, withoutPath(err)
 	}
@@ -165,8 +167,8 @@ func (s *Secrets) look(path string, directories []string, known *file) (*file, e
 	if err := s.judge(path, info); err != nil {
 		return nil, err
 	}
-	if known != nil && known.size == info.Size() && known.mtime.Equal(info.ModTime()) {
-		return &file{value: known.value, size: known.size, mtime: known.mtime}, nil
+	if known != nil && known.same(info) {
+		return &file{value: known.value, info: info}, nil
 	}
 	text, err := io.ReadAll(io.LimitReader(f, maxBytes+1))
 	switch {
@@ -175,7 +177,12 @@ func (s *Secrets) look(path string, directories []string, known *file) (*file, e
 	case len(text) > maxBytes:
 		return nil, errTooLarge
 	}
-	return &file{value: withoutNewline(string(text)), size: info.Size(), mtime: info.ModTime()}, nil
+	return &file{value: withoutNewline(string(text)), info: info}, nil
+}
+
+// same reports whether a file is the one that was read: another one may have its time and its size, as files out of an image do.
+func (f *file) same(info fs.FileInfo) bool {
+	return os.SameFile(f.info, info) && f.info.Size() == info.Size() && f.info.ModTime().Equal(info.ModTime())
 }
 
 // openBelow opens a real path below one of directories. It does not wait for a pipe's other end.

@@ -92,6 +92,10 @@ func TestRead(t *testing.T) {
 		{"file:" + p.allowed + "/pipe", "", "not a regular file"},
 		{"file:" + p.allowed + "/below", "", "not a regular file"},
 		{"file:/dev/zero", "", outside},
+		{"file:/nowhere-at-all/x", "", outside}, // not: no such file
+		{"file:" + p.other + "/missing", "", outside},
+		{"file:" + p.allowed + "/../" + filepath.Base(p.other) + "/missing", "", outside},
+		{"file:" + p.allowed + "/below/../missing", "", "no such file"},
 		{"file:" + p.other + "/outside", "", outside},
 		{"file:" + p.allowed + "/../" + filepath.Base(p.other) + "/outside", "", outside},
 		{"file:secrets/db", "", "not an absolute path"},
@@ -163,6 +167,33 @@ func TestAFileIsReadAgain(t *testing.T) {
 		}
 		write(t, path, "back", 0o600)
 		read("back")
+	})
+}
+
+// TestAFileIsReplaced: files out of an image have one time for all, and passwords often one length.
+func TestAFileIsReplaced(t *testing.T) {
+	p := newPlace(t)
+	path, fresh := filepath.Join(p.allowed, "good"), filepath.Join(p.allowed, "fresh")
+	then := time.Unix(1, 0)
+	put := func(t *testing.T, text string) {
+		t.Helper()
+		write(t, fresh, text, 0o600)
+		if err := os.Chtimes(fresh, then, then); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.Rename(fresh, path); err != nil {
+			t.Fatal(err)
+		}
+	}
+	synctest.Test(t, func(t *testing.T) {
+		s := New(Options{Directories: []string{p.allowed}})
+		for _, want := range []string{"one", "two"} {
+			put(t, want)
+			if got, err := s.Read(config.Secret("file:" + path)); err != nil || got != want {
+				t.Errorf("got %q, %v, want %q", got, err, want)
+			}
+			time.Sleep(lookAgain)
+		}
 	})
 }
 

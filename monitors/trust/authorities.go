@@ -3,6 +3,7 @@ package trust
 import (
 	"crypto/x509"
 	"fmt"
+	"io/fs"
 	"os"
 	"sync"
 	"time"
@@ -12,6 +13,9 @@ import (
 const (
 	maxAuthorityBytes = 4 << 20 // of one file
 	maxAuthorityFiles = 256     // remembered; above that all are read again
+
+	// authorityRetry is how long a file that could not be used is left alone while it looks the same: thousands of probes may name it.
+	authorityRetry = 10 * time.Second
 )
 
 // authorities remembers the certificates of files, so that thousands of probes do not parse them again. A file that
@@ -21,10 +25,18 @@ type authorities struct {
 	files map[string]authorityFile
 }
 
+// authorityFile is what became of a file, and what tells whether it is still the same.
 type authorityFile struct {
-	roots    *x509.CertPool
-	modified time.Time
-	size     int64
+	info  fs.FileInfo
+	roots *x509.CertPool
+	err   error // why there are none
+	read  time.Time
+}
+
+// current reports whether reading the file again would give the same.
+func (f *authorityFile) current(info fs.FileInfo, now time.Time) bool {
+	same := os.SameFile(f.info, info) && f.info.ModTime().Equal(info.ModTime()) && f.info.Size() == info.Size()
+	return same && (f.err == nil || now.Sub(f.read) < authorityRetry)
 }
 
 func (a *authorities) read(path string) (*x509.CertPool, error) {
@@ -37,18 +49,16 @@ func (a *authorities) read(path string) (*x509.CertPool, error) {
 	}
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	if f, ok := a.files[path]; ok && f.modified.Equal(info.ModTime()) && f.size == info.Size() {
-		return f.roots, nil
+	now := time.Now()
+	if f, ok := a.files[path]; ok && f.current(info, now) {
+		return f.roots, f.err
 	}
 	roots, err := readAuthorities(path)
-	if err != nil {
-		return nil, err
-	}
 	if a.files == nil || len(a.files) >= maxAuthorityFiles {
 		a.files = make(map[string]authorityFile)
 	}
-	a.files[path] = authorityFile{roots, info.ModTime(), info.Size()}
-	return roots, nil
+	a.files[path] = authorityFile{info, roots, err, now}
+	return roots, err
 }
 
 func readAuthorities(path string) (*x509.CertPool, error) {

@@ -13,6 +13,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 )
 
@@ -98,6 +99,65 @@ func TestAuthoritiesReadAgainWhenChanged(t *testing.T) {
 	if _, err := a.read(path); err == nil {
 		t.Error("an oversize file: no error")
 	}
+}
+
+// TestAuthoritiesReplaced: files out of a store or an image have one time for all, and certificates often one length.
+func TestAuthoritiesReplaced(t *testing.T) {
+	text := pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: newAuthority(t, "First").cert.Raw})
+	other := []byte(strings.Repeat("x", len(text)))
+	path := filepath.Join(t.TempDir(), "ca.pem")
+	put := func(text []byte) {
+		t.Helper()
+		fresh, then := path+".new", time.Unix(1, 0)
+		if err := os.WriteFile(fresh, text, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.Chtimes(fresh, then, then); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.Rename(fresh, path); err != nil {
+			t.Fatal(err)
+		}
+	}
+	var a authorities
+	put(text)
+	if _, err := a.read(path); err != nil {
+		t.Fatal(err)
+	}
+	put(other)
+	if _, err := a.read(path); err == nil {
+		t.Error("a file in the place of another was not read")
+	}
+}
+
+func TestAuthoritiesThatCannotBeUsed(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "ca.pem")
+	write := func(text []byte) {
+		t.Helper()
+		then := time.Unix(1, 0)
+		if err := os.WriteFile(path, text, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.Chtimes(path, then, then); err != nil {
+			t.Fatal(err)
+		}
+	}
+	text := pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: newAuthority(t, "First").cert.Raw})
+	synctest.Test(t, func(t *testing.T) {
+		var a authorities
+		write([]byte(strings.Repeat("x", len(text))))
+		if _, err := a.read(path); err == nil {
+			t.Fatal("no certificate: no error")
+		}
+		write(text) // nothing tells that it is another
+		if _, err := a.read(path); err == nil {
+			t.Error("the file was read at once, by each probe that names it")
+		}
+		time.Sleep(authorityRetry)
+		if _, err := a.read(path); err != nil {
+			t.Errorf("the file is not read any more: %v", err)
+		}
+	})
 }
 
 func TestHostName(t *testing.T) {

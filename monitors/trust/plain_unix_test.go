@@ -3,6 +3,8 @@
 package trust
 
 import (
+	"errors"
+	"os"
 	"path/filepath"
 	"strings"
 	"syscall"
@@ -49,5 +51,28 @@ func TestPipesAreRefused(t *testing.T) {
 				t.Fatal("reading a pipe that nobody writes to did not end")
 			}
 		})
+	}
+}
+
+// TestReadingEnds: the kernel makes up files that look plain, and have a reader wait until there is more, as a pipe has.
+func TestReadingEnds(t *testing.T) {
+	r, w, err := os.Pipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer r.Close()
+	defer w.Close()
+	ended := make(chan error, 1)
+	go func() {
+		_, err := readWithin(r, 10)
+		ended <- err
+	}()
+	select {
+	case err := <-ended:
+		if !errors.Is(err, os.ErrDeadlineExceeded) {
+			t.Errorf("got %v, want that the time is over", err)
+		}
+	case <-time.After(3 * time.Second):
+		t.Fatal("reading what nobody writes did not end")
 	}
 }

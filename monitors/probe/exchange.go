@@ -36,6 +36,7 @@ type exchange struct {
 	values []Value
 	traced bool
 	steps  []Step
+	hidden []string // what no reason may show
 	closes []func()
 }
 
@@ -63,7 +64,7 @@ func (x *exchange) answered() {
 // step notes a part that is done, for a trace.
 func (x *exchange) step(name, note string) {
 	if x.traced && len(x.steps) < maxSteps {
-		x.steps = append(x.steps, Step{Name: name, At: time.Since(x.started), Note: reason.Printable(note)})
+		x.steps = append(x.steps, Step{Name: name, At: time.Since(x.started), Note: reason.Printable(x.veiled(note))})
 	}
 }
 
@@ -178,7 +179,23 @@ func (x *exchange) secret(key string, s config.Secret) (string, error) {
 	if err != nil {
 		return "", fmt.Errorf("%s: %w", key, err)
 	}
+	x.hide(value)
 	return value, nil
+}
+
+// hide has a secret, as it is sent, shown nowhere: some servers repeat the command that they do not take, its arguments included.
+func (x *exchange) hide(secret string) {
+	if secret != "" {
+		x.hidden = append(x.hidden, secret)
+	}
+}
+
+// veiled is what a server said without the secrets that it was told. It is called before anything is cut off.
+func (x *exchange) veiled(text string) string {
+	for _, secret := range x.hidden {
+		text = strings.ReplaceAll(text, secret, "***")
+	}
+	return text
 }
 
 // closing has something done when the probe is over, last first.

@@ -8,7 +8,6 @@ import (
 	"strings"
 
 	"fairlead/config"
-	"fairlead/monitors/reason"
 )
 
 // imap is a conversation in IMAP4rev1 (RFC 3501): each command has a tag, with which the last line of its answer begins.
@@ -73,15 +72,15 @@ func (c *imap) greeted() error {
 	case word == "OK":
 		return nil
 	case word == "PREAUTH" && m.Security == config.SecuritySTARTTLS:
-		return unlike("greeting %s, want OK: STARTTLS is not possible after it", reason.Quote(line))
+		return unlike("greeting %s, want OK: STARTTLS is not possible after it", c.quote(line))
 	case word == "PREAUTH" && m.Login != nil:
-		return unlike("greeting %s, want OK: somebody is logged in already", reason.Quote(line))
+		return unlike("greeting %s, want OK: somebody is logged in already", c.quote(line))
 	case word == "PREAUTH":
 		return nil
 	case word == "BYE":
-		return unlike("greeting %s, want OK", reason.Quote(line))
+		return unlike("greeting %s, want OK", c.quote(line))
 	}
-	return fmt.Errorf("%s is no greeting of an IMAP server", reason.Quote(line))
+	return fmt.Errorf("%s is no greeting of an IMAP server", c.quote(line))
 }
 
 func secondWord(line string) string {
@@ -115,9 +114,9 @@ func (c *imap) completed(word, line string) error {
 	case "OK":
 		return nil
 	case "NO", "BAD", "BYE":
-		return unlike("%s to %s, want OK", reason.Quote(line), word)
+		return unlike("%s to %s, want OK", c.quote(line), word)
 	}
-	return fmt.Errorf("%s, %s, is neither OK nor NO nor BAD", reason.Quote(line), c.stage)
+	return fmt.Errorf("%s, %s, is neither OK nor NO nor BAD", c.quote(line), c.stage)
 }
 
 // answer reads up to the line with the tag, or to a BYE, or, where the command has a second part, to the invitation to send it.
@@ -131,7 +130,7 @@ func (c *imap) answer(tag string, invited bool) (untagged []string, last string,
 		case strings.HasPrefix(line, tag+" "), strings.HasPrefix(strings.ToUpper(line), "* BYE"), invited && strings.HasPrefix(line, "+"):
 			return untagged, line, nil
 		case !strings.HasPrefix(line, "*"):
-			return nil, "", fmt.Errorf("%s, %s, is no answer of an IMAP server", reason.Quote(line), c.stage)
+			return nil, "", fmt.Errorf("%s, %s, is no answer of an IMAP server", c.quote(line), c.stage)
 		}
 		untagged = append(untagged, line)
 	}
@@ -148,6 +147,7 @@ func (c *imap) login(capabilities []string) error {
 	quotable := printableASCII(user) && printableASCII(password)
 	switch {
 	case quotable && !slices.Contains(capabilities, "LOGINDISABLED"):
+		c.x.hide(quotedIMAP(password)) // quoted, it may read otherwise
 		_, err := c.ask("LOGIN", "LOGIN "+quotedIMAP(user)+" "+quotedIMAP(password))
 		return err
 	case !plain:
@@ -162,7 +162,9 @@ func (c *imap) login(capabilities []string) error {
 		return err
 	}
 	if strings.HasPrefix(last, "+") {
-		if err := c.write(base64.StdEncoding.EncodeToString([]byte("\x00" + user + "\x00" + password))); err != nil {
+		proof := base64.StdEncoding.EncodeToString([]byte("\x00" + user + "\x00" + password))
+		c.x.hide(proof)
+		if err := c.write(proof); err != nil {
 			return err
 		}
 		if _, last, err = c.answer(tag, false); err != nil {

@@ -118,9 +118,13 @@ func (l *lines) quit(line string) {
 type reply struct {
 	code  int
 	lines []string // the last one starts with the code
+	shown string   // the last one, as a reason may have it
 }
 
-func (r reply) String() string { return reason.Quote(r.lines[len(r.lines)-1]) }
+func (r reply) String() string { return reason.Quote(r.shown) }
+
+// quote is a line as a reason has it.
+func (l *lines) quote(line string) string { return reason.Quote(l.x.veiled(line)) }
 
 // reply reads one. It returns errDrains when drain_on matches in it.
 func (l *lines) reply() (reply, error) {
@@ -130,9 +134,9 @@ func (l *lines) reply() (reply, error) {
 	}
 	code, more, ok := replyCode(line)
 	if !ok {
-		return reply{}, fmt.Errorf("%s, %s, is no reply with a code", reason.Quote(line), l.stage)
+		return reply{}, fmt.Errorf("%s, %s, is no reply with a code", l.quote(line), l.stage)
 	}
-	r := reply{code, []string{line}}
+	r := reply{code: code, lines: []string{line}}
 	for more {
 		if len(r.lines) == maxReplyLines {
 			return reply{}, fmt.Errorf("reply above %d lines %s", maxReplyLines, l.stage)
@@ -147,6 +151,7 @@ func (l *lines) reply() (reply, error) {
 	if l.x.status(code) {
 		return reply{}, errDrains
 	}
+	r.shown = l.x.veiled(line)
 	return r, nil
 }
 

@@ -2,6 +2,8 @@ package probe
 
 import (
 	"context"
+	"encoding/base64"
+	"fmt"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -173,6 +175,42 @@ func TestFTP(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) { tt.run(t) })
+	}
+}
+
+// TestSecretsAreNotRepeated: servers that repeat the command that they do not take get no password into a reason, a trace or a value.
+func TestSecretsAreNotRepeated(t *testing.T) {
+	const password = `pa"ss word`
+	plain := base64.StdEncoding.EncodeToString([]byte("\x00probe\x00" + password))
+	word := base64.StdEncoding.EncodeToString([]byte(password))
+	capable := []string{"S: * OK hi", "C: a1 CAPABILITY", "S: * CAPABILITY IMAP4rev1", "S: a1 OK done", `C: a2 LOGIN "probe" "pa\"ss word"`}
+	for _, tt := range []struct {
+		kind   config.MonitorType
+		script []string
+		want   string
+	}{
+		{"smtp", []string{"S: 220 mail", "C: EHLO localhost", "S: 250-mail", "S: 250 AUTH PLAIN", "C: AUTH PLAIN " + plain, "S: 502 AUTH PLAIN " + plain}, `reply "502 AUTH PLAIN ***" to AUTH, want 235`},
+		{"smtp", []string{"S: 220 mail", "C: EHLO localhost", "S: 250-mail", "S: 250 AUTH LOGIN", "C: AUTH LOGIN", "S: 334", "C: cHJvYmU=", "S: 334", "C: " + word, "S: 500 " + word + "?"},
+			`reply "500 ***?" to AUTH, want 235`},
+		{"ftp", []string{"S: 220 hi", "C: USER probe", "S: 331 and", "C: PASS " + password, "S: 500 'PASS " + password + "' not understood"}, `reply "500 'PASS ***' not understood" to PASS, want 230`},
+		{"pop3", []string{"S: +OK hi", "C: USER probe", "S: +OK", "C: PASS " + password, "S: -ERR this command is unknown here: PASS " + password}, `"-ERR this command is unknown here: PASS "... to PASS, want +OK`},
+		{"imap", append(capable, `S: a2 BAD LOGIN "probe" "pa\"ss word"`), `"a2 BAD LOGIN \"probe\" ***" to LOGIN, want OK`},
+		{"redis", []string{"C: *3", "C: $4", "C: AUTH", "C: $5", "C: probe", "C: $10", "C: " + password,
+			"S: -ERR unknown command 'AUTH', with args beginning with: 'probe' '" + password + "' "}, "server says ERR unknown command 'AUTH', with args beginning with: 'probe' '***' "},
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			m := serviceMonitor(tt.kind)
+			m.Login = somebody
+			got := keyring(saying(t, tt.script...), password).Trace(context.Background(), target("mail", "127.0.0.1:25", m))
+			if got.OK || got.Reason != tt.want {
+				t.Errorf("%s: got %v %q, want %q", tt.kind, got.OK, got.Reason, tt.want)
+			}
+			for _, secret := range []string{"ss word", plain, word} {
+				if all := fmt.Sprintf("%+v", got); strings.Contains(all, secret) {
+					t.Errorf("%s shows the secret: %s", tt.kind, all)
+				}
+			}
+		})
 	}
 }
 

@@ -214,5 +214,5 @@ func (m *mysqlTalk) failure(packet []byte) error {
 	if m.x.text([]byte(text)) {
 		return nil
 	}
-	return unlike("server says %d: %s", code, text)
+	return unlike("server says %d: %s", code, m.x.veiled(text))
 }

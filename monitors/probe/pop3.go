@@ -5,7 +5,6 @@ import (
 	"strings"
 
 	"fairlead/config"
-	"fairlead/monitors/reason"
 )
 
 // askPOP3 reads the greeting of a mailbox server (RFC 1939), and logs in when the monitor has a login.
@@ -66,7 +65,7 @@ func (l *lines) confirmed(to string) error {
 	case "+OK":
 		return nil
 	case "-ERR":
-		return unlike("%s to %s, want +OK", reason.Quote(line), to)
+		return unlike("%s to %s, want +OK", l.quote(line), to)
 	}
-	return fmt.Errorf("%s, %s, is neither +OK nor -ERR", reason.Quote(line), l.stage)
+	return fmt.Errorf("%s, %s, is neither +OK nor -ERR", l.quote(line), l.stage)
 }

@@ -197,7 +197,7 @@ func (g *postgresTalk) failure(body []byte) error {
 	if g.x.text([]byte(text)) {
 		return nil
 	}
-	return unlike("server says %s: %s", state, text)
+	return unlike("server says %s: %s", state, g.x.veiled(text))
 }
 
 // parsePostgresError returns the SQLSTATE and the text of an error.

@@ -41,7 +41,7 @@ func (x *exchange) askRedis() error {
 		if reply, err := r.ask(loggingIn, words...); err != nil || x.drain {
 			return err
 		} else if reply != "OK" {
-			return unlike("AUTH was answered with %s", reason.Quote(reply))
+			return unlike("AUTH was answered with %s", reason.Quote(x.veiled(reply)))
 		}
 		x.step("login", user)
 	}
@@ -50,7 +50,7 @@ func (x *exchange) askRedis() error {
 		return err
 	}
 	if reply != "PONG" {
-		return unlike("PING was answered with %s", reason.Quote(reply))
+		return unlike("PING was answered with %s", reason.Quote(x.veiled(reply)))
 	}
 	x.passes("PONG")
 	want := config.SectionOf(x.monitor.Redis).Role
@@ -119,7 +119,7 @@ func (r *redisTalk) ask(stage reason.Stage, words ...string) (string, error) {
 	case r.x.text([]byte(reply)):
 		return "", nil
 	case failed:
-		return "", unlike("server says %s", reply)
+		return "", unlike("server says %s", r.x.veiled(reply))
 	}
 	return reply, nil
 }

@@ -84,7 +84,11 @@ func (l *lines) loginSMTP(extensions []string) error {
 		return err
 	}
 	ways := waysToLogin(extensions)
-	encode := func(text string) string { return base64.StdEncoding.EncodeToString([]byte(text)) }
+	encode := func(text string) string {
+		encoded := base64.StdEncoding.EncodeToString([]byte(text))
+		l.x.hide(encoded)
+		return encoded
+	}
 	switch {
 	case slices.Contains(ways, "PLAIN"):
 		_, err = l.ask("AUTH", "AUTH PLAIN "+encode("\x00"+user+"\x00"+password), 235)

@@ -43,6 +43,17 @@ func (s *Socket) control(f func(fd int)) {
 	_ = raw.Control(func(fd uintptr) { f(int(fd)) })
 }
 
+// full reports whether half of what may wait to leave by this socket does. Sending goes on until all of it does, and then waits.
+func (s *Socket) full() bool {
+	full := false
+	s.control(func(fd int) {
+		ready := []unix.PollFd{{Fd: int32(fd), Events: unix.POLLOUT}}
+		n, err := unix.Poll(ready, 0)
+		full = err == nil && (n == 0 || ready[0].Revents&(unix.POLLOUT|unix.POLLNVAL|unix.POLLHUP) == 0)
+	})
+	return full
+}
+
 // readErrors takes what is in the queue of errors, and reports whether there was something. The caller holds the lock.
 func (s *Socket) readErrors() bool {
 	if s.raw {
@@ -87,9 +98,11 @@ func readError(six bool, request, oob []byte, to unix.Sockaddr) (Event, bool) {
 			continue
 		}
 		// struct sock_extended_err: errno (4), origin, type, code, pad, info (4), data (4)
-		e.Failure = &Unreachable{six: six, kind: m.Data[5], code: m.Data[6]}
-		if origin := m.Data[4]; origin == unix.SO_EE_ORIGIN_LOCAL {
+		switch kind, code := m.Data[5], m.Data[6]; {
+		case m.Data[4] == unix.SO_EE_ORIGIN_LOCAL:
 			e.Failure = local(six, syscall.Errno(binary.NativeEndian.Uint32(m.Data)))
+		case isFailure(kind, six): // and not a redirect or a source quench: they are told here, and the request went on
+			e.Failure = &Unreachable{six: six, kind: kind, code: code}
 		}
 	}
 	return e, e.Failure != nil

@@ -6,3 +6,6 @@ package icmp
 func (s *Socket) tellErrors() {}
 
 func (s *Socket) readErrors() bool { return false }
+
+// full is not known: sending may wait.
+func (s *Socket) full() bool { return false }

@@ -8,22 +8,26 @@ import (
 	"fmt"
 	"net"
 	"net/netip"
+	"slices"
 	"sync"
 	"time"
 )
 
 const (
-	// maxWaiting is how many pings of one family are under way.
+	// maxWaiting is how many pings are under way by one socket.
 	maxWaiting = 16384
 	// maxReadErrors is how many errors of reading in a row end a session; errors about requests do not count.
 	maxReadErrors = 16
+	// maxSockets is how many sockets a family has at most. Each but the last is full.
+	maxSockets = 64
 )
 
 // Pinger sends echo requests and waits for their answers. All pings of a family that are under way share one socket: the first opens
-// it, the last closes it and sees its reader end. Safe for concurrent use; the zero value is ready.
+// it, the last closes it and sees its reader end. There are more only while what was sent to hosts that nobody finds fills the others:
+// it must not hold up what goes elsewhere. Safe for concurrent use; the zero value is ready.
 type Pinger struct {
 	mu       sync.Mutex
-	sessions [2]*session // IPv4, IPv6; nil: no ping is under way
+	sessions [2][]*session // IPv4, IPv6; none: no ping is under way
 }
 
 // session is a socket while pings are under way.
@@ -56,11 +60,20 @@ var errManyPings = fmt.Errorf("more than %d pings are under way", maxWaiting)
 // Ping sends one echo request with size octets after its header, from MinSize to MaxSize, and waits for its reply until ctx ends. The
 // error wraps an *Unreachable when the system was told that none will come, and an *UnavailableError when it may not be asked.
 func (p *Pinger) Ping(ctx context.Context, to netip.Addr, size int) (Reply, error) {
-	s, err := p.enter(to.Is6())
-	if err != nil {
-		return Reply{}, err
+	for at := 0; ; at++ {
+		s, err := p.enter(to.Is6(), at)
+		if err != nil {
+			return Reply{}, err
+		}
+		reply, err := s.ping(ctx, to, size)
+		p.leave(s, to.Is6())
+		if at+1 >= maxSockets || !errors.Is(err, errFull) {
+			return reply, err
+		}
 	}
-	defer p.leave(s, to.Is6())
+}
+
+func (s *session) ping(ctx context.Context, to netip.Addr, size int) (Reply, error) {
 	token, w, err := s.expect(to.WithZone(""), size)
 	if err != nil {
 		return Reply{}, err
@@ -83,21 +96,22 @@ func (p *Pinger) Ping(ctx context.Context, to netip.Addr, size int) (Reply, erro
 	}
 }
 
-// enter joins a family's session, or begins one.
-func (p *Pinger) enter(six bool) (*session, error) {
+// enter joins the session of a family that has this place among them, or begins one behind the last.
+func (p *Pinger) enter(six bool, at int) (*session, error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	at := &p.sessions[family(six)]
-	s := *at
-	if s == nil || s.failure() != nil {
+	list := &p.sessions[family(six)]
+	*list = slices.DeleteFunc(*list, func(s *session) bool { return s.failure() != nil })
+	if at >= len(*list) {
 		socket, err := Open(six)
 		if err != nil {
 			return nil, err
 		}
-		s = &session{socket: socket, ended: make(chan struct{}), waiting: make(map[uint64]*wait), next: uint16(random())}
-		*at = s
+		s := &session{socket: socket, ended: make(chan struct{}), waiting: make(map[uint64]*wait), next: uint16(random())}
+		*list = append(*list, s)
 		go s.read()
 	}
+	s := (*list)[min(at, len(*list)-1)]
 	s.users++
 	return s, nil
 }
@@ -107,8 +121,9 @@ func (p *Pinger) leave(s *session, six bool) {
 	p.mu.Lock()
 	s.users--
 	last := s.users == 0
-	if at := &p.sessions[family(six)]; last && *at == s {
-		*at = nil
+	if last {
+		list := &p.sessions[family(six)]
+		*list = slices.DeleteFunc(*list, func(other *session) bool { return other == s })
 	}
 	p.mu.Unlock()
 	if last {

@@ -36,6 +36,10 @@ type Socket struct {
 // sendTries is how often a request is sent: an error about one packet may be told to the next one, whoever that is for.
 const sendTries = 3
 
+// errFull says that what was sent waits to leave this machine, and more would wait with it: for the addresses of hosts beside it, of
+// which it asks a dead one for seconds.
+var errFull = errors.New("too many requests wait to leave this machine")
+
 // UnavailableError is why neither kind of socket could be opened. It wraps neither reason: what to do about it is what counts.
 type UnavailableError struct{ Datagram, Raw error }
 
@@ -93,10 +97,14 @@ func (s *Socket) filter() {
 	}
 }
 
-// Send sends one request with size octets after its header. Safe for concurrent use.
+// Send sends one request with size octets after its header. It does not wait: there is an error when too much of what this socket sent
+// has not left this machine. Safe for concurrent use.
 func (s *Socket) Send(to netip.Addr, sequence uint16, token uint64, size int) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if s.full() {
+		return fmt.Errorf("ping %s: %w", to, errFull)
+	}
 	s.out = appendRequest(s.out[:0], s.six, Echo{s.own, sequence, token}, min(max(size, MinSize), MaxSize))
 	ip := net.IP(to.AsSlice())
 	var addr net.Addr = &net.UDPAddr{IP: ip, Zone: to.Zone()}

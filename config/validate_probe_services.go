@@ -118,6 +118,9 @@ func (c *checker) checkSIPProbe(m *Monitor, path string) {
 	if s := SectionOf(m.SIP); s.Transport != SIPOverTLS {
 		c.noUse(path+"/tls", "tls has no effect without sip: {transport: tls}")
 	}
+	if s := SectionOf(m.SIP); s.Transport == SIPOverUDP && m.ProxyProtocol != ProxyNone && m.ProxyProtocol != "" {
+		c.problem(path+"/proxy_protocol", codeWarnNoEffect, "use sip: {transport: tcp}", "proxy_protocol has no effect over UDP")
+	}
 	s := m.SIP
 	if s == nil {
 		return

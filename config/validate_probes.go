@@ -87,7 +87,7 @@ func (c *checker) checkProbeCommon(m *Monitor, path string) {
 		c.problem(path+"/max_response_time", codeWarnNoEffect, "lower it, or raise timeout", "no answer takes longer than max_response_time %v: the timeout is %v", m.MaxResponseTime, m.Timeout)
 	}
 	if d := m.DrainOn; d != nil {
-		c.checkDrainOn(d, path+"/drain_on")
+		c.checkDrainOn(m.Type, d, path+"/drain_on")
 	}
 	if t := m.Target; t != nil && t.Address.IsValid() && (t.Address.Zone() != "" || t.Address.IsUnspecified() || t.Address.IsMulticast()) {
 		c.problem(path+"/target/address", codeProbe, "write the address of a host", "%s cannot be probed", t.Address)
@@ -99,12 +99,16 @@ func (c *checker) checkProbeCommon(m *Monitor, path string) {
 	}
 }
 
-func (c *checker) checkDrainOn(d *DrainOn, path string) {
+func (c *checker) checkDrainOn(t MonitorType, d *DrainOn, path string) {
+	parse := ParseStatusRange
+	if t == MonitorSIP {
+		parse = ParseSIPStatusRange
+	}
 	if len(d.Status) == 0 && d.Text == "" && !c.page.failed[path+"/status"] {
 		c.problem(path, codeProbe, "add status: or text:", "drain_on says no answer")
 	}
 	for i, s := range d.Status {
-		if _, err := ParseStatusRange(s); err != nil {
+		if _, err := parse(s); err != nil {
 			c.problem(path+at("status", i), codeExpectStatus, "", "%v", err)
 		}
 	}

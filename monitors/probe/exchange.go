@@ -81,7 +81,7 @@ func (x *exchange) status(code int) bool {
 	if d == nil || len(d.Status) == 0 {
 		return false
 	}
-	set, err := parseStatusSet("drain_on.status", d.Status)
+	set, err := parseSIPStatusSet("drain_on.status", d.Status)
 	if err != nil || !set.has(code) {
 		return false
 	}

@@ -29,7 +29,7 @@ func (x *exchange) askSIP() error { return spoken(x.talkSIP()) }
 
 func (x *exchange) talkSIP() error {
 	s := config.SectionOf(x.monitor.SIP)
-	passing, err := parseSIPStatusSet(s.ExpectStatus)
+	passing, err := parseSIPStatusSet("sip.expect_status", s.ExpectStatus)
 	if err != nil {
 		return err
 	}
@@ -257,15 +257,15 @@ func viaBranch(via string) string {
 }
 
 // parseSIPStatusSet is parseStatusSet with the codes from 600 on, which only SIP has.
-func parseSIPStatusSet(words []string) (statusSet, error) {
+func parseSIPStatusSet(key string, words []string) (statusSet, error) {
 	if len(words) == 0 {
-		return parseStatusSet("", nil)
+		return parseStatusSet(key, nil)
 	}
 	set := make(statusSet, len(words))
 	for i, w := range words {
 		var err error
 		if set[i], err = config.ParseSIPStatusRange(w); err != nil {
-			return nil, fmt.Errorf("sip.expect_status: %w", err)
+			return nil, fmt.Errorf("%s: %w", key, err)
 		}
 	}
 	return set, nil

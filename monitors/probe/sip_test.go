@@ -60,6 +60,7 @@ func TestSIP(t *testing.T) {
 		{"not found is fine", config.SIPProbe{ExpectStatus: []string{"200", "404"}}, []string{"SIP/2.0 404 Not Here\n" + sipHeaders}, true, "status 404"},
 		{"anything", config.SIPProbe{ExpectStatus: []string{"200-699"}}, []string{"SIP/2.0 603 Decline\n" + sipHeaders}, true, "status 603"},
 		{"drains", config.SIPProbe{}, []string{"SIP/2.0 503 Maintenance\n" + sipHeaders}, true, "status 503 drains"},
+		{"drains with a code that only SIP has", config.SIPProbe{}, []string{"SIP/2.0 606 Not Acceptable\n" + sipHeaders}, true, "status 606 drains"},
 		{"another call", config.SIPProbe{}, []string{"SIP/2.0 200 OK\nVia: VIA\nCall-ID: other\nCSeq: CSEQ\n\n"}, false, "SIP message answers something else"},
 		{"another branch", config.SIPProbe{}, []string{"SIP/2.0 200 OK\nVia: SIP/2.0/UDP x;branch=z9hG4bKx\nCall-ID: CALLID\nCSeq: CSEQ\n\n"}, false, "SIP message answers something else"},
 		{"another sequence", config.SIPProbe{}, []string{"SIP/2.0 200 OK\nVia: VIA\nCall-ID: CALLID\nCSeq: 1 OPTIONS\n\n"}, false, "SIP message answers something else"},
@@ -72,7 +73,7 @@ func TestSIP(t *testing.T) {
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			m := serviceMonitor(config.MonitorSIP)
-			m.SIP, m.DrainOn = &tt.probe, &config.DrainOn{Status: []string{"503"}}
+			m.SIP, m.DrainOn = &tt.probe, &config.DrainOn{Status: []string{"503", "606"}}
 			got, _ := probeDatagrams(t, m, func(_ int, request []byte) [][]byte {
 				var packets [][]byte
 				for _, a := range tt.answers {

@@ -68,10 +68,9 @@ func (l *Lane) open(ctx context.Context, now time.Time) error {
 	if l.running {
 		return ErrRunning
 	}
+	s.settle(now)
 	l.running, l.ctx = true, ctx
-	if s.active++; s.active == 1 {
-		s.epoch = s.epoch.Add(s.overdue(now))
-	}
+	s.active++
 	due := l.ready
 	l.ready = jobList{}
 	for j := due.pop(); j != nil; j = due.pop() {
@@ -107,6 +106,7 @@ func (l *Lane) Replace(out, in []*Job) {
 }
 
 func (l *Lane) replace(now time.Time, out, in []*Job) {
+	l.schedule.settle(now)
 	for _, j := range out {
 		l.remove(j)
 	}
@@ -142,6 +142,7 @@ func (l *Lane) Hasten(j *Job) {
 	s, now := l.schedule, time.Now()
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	s.settle(now)
 	if j.removed || j.state != planned || j.runs == 0 || j.hastened || s.timeOf(j.due).Sub(now) < MinInterval {
 		return
 	}
@@ -159,6 +160,7 @@ func (l *Lane) Retime(j *Job, interval time.Duration) {
 	interval = max(interval, MinInterval)
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	s.settle(now)
 	if j.removed || j.lane != l || j.interval == interval {
 		return
 	}

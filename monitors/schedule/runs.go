@@ -74,6 +74,7 @@ func (l *Lane) finish(now time.Time, j *Job, more chan *Job) (next *Job, parked 
 	s := l.schedule
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	s.settle(now)
 	l.busy--
 	l.done++
 	if !j.removed {

@@ -80,12 +80,22 @@ func (s *Schedule) look(now time.Time) (wait time.Duration) {
 
 // expire moves what is due from the wheel to the lists of its lanes.
 func (s *Schedule) expire(now time.Time) {
-	s.absorbPause(now)
+	s.settle(now)
 	var due jobList
 	s.wheel.advance(s.tickOf(now), &due)
 	for j := due.pop(); j != nil; j = due.pop() {
 		j.lane.queue(j)
 	}
+}
+
+// settle moves a plan that stood still. Whatever plans does it first: what is planned by the moment would else be moved by a pause that
+// came before.
+func (s *Schedule) settle(now time.Time) {
+	if s.active == 0 {
+		s.epoch = s.epoch.Add(s.overdue(now)) // nobody was to look
+		return
+	}
+	s.absorbPause(now)
 }
 
 // absorbPause moves the whole plan when the loop looks later than it meant to: the process stood still (a suspended

@@ -151,7 +151,7 @@ func newLane(limit int) *Lane { return New().Lane(limit) }
 
 // drive has all that is due at now run at once, without a loop, and says how many.
 func drive(l *Lane, now time.Time, ran func(*Job)) (count int) {
-	l.ctx = context.Background()
+	l.ctx, l.schedule.active = context.Background(), 1
 	l.schedule.expire(now)
 	for j := l.begin(now); j != nil; count++ {
 		ran(j)
@@ -198,6 +198,65 @@ func TestScheduleAfterPause(t *testing.T) {
 	if late := after.Late - before.Late; late < jobs*9/10 {
 		t.Errorf("%d late runs counted, want nearly %d", late, jobs)
 	}
+}
+
+// TestSchedulePlannedBeforeThePauseIsSeen: what is planned after a pause, but before the loop looks, does not wait for as long as the pause
+// was.
+func TestSchedulePlannedBeforeThePauseIsSeen(t *testing.T) {
+	const interval, pause = 5 * time.Second, time.Hour
+	tests := map[string]func(t *testing.T, l *Lane, now time.Time, old *Job) *Job{
+		"a new job": func(_ *testing.T, l *Lane, now time.Time, _ *Job) *Job {
+			fresh := &Job{ID: 77, Interval: interval}
+			l.replace(now, nil, []*Job{fresh})
+			return fresh
+		},
+		"a run that ends and begins another": func(t *testing.T, l *Lane, now time.Time, old *Job) *Job {
+			next, _ := l.finish(now, old, nil)
+			if next == nil {
+				t.Fatal("nothing else was due")
+			}
+			l.finish(now, next, nil)
+			return next
+		},
+	}
+	for name, do := range tests {
+		t.Run(name, func(t *testing.T) {
+			s, now := newLane(1), time.Unix(1000, 0)
+			s.schedule.epoch = now
+			jobs := instantJobs(100, interval, 0, &startLog{})
+			s.replace(now, nil, jobs)
+			s.ctx, s.schedule.active = context.Background(), 1
+			for range FirstWithin / wheelTick / 2 {
+				now = now.Add(wheelTick)
+				s.schedule.expire(now)
+			}
+			old := s.begin(now) // takes long, and others wait for it
+			now = now.Add(pause)
+			planned := do(t, s, now, old)
+			s.schedule.expire(now)
+			if planned.state == running {
+				t.Fatal("it runs still")
+			}
+			if wait := s.schedule.timeOf(planned.due).Sub(now); wait > interval {
+				t.Errorf("it runs in %v, want within %v", wait, interval)
+			}
+		})
+	}
+}
+
+func TestScheduleFilledTwiceBeforeRun(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s, log := newLane(2000), &startLog{}
+		all := instantJobs(20, 5*time.Second, 0, log)
+		s.Replace(nil, all[:10])
+		time.Sleep(time.Hour)
+		s.Replace(nil, all[10:])
+		time.Sleep(time.Second)
+		inBubble(t, s.Run, func() { time.Sleep(FirstWithin) })
+		if len(log.starts) != len(all) {
+			t.Errorf("%d of %d ran within %v", len(log.starts), len(all), FirstWithin)
+		}
+	})
 }
 
 func TestScheduleFilledLongBeforeRun(t *testing.T) {

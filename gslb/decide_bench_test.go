@@ -161,3 +161,28 @@ func TestDecideDoesNotAllocate(t *testing.T) {
 		}
 	}
 }
+
+// BenchmarkFirstAfterReport is the first query of a resolver after each report of loads, and what the snapshot costs that came with it.
+func BenchmarkFirstAfterReport(b *testing.B) {
+	for _, c := range []struct {
+		name  string
+		world *world
+	}{{"score/1000", benchWorld(config.Scored, 1000)}, {"score/512", benchWorld(config.Scored, 512)}} {
+		b.Run(c.name, func(b *testing.B) {
+			s, l := c.world.snapshot(b)
+			benchTables(b, s, l)
+			d := &Decider{Query: benchQuery}
+			var queries, snapshots time.Duration
+			b.ReportAllocs()
+			for b.Loop() {
+				start := time.Now()
+				s = benchReported(s, l)
+				made := time.Now()
+				d.Decide(s, l, epoch, nil)
+				queries, snapshots = queries+time.Since(made), snapshots+made.Sub(start)
+			}
+			b.ReportMetric(float64(queries.Nanoseconds())/float64(b.N), "ns/query")
+			b.ReportMetric(float64(snapshots.Nanoseconds())/float64(b.N), "ns/snapshot")
+		})
+	}
+}

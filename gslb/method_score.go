@@ -270,13 +270,18 @@ func (d *Decider) scoredSpot(v *virtualServer, f *field) *scoredSpot {
 		number, bits = d.s.Plan.locations.spotNumber(d.client)
 		d.needScope(bits, scopeDistance)
 	}
-	slot := &f.spots[uint64(number)*golden>>56]
+	slot := f.spot(number)
 	here := slot.Load()
 	if here == nil || here.number != number {
 		here = d.newScoredSpot(v, f, number)
 		slot.Store(here)
 	}
 	return here
+}
+
+// spot returns where what is known of a spot is, or belongs.
+func (f *field) spot(number uint32) *atomic.Pointer[scoredSpot] {
+	return &f.spots[uint64(number)*golden>>56]
 }
 
 func (d *Decider) newScoredSpot(v *virtualServer, f *field, number uint32) *scoredSpot {

@@ -31,6 +31,7 @@ type ranked struct {
 	cells   [MaxResolverSites]rttCell // the resolver's times
 	count   int
 	seen    atomic.Pointer[seenResolver]
+	used    atomic.Bool   // a query needed it: the next snapshot makes it ahead
 	learned *Learned      // whose counts these scores are of
 	best    []rankedScore // a binary heap, the least first
 	second  float64       // the least score of best but the first
@@ -101,6 +102,9 @@ func (d *Decider) scoreNow(f *field, i int, fixed float64) float64 {
 func (d *Decider) leastOfMany(v *virtualServer, f *field, here *scoredSpot, cells []rttCell) (int, Reason) {
 	_, r := d.rankedFor(f, here, cells)
 	keep := rankedFirst
+	if r != nil {
+		r.use()
+	}
 	switch {
 	case r == nil:
 	case r.ties != nil:
@@ -119,6 +123,13 @@ func (d *Decider) leastOfMany(v *virtualServer, f *field, here *scoredSpot, cell
 		d.remember(f, here, cells, all, keep)
 	}
 	return i, reason
+}
+
+// use notes that a query needed it. It is written once.
+func (r *ranked) use() {
+	if !r.used.Load() {
+		r.used.Store(true)
+	}
 }
 
 // rankedFor returns what is remembered for a spot and a resolver; nil when there is nothing. slot is where it belongs: in place
@@ -168,6 +179,15 @@ func (r *ranked) is(here *scoredSpot, cells []rttCell) bool {
 
 // leastOfAll compares all contenders, whose scores it fills in, and takes the one with the least.
 func (d *Decider) leastOfAll(f *field, all []rankedScore) (int, Reason) {
+	least := d.compareAll(f, all)
+	if f.scoring.weighs && len(d.ties) > rankedTies {
+		return d.takeTurnAmong(f, func(i int) bool { return all[i].score == least }), ReasonTie
+	}
+	return d.takeTurnOf(f, d.ties, d.sums)
+}
+
+// compareAll fills in the scores of all contenders, and leaves in ties and sums who has the least.
+func (d *Decider) compareAll(f *field, all []rankedScore) (least float64) {
 	least, ties := math.Inf(1), d.ties[:0]
 	for i := range all {
 		e := &all[i]
@@ -181,10 +201,7 @@ func (d *Decider) leastOfAll(f *field, all []rankedScore) (int, Reason) {
 	}
 	d.ties = ties
 	d.sums = f.sumWeights(ties, d.sums[:0])
-	if f.scoring.weighs && len(ties) > rankedTies {
-		return d.takeTurnAmong(f, func(i int) bool { return all[i].score == least }), ReasonTie
-	}
-	return d.takeTurnOf(f, ties, d.sums)
+	return least
 }
 
 // setBest keeps so many of the least scores, and the least of the others.

@@ -3,30 +3,43 @@ package gslb
 import (
 	"math"
 	"slices"
+	"sync/atomic"
 	"unsafe"
 )
 
-// remember keeps what leastOfAll has just found, as far as the allowance goes. It orders all anew. So many equals that they do not
-// fit are not kept: all would have to be compared again each time.
+// remember keeps what leastOfAll has just found, as far as the allowance goes. It orders all anew.
 func (d *Decider) remember(f *field, here *scoredSpot, cells []rttCell, all []rankedScore, keep int) {
-	m, ties, octets := f.scoring.many, len(d.ties), int64(0)
-	if f.scoring.weighs {
-		if keep = min(max(keep, ties+rankedFirst), rankedMost, len(all)); keep <= ties && keep < len(all) {
-			return
-		}
-		octets = rankedOctets(keep, len(all))
-	} else {
-		octets = tiesOctets(ties)
-	}
-	if !m.open() {
+	keep, octets := d.rankedSize(f, all, keep)
+	if octets == 0 || !f.scoring.many.open() {
 		return
 	}
 	slot, _ := d.rankedFor(f, here, cells)
+	if r := d.rank(f, slot, here, cells, all, keep, octets); r != nil {
+		r.use()
+	}
+}
+
+// rankedSize is how many of all are kept, and what they take; 0: they are not. So many equals that they do not fit are not kept: all
+// would have to be compared again each time.
+func (d *Decider) rankedSize(f *field, all []rankedScore, keep int) (most int, octets int64) {
+	ties := len(d.ties)
+	if !f.scoring.weighs {
+		return keep, tiesOctets(ties)
+	}
+	if keep = min(max(keep, ties+rankedFirst), rankedMost, len(all)); keep <= ties && keep < len(all) {
+		return keep, 0
+	}
+	return keep, rankedOctets(keep, len(all))
+}
+
+// rank makes what is remembered of a comparison, and puts it in its place; nil when there is no allowance.
+func (d *Decider) rank(f *field, slot *atomic.Pointer[ranked], here *scoredSpot, cells []rttCell, all []rankedScore, keep int, octets int64) *ranked {
+	m := f.scoring.many
 	if old := slot.Swap(nil); old != nil {
 		m.claim.give(old.octets)
 	}
 	if !m.claim.take(octets) {
-		return
+		return nil
 	}
 	r := &ranked{here: here, count: len(cells), learned: d.learned, rest: math.Inf(1), octets: octets}
 	copy(r.cells[:], cells)
@@ -38,6 +51,7 @@ func (d *Decider) remember(f *field, here *scoredSpot, cells []rttCell, all []ra
 	if old := slot.Swap(r); old != nil {
 		m.claim.give(old.octets)
 	}
+	return r
 }
 
 // open makes place for what is remembered. It reports whether there is some.

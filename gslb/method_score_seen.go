@@ -60,6 +60,7 @@ func (d *Decider) leastSeen(f *field, here *scoredSpot) (int, Reason) {
 			d.Query.At < seen.from || d.Query.At >= seen.until {
 			continue
 		}
+		r.use()
 		if d.pairKind != 0 {
 			if i := d.joinPair(f, nil); i != none {
 				return i, ReasonPaired

@@ -78,6 +78,7 @@ func NewSnapshot(generation uint64, plan *Plan, status *Status, prev *Snapshot) 
 	}
 	if same {
 		s.replaces(prev)
+		s.rankAhead(prev)
 	}
 	return s
 }

@@ -2,8 +2,12 @@ package probe
 
 import (
 	"context"
+	"crypto/tls"
 	"io"
+	"log"
 	"net"
+	"net/http"
+	"net/http/httptest"
 	"strings"
 	"testing"
 	"time"
@@ -28,7 +32,7 @@ func TestProbeTLS(t *testing.T) {
 		{"other name", config.MonitorTLS, with(func(p *config.TLSProbe) { p.ServerName = "shop.example.com" }), false, `certificate is for www.example.com, example.com, not for "shop.example.com"`},
 		{"authority ends too soon", config.MonitorTLS, with(func(p *config.TLSProbe) { p.DaysLeft = 14 }), false, `certificate of "Test CA" expires `},
 		{"not verified", config.MonitorTLS, config.TLSProbe{DaysLeft: 14}, true, "TLS 1.3, certificate for www.example.com, example.com, 20 days left"},
-		{"not verified, too soon", config.MonitorTLS, config.TLSProbe{DaysLeft: 21}, false, `certificate of "" expires `},
+		{"not verified, too soon", config.MonitorTLS, config.TLSProbe{DaysLeft: 21}, false, `certificate of "www.example.com, example.com" expires `},
 		{"tcp with security: tls", config.MonitorTCP, verify, true, "connected"},
 		{"tcp with security: tls, other name", config.MonitorTCP, with(func(p *config.TLSProbe) { p.ServerName = "shop.example.com" }), false, `certificate is for www.example.com, example.com, not for "shop.example.com"`},
 	}
@@ -44,6 +48,52 @@ func TestProbeTLS(t *testing.T) {
 				t.Errorf("got values %v after %v, want days_left", got.Values, got.Latency)
 			}
 		})
+	}
+}
+
+// TestProbeTLSTooLate: whose certificate it is that ended, for what is to be renewed.
+func TestProbeTLSTooLate(t *testing.T) {
+	ca, day := newAuthority(t, "Test CA"), 24*time.Hour
+	ended := time.Now().Add(-10 * day)
+	between := ca.delegate(t, "Between CA", ended)
+	below := between.issue(t, time.Now().Add(-day), time.Now().Add(day), "www.example.com")
+	below.Certificate = append(below.Certificate, between.cert.Raw)
+	date := ended.UTC().Format(time.DateOnly)
+	tests := []struct {
+		name string
+		cert tls.Certificate
+		tls  config.TLSProbe
+		want string
+	}{
+		{"of an authority in between", below, config.TLSProbe{Verify: true, CAFile: ca.file(t), ServerName: "www.example.com"}, `certificate of "Between CA" expired ` + date},
+		{"not verified, of the server", ca.issue(t, ended.Add(-day), ended, "www.example.com"), config.TLSProbe{DaysLeft: 14}, `certificate of "www.example.com" expired ` + date},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			m := tcpMonitor(10 * time.Second)
+			m.Type, m.TLS = config.MonitorTLS, tt.tls
+			if got := New(Options{}).Probe(context.Background(), serverTarget(t, tlsServer(t, tt.cert), m)); got.OK || got.Reason != tt.want {
+				t.Errorf("got %v %q, want %q", got.OK, got.Reason, tt.want)
+			}
+		})
+	}
+}
+
+// TestProbeTLSRefused: a server of TLS 1.3 says only after the handshake what it thinks of the client's certificate.
+func TestProbeTLSRefused(t *testing.T) {
+	ca := newAuthority(t, "Test CA")
+	cert := ca.issue(t, time.Now().Add(-time.Hour), time.Now().Add(time.Hour), "www.example.com")
+	for version, want := range map[uint16]string{tls.VersionTLS12: "server says tls: handshake failure", tls.VersionTLS13: "server says tls: certificate required"} {
+		server := httptest.NewUnstartedServer(http.NotFoundHandler())
+		server.Config.ErrorLog = log.New(io.Discard, "", 0)
+		server.TLS = &tls.Config{Certificates: []tls.Certificate{cert}, ClientAuth: tls.RequireAnyClientCert, MaxVersion: version}
+		server.StartTLS()
+		defer server.Close()
+		m := httpMonitor(config.HTTPProbe{})
+		m.Type = config.MonitorHTTPS
+		if got := New(Options{}).Probe(context.Background(), serverTarget(t, server, m)); got.OK || got.Reason != want {
+			t.Errorf("%s: got %v %q, want %q", tls.VersionName(version), got.OK, got.Reason, want)
+		}
 	}
 }
 

@@ -31,15 +31,24 @@ type authority struct {
 
 func newAuthority(t *testing.T, name string) authority {
 	t.Helper()
+	return authority{}.delegate(t, name, time.Now().Add(24*time.Hour))
+}
+
+// delegate is an authority that is signed by this one, or by itself when there is none.
+func (a authority) delegate(t *testing.T, name string, to time.Time) authority {
+	t.Helper()
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
 		t.Fatal(err)
 	}
 	template := &x509.Certificate{
 		SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: name}, IsCA: true, BasicConstraintsValid: true,
-		NotBefore: time.Now().Add(-24 * time.Hour), NotAfter: time.Now().Add(24 * time.Hour), KeyUsage: x509.KeyUsageCertSign,
+		NotBefore: to.Add(-48 * time.Hour), NotAfter: to, KeyUsage: x509.KeyUsageCertSign,
 	}
-	der, err := x509.CreateCertificate(rand.Reader, template, template, &key.PublicKey, key)
+	if a.cert == nil {
+		a = authority{template, key}
+	}
+	der, err := x509.CreateCertificate(rand.Reader, template, a.cert, &key.PublicKey, a.key)
 	if err != nil {
 		t.Fatal(err)
 	}

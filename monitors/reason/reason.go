@@ -78,7 +78,7 @@ func Describe(err error, now time.Time, timeout time.Duration) string {
 		return strings.TrimSpace("connection reset " + string(during))
 	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, io.ErrClosedPipe):
 		return strings.TrimSpace("connection closed " + string(during))
-	case during == TLS, isCertificate(err):
+	case during == TLS, isCertificate(err), isAlert(err):
 		return Printable(describeTLS(err, now))
 	}
 	if op, ok := errors.AsType[*net.OpError](err); ok { // without the addresses, which stand beside the reason
@@ -101,6 +101,12 @@ func isCertificate(err error) bool {
 	return ok
 }
 
+// isAlert: of the server, which may send it after the handshake, too: in TLS 1.3 that it does not take the client's certificate.
+func isAlert(err error) bool {
+	op, ok := errors.AsType[*net.OpError](err)
+	return ok && op.Op == "remote error"
+}
+
 func describeTLS(err error, now time.Time) string {
 	if _, ok := errors.AsType[tls.RecordHeaderError](err); ok {
 		return "answer is not TLS"
@@ -109,7 +115,11 @@ func describeTLS(err error, now time.Time) string {
 		if now.Before(e.Cert.NotBefore) {
 			return "certificate not valid before " + e.Cert.NotBefore.UTC().Format(time.DateOnly)
 		}
-		return "certificate expired " + e.Cert.NotAfter.UTC().Format(time.DateOnly)
+		expired := "expired " + e.Cert.NotAfter.UTC().Format(time.DateOnly)
+		if e.Cert.IsCA { // an authority's in between: to renew the server's does not mend that
+			return fmt.Sprintf("certificate of %q %s", CertificateOf(e.Cert), expired)
+		}
+		return "certificate " + expired
 	}
 	if e, ok := errors.AsType[x509.HostnameError](err); ok && e.Certificate != nil {
 		return fmt.Sprintf("certificate is for %s, not for %q", CertificateNames(e.Certificate), e.Host)
@@ -117,10 +127,18 @@ func describeTLS(err error, now time.Time) string {
 	if e, ok := errors.AsType[x509.UnknownAuthorityError](err); ok && e.Cert != nil {
 		return fmt.Sprintf("certificate issued by unknown authority %q", e.Cert.Issuer.CommonName)
 	}
-	if op, ok := errors.AsType[*net.OpError](err); ok { // an alert of the server
+	if op, ok := errors.AsType[*net.OpError](err); ok {
+		if isAlert(err) {
+			return "server says " + op.Err.Error()
+		}
 		return op.Err.Error()
 	}
 	return err.Error()
+}
+
+// CertificateOf is whose certificate that is: the name of its subject, or where that has none, as is usual today, the names that it is for.
+func CertificateOf(c *x509.Certificate) string {
+	return cmp.Or(c.Subject.CommonName, CertificateNames(c))
 }
 
 // CertificateNames lists the names and addresses that a certificate is for, as far as there is room.

@@ -86,8 +86,12 @@ func expiry(state *tls.ConnectionState, days int, now time.Time) error {
 		chain = longestLasting(state.VerifiedChains)
 	}
 	for _, c := range chain {
-		if left := c.NotAfter.Sub(now); left < time.Duration(days)*day {
-			return fmt.Errorf("certificate of %q expires %s, in %d days; days_left is %d", c.Subject.CommonName, c.NotAfter.UTC().Format(time.DateOnly), int(left/day), days)
+		left := c.NotAfter.Sub(now)
+		switch {
+		case left < 0:
+			return fmt.Errorf("certificate of %q expired %s", reason.CertificateOf(c), c.NotAfter.UTC().Format(time.DateOnly))
+		case left < time.Duration(days)*day:
+			return fmt.Errorf("certificate of %q expires %s, in %d days; days_left is %d", reason.CertificateOf(c), c.NotAfter.UTC().Format(time.DateOnly), int(left/day), days)
 		}
 	}
 	return nil

@@ -69,7 +69,7 @@ func printLoadTest(w io.Writer, t *resource.LoadTest) error {
 	for _, s := range t.Steps {
 		rows = append(rows, []string{duration(s.AtSeconds), s.Name, s.Note})
 	}
-	if err := table(w, "  ", rows...); err != nil {
+	if err := aligned(w, "  ", rows...); err != nil {
 		return err
 	}
 	if !t.OK {
@@ -84,7 +84,7 @@ func printLoadTest(w io.Writer, t *resource.LoadTest) error {
 		}
 		rows = append(rows, []string{m.Name, amount(m.Value), m.Unit, note})
 	}
-	if err := table(w, "  ", rows...); err != nil {
+	if err := aligned(w, "  ", rows...); err != nil {
 		return err
 	}
 	if t.Lacks != "" {

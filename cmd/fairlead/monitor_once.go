@@ -154,7 +154,7 @@ func printRun(w io.Writer, r *resource.MonitorRun, indent string) error {
 	for _, s := range r.Steps {
 		rows = append(rows, []string{duration(s.AtSeconds), s.Name, s.Note})
 	}
-	if err := table(w, indent+"  ", rows...); err != nil {
+	if err := aligned(w, indent+"  ", rows...); err != nil {
 		return err
 	}
 	for i := range r.Parts {

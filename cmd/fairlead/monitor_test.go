@@ -50,8 +50,8 @@ web      port-ok  tcp   [2001:db8::80]:80  DOWN   5s   1s ago  -     3 failed  t
 		{"monitor list --state nothing", exitUsage, ""},
 		{"monitor list --service none", exitNotFound, ""},
 		{"monitor test web-ok", exitFailed, `web-ok (http) of web at 192.0.2.80:80
-  100µs  dns      web is 192.0.2.80
-  1ms    connect  192.0.2.80:80
+  100µs  dns         web is 192.0.2.80
+  1ms    connect     192.0.2.80:80
   2ms    first byte
 UP, draining: status 429 drains [load=0.5s] (took 3ms)
 the node holds it UP for 1m0s, 12 passed in a row, draining
@@ -81,7 +81,7 @@ UP: 1 of 2 monitors UP, 1 needed (took 1ms)
 		{"load test web", exitDone, `load of web from haproxy
   400µs  connect  192.0.2.80:8404
   active       12      connections
-  bytes_total  81.23M  bytes  so far; its rate counts
+  bytes_total  81.23M  bytes        so far; its rate counts
 not there: the row has no qtime
 read in 1ms
 `},

@@ -8,6 +8,7 @@ import (
 	"text/tabwriter"
 	"time"
 	"unicode"
+	"unicode/utf8"
 )
 
 // printJSON prints v as the API says it, indented.
@@ -28,6 +29,30 @@ func table(w io.Writer, indent string, rows ...[]string) error {
 		fmt.Fprintln(tw, indent+strings.TrimRight(strings.Join(row, "\t"), "\t"))
 	}
 	return tw.Flush()
+}
+
+// aligned prints rows in columns as table does, also below cells that end a row.
+func aligned(w io.Writer, indent string, rows ...[]string) error {
+	var widths []int
+	for _, row := range rows {
+		for i := range row {
+			row[i] = printable(row[i])
+			if i == len(widths) {
+				widths = append(widths, 0)
+			}
+			widths[i] = max(widths[i], utf8.RuneCountInString(row[i]))
+		}
+	}
+	for _, row := range rows {
+		line := indent
+		for i, cell := range row {
+			line += fmt.Sprintf("%-*s  ", widths[i], cell)
+		}
+		if _, err := fmt.Fprintln(w, strings.TrimRight(line, " ")); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // printable replaces control characters by their Go escapes.

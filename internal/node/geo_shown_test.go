@@ -40,7 +40,7 @@ virtual_servers:
 	n, _ := p.serve(nil)
 	shows(t, n, "/v1/status/locations", `"used":false`, "no such file")
 	shows(t, n, "/v1/locate?address=127.0.0.1", `"place":""`, `"sources":[]`)
-	shows(t, n, "/v1/status/services/b", `"state":"UP"`)
+	becomes(t, n, "b", "UP")
 	first, second := answer(t, n, "www.example.test"), answer(t, n, "www.example.test")
 	if first == second {
 		t.Errorf("without a file the answers are %q and %q, want them to take turns", first, second)

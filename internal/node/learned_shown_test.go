@@ -42,10 +42,10 @@ virtual_servers:
 `, virtualServer)
 }
 
-// becomes waits until the API shows a service in a state.
+// becomes waits until the API shows a service in a state. Its monitors have states as well, and have them before it does.
 func becomes(t *testing.T, n *node.Node, service, state string) {
 	t.Helper()
-	shows(t, n, "/v1/status/services/"+service, fmt.Sprintf(`"state":%q`, state))
+	shows(t, n, "/v1/status/services/"+service, fmt.Sprintf(`"state":%q,"without_ipv4":`, state))
 }
 
 // TestClientsLeaveAServiceThatIsDown: whom a monitor's verdict sent away stays where it was sent, also when the service is

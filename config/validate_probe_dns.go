@@ -10,6 +10,9 @@ import (
 // maxDNSExpect is how many data a dns probe looks for.
 const maxDNSExpect = 32
 
+// maxPlainRcode is the greatest response code without EDNS (RFC 6891 section 6.1.3), which probes do not use.
+const maxPlainRcode = 15
+
 // ParseDNSExpect reads the data that the answers to a dns probe must have.
 func ParseDNSExpect(d *DNSProbe) ([]dns.RR, error) {
 	out := make([]dns.RR, 0, len(d.Expect))
@@ -41,7 +44,7 @@ func (c *checker) checkDNSProbe(m *Monitor, path string) {
 	if _, ok := dns.IsDomainName(d.Name); !ok || d.Name == "" {
 		c.problem(path+"/name", codeProbe, "write www.example.com, or . for the root", "%s is not a domain name", quote(d.Name))
 	}
-	if _, ok := dns.StringToRcode[strings.ToUpper(d.Rcode)]; !ok {
+	if code, ok := dns.StringToRcode[strings.ToUpper(d.Rcode)]; !ok || code > maxPlainRcode {
 		c.problem(path+"/rcode", codeProbe, "write NOERROR, NXDOMAIN, REFUSED …", "%s is not a response code", quote(d.Rcode))
 	} else if !strings.EqualFold(d.Rcode, "NOERROR") && len(d.Expect) > 0 {
 		c.problem(path+"/expect", codeWarnNoEffect, "remove it, or rcode", "expect has no effect with rcode %s: no answer is needed", d.Rcode)
@@ -53,7 +56,9 @@ func (c *checker) checkDNSProbe(m *Monitor, path string) {
 	}
 	c.limit(path+"/expect", "data", len(d.Expect), maxDNSExpect)
 	for i, data := range d.Expect {
-		if _, err := parseDNSData(d.Type, data); err != nil {
+		if strings.TrimSpace(data) == "" {
+			c.problem(path+at("expect", i), codeProbe, "write the data, or remove it", "the data is empty")
+		} else if _, err := parseDNSData(d.Type, data); err != nil {
 			c.problem(path+at("expect", i), codeProbe, "write it as in a zone file, with names to the root", "%v", err)
 		}
 	}

@@ -97,6 +97,15 @@ func (h *hearing) look() {
 	h.match = h.pattern.Match(h.all)
 }
 
+// drains is x.text for what came with the last part, and what of it began before: an answer that comes byte by byte is not to cost its
+// square here, either. before is how much there was.
+func (x *exchange) drains(h *hearing, before int) bool {
+	if d := x.monitor.DrainOn; d != nil {
+		before = max(0, before-len(d.Text)+1)
+	}
+	return x.text(h.all[min(before, len(h.all)):])
+}
+
 // judgeHeard judges an answer of which no more is to come, or that is enough.
 func (x *exchange) judgeHeard(h *hearing) error {
 	if !h.findText() {

@@ -170,7 +170,7 @@ func readDNS(b []byte, q *dns.Msg) (*dns.Msg, error) {
 // judgeDNS judges a response.
 func (x *exchange) judgeDNS(d *config.DNSProbe, q *dns.Msg, want []dns.RR, answer *dns.Msg) error {
 	got := rcode(answer.Rcode)
-	if !strings.EqualFold(got, d.Rcode) {
+	if code, ok := dns.StringToRcode[strings.ToUpper(d.Rcode)]; !ok || code != answer.Rcode { // some codes have several words
 		return unlike("%s, want %s", got, d.Rcode)
 	}
 	kind, count := q.Question[0].Qtype, 0

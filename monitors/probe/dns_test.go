@@ -97,6 +97,7 @@ func TestProbeDNS(t *testing.T) {
 		{"no such name is wanted", with(func(d *config.DNSProbe) { d.Name, d.Rcode = "ftp.example.com", "nxdomain" }), zone, true, "NXDOMAIN, 0 A records"},
 		{"no data", www, bend(func(m *dns.Msg, _ bool) { m.Answer = nil }), false, "no A record of WWW.example.com."},
 		{"refused without a question", www, bend(func(m *dns.Msg, _ bool) { m.Answer, m.Question, m.Rcode = nil, nil, dns.RcodeRefused }), false, "REFUSED, want NOERROR"},
+		{"another word for the same code", with(func(d *config.DNSProbe) { d.Rcode = "NOTIMPL" }), bend(func(m *dns.Msg, _ bool) { m.Answer, m.Rcode = nil, dns.RcodeNotImplemented }), true, "NOTIMP, 0 A records"},
 		{"over tcp", with(func(d *config.DNSProbe) { d.Transport = config.DNSOverTCP }), bend(func(m *dns.Msg, tcp bool) {
 			if !tcp {
 				m.Answer = nil

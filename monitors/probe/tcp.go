@@ -39,7 +39,8 @@ func (x *exchange) listen(conn net.Conn, d *dialogue) error {
 		n, err := conn.Read(part[:min(len(part), heard.room())])
 		if n > 0 {
 			x.answered()
-			if heard.add(part[:n]); x.text(heard.all) {
+			before := len(heard.all)
+			if heard.add(part[:n]); x.drains(&heard, before) {
 				return nil
 			}
 			if heard.enough() {

@@ -30,7 +30,8 @@ func (x *exchange) askUDP() error {
 			return x.udpEnded(&heard, err)
 		}
 		x.answered()
-		if heard.add(packet[:n]); x.text(heard.all) {
+		before := len(heard.all)
+		if heard.add(packet[:n]); x.drains(&heard, before) {
 			return nil
 		}
 		if heard.enough() || heard.room() == 0 {

@@ -119,6 +119,10 @@ func TestDialLiterals(t *testing.T) {
 		t.Run(address, func(t *testing.T) {
 			started := time.Now()
 			wantRefusal(t, dialWithin(t, New(Options{}), "tcp", address), want)
+			conn, err := New(Options{}).Connect(t.Context(), netip.MustParseAddrPort(address), started.Add(5*time.Second))
+			if wantRefusal(t, err, want); err == nil {
+				conn.Close()
+			}
 			if took := time.Since(started); took > 2*time.Second {
 				t.Errorf("took %v, want no wait", took)
 			}
@@ -152,6 +156,29 @@ func TestAroundJudgesLiterals(t *testing.T) {
 	}
 	if len(asked) != 3 {
 		t.Errorf("dialled %q", asked)
+	}
+}
+
+// TestRelativeDirectories: those of a node file that was named by a relative path.
+func TestRelativeDirectories(t *testing.T) {
+	here := t.TempDir()
+	t.Chdir(here)
+	if err := os.MkdirAll("run/state", 0o700); err != nil {
+		t.Fatal(err)
+	}
+	real, err := Real("run")
+	if err != nil || !filepath.IsAbs(real) {
+		t.Fatalf("got %q, %v", real, err)
+	}
+	for path, want := range map[string]bool{real + "/s": true, real + "/state/s": true, real: false, filepath.Dir(real) + "/s": false} {
+		for _, d := range []string{"run", "./run/", "run/state/..", here + "/run"} {
+			if got := Below(path, []string{d}); got != want {
+				t.Errorf("%s is below %s: got %v, want %v", path, d, got, want)
+			}
+			if got := Named(path, []string{d}); got != want {
+				t.Errorf("%s is named below %s: got %v, want %v", path, d, got, want)
+			}
+		}
 	}
 }
 

@@ -9,8 +9,10 @@ import (
 	"strings"
 	"sync/atomic"
 	"syscall"
+	"time"
 
 	"fairlead/config"
+	"fairlead/monitors/direct"
 )
 
 // Options say what a Guard lets through. The zero value is safe: the defaults, and no Unix sockets.
@@ -168,6 +170,15 @@ func (g *Guard) DialContext(ctx context.Context, network, address string) (net.C
 		return nil, refused
 	}
 	return conn, err
+}
+
+// Connect opens a connection over TCP on which everything ends at the deadline, if the address is let through. The error is a
+// *Refused if it was not.
+func (g *Guard) Connect(ctx context.Context, to netip.AddrPort, deadline time.Time) (net.Conn, error) {
+	if err := g.Check("tcp", to); err != nil {
+		return nil, err
+	}
+	return direct.Dialer{}.Connect(ctx, to, deadline)
 }
 
 // Around returns a dial function that judges literal addresses and leaves the rest to dial.

@@ -46,11 +46,20 @@ func cause(err error) error {
 	return err
 }
 
-// Below reports whether a real path, one without symbolic links, lies below one of the directories, which may be links
-// themselves. A directory that does not exist has nothing below it.
+// Real returns the absolute path of a file or directory without symbolic links. A relative one starts where this process does.
+func Real(path string) (string, error) {
+	path, err := filepath.Abs(path)
+	if err != nil {
+		return "", err
+	}
+	return filepath.EvalSymlinks(path)
+}
+
+// Below reports whether a real path, absolute and without symbolic links, lies below one of the directories, which may be links
+// themselves, and relative. A directory that does not exist has nothing below it.
 func Below(real string, directories []string) bool {
 	for _, d := range directories {
-		d, err := filepath.EvalSymlinks(d)
+		d, err := Real(d)
 		if err != nil {
 			continue
 		}
@@ -66,7 +75,7 @@ func Below(real string, directories []string) bool {
 func Named(path string, directories []string) bool {
 	path = filepath.Clean(path)
 	for _, d := range directories {
-		if within(path, filepath.Clean(d)) {
+		if d, err := filepath.Abs(d); err == nil && within(path, d) {
 			return true
 		}
 	}

@@ -106,7 +106,7 @@ func (r *Runner) program(path string) (string, error) {
 		return "", errors.New("not an absolute path")
 	}
 	real, err := filepath.EvalSymlinks(path)
-	if err != nil && !guard.Named(path, r.opts.Directories) && !slices.Contains(r.opts.Directories, filepath.Clean(path)) {
+	if err != nil && !guard.Named(path, r.opts.Directories) && !isNamed(path, r.opts.Directories) {
 		return "", errOutside // who may not run what is there does not learn either what is there
 	}
 	if err != nil {
@@ -140,8 +140,16 @@ func (r *Runner) program(path string) (string, error) {
 // isOne reports whether a real path is that of one of the entries itself.
 func isOne(real string, entries []string) bool {
 	return slices.ContainsFunc(entries, func(e string) bool {
-		e, err := filepath.EvalSymlinks(e)
+		e, err := guard.Real(e)
 		return err == nil && e == real
+	})
+}
+
+// isNamed reports whether a path is written as one of the entries.
+func isNamed(path string, entries []string) bool {
+	return slices.ContainsFunc(entries, func(e string) bool {
+		e, err := filepath.Abs(e)
+		return err == nil && e == filepath.Clean(path)
 	})
 }
 

@@ -143,7 +143,7 @@ func TestWhatMayBeRun(t *testing.T) {
 		t.Fatal(err)
 	}
 	const outside = "outside of the directories whose programs may be run (node file: probes.scripts.directories)"
-	r := New(Options{Directories: []string{"/no/such/directory", directory, single}})
+	r := New(Options{Directories: []string{"/no/such/directory", directory, single, "/no/such/program"}})
 	for path, want := range map[string]string{
 		directory + "/good":              "",
 		directory + "/below/good":        "",
@@ -158,6 +158,7 @@ func TestWhatMayBeRun(t *testing.T) {
 		"good":                          "not an absolute path",
 		directory + "/missing":          "no such file",
 		"/nowhere-at-all/missing":       outside, // not: no such file
+		"/no/such/program":              "no such file",
 		directory + "/below":            "not a regular file",
 		directory + "/data":             "not executable",
 		directory + "/everyones":        "everyone on this machine can write it",
@@ -278,6 +279,17 @@ func TestWhatIsLeftBehind(t *testing.T) {
 	}
 	if err != nil || got.Line != "OK" || time.Since(started) > long/2 {
 		t.Errorf("got %+v, %v after %v", got, err, time.Since(started))
+	}
+}
+
+func TestRelativeDirectories(t *testing.T) {
+	directory := t.TempDir()
+	path := program(t, directory, "good", "echo OK")
+	t.Chdir(filepath.Dir(directory))
+	for _, entry := range []string{filepath.Base(directory), filepath.Base(directory) + "/good"} {
+		if got, err := run(t, New(Options{Directories: []string{entry}}), long, path); err != nil || got.Line != "OK" {
+			t.Errorf("%s: got %+v, %v", entry, got, err)
+		}
 	}
 }
 

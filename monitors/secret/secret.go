@@ -191,7 +191,7 @@ func openBelow(real string, directories []string) (*os.File, error) {
 		if !guard.Below(real, []string{d}) {
 			continue
 		}
-		d, err := filepath.EvalSymlinks(d)
+		d, err := guard.Real(d)
 		if err != nil {
 			return nil, withoutPath(err)
 		}

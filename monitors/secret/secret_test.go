@@ -170,6 +170,18 @@ func TestAFileIsReadAgain(t *testing.T) {
 	})
 }
 
+func TestRelativeDirectories(t *testing.T) {
+	p := newPlace(t)
+	t.Chdir(filepath.Dir(p.allowed))
+	s := New(Options{Directories: []string{"./" + filepath.Base(p.allowed)}})
+	if got, err := s.Read(config.Secret("file:" + p.allowed + "/good")); err != nil || got != value {
+		t.Errorf("got %q, %v", got, err)
+	}
+	if got, err := s.Read(config.Secret("file:" + p.other + "/outside")); err == nil {
+		t.Errorf("outside: got %q", got)
+	}
+}
+
 // TestAFileIsReplaced: files out of an image have one time for all, and passwords often one length.
 func TestAFileIsReplaced(t *testing.T) {
 	p := newPlace(t)

@@ -58,8 +58,8 @@ type ipvsTable struct {
 
 // readIPVS reads a table of lines such as
 //
-//	TCP  C0A80016:0CEA wlc
-//	  -> C0A85216:0CEA      Tunnel  100    248        2
+//	TCP  C0000250:01BB wlc
+//	  -> C633640B:20FB      Masq    40     312        57
 //
 // with the way of forwarding, weight, active and inactive connections of each real server. All connections of UDP are inactive.
 func readIPVS(lines *tableLines, of *config.IPVSService) (out ipvsTable, err error) {
@@ -122,7 +122,7 @@ func isIPVSService(fields []string, of *config.IPVSService) (bool, error) {
 	return at == of.Address, err
 }
 
-// parseIPVSAddress reads C0A80016:0CEA, or [2620:0000:...:0001]:0050: the port is hexadecimal in both.
+// parseIPVSAddress reads C0000250:01BB, or [2001:0db8:...:0080]:0050: the port is hexadecimal in both.
 func parseIPVSAddress(text string) (netip.AddrPort, error) {
 	wrong := fmt.Errorf("%q is not an address", text)
 	i := strings.LastIndexByte(text, ':')

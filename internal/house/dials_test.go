@@ -9,13 +9,14 @@ import (
 // guardedRooms connect to what the document names: only through the function that they were given, which judges it.
 var guardedRooms = []string{"monitors", "monitors/probe", "monitors/source", "monitors/trust"}
 
-// unguarded are the ways around it, by import path. net.Dialer is the default of constructors, where tests and tools have no guard.
+// unguarded are the ways around it, by import path. Dialers are the default of constructors, where tests and tools have no guard.
 var unguarded = map[string][]string{
 	"net": {"Dial", "DialTimeout", "DialTCP", "DialUDP", "DialIP", "DialUnix", "Dialer", "Listen", "ListenPacket", "ListenUDP", "ListenConfig",
 		"DefaultResolver", "LookupHost", "LookupIP", "ResolveTCPAddr", "ResolveUDPAddr"},
-	"crypto/tls": {"Dial", "DialWithDialer", "Dialer"},
-	"net/http":   {"Get", "Head", "Post", "PostForm", "DefaultClient", "DefaultTransport"},
-	"os/exec":    {"Command", "CommandContext", "Cmd"},
+	"fairlead/monitors/direct": {"Dialer"},
+	"crypto/tls":               {"Dial", "DialWithDialer", "Dialer"},
+	"net/http":                 {"Get", "Head", "Post", "PostForm", "DefaultClient", "DefaultTransport"},
+	"os/exec":                  {"Command", "CommandContext", "Cmd"},
 }
 
 // checkDials keeps probes and load reads within what the node file lets them reach.
@@ -57,6 +58,8 @@ func TestDialsCatches(t *testing.T) {
 		{"a test", "-- monitors/probe/a_test.go --\npackage probe\nimport \"net\"\nvar f = net.Dial\n", nil},
 		{"dials", head + "func f() { net.Dial(\"tcp\", \"\") }\n", []string{"monitors/probe/a.go:3: net.Dial leaves out the guard"}},
 		{"a dialer", head + "func f() any { return net.Dialer{} }\n", []string{"monitors/probe/a.go:3: net.Dialer leaves"}},
+		{"a dialer of ours", "-- monitors/source/a.go --\npackage source\nimport \"fairlead/monitors/direct\"\nvar d direct.Dialer\n",
+			[]string{"monitors/source/a.go:4: direct.Dialer leaves"}},
 		{"http", "-- monitors/source/a.go --\npackage source\nimport \"net/http\"\nvar f = http.Get\n", []string{"monitors/source/a.go:3: http.Get leaves"}},
 		{"renamed", "-- monitors/a.go --\npackage monitors\nimport x \"os/exec\"\nvar f = x.Command\n", []string{"monitors/a.go:3: x.Command leaves"}},
 	})

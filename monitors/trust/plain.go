@@ -1,6 +1,7 @@
 package trust
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -27,6 +28,9 @@ func readPlain(key, path string, limit int64) ([]byte, error) {
 		return nil, notPlain(key, path, limit)
 	}
 	text, err := readWithin(f, limit+1)
+	if errors.Is(err, os.ErrDeadlineExceeded) {
+		return nil, notPlain(key, path, limit)
+	}
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", key, err)
 	}

@@ -84,6 +84,21 @@ func (a authority) issue(t *testing.T, from, to time.Time, names ...string) tls.
 	return tls.Certificate{Certificate: [][]byte{der}, PrivateKey: key}
 }
 
+// alone is a certificate that is signed by itself.
+func alone(t *testing.T, to time.Time, name string) tls.Certificate {
+	t.Helper()
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	template := &x509.Certificate{SerialNumber: big.NewInt(3), NotBefore: to.Add(-48 * time.Hour), NotAfter: to, DNSNames: []string{name}}
+	der, err := x509.CreateCertificate(rand.Reader, template, template, &key.PublicKey, key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return tls.Certificate{Certificate: [][]byte{der}, PrivateKey: key}
+}
+
 func tlsServer(t *testing.T, cert tls.Certificate) *httptest.Server {
 	t.Helper()
 	s := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -128,6 +143,8 @@ func TestProbeHTTPS(t *testing.T) {
 			"certificate not valid before " + now.Add(10*day).UTC().Format(time.DateOnly)},
 		{"unknown authority", good, "www.example.com", config.TLSProbe{Verify: true, CAFile: other.file(t)}, "",
 			`certificate issued by unknown authority "Test CA"`},
+		{"signed by itself", alone(t, now.Add(day), "www.example.com"), "www.example.com", verify, "",
+			"self-signed certificate for www.example.com"},
 		{"not verified", expired, "anything", config.TLSProbe{}, "asked for anything", ""},
 		{"no such file", good, "www.example.com", config.TLSProbe{Verify: true, CAFile: "missing.pem"}, "",
 			"tls.ca_file: stat missing.pem: no such file or directory"},

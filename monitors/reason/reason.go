@@ -2,6 +2,7 @@
 package reason
 
 import (
+	"bytes"
 	"cmp"
 	"context"
 	"crypto/tls"
@@ -23,6 +24,9 @@ const (
 	maxNamesShown  = 3  // of a certificate
 	maxQuoted      = 40 // bytes of what a server or the document says
 )
+
+// noName is what a certificate without any is for.
+const noName = "no name"
 
 // Stage is the part of an exchange during which something went wrong, as a reason names it.
 type Stage string
@@ -125,6 +129,9 @@ func describeTLS(err error, now time.Time) string {
 		return fmt.Sprintf("certificate is for %s, not for %q", CertificateNames(e.Certificate), e.Host)
 	}
 	if e, ok := errors.AsType[x509.UnknownAuthorityError](err); ok && e.Cert != nil {
+		if names := CertificateNames(e.Cert); names != noName && bytes.Equal(e.Cert.RawIssuer, e.Cert.RawSubject) {
+			return "self-signed certificate for " + names
+		}
 		return fmt.Sprintf("certificate issued by unknown authority %q", e.Cert.Issuer.CommonName)
 	}
 	if op, ok := errors.AsType[*net.OpError](err); ok {
@@ -149,7 +156,7 @@ func CertificateNames(c *x509.Certificate) string {
 	}
 	switch {
 	case len(names) == 0:
-		return "no name"
+		return noName
 	case len(names) > maxNamesShown:
 		return strings.Join(names[:maxNamesShown], ", ") + ", ..."
 	}

@@ -99,12 +99,13 @@ func (s *Scheduler) SetTargets(targets []probe.Target, calculated ...Calculated)
 	defer s.mu.Unlock()
 	next := make(map[targetKey]*probed, len(targets))
 	var out, in []*schedule.Job
+	prepared := make(map[*config.Monitor]*probe.Prepared)
 	add := func(t *probe.Target, unbound bool) {
 		key := keyOf(t)
 		if next[key] != nil || t.Monitor.Type == config.MonitorCalculated {
 			return
 		}
-		p := s.next(t, key, unbound)
+		p := s.next(t, key, unbound, prepared)
 		if next[key] = p; p != s.targets[key] && p.job != nil {
 			in = append(in, p.job)
 		}
@@ -136,8 +137,9 @@ func (s *Scheduler) SetTargets(targets []probe.Target, calculated ...Calculated)
 	}
 }
 
-// next is what a target becomes: what it was if it is the same, else new, with what was known of it if it asks the same.
-func (s *Scheduler) next(t *probe.Target, key targetKey, unbound bool) *probed {
+// next is what a target becomes: what it was if it is the same, else new, with what was known of it if it asks the same. Monitors that
+// were prepared are in prepared.
+func (s *Scheduler) next(t *probe.Target, key targetKey, unbound bool, prepared map[*config.Monitor]*probe.Prepared) *probed {
 	old := s.targets[key]
 	if old != nil && old.unbound == unbound && (old.target.Monitor == t.Monitor || reflect.DeepEqual(old.target.Monitor, t.Monitor)) {
 		return old
@@ -146,9 +148,14 @@ func (s *Scheduler) next(t *probe.Target, key targetKey, unbound bool) *probed {
 	if old != nil && sameQuestion(old.target.Monitor, t.Monitor) {
 		p.inherit(old)
 	}
-	if !p.passive() {
-		p.job = s.newJob(p)
+	if p.passive() {
+		return p
 	}
+	if prepared[t.Monitor] == nil {
+		prepared[t.Monitor] = probe.Prepare(t.Monitor)
+	}
+	p.target.Prepared = prepared[t.Monitor]
+	p.job = s.newJob(p)
 	return p
 }
 

@@ -59,7 +59,7 @@ func TestDialsCatches(t *testing.T) {
 		{"dials", head + "func f() { net.Dial(\"tcp\", \"\") }\n", []string{"monitors/probe/a.go:3: net.Dial leaves out the guard"}},
 		{"a dialer", head + "func f() any { return net.Dialer{} }\n", []string{"monitors/probe/a.go:3: net.Dialer leaves"}},
 		{"a dialer of ours", "-- monitors/source/a.go --\npackage source\nimport \"fairlead/monitors/direct\"\nvar d direct.Dialer\n",
-			[]string{"monitors/source/a.go:4: direct.Dialer leaves"}},
+			[]string{"monitors/source/a.go:3: direct.Dialer leaves"}},
 		{"http", "-- monitors/source/a.go --\npackage source\nimport \"net/http\"\nvar f = http.Get\n", []string{"monitors/source/a.go:3: http.Get leaves"}},
 		{"renamed", "-- monitors/a.go --\npackage monitors\nimport x \"os/exec\"\nvar f = x.Command\n", []string{"monitors/a.go:3: x.Command leaves"}},
 	})

@@ -22,6 +22,7 @@ type reach struct {
 	secrets *secret.Secrets
 	scripts *script.Runner
 	dial    probe.DialFunc
+	connect probe.ConnectFunc // nil: by dial
 }
 
 func newReach(o *Options, log *zap.Logger) *reach {
@@ -37,16 +38,16 @@ func newReach(o *Options, log *zap.Logger) *reach {
 			CredentialsDirectory: os.Getenv("CREDENTIALS_DIRECTORY"), Logger: log}),
 		scripts: script.New(script.Options{Directories: p.Scripts.Directories, Environment: p.Scripts.Environment, Concurrency: p.Scripts.Concurrency}),
 	}
-	r.dial = r.guard.DialContext
+	r.dial, r.connect = r.guard.DialContext, r.guard.Connect
 	if o.ProbeDial != nil {
-		r.dial = r.guard.Around(o.ProbeDial)
+		r.dial, r.connect = r.guard.Around(o.ProbeDial), nil
 	}
 	return r
 }
 
 // prober probes within the reach.
 func (r *reach) prober() *probe.Prober {
-	return probe.New(probe.Options{DialContext: r.dial, Allowed: r.guard.Check, Secret: r.secrets.Read, Scripts: r.scripts})
+	return probe.New(probe.Options{DialContext: r.dial, Connect: r.connect, Allowed: r.guard.Check, Secret: r.secrets.Read, Scripts: r.scripts})
 }
 
 // reader reads load sources within the reach.

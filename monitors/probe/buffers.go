@@ -7,15 +7,16 @@ import (
 
 // buffers are what an exchange is read and written through. At thousands of probes a second they would be most of the garbage.
 type buffers struct {
-	r *bufio.Reader
-	w *bufio.Writer
+	r   *bufio.Reader
+	w   *bufio.Writer
+	out []byte // for a request that is sent at once; empty
 }
 
 // borrow returns buffers over a connection, until the probe is over.
 func (x *exchange) borrow(w io.Writer, r io.Reader) *buffers {
 	b, ok := x.Prober.buffers.Get().(*buffers)
 	if !ok {
-		b = &buffers{bufio.NewReader(nil), bufio.NewWriter(nil)}
+		b = &buffers{r: bufio.NewReader(nil), w: bufio.NewWriter(nil)}
 	}
 	b.r.Reset(r)
 	b.w.Reset(w)
@@ -27,12 +28,20 @@ func (x *exchange) borrow(w io.Writer, r io.Reader) *buffers {
 	return b
 }
 
-// packet returns room for one datagram, until the probe is over.
-func (x *exchange) packet() []byte {
-	b, ok := x.Prober.packets.Get().(*[maxHeard]byte)
-	if !ok {
-		b = new([maxHeard]byte)
+// takePacket sees to it that there is room for a datagram, until givePacket or the end of the probe.
+func (x *exchange) takePacket() {
+	if x.packet != nil {
+		return
 	}
-	x.closing(func() { x.Prober.packets.Put(b) })
-	return b[:]
+	x.packet, _ = x.Prober.packets.Get().(*[maxHeard]byte)
+	if x.packet == nil {
+		x.packet = new([maxHeard]byte)
+	}
+}
+
+func (x *exchange) givePacket() {
+	if x.packet != nil {
+		x.Prober.packets.Put(x.packet)
+		x.packet = nil
+	}
 }

@@ -18,15 +18,15 @@ const (
 	eagerBytes = 4 << 10
 )
 
-// dialogue is what is sent and what must come back.
+// dialogue is what is sent and what must come back. It is not changed.
 type dialogue struct {
 	send, expect []byte
 	pattern      *regexp.Regexp
 	silent       bool
 }
 
-// dialogue reads a section of the monitor; nil: nothing is sent or expected.
-func (x *exchange) dialogue(s *config.Dialogue) (*dialogue, error) {
+// readDialogue reads a section of a monitor; nil: nothing is sent or expected.
+func readDialogue(kind config.MonitorType, s *config.Dialogue) (*dialogue, error) {
 	if s == nil {
 		return new(dialogue), nil // what its defaults come to; most tcp probes only connect
 	}
@@ -34,20 +34,16 @@ func (x *exchange) dialogue(s *config.Dialogue) (*dialogue, error) {
 	var err error
 	if s.SendHex != "" {
 		if d.send, err = config.ParseHex(s.SendHex); err != nil {
-			return nil, fmt.Errorf("%s.send_hex: %w", x.monitor.Type, err)
+			return nil, fmt.Errorf("%s.send_hex: %w", kind, err)
 		}
 	}
 	if s.ExpectHex != "" {
 		if d.expect, err = config.ParseHex(s.ExpectHex); err != nil {
-			return nil, fmt.Errorf("%s.expect_hex: %w", x.monitor.Type, err)
+			return nil, fmt.Errorf("%s.expect_hex: %w", kind, err)
 		}
 	}
-	if s.ExpectRegexp != "" {
-		if d.pattern, err = x.patterns.compile(s.ExpectRegexp); err != nil {
-			return nil, fmt.Errorf("%s.expect_regexp: %w", x.monitor.Type, err)
-		}
-	}
-	return d, nil
+	d.pattern, err = compile(string(kind)+".expect_regexp", s.ExpectRegexp)
+	return d, err
 }
 
 func (d *dialogue) expects() bool { return len(d.expect) > 0 || d.pattern != nil }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"io"
 	"net"
+	"regexp"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -202,7 +203,7 @@ func TestProbeUDP(t *testing.T) {
 func TestExpressionOverDripsIsNotSquare(t *testing.T) {
 	d := &dialogue{}
 	var err error
-	if d.pattern, err = new(patterns).compile("needle$"); err != nil {
+	if d.pattern, err = regexp.Compile("needle$"); err != nil {
 		t.Fatal(err)
 	}
 	h := hearing{dialogue: d}

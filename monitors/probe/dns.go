@@ -22,16 +22,13 @@ const (
 
 // askDNS asks a DNS server a question and passes when the response code is the one that is wanted and the data is among the answers.
 func (x *exchange) askDNS() error {
-	d := config.SectionOf(x.monitor.DNS)
-	q, want, err := dnsQuestion(d)
-	if err != nil {
-		return err
-	}
+	d, q := x.monitor.DNS, x.prepared.dns.question.Copy()
 	transports := []string{"tcp"}
 	if d.Transport == config.DNSOverUDP {
 		transports = []string{"udp", "tcp"}
 	}
 	var answer *dns.Msg
+	var err error
 	for _, network := range transports {
 		if answer, err = x.askOver(network, d, q); err != nil {
 			return err
@@ -41,7 +38,13 @@ func (x *exchange) askDNS() error {
 		}
 		x.step("truncated", "")
 	}
-	return x.judgeDNS(d, q, want, answer)
+	return x.judgeDNS(d, q, x.prepared.dns.want, answer)
+}
+
+// dnsAsked is what is known before there is a target.
+type dnsAsked struct {
+	question *dns.Msg // without an ID
+	want     []dns.RR
 }
 
 // dnsQuestion is the question of a monitor, and the data that its answers must have.
@@ -67,10 +70,7 @@ func (x *exchange) askOver(network string, d *config.DNSProbe, q *dns.Msg) (*dns
 	if err != nil {
 		return nil, fmt.Errorf("dns: %w", err)
 	}
-	link := dnsLink{conn: conn, stream: network == "tcp"}
-	if !link.stream {
-		link.in = x.packet()
-	}
+	link := dnsLink{x: x, conn: conn, stream: network == "tcp"}
 	if err := link.write(packet); err != nil {
 		return nil, dnsFailed(network, err)
 	}
@@ -99,9 +99,9 @@ func (x *exchange) askOver(network string, d *config.DNSProbe, q *dns.Msg) (*dns
 // dnsLink carries messages: over a stream each with its length before it (RFC 1035 section 4.2.2). A datagram is passed on as it came,
 // however short, for it may be forged.
 type dnsLink struct {
+	x      *exchange
 	conn   net.Conn
 	stream bool
-	in     []byte // room for a datagram
 }
 
 func (l *dnsLink) write(message []byte) error {
@@ -114,8 +114,7 @@ func (l *dnsLink) write(message []byte) error {
 
 func (l *dnsLink) read() ([]byte, error) {
 	if !l.stream {
-		n, err := l.conn.Read(l.in)
-		return l.in[:n], err
+		return l.x.receive(l.conn)
 	}
 	var size [2]byte
 	if _, err := io.ReadFull(l.conn, size[:]); err != nil {

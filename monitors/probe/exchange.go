@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"crypto/tls"
+	"errors"
 	"fmt"
 	"net"
 	"net/netip"
@@ -24,9 +25,10 @@ const maxSteps = 64
 // goroutine.
 type exchange struct {
 	*Prober
-	ctx      context.Context // ends at the deadline
+	ctx      context.Context // ends at the deadline, but for bare probes, whose connection does
+	prepared *Prepared
 	target   Target
-	monitor  *config.Monitor
+	monitor  *config.Monitor // with the defaults of its section
 	started  time.Time
 	deadline time.Time
 
@@ -38,6 +40,9 @@ type exchange struct {
 	steps  []Step
 	hidden []string // what no reason may show
 	closes []func()
+	room   [4]func() // for closes; most probes need no more
+	bound  boundedReader
+	packet *[maxHeard]byte // with the latest datagram; nil: it was given back
 }
 
 // mismatch is an answer that is not as expected: what reverse turns round.
@@ -77,12 +82,7 @@ func (x *exchange) value(v Value) {
 
 // status looks at a status code for drain_on. It returns true when the target asks to be drained by it: the probe is over then.
 func (x *exchange) status(code int) bool {
-	d := x.monitor.DrainOn
-	if d == nil || len(d.Status) == 0 {
-		return false
-	}
-	set, err := parseSIPStatusSet("drain_on.status", d.Status)
-	if err != nil || !set.has(code) {
+	if !x.prepared.draining.has(code) {
 		return false
 	}
 	x.drain = true
@@ -104,6 +104,9 @@ func (x *exchange) text(received []byte) bool {
 // endpoint is where the target is probed. standard is the port of the protocol, for a service that has none; 0: it has none.
 func (x *exchange) endpoint(standard uint16) (netip.AddrPort, error) {
 	to := x.target.Endpoint(standard)
+	if to.Port() == 0 && x.target.Service == "" {
+		return to, errors.New("no port to probe: name one")
+	}
 	if to.Port() == 0 {
 		return to, fmt.Errorf("no port to probe: set port of service %q, or target.port of the monitor", x.target.Service)
 	}
@@ -117,7 +120,7 @@ func (x *exchange) dial(network string, standard uint16) (net.Conn, error) {
 	if err != nil {
 		return nil, err
 	}
-	conn, err := x.opts.DialContext(x.ctx, network, to.String())
+	conn, err := x.connect(network, to)
 	if err != nil {
 		return nil, reason.During(reason.Connect, err)
 	}
@@ -125,12 +128,21 @@ func (x *exchange) dial(network string, standard uint16) (net.Conn, error) {
 	stop := context.AfterFunc(x.ctx, func() { conn.SetDeadline(time.Unix(1, 0)) })
 	x.closing(func() { stop(); conn.Close() })
 	if network == "tcp" {
-		x.step("connect", to.String())
+		if x.traced {
+			x.step("connect", to.String())
+		}
 		if err := x.introduce(conn); err != nil {
 			return nil, err
 		}
 	}
 	return conn, nil
+}
+
+func (x *exchange) connect(network string, to netip.AddrPort) (net.Conn, error) {
+	if network == "tcp" && x.opts.Connect != nil {
+		return x.opts.Connect(x.ctx, to, x.deadline)
+	}
+	return x.opts.DialContext(x.ctx, network, to.String())
 }
 
 // secure puts TLS on a connection. host is the name that is asked for and checked unless the document has one; empty: the address.
@@ -205,4 +217,5 @@ func (x *exchange) close() {
 	for _, f := range slices.Backward(x.closes) {
 		f()
 	}
+	x.givePacket()
 }

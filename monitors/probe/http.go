@@ -8,6 +8,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"strconv"
 
 	"fairlead/config"
 	"fairlead/monitors/reason"
@@ -28,19 +29,19 @@ const userAgent = "fairlead"
 // decoded, cookies not kept, proxies not used. The exchange is written out here rather than left to http.Transport: the
 // reason says in which stage a probe failed, and no goroutine outlives it.
 func (x *exchange) askHTTP() error {
-	passing, err := parseStatusSet("http.expect_status", x.monitor.HTTP.ExpectStatus)
-	if err != nil {
-		return err
-	}
-	req, err := x.request()
-	if err != nil {
-		return err
+	var req *http.Request // nil: it is prepared
+	if v := x.monitor.HTTP.Version; x.prepared.http.before == nil || v == config.HTTPAuto || v == config.HTTP2 {
+		var err error
+		if req, err = x.request(); err != nil {
+			return err
+		}
 	}
 	conn, two, err := x.openHTTP()
 	if err != nil {
 		return err
 	}
-	in := &boundedReader{r: conn, left: maxHeadBytes}
+	in := &x.bound
+	*in = boundedReader{r: conn, left: maxHeadBytes}
 	status, body, err := x.respond(conn, in, req, two)
 	if err != nil {
 		return err
@@ -48,9 +49,9 @@ func (x *exchange) askHTTP() error {
 	if x.status(status) {
 		return nil
 	}
-	x.passes("status %d", status)
+	x.reason = "status " + strconv.Itoa(status)
 	in.left = maxWireBytes
-	return x.judgeHTTP(status, passing, body)
+	return x.judgeHTTP(status, body)
 }
 
 // openHTTP opens the connection, with TLS for https. It reports whether HTTP/2 is to be spoken on it.
@@ -82,11 +83,7 @@ func (x *exchange) openHTTP() (conn net.Conn, two bool, err error) {
 // respond sends the request and reads the head of the final response.
 func (x *exchange) respond(conn net.Conn, in *boundedReader, req *http.Request, two bool) (status int, body io.Reader, err error) {
 	if !two {
-		resp, err := x.converse(conn, in, req)
-		if err != nil {
-			return 0, nil, err
-		}
-		return resp.StatusCode, resp.Body, nil
+		return x.converse(conn, in, req)
 	}
 	s, err := x.request2(conn, in, fields2(req), []byte(x.monitor.HTTP.Body))
 	if err != nil {
@@ -117,26 +114,42 @@ func (b *boundedReader) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// converse sends req and reads the head of the final response. Informational responses (RFC 9110 15.2) are passed over;
+// converse sends the request and reads the head of the final response. Informational responses (RFC 9110 15.2) are passed over;
 // in bounds all heads together.
-func (x *exchange) converse(w io.Writer, in *boundedReader, req *http.Request) (*http.Response, error) {
+func (x *exchange) converse(w io.Writer, in *boundedReader, req *http.Request) (status int, body io.Reader, err error) {
 	b := x.borrow(w, in)
-	r := b.r
 	// A server may answer and close before it has read the request: the answer counts then, not the failed write.
-	writeErr := cmp.Or(req.Write(b.w), b.w.Flush())
-	if _, err := r.Peek(1); err != nil {
-		return nil, reason.During(reason.Answer, cmp.Or(writeErr, err))
+	writeErr := x.send(w, b, req)
+	if _, err := b.r.Peek(1); err != nil {
+		return 0, nil, reason.During(reason.Answer, cmp.Or(writeErr, err))
 	}
 	x.answered()
-	for {
-		resp, err := http.ReadResponse(r, req)
-		switch {
-		case err != nil && errors.Is(in.err, errTooLong):
-			return nil, fmt.Errorf("headers above %d KiB", maxHeadBytes>>10)
-		case err != nil: // a line that was cut off looks malformed: what cut it off says more
-			return nil, reason.During(reason.Head, cmp.Or(in.err, err))
-		case resp.StatusCode >= 200 || resp.StatusCode == http.StatusSwitchingProtocols:
-			return resp, nil
+	if x.prepared.http.headOnly {
+		came, _ := b.r.Peek(b.r.Buffered())
+		if status, ok := plainHead(came); ok {
+			return status, http.NoBody, nil
 		}
 	}
+	for {
+		resp, err := http.ReadResponse(b.r, &x.prepared.http.asked)
+		switch {
+		case err != nil && errors.Is(in.err, errTooLong):
+			return 0, nil, fmt.Errorf("headers above %d KiB", maxHeadBytes>>10)
+		case err != nil: // a line that was cut off looks malformed: what cut it off says more
+			return 0, nil, reason.During(reason.Head, cmp.Or(in.err, err))
+		case resp.StatusCode >= 200 || resp.StatusCode == http.StatusSwitchingProtocols:
+			return resp.StatusCode, resp.Body, nil
+		}
+	}
+}
+
+// send sends req, or what is prepared, with one write if it fits into one.
+func (x *exchange) send(w io.Writer, b *buffers, req *http.Request) error {
+	if req != nil {
+		return cmp.Or(req.Write(b.w), b.w.Flush())
+	}
+	standard := x.portHTTP()
+	b.out = x.prepared.http.appendTo(b.out[:0], x.target.Endpoint(standard), standard)
+	_, err := w.Write(b.out)
+	return err
 }

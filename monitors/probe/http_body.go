@@ -10,7 +10,8 @@ import (
 )
 
 // judgeHTTP judges a response. Its body is read when something is looked for in it: what drains even when the status does not pass.
-func (x *exchange) judgeHTTP(status int, passing statusSet, body io.Reader) error {
+func (x *exchange) judgeHTTP(status int, body io.Reader) error {
+	passing, pattern := x.prepared.passing, x.prepared.http.pattern
 	drain := ""
 	if d := x.monitor.DrainOn; d != nil {
 		drain = d.Text
@@ -39,10 +40,6 @@ func (x *exchange) judgeHTTP(status int, passing statusSet, body io.Reader) erro
 	}
 	if expression == "" {
 		return nil
-	}
-	pattern, err := x.patterns.compile(expression)
-	if err != nil {
-		return fmt.Errorf("http.expect_body_regexp: %w", err)
 	}
 	if !pattern.Match(got) {
 		return unlike("%s %s", lacking(got, "does not match", "do not match"), reason.Quote(expression))

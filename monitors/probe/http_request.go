@@ -22,9 +22,9 @@ func (x *exchange) request() (*http.Request, error) {
 	if err != nil || path.IsAbs() {
 		return nil, fmt.Errorf("http.path %q is not a request path such as /healthz", h.Path)
 	}
-	scheme, standard := "http", uint16(80)
+	scheme, standard := "http", x.portHTTP()
 	if x.monitor.Type == config.MonitorHTTPS {
-		scheme, standard = "https", 443
+		scheme = "https"
 	}
 	path.Scheme, path.Host = scheme, hostHeader(x.target.Endpoint(standard), standard)
 	req, err := http.NewRequestWithContext(x.ctx, cmp.Or(h.Method, http.MethodGet), "", strings.NewReader(h.Body))
@@ -44,6 +44,14 @@ func (x *exchange) request() (*http.Request, error) {
 		req.SetBasicAuth(user, password)
 	}
 	return req, nil
+}
+
+// portHTTP is the port of the scheme.
+func (x *exchange) portHTTP() uint16 {
+	if x.monitor.Type == config.MonitorHTTPS {
+		return 443
+	}
+	return 80
 }
 
 // headers adds those of the document. One that stands there twice is sent twice.
@@ -97,13 +105,17 @@ func fields2(req *http.Request) []hpack.HeaderField {
 
 // hostHeader is the address as a Host header shows it: without the port when that is the scheme's own (RFC 9110 4.2).
 func hostHeader(a netip.AddrPort, standard uint16) string {
-	if a.Port() != standard {
-		return a.String()
+	return string(appendHost(nil, a, standard))
+}
+
+func appendHost(b []byte, a netip.AddrPort, standard uint16) []byte {
+	switch {
+	case a.Port() != standard:
+		return a.AppendTo(b)
+	case a.Addr().Is6():
+		return append(a.Addr().AppendTo(append(b, '[')), ']')
 	}
-	if a.Addr().Is6() {
-		return "[" + a.Addr().String() + "]"
-	}
-	return a.Addr().String()
+	return a.Addr().AppendTo(b)
 }
 
 // bracketed puts an IPv6 address that stands alone into brackets, as a Host header needs it (RFC 9110 7.2).

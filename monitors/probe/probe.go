@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"fairlead/config"
+	"fairlead/monitors/direct"
 	"fairlead/monitors/icmp"
 	"fairlead/monitors/reason"
 	"fairlead/monitors/script"
@@ -26,6 +27,8 @@ type Target struct {
 	Monitor *config.Monitor
 	// Address is the service's. Its port is 0 when the service has none.
 	Address netip.AddrPort
+	// Prepared is what Prepare made of Monitor; nil: that is made for this probe alone.
+	Prepared *Prepared
 }
 
 // Endpoint is where the target is probed: its address, unless the monitor has one of its own. port counts when neither has one.
@@ -82,10 +85,16 @@ type Step struct {
 // DialFunc opens connections, as net.Dialer.DialContext does. It must return soon after its context ends.
 type DialFunc func(ctx context.Context, network, address string) (net.Conn, error)
 
+// ConnectFunc opens a connection over TCP on which everything ends at the deadline. It must return soon after that, or after its
+// context ends.
+type ConnectFunc func(ctx context.Context, to netip.AddrPort, deadline time.Time) (net.Conn, error)
+
 // Options are what a Prober needs.
 type Options struct {
 	// DialContext opens every connection, over TCP and UDP; nil means the network. It must return soon after its context ends.
 	DialContext DialFunc
+	// Connect opens those over TCP; nil: DialContext does, or, when that is nil too, the network is meant.
+	Connect ConnectFunc
 	// Allowed refuses addresses that must not be reached where DialContext is not asked (ping); nil: all may.
 	Allowed func(network string, to netip.AddrPort) error
 	// Secret reads passwords and keys; nil: there are none.
@@ -98,18 +107,20 @@ type Options struct {
 
 // Prober runs probes of every kind. Safe for concurrent use.
 type Prober struct {
-	opts     Options
-	buffers  sync.Pool // of *buffers, for probes to come
-	packets  sync.Pool // of *[maxHeard]byte, as well
-	counts   *counts
-	patterns patterns
-	pinger   icmp.Pinger
+	opts    Options
+	buffers sync.Pool // of *buffers, for probes to come
+	packets sync.Pool // of *[maxHeard]byte, as well
+	counts  *counts
+	pinger  icmp.Pinger
 }
 
 // New returns a Prober. It starts nothing.
 func New(o Options) *Prober {
 	if o.DialContext == nil {
 		o.DialContext = (&net.Dialer{KeepAlive: -1}).DialContext // a probe is over before a keepalive would be sent
+		if o.Connect == nil {
+			o.Connect = direct.Dialer{}.Connect
+		}
 	}
 	if o.Allowed == nil {
 		o.Allowed = func(string, netip.AddrPort) error { return nil }
@@ -132,12 +143,23 @@ func (p *Prober) Trace(ctx context.Context, t Target) Result { return p.run(ctx,
 
 func (p *Prober) run(ctx context.Context, t Target, trace bool) Result {
 	timeout := Timeout(t.Monitor.Interval, t.Monitor.Timeout)
-	x := &exchange{Prober: p, target: t, monitor: t.Monitor, started: time.Now(), traced: trace}
+	prepared := t.Prepared
+	if prepared == nil || prepared.of != t.Monitor {
+		prepared = Prepare(t.Monitor)
+	}
+	x := &exchange{Prober: p, prepared: prepared, target: t, monitor: &prepared.monitor, started: time.Now(), traced: trace}
+	x.closes = x.room[:0]
 	x.deadline = x.started.Add(timeout)
-	limited, cancel := context.WithDeadline(ctx, x.deadline)
-	defer cancel()
-	x.ctx = limited
-	err := x.ask()
+	x.ctx = ctx
+	if !prepared.bare || p.opts.Connect == nil {
+		limited, cancel := context.WithDeadline(ctx, x.deadline)
+		defer cancel()
+		x.ctx = limited
+	}
+	err := prepared.err
+	if err == nil {
+		err = x.ask()
+	}
 	x.close()
 
 	r := Result{OK: err == nil, Drain: x.drain, Reason: x.reason, At: time.Now(), Values: x.values, Steps: x.steps}

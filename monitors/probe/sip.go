@@ -28,11 +28,7 @@ const (
 func (x *exchange) askSIP() error { return spoken(x.talkSIP()) }
 
 func (x *exchange) talkSIP() error {
-	s := config.SectionOf(x.monitor.SIP)
-	passing, err := parseSIPStatusSet("sip.expect_status", s.ExpectStatus)
-	if err != nil {
-		return err
-	}
+	s, passing := x.monitor.SIP, x.prepared.passing
 	conn, err := x.openSIP(s)
 	if err != nil {
 		return err

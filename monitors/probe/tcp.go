@@ -9,10 +9,7 @@ import (
 // askTCP passes when the connection is established, its TLS as well if there is to be some, and when the server says what the monitor
 // expects.
 func (x *exchange) askTCP() error {
-	d, err := x.dialogue(x.monitor.TCP)
-	if err != nil {
-		return err
-	}
+	d := x.prepared.dialogue
 	conn, err := x.open(0, 0)
 	if err != nil {
 		return err

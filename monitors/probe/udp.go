@@ -10,10 +10,7 @@ import (
 // askUDP sends one datagram and passes when what the monitor expects comes back, in one datagram or several. With silent, nothing
 // coming back passes as well: then only a wrong answer fails, and an ICMP error, which says that nobody listens.
 func (x *exchange) askUDP() error {
-	d, err := x.dialogue(x.monitor.UDP)
-	if err != nil {
-		return err
-	}
+	d := x.prepared.dialogue
 	conn, err := x.dial("udp", 0)
 	if err != nil {
 		return err
@@ -23,15 +20,14 @@ func (x *exchange) askUDP() error {
 	}
 	x.step("sent", "")
 	heard := hearing{dialogue: d}
-	packet := x.packet()
 	for range maxDatagrams {
-		n, err := conn.Read(packet)
+		packet, err := x.receive(conn)
 		if err != nil {
 			return x.udpEnded(&heard, err)
 		}
 		x.answered()
 		before := len(heard.all)
-		if heard.add(packet[:n]); x.drains(&heard, before) {
+		if heard.add(packet); x.drains(&heard, before) {
 			return nil
 		}
 		if heard.enough() || heard.room() == 0 {

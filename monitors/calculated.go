@@ -60,6 +60,8 @@ type derived struct {
 	last    Verdict
 	known   bool      // there is a last one
 	told    time.Time // At of the last one that was told
+	stale   bool      // SetTargets made it of something else than before: that was not judged yet
+	heir    *derived  // what it became by SetTargets
 	retired bool
 }
 
@@ -71,18 +73,39 @@ func (d *derived) holds() (Verdict, bool) {
 	return d.last, d.known
 }
 
-// inherit takes over from the same target before SetTargets.
+// inherit takes over from the same target before SetTargets. A result that is on its way to the old one goes to d instead.
 func (d *derived) inherit(old *derived) {
 	old.mu.Lock()
 	defer old.mu.Unlock()
-	old.retired = true
+	old.retired, old.heir = true, d
 	d.telling, d.last, d.known, d.told = old.telling, old.last, old.known, old.told
+	d.stale = old.stale || !reflect.DeepEqual(old.of, d.of)
+}
+
+// now is what d became by now.
+func (d *derived) now() *derived {
+	for {
+		d.mu.Lock()
+		heir := d.heir
+		d.mu.Unlock()
+		if heir == nil {
+			return d
+		}
+		d = heir
+	}
+}
+
+func (d *derived) isStale() bool {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.stale
 }
 
 // derive judges what is made of a part that has another result, and tells it.
 func (s *Scheduler) derive(of []*derived) {
 	for _, d := range of {
 		d.telling.Lock()
+		d = d.now()
 		v, news := d.conclude()
 		if news {
 			s.logTurns(&v)
@@ -91,7 +114,7 @@ func (s *Scheduler) derive(of []*derived) {
 			s.verdict(v)
 		}
 		d.telling.Unlock()
-		if news {
+		if news || slices.ContainsFunc(d.dependents, (*derived).isStale) {
 			s.derive(d.dependents)
 		}
 	}
@@ -116,7 +139,7 @@ func (d *derived) conclude() (Verdict, bool) {
 		v.Since, v.Changed = c.newest, had || v.State != Unknown
 	}
 	v.DrainingChanged = v.Draining != old.Draining
-	d.last, d.known = v, true
+	d.last, d.known, d.stale = v, true, false
 	news := !had || v.State != old.State || v.Draining != old.Draining || (v.Failures > 0) != (old.Failures > 0) ||
 		(v.Successes > 0) != (old.Successes > 0) || v.Reason != old.Reason || v.At.Sub(d.told) >= d.of.Monitor.Interval.Std()
 	if news {
@@ -263,7 +286,7 @@ func (s *Scheduler) setCalculated(calculated []Calculated, next map[targetKey]*p
 		}
 	}
 	dependents := make(map[*probed][]*derived)
-	for key, d := range s.calculated {
+	for _, d := range s.calculated {
 		for i := range d.of.Parts {
 			var voices []voice
 			for j := range d.of.Parts[i].Targets {
@@ -276,11 +299,12 @@ func (s *Scheduler) setCalculated(calculated []Calculated, next map[targetKey]*p
 			}
 			d.parts = append(d.parts, voices)
 		}
-		old := before[key]
-		if old != nil {
+	}
+	for key, d := range s.calculated { // all are made by now: what is under way may go on with them
+		if old := before[key]; old != nil {
 			d.inherit(old)
 		}
-		if old == nil || !reflect.DeepEqual(old.of, d.of) {
+		if d.isStale() {
 			hasten = append(hasten, d.probes()...)
 		}
 	}
@@ -300,19 +324,24 @@ func (s *Scheduler) setCalculated(calculated []Calculated, next map[targetKey]*p
 }
 
 func newDerived(c *Calculated) *derived {
-	d := &derived{of: *c, need: config.SectionOf(c.Monitor.Calculated).Need, telling: new(sync.Mutex)}
+	d := &derived{of: *c, stale: true, need: config.SectionOf(c.Monitor.Calculated).Need, telling: new(sync.Mutex)}
 	if d.need < 1 || d.need > len(c.Parts) {
 		d.need = len(c.Parts)
 	}
 	return d
 }
 
-// probes lists what this one is made of and is probed itself.
+// probes lists what is probed of what this one is made of, its parts' parts counted in.
 func (d *derived) probes() (out []*probed) {
 	for _, voices := range d.parts {
 		for _, v := range voices {
-			if p, ok := v.(*probed); ok && p.job != nil {
-				out = append(out, p)
+			switch of := v.(type) {
+			case *probed:
+				if of.job != nil {
+					out = append(out, of)
+				}
+			case *derived:
+				out = append(out, of.probes()...)
 			}
 		}
 	}

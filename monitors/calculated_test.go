@@ -333,3 +333,66 @@ func TestOutline(t *testing.T) {
 		}
 	}
 }
+
+// TestCalculatedOfCalculated: what is made of calculated monitors counts as soon as it is in the document, and is probed on demand.
+func TestCalculatedOfCalculated(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, map[string]*config.CalculatedProbe{"outer": parts(0, "middle"), "middle": parts(0, "inner@db"), "inner": parts(0, "db-ok")}, "web-ok")
+		for i := range w.doc.Monitors {
+			w.doc.Monitors[i].Interval, w.doc.Monitors[i].Fall = config.Duration(time.Hour), 1
+		}
+		w.doc.Services[1].Monitors = append(w.doc.Services[1].Monitors, config.MonitorBinding{Monitor: "inner"})
+		w.set()
+		w.up(web4, web6, db)
+		inBubble(t, w.s.Run, func() {
+			time.Sleep(2 * time.Second)
+			w.doc.Services[0].Monitors = []config.MonitorBinding{{Monitor: "outer"}}
+			w.set()
+			time.Sleep(time.Second)
+			w.want("outer", "UP", "1 of 1")
+			w.up(web4, web6)
+			before := w.network.dialed(db)
+			if err := w.s.ProbeNow(t.Context(), "web", 0); err != nil {
+				t.Error(err)
+			}
+			w.want("outer", "DOWN", "inner of db at 192.0.2.")
+			if n := w.network.dialed(db) - before; n != 1 {
+				t.Errorf("the database was probed %d times, want once", n)
+			}
+		})
+	})
+}
+
+// TestCalculatedReloadUnderWay: a result that is told while SetTargets makes everything anew is not lost for what is made of it.
+func TestCalculatedReloadUnderWay(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, map[string]*config.CalculatedProbe{"outer": parts(0, "inner"), "inner": parts(0, "web-ok")}, "web-ok", "outer")
+		for i := range w.doc.Monitors {
+			w.doc.Monitors[i].Interval, w.doc.Monitors[i].Fall = config.Duration(time.Hour), 1
+		}
+		set := false // while web-ok's verdict is told, before what is made of it
+		w.s.verdict = func(v Verdict) {
+			w.heard.add(v)
+			if v.Monitor == "web-ok" && v.State == Down && v.Address.String() == web4 && !set {
+				set = true
+				w.set()
+				w.set()
+			}
+		}
+		w.set()
+		w.up(web4, web6)
+		inBubble(t, w.s.Run, func() {
+			time.Sleep(2 * time.Second)
+			w.want("outer", "UP", "1 of 1")
+			w.up(web6)
+			if err := w.s.ProbeNow(t.Context(), "web", 0); err != nil {
+				t.Error(err)
+			}
+			w.want("web-ok", "DOWN", "refused")
+			w.want("outer", "DOWN", "inner at 192.0.2.1:80")
+		})
+		if !set {
+			t.Error("nothing was set meanwhile")
+		}
+	})
+}

@@ -170,10 +170,16 @@ func (s *Scheduler) index() {
 		}
 	}
 	s.calculatedOf = make(map[string][]*derived)
+	type pair struct {
+		service string
+		of      *probed
+	}
+	listed := make(map[pair]bool)
 	for key, d := range s.calculated {
 		s.calculatedOf[key.service] = append(s.calculatedOf[key.service], d)
 		for _, p := range d.probes() {
-			if p.target.Service != key.service {
+			if other := (pair{key.service, p}); p.target.Service != key.service && !listed[other] {
+				listed[other] = true
 				s.byService[key.service] = append(s.byService[key.service], p)
 			}
 		}

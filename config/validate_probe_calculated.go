@@ -212,3 +212,16 @@ func (c *checker) checkPassiveTold() {
 		}
 	}
 }
+
+// dependedOn marks the services that calculated monitors look at: they are of use without being members.
+func (c *checker) dependedOn(used []bool) {
+	for i := range c.doc.Monitors {
+		if of := c.doc.Monitors[i].Calculated; of != nil {
+			for _, part := range of.Monitors {
+				if j, ok := c.services[part.Service]; ok {
+					used[j] = true
+				}
+			}
+		}
+	}
+}

@@ -27,6 +27,7 @@ func (c *checker) checkVirtualServers() {
 			}
 		}
 	}
+	c.dependedOn(bound.services)
 	for i, used := range bound.services {
 		if !used {
 			c.problem(at("services", i, "name"), codeWarnUnusedService, "add it to a virtual server's members, or remove it",

@@ -9,23 +9,28 @@ import (
 	"fairlead/monitors/metric"
 )
 
-// envoyCluster is what is read of a cluster in /clusters?format=json (envoy.admin.v3.ClusterStatus).
+// envoyHost is what is read of a host in /clusters?format=json (envoy.admin.v3.HostStatus).
+type envoyHost struct {
+	Stats []struct {
+		Name  string      `json:"name"`
+		Value json.Number `json:"value"`
+	} `json:"stats"`
+	Health map[string]any `json:"health_status"`
+	Weight float64        `json:"weight"`
+}
+
+// envoyCluster is what is read of a cluster there (envoy.admin.v3.ClusterStatus), its hosts added up.
 type envoyCluster struct {
-	Name  string `json:"name"`
-	Hosts []struct {
-		Stats []struct {
-			Name  string      `json:"name"`
-			Value json.Number `json:"value"`
-		} `json:"stats"`
-		Health map[string]any `json:"health_status"`
-		Weight float64        `json:"weight"`
-	} `json:"host_statuses"`
-	Breakers struct {
+	name            string
+	hosts           int
+	stats           envoyStats
+	healthy, weight float64
+	breakers        struct {
 		Thresholds []struct {
 			Priority       string   `json:"priority"`
 			MaxConnections *float64 `json:"max_connections"`
 		} `json:"thresholds"`
-	} `json:"circuit_breakers"`
+	}
 }
 
 // unlimited is what Envoy's users write for no limit at all: the greatest number of 32 bits, or near it.
@@ -39,42 +44,62 @@ type envoyClusters struct {
 	told   Reading
 }
 
+// read reads one cluster, host by host: a page can have many.
 func (e *envoyClusters) read(dec *json.Decoder) error {
-	var c envoyCluster
-	if err := dec.Decode(&c); err != nil {
+	c := envoyCluster{stats: make(envoyStats)}
+	err := eachKey(dec, func(key string) error {
+		switch other := c.name != "" && c.name != e.src.Backend; {
+		case key == "name":
+			return dec.Decode(&c.name)
+		case key == "host_statuses" && !other:
+			return eachElement(dec, func() error {
+				if c.hosts++; c.hosts > maxServers {
+					return fmt.Errorf("a cluster has more than %d hosts", maxServers)
+				}
+				var h envoyHost
+				if err := decodeSmall(dec, &h); err != nil {
+					return err
+				}
+				c.add(&h, e.src)
+				return nil
+			})
+		case key == "circuit_breakers" && !other:
+			return decodeSmall(dec, &c.breakers)
+		}
+		return skipValue(dec)
+	})
+	if err != nil {
 		return err
 	}
-	if c.Name == e.src.Backend {
+	if c.name == e.src.Backend {
 		e.found = true
 		e.told = c.reading(e.src)
 	} else if len(e.others) <= maxBackendsShown {
-		e.others = append(e.others, c.Name)
+		e.others = append(e.others, c.name)
 	}
 	return nil
 }
 
-// reading adds up what the cluster's hosts tell.
-func (c *envoyCluster) reading(src *config.LoadSource) Reading {
-	stats := make(envoyStats)
-	healthy, weight := 0.0, 0.0
-	for i := range c.Hosts {
-		h := &c.Hosts[i]
-		for _, s := range h.Stats {
-			// rq_active stands for upstream_rq_active in the statistics of the cluster, and so on.
-			if name := "upstream_" + s.Name; stats.wants(name, src) {
-				v, _ := s.Value.Float64()
-				stats[name] += v
-			}
-		}
-		if usable(h.Health) {
-			healthy++
-			weight += max(h.Weight, 1)
+// add adds up what a host tells.
+func (c *envoyCluster) add(h *envoyHost, src *config.LoadSource) {
+	for _, s := range h.Stats {
+		// rq_active stands for upstream_rq_active in the statistics of the cluster, and so on.
+		if name := "upstream_" + s.Name; c.stats.wants(name, src) {
+			v, _ := s.Value.Float64()
+			c.stats[name] += v
 		}
 	}
-	out := stats.reading(src)
-	out.tell(metric.Members, healthy, "hosts")
-	out.tell(metric.MemberWeight, weight, "weights")
-	for _, t := range c.Breakers.Thresholds {
+	if usable(h.Health) {
+		c.healthy++
+		c.weight += max(h.Weight, 1)
+	}
+}
+
+func (c *envoyCluster) reading(src *config.LoadSource) Reading {
+	out := c.stats.reading(src)
+	out.tell(metric.Members, c.healthy, "hosts")
+	out.tell(metric.MemberWeight, c.weight, "weights")
+	for _, t := range c.breakers.Thresholds {
 		if (t.Priority == "" || t.Priority == "DEFAULT") && t.MaxConnections != nil && *t.MaxConnections < unlimited {
 			out.tell(metric.Capacity, *t.MaxConnections, "max_connections")
 		}

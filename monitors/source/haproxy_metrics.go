@@ -34,9 +34,6 @@ var haproxyExported = map[string]struct {
 	"haproxy_backend_total_time_average_seconds":    {"ttime", 1000},
 }
 
-// maxServers is the most servers of a backend whose limits are added up.
-const maxServers = 65536
-
 // readHAProxyMetrics reads the page of HAProxy's Prometheus exporter, and makes of it the same row that the statistics have.
 func readHAProxyMetrics(page io.Reader, src *config.LoadSource) (Reading, error) {
 	row := haproxyRow{header: []string{"pxname", "svname"}, fields: []string{src.Backend, "BACKEND"}}

@@ -113,6 +113,44 @@ func TestHostileServers(t *testing.T) {
 	}
 }
 
+// TestDenseAnswers: an answer of little more than brackets and commas takes no many times its length in memory.
+func TestDenseAnswers(t *testing.T) {
+	dense := func(start, one, end string) string { return start + strings.Repeat(one, maxStatus/len(one)-100) + end }
+	tests := []struct {
+		name, text string
+		read       func(io.Reader, *config.LoadSource) (Reading, error)
+		want       string // error; empty: it is read
+	}{
+		{"row of CSV", dense("# pxname,svname,scur\n", ",", "\n"), readHAProxy, "a line is above 64 KiB"},
+		{"header of CSV", dense("# pxname,svname,scur", ",", "\n"), readHAProxy, "a line is above 64 KiB"},
+		{"row of JSON", dense("[[{}", ",{}", "]]"), readHAProxy, "a row has more than 512 cells"},
+		{"servers of VTS", dense(`{"upstreamZones": {"web": [{}`, ",{}", "]}}"), readVTS, "a list has more than 65536 elements"},
+		{"zones of VTS", dense(`{"upstreamZones": {"web": []`, `,"a":[]`, "}}"), readVTS, ""},
+		{"peers of Plus", dense(`{"peers": [{}`, ",{}", "]}"), readPlusUpstream, "a list has more than 65536 elements"},
+		{"hosts of Envoy", dense(`{"cluster_statuses": [{"name": "web", "host_statuses": [{}`, ",{}", "]}]}"), readEnvoy, "a cluster has more than 65536 hosts"},
+		{"one host of Envoy", dense(`{"cluster_statuses": [{"name": "web", "host_statuses": [{"stats": [{}`, ",{}", "]}]}]}"), readEnvoy, "above 64 KiB"},
+		{"other cluster of Envoy", dense(`{"cluster_statuses": [{"name": "web"}, {"name": "api", "host_statuses": [{}`, ",{}", "]}]}"), readEnvoy, ""},
+		{"metrics", dense("", "haproxy_backend_current_sessions{proxy=\"web\"} 1\n", ""), readHAProxyMetrics, ""},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			var before, after runtime.MemStats
+			runtime.ReadMemStats(&before)
+			_, err := tt.read(strings.NewReader(tt.text), &config.LoadSource{Backend: "web"})
+			runtime.ReadMemStats(&after)
+			if (err == nil) != (tt.want == "") || err != nil && !strings.Contains(err.Error(), tt.want) {
+				t.Errorf("error %v, want %q", err, tt.want)
+			}
+			// This counts what was given back, too.
+			grown := (after.TotalAlloc - before.TotalAlloc) >> 20
+			t.Logf("%d MiB", grown)
+			if grown > 160 {
+				t.Errorf("took %d MiB for an answer of %d", grown, len(tt.text)>>20)
+			}
+		})
+	}
+}
+
 func bombOf(size int) []byte {
 	var b bytes.Buffer
 	w := gzip.NewWriter(&b)

@@ -7,6 +7,40 @@ import (
 	"io"
 )
 
+// Limits of what is decoded at once: "{}," takes many times its length in memory.
+const (
+	maxObject  = 64 << 10 // bytes of one server in a list
+	maxServers = 65536    // in a list
+)
+
+// decodeSmall reads a value of at most maxObject bytes.
+func decodeSmall(dec *json.Decoder, v any) error {
+	var text json.RawMessage
+	if err := dec.Decode(&text); err != nil {
+		return err
+	}
+	if len(text) > maxObject {
+		return fmt.Errorf("a value has %d bytes, above %d KiB", len(text), maxObject>>10)
+	}
+	return json.Unmarshal(text, v)
+}
+
+// decodeList reads a list of at most maxServers elements.
+func decodeList[T any](dec *json.Decoder, out *[]T) error {
+	list := []T{}
+	err := eachElement(dec, func() error {
+		if len(list) == maxServers {
+			return fmt.Errorf("a list has more than %d elements", maxServers)
+		}
+		var one T
+		err := decodeSmall(dec, &one)
+		list = append(list, one)
+		return err
+	})
+	*out = list
+	return err
+}
+
 // eachElement reads an array and calls do at each of its elements, which do must read whole.
 func eachElement(dec *json.Decoder, do func() error) error {
 	if err := delimiter(dec, '['); err != nil {

@@ -2,6 +2,7 @@ package source
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -13,12 +14,8 @@ import (
 	"fairlead/monitors/metric"
 )
 
-// plusUpstream is what is read of an upstream in the API of NGINX Plus (ngx_http_api_module, versions 1 to 9), of http and stream.
-type plusUpstream struct {
-	Peers []plusPeer `json:"peers"`
-}
-
-// plusPeer is one server. Those of a stream have connections, the others requests. Times are means in milliseconds.
+// plusPeer is what is read of a server of an upstream in the API of NGINX Plus (ngx_http_api_module, versions 1 to 9). Those of a stream
+// have connections, the others requests. Times are means in milliseconds.
 type plusPeer struct {
 	Backup      bool    `json:"backup"`
 	Weight      float64 `json:"weight"`
@@ -35,11 +32,8 @@ type plusPeer struct {
 
 // plusZone is what is read of a server zone.
 type plusZone struct {
-	Processing  *float64 `json:"processing"`
-	Requests    float64  `json:"requests"`
-	Connections float64  `json:"connections"`
-	Sent        float64  `json:"sent"`
-	Received    float64  `json:"received"`
+	Processing                            *float64
+	Requests, Connections, Sent, Received float64
 }
 
 // plusPlaces says where in the API the backend of a source is, by the word before its colon.
@@ -80,19 +74,24 @@ func (r *Reader) nginxPlus(ctx context.Context, src *config.LoadSource) (Reading
 }
 
 func readPlusUpstream(body io.Reader, src *config.LoadSource) (Reading, error) {
-	var upstream plusUpstream
-	document, err := readStatus(body, &upstream)
+	var peers []plusPeer
+	document, err := readStatus(body, func(dec *json.Decoder, key string) error {
+		if key == "peers" {
+			return decodeList(dec, &peers)
+		}
+		return skipValue(dec)
+	})
 	if err != nil {
 		return Reading{}, err
 	}
-	if upstream.Peers == nil {
+	if peers == nil {
 		return Reading{}, errors.New("answer is not an upstream of the API: it has no peers")
 	}
 	var out Reading
 	var t serverTotals
 	active, capacity, limited := 0.0, 0.0, true
-	for i := range upstream.Peers {
-		p := &upstream.Peers[i]
+	for i := range peers {
+		p := &peers[i]
 		t.add(p.Requests+p.Connections, p.Sent+p.Received, p.HeaderTime+p.FirstByte, nil)
 		t.member(p.Weight, p.Backup, p.State == "up")
 		active += p.Active
@@ -111,7 +110,21 @@ func readPlusUpstream(body io.Reader, src *config.LoadSource) (Reading, error) {
 
 func readPlusZone(body io.Reader, src *config.LoadSource) (Reading, error) {
 	var zone plusZone
-	document, err := readStatus(body, &zone)
+	document, err := readStatus(body, func(dec *json.Decoder, key string) error {
+		switch key {
+		case "processing":
+			return decodeSmall(dec, &zone.Processing)
+		case "requests":
+			return decodeSmall(dec, &zone.Requests)
+		case "connections":
+			return decodeSmall(dec, &zone.Connections)
+		case "sent":
+			return decodeSmall(dec, &zone.Sent)
+		case "received":
+			return decodeSmall(dec, &zone.Received)
+		}
+		return skipValue(dec)
+	})
 	if err != nil {
 		return Reading{}, err
 	}

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"encoding/json"
 	"errors"
-	"fmt"
 	"io"
 	"slices"
 	"strings"
@@ -15,11 +14,12 @@ import (
 
 // vtsPage is what is read of the JSON page of NGINX's module for virtual host traffic status (nginx-module-vts).
 type vtsPage struct {
-	Connections struct {
+	connections struct {
 		Active *float64 `json:"active"`
-	} `json:"connections"`
-	ServerZones   map[string]vtsServer   `json:"serverZones"`
-	UpstreamZones map[string][]vtsServer `json:"upstreamZones"`
+	}
+	servers []vtsServer // of the zone that is looked for
+	found   bool
+	others  []string // some of the other zones
 }
 
 // vtsServer is a zone, or a server of an upstream. Counters of milliseconds are there since release 0.1.19; before there are means alone.
@@ -40,28 +40,34 @@ type vtsServer struct {
 // module does not count them by zone.
 func readVTS(body io.Reader, src *config.LoadSource) (Reading, error) {
 	var page vtsPage
-	document, err := readStatus(body, &page)
+	name, isZone := strings.CutPrefix(src.Backend, "server:")
+	section, what := "upstreamZones", "upstream"
+	if isZone {
+		section, what = "serverZones", "server zone"
+	}
+	document, err := readStatus(body, func(dec *json.Decoder, key string) error {
+		switch key {
+		case "connections":
+			return decodeSmall(dec, &page.connections)
+		case section:
+			return eachKey(dec, func(zone string) error { return page.zone(dec, zone, name, isZone) })
+		}
+		return skipValue(dec)
+	})
 	if err != nil {
 		return Reading{}, err
 	}
-	var out Reading
-	zone, isZone := strings.CutPrefix(src.Backend, "server:")
-	servers, found := page.UpstreamZones[src.Backend]
-	if isZone {
-		var one vtsServer
-		if one, found = page.ServerZones[zone]; !found {
-			return Reading{}, noSuch("server zone", zone, names(page.ServerZones))
-		}
-		servers = []vtsServer{one}
-	} else if !found {
-		return Reading{}, noSuch("upstream", src.Backend, names(page.UpstreamZones))
+	if !page.found {
+		slices.Sort(page.others)
+		return Reading{}, noSuch(what, name, page.others)
 	}
-	if page.Connections.Active != nil {
-		out.tell(metric.Active, max(*page.Connections.Active-1, 0), "connections.active") // without the one that is asked on
+	var out Reading
+	if page.connections.Active != nil {
+		out.tell(metric.Active, max(*page.connections.Active-1, 0), "connections.active") // without the one that is asked on
 	}
 	var t serverTotals
-	for i := range servers {
-		s := &servers[i]
+	for i := range page.servers {
+		s := &page.servers[i]
 		mean, counter := s.ResponseMsec, s.ResponseMsecCounter
 		if isZone {
 			mean, counter = s.RequestMsec, s.RequestMsecCounter
@@ -73,24 +79,34 @@ func readVTS(body io.Reader, src *config.LoadSource) (Reading, error) {
 	return out.withCustom(document, src)
 }
 
-// names returns some keys of a map in their order, for an error.
-func names[V any](m map[string]V) []string {
-	var out []string
-	for name := range m {
-		out = append(out, name)
+// zone reads a zone if it is the one that is looked for: the servers of an upstream, or a server zone, which counts as one.
+func (p *vtsPage) zone(dec *json.Decoder, zone, name string, isZone bool) error {
+	if zone != name {
+		if len(p.others) <= maxBackendsShown {
+			p.others = append(p.others, zone)
+		}
+		return skipValue(dec)
 	}
-	slices.Sort(out)
-	return out[:min(len(out), maxBackendsShown+1)]
+	p.found = true
+	if !isZone {
+		return decodeList(dec, &p.servers)
+	}
+	p.servers = make([]vtsServer, 1)
+	return decodeSmall(dec, &p.servers[0])
 }
 
-// readStatus reads a status document of a load balancer whole, and what is wanted of it into v.
-func readStatus(body io.Reader, v any) ([]byte, error) {
+// readStatus reads a status document of a load balancer, an object, whole. take reads the values of its keys.
+func readStatus(body io.Reader, take func(dec *json.Decoder, key string) error) ([]byte, error) {
 	document, err := io.ReadAll(body)
 	if err != nil {
 		return nil, err
 	}
-	if err := json.Unmarshal(document, v); err != nil {
-		return nil, fmt.Errorf("answer is not the JSON that is expected: %w", err)
+	dec := json.NewDecoder(bytes.NewReader(document))
+	if err = eachKey(dec, func(key string) error { return take(dec, key) }); err == nil {
+		err = atEnd(dec)
+	}
+	if err != nil {
+		return nil, notJSON(dec, err)
 	}
 	return document, nil
 }

@@ -51,6 +51,8 @@ func (e envoyStats) reading(src *config.LoadSource) Reading {
 		out.tell(metric.Active, v, "upstream_rq_active")
 	} else if v, ok := e["upstream_cx_active"]; ok {
 		out.tell(metric.Active, v, "upstream_cx_active")
+	} else if len(e) > 0 { // a cluster without hosts has nothing to count
+		out.missing(fmt.Errorf("cluster %q has no statistic \"upstream_rq_active\": does the filter in the url leave it out?", src.Backend))
 	}
 	received, ok1 := e["upstream_cx_rx_bytes_total"]
 	sent, ok2 := e["upstream_cx_tx_bytes_total"]
@@ -86,7 +88,11 @@ func readEnvoyMetrics(page io.Reader, src *config.LoadSource) (Reading, error) {
 	}
 	err := eachSample(page, wanted, func(s *sample) error {
 		name := string(s.name[len(prefix):])
-		if cluster := s.label("envoy_cluster_name"); string(cluster) == src.Backend {
+		cluster := s.label("envoy_cluster_name")
+		if cluster == nil {
+			cluster = s.label("cluster_name") // as Istio's proxies call it
+		}
+		if string(cluster) == src.Backend {
 			stats[name] += s.value
 		} else if len(others) <= maxBackendsShown && !slices.Contains(others, string(cluster)) {
 			others = append(others, string(cluster))

@@ -29,7 +29,8 @@ const (
 	maxLoadIdlePer   = 2                // connections kept to one host
 	maxLoadPerHost   = 64               // connections to one host at once
 	maxLoadHeadBytes = 64 << 10
-	maxClients       = 256 // ways to check certificates that connections are kept for
+	maxConnAge       = time.Minute // of kept connections, about: names come to mean other addresses, and certificates end
+	maxClients       = 256         // ways to check certificates that connections are kept for
 )
 
 // userAgent is what load reads call themselves.
@@ -41,7 +42,13 @@ type clients struct {
 	trust *trust.Store
 
 	mu   sync.Mutex
-	open map[config.TLSProbe]*http.Client
+	open map[config.TLSProbe]*keptClient
+}
+
+// keptClient is a client that keeps connections.
+type keptClient struct {
+	*http.Client
+	since time.Time // when the kept ones were closed last
 }
 
 // of returns the client for a source.
@@ -49,12 +56,16 @@ func (c *clients) of(t *config.TLSProbe) (client *http.Client, keep bool) {
 	settings := *config.SectionOf(t)
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if client := c.open[settings]; client != nil {
-		return client, true
+	if kept := c.open[settings]; kept != nil {
+		if time.Since(kept.since) >= maxConnAge {
+			kept.CloseIdleConnections()
+			kept.since = time.Now()
+		}
+		return kept.Client, true
 	}
 	client = c.newClient(settings)
 	if keep = len(c.open) < maxClients; keep {
-		c.open[settings] = client
+		c.open[settings] = &keptClient{client, time.Now()}
 	}
 	return client, keep
 }

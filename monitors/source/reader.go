@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io"
 	"net"
-	"net/http"
 	"net/netip"
 	"time"
 
@@ -100,7 +99,7 @@ func New(o Options) *Reader {
 	if o.Trust == nil {
 		o.Trust = trust.New(o.Secret)
 	}
-	return &Reader{opts: o, clients: clients{dial: o.DialContext, trust: o.Trust, open: make(map[config.TLSProbe]*http.Client)}}
+	return &Reader{opts: o, clients: clients{dial: o.DialContext, trust: o.Trust, open: make(map[config.TLSProbe]*keptClient)}}
 }
 
 // Close closes the connections that were kept. The Reader can still be used.

@@ -6,12 +6,14 @@ import (
 	"io"
 	"log"
 	"math"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"strconv"
 	"strings"
+	"sync/atomic"
 	"testing"
 
 	"fairlead/config"
@@ -91,6 +93,9 @@ func TestRecorded(t *testing.T) {
 			"active 4, requests_total 5000, bytes_total 10000"},
 		{"envoy metrics", "envoy-stats.txt", config.LoadSource{Source: "envoy", Backend: "web", Custom: custom("upstream_rq_pending_active", "upstream_none")},
 			`active 8, members 3, requests_total 4000, bytes_total 10000, response_seconds_total 80, part 0 2, lacks: cluster "web" has no statistic "upstream_none"`},
+		{"envoy metrics of Istio", "envoy-stats.txt", config.LoadSource{Source: "envoy", Backend: "outbound|80||shop.default.svc.cluster.local"}, "active 5, requests_total 70"},
+		{"envoy metrics that a filter cuts", "envoy-stats.txt", config.LoadSource{Source: "envoy", Backend: "api"},
+			`requests_total 9, lacks: cluster "api" has no statistic "upstream_rq_active": does the filter in the url leave it out?`},
 		{"envoy stats", "envoy-stats.json", config.LoadSource{Source: "envoy", Backend: "web", Custom: custom("upstream_cx_active")},
 			"active 8, members 3, requests_total 4000, bytes_total 10000, part 0 12"},
 		{"envoy clusters", "envoy-clusters.json", config.LoadSource{Source: "envoy", Backend: "web", Custom: custom("upstream_cx_active")},
@@ -138,7 +143,7 @@ func TestNotThere(t *testing.T) {
 		{"vts of another document", "envoy-stats.json", config.LoadSource{Source: "nginx-vts", Backend: "web"}, `no upstream "web", nor any other`},
 		{"vts of no JSON", "envoy-stats.txt", config.LoadSource{Source: "nginx-vts", Backend: "web"}, "answer is not the JSON that is expected"},
 		{"plus", "nginx-vts.json", config.LoadSource{Source: "nginx-plus", Backend: "shop"}, "status 404: the API has no http/upstreams/shop; does the url end in /api/9"},
-		{"envoy", "envoy-stats.txt", config.LoadSource{Source: "envoy", Backend: "shop"}, `no statistics of cluster "shop"; there are: web, api`},
+		{"envoy", "envoy-stats.txt", config.LoadSource{Source: "envoy", Backend: "shop"}, `no statistics of cluster "shop"; there are: web, api, outbound|80||shop.default.svc.cluster.local`},
 		{"envoy stats", "envoy-stats.json", config.LoadSource{Source: "envoy", Backend: "shop"}, `no statistics of cluster "shop", nor any other`},
 		{"envoy clusters", "envoy-clusters.json", config.LoadSource{Source: "envoy", Backend: "shop"}, `no statistics of cluster "shop"; there are: api, web`},
 		{"envoy of another document", "nginx-vts.json", config.LoadSource{Source: "envoy", Backend: "web"}, "neither stats nor cluster_statuses"},
@@ -192,6 +197,51 @@ func TestStepsOfARead(t *testing.T) {
 	if got := read(true); !strings.Contains(got, "certificate signed by unknown authority") {
 		t.Errorf("a checked read after unchecked ones: %s", got)
 	}
+}
+
+// TestKeptConnections: one that the server closes between two reads, or in place of an answer, fails no read; and none is kept for long.
+func TestKeptConnections(t *testing.T) {
+	var answers atomic.Int64
+	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.Header.Get("X-Die") != "" && answers.Load() == 2 {
+			answers.Add(1)
+			conn, _, err := http.NewResponseController(w).Hijack()
+			if err != nil {
+				t.Error(err)
+				return
+			}
+			conn.(*net.TCPConn).SetLinger(0) // a reset
+			conn.Close()
+			return
+		}
+		answers.Add(1)
+		io.WriteString(w, "7")
+	}))
+	defer s.Close()
+	r := New(Options{})
+	defer r.Close()
+	src := config.LoadSource{Source: config.LoadJSON, URL: s.URL, Headers: []config.ProbeHeader{{Name: "X-Die", Value: "once"}}}
+	read := func(when string, kept bool) {
+		t.Helper()
+		got, err := r.Read(context.Background(), &Target{Service: "web", Source: src})
+		if err != nil {
+			t.Fatalf("%s: %v", when, err)
+		}
+		if was := strings.Contains(got.Notes[len(got.Notes)-3].Note, "kept"); was != kept {
+			t.Errorf("%s: steps %v, want kept %v", when, got.Notes, kept)
+		}
+	}
+	read("first", false)
+	read("second", true)
+	read("reset in place of an answer", false)
+	s.CloseClientConnections()
+	read("closed since the last read", false)
+	read("after it", true)
+	for _, kept := range r.clients.open {
+		kept.since = kept.since.Add(-maxConnAge)
+	}
+	read("a minute later", false)
+	read("then", true)
 }
 
 func TestStubStatus(t *testing.T) {

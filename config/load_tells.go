@@ -89,7 +89,8 @@ func metricsOf(kind LoadKind, backend string) []LoadMetric {
 	case kind == LoadTraefik && strings.HasPrefix(backend, "entrypoint:"):
 		return []LoadMetric{MetricActive, MetricRequests, MetricResponseTime, MetricBandwidth}
 	case kind == LoadTraefik:
-		return []LoadMetric{MetricActive, MetricRequests, MetricResponseTime, MetricBandwidth, metricMembers}
+		// Release 2 told connections of a service, too.
+		return []LoadMetric{MetricRequests, MetricResponseTime, MetricBandwidth, metricMembers}
 	case kind == LoadIPVS:
 		return []LoadMetric{MetricActive, MetricRequests, MetricBandwidth, MetricPackets, metricMembers, metricMemberWeight}
 	case kind == LoadHost:

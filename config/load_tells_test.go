@@ -50,7 +50,7 @@ func TestWhatSourcesTell(t *testing.T) {
 		{"vts zone", LoadSource{Source: LoadNGINXVTS, Backend: "server:web"}, "active requests_per_second response_time_ms bits_per_second"},
 		{"plus zone", LoadSource{Source: LoadNGINXPlus, Backend: "server:web"}, "active requests_per_second bits_per_second"},
 		{"plus stream zone", LoadSource{Source: LoadNGINXPlus, Backend: "stream-server:db"}, "active requests_per_second bits_per_second"},
-		{"traefik", LoadSource{Source: LoadTraefik, Backend: "web@docker"}, "active requests_per_second response_time_ms bits_per_second members"},
+		{"traefik", LoadSource{Source: LoadTraefik, Backend: "web@docker"}, "requests_per_second response_time_ms bits_per_second members"},
 		{"traefik entry point", LoadSource{Source: LoadTraefik, Backend: "entrypoint:web"}, "active requests_per_second response_time_ms bits_per_second"},
 		{"ipvs", LoadSource{Source: LoadIPVS, Backend: "tcp 192.0.2.1:80"}, "active requests_per_second bits_per_second packets_per_second members member_weight"},
 		{"openmetrics", LoadSource{Source: LoadOpenMetrics, Fields: LoadFields{RequestsTotal: "a", ResponseSecondsTotal: "b"}}, "requests_per_second response_time_ms"},

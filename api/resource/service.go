@@ -57,7 +57,7 @@ type Service struct {
 type Load struct {
 	Active     uint64  `json:"active" doc:"Active connections when the report was made."`
 	AgeSeconds float64 `json:"age_seconds" doc:"Age of the report."`
-	Source     string  `json:"source" doc:"Who measured: haproxy, json, push or mep SITE."`
+	Source     string  `json:"source" doc:"Who measured: the kind of load source, such as haproxy, or push, or mep SITE."`
 	// Expected is how many connections the answers handed out since the report are expected to have added, less those
 	// that are expected to have ended: it may be negative.
 	Expected float64 `json:"expected" doc:"Connections expected from the answers handed out since the report, less those that have ended since."`
@@ -69,7 +69,7 @@ type Metric struct {
 	Value      float64 `json:"value"`
 	Unit       string  `json:"unit" doc:"Unit of value and expected: 1/s, s, bit/s, packets/s, connections; empty for plain numbers."`
 	AgeSeconds float64 `json:"age_seconds" doc:"Age of the report."`
-	Source     string  `json:"source" doc:"Who measured: haproxy, json, push or mep SITE."`
+	Source     string  `json:"source" doc:"Who measured: the kind of load source, such as haproxy, or push, or mep SITE."`
 	// Expected is what the answers handed out since the report are expected to add.
 	Expected float64 `json:"expected" doc:"What the answers handed out since the report are expected to add to value, less what has ended."`
 }

@@ -25,10 +25,7 @@ type fairlead struct {
 func serve(t *testing.T, sockets, doc string) *fairlead {
 	t.Helper()
 	dir := t.TempDir()
-	f := &fairlead{binary: filepath.Join(dir, "fairlead"), dns: freePort(t), api: freePort(t)}
-	if out, err := exec.Command("go", "build", "-o", f.binary, "fairlead/cmd/fairlead").CombinedOutput(); err != nil {
-		t.Fatalf("build: %v\n%s", err, out)
-	}
+	f := &fairlead{binary: command(t), dns: freePort(t), api: freePort(t)}
 	file(t, dir, "document.yaml", doc)
 	node := file(t, dir, "node.yaml", fmt.Sprintf("site: ams\ndata_dir: data\nconfig: {follow: document.yaml}\ndns: {listen: [\"127.0.0.1:%d\"]}\napi: {listen: \"127.0.0.1:%d\"}\n"+
 		"probes: {sockets: [%s], secrets: {directories: [%s]}}\nlog: {level: info, format: console}\n", f.dns, f.api, sockets, filepath.Dir(dir)))

@@ -179,6 +179,25 @@ func TestDatabaseHostile(t *testing.T) {
 	}
 }
 
+// TestDatabaseEndless: what a server says in all is bounded, not only how many messages it is.
+func TestDatabaseEndless(t *testing.T) {
+	for kind, message := range map[config.MonitorType]string{
+		config.MonitorPostgres: "N\x00\x00\xf0\x00" + strings.Repeat("x", 0xf000-4),
+		config.MonitorMySQL:    mysqlPacket(2, "\x01"+strings.Repeat("x", 60<<10)),
+	} {
+		start := ""
+		if kind == config.MonitorMySQL { // the columns of a result
+			start = mysqlPacket(0, mysqlHello("8.0.36", mysqlNative, mysqlCan)) + mysqlPacket(2, "\x00")
+		}
+		m := serviceMonitor(kind)
+		m.Login, m.MySQL = somebody, &config.SQLProbe{Query: "SELECT 1"}
+		got := keyring(canned([]byte(start+strings.Repeat(message, 40))), "secret").Probe(context.Background(), target("db", "192.0.2.1:1", m))
+		if got.OK || got.Reason != "answer above 1024 KiB or 256 messages" {
+			t.Errorf("%s: got %v %q", kind, got.OK, got.Reason)
+		}
+	}
+}
+
 // speaking is a server that takes all that it is sent, besides what it says.
 func speaking(t *testing.T, script string) DialFunc {
 	return func(context.Context, string, string) (net.Conn, error) {
@@ -219,7 +238,7 @@ func TestSCRAM(t *testing.T) {
 		t.Errorf("the server's signature: %v", err)
 	}
 	for _, bad := range []string{"", "r=rOprNGfwEbeRWgbNEkqO,s=QQ==,i=1", "r=rOprNGfwEbeRWgbNEkqOx,s=,i=1", "r=rOprNGfwEbeRWgbNEkqOx,s=QQ==,i=0", "r=rOprNGfwEbeRWgbNEkqOx,s=QQ==,i=99999999",
-		"m=x,r=rOprNGfwEbeRWgbNEkqOx,s=QQ==,i=1"} {
+		"m=x,r=rOprNGfwEbeRWgbNEkqOx,s=QQ==,i=1", "r=anotherNonceThatIsLonger,s=QQ==,i=1"} {
 		if _, err := begin().prove(context.Background(), bad, "pencil"); err == nil {
 			t.Errorf("challenge %q is answered", bad)
 		}

@@ -79,7 +79,13 @@ virtual_servers:
 			t.Errorf("no metric %s", want)
 		}
 	}
+	tryWithoutANode(t, text)
+}
 
+// tryWithoutANode tries the document of TestTrials.
+func tryWithoutANode(t *testing.T, text string) {
+	t.Helper()
+	ctx := context.Background()
 	document, report := config.Parse(config.Source{Name: "gslb.yaml", Text: []byte(text)})
 	if err := report.Err(); err != nil {
 		t.Fatal(err)

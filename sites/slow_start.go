@@ -28,18 +28,17 @@ func (t *Tracker) groups() map[string]bool {
 	return out
 }
 
-// settle takes in the belief about a service as of now.
+// settle takes in the belief about a service as of now. What is kept UP was not out, whatever was seen of it meanwhile, and goes on as before.
 func (r *ramp) settle(b belief, now time.Time) {
 	switch {
+	case b.state == gslb.Up && b.kept:
+		r.out = false
 	case b.state == gslb.Up && r.out:
 		r.out, r.from = false, now
 	case b.state == gslb.Disabled, b.state == gslb.Draining, b.state == gslb.Down && !b.blind:
 		r.out, r.from = true, time.Time{}
 	}
 }
-
-// forget makes as if the service had never been out.
-func (r *ramp) forget() { *r = ramp{} }
 
 // share is the part of the weight that counts at now: 1/16 at first, all of it after slowStart.
 func (r *ramp) share(slowStart time.Duration, now time.Time) float64 {

@@ -3,6 +3,7 @@ package sites
 import (
 	"fmt"
 	"net/netip"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -317,4 +318,41 @@ func TestSuspicionTakesBackAHold(t *testing.T) {
 			}
 		})
 	}
+}
+
+// TestSuspicionAndSlowStart: what is kept UP while this node suspects itself goes on with its slow start; what is kept DRAINING has one
+// when it asks for that no longer.
+func TestSuspicionAndSlowStart(t *testing.T) {
+	o := newOutlook(t, all...)
+	next := *o.doc
+	next.Services, next.Settings.Damping.MinHold = slices.Clone(next.Services), 0
+	for i := range next.Services {
+		next.Services[i].SlowStart = config.Duration(time.Minute)
+	}
+	o.set(&next)
+	drains := func(drains bool) {
+		a := netip.AddrPortFrom(o.doc.Services[o.tr.byName["n1"]].Addresses[0], 80)
+		o.tr.Verdict(monitors.Verdict{Service: "n1", Monitor: "m", Address: a, State: monitors.Up, Draining: drains, At: o.now})
+	}
+	o.play(
+		func() { o.probe(monitors.Down, "n2") },
+		func() { o.probe(monitors.Up, "n2"); drains(true) },
+	)
+	o.now = o.now.Add(19 * time.Second)
+	want := func(what string, n1 gslb.State, share1, share2, others float64) {
+		t.Helper()
+		st := o.status()
+		got1, got2, other := st.Services[o.tr.byName["n1"]], st.Services[o.tr.byName["n2"]], st.Services[o.tr.byName["l1"]]
+		if got1.State != n1 || got1.Share != share1 || got2.Share != share2 || other.Share != others {
+			t.Errorf("%s: n1 is %v with share %v, n2 has %v, l1 %v; want %v with %v, %v, %v", what, got1.State, got1.Share, got2.Share, other.Share, n1, share1, share2, others)
+		}
+	}
+	want("before", gslb.Draining, 1, 5./16, 1)
+	o.play(func() { o.probe(monitors.Down, "n1", "n2", "l1", "l2", "a1") })
+	if o.status().Alarm == "" {
+		t.Fatal("it does not suspect itself")
+	}
+	want("meanwhile", gslb.Draining, 1, 6./16, 1)
+	o.play(func() { o.probe(monitors.Up, all...) })
+	want("after", gslb.Up, 1./16, 6./16, 1)
 }

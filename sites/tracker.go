@@ -328,9 +328,7 @@ func (t *Tracker) Status(now time.Time, handed func(gslb.ServiceIndex) uint64) *
 			t.transition(e, b, now)
 		}
 		e.believed = b
-		if e.ramp.settle(b, now); b.kept {
-			e.ramp.forget()
-		}
+		e.ramp.settle(b, now)
 		out.Services[i] = gslb.ServiceStatus{
 			State: b.state, Without4: b.without4, Without6: b.without6, Reason: b.reason, Source: b.source,
 			Since: e.since, Seen: b.seen,

@@ -36,6 +36,7 @@ func (v *serviceView) verdicts(service string) (out []resource.MonitorVerdict) {
 			v.types = monitorTypes(v.state.Document)
 		}
 		out = append(out, showVerdict(&one, v.types, v.now))
+		v.listed += 1 + len(one.Values)
 	}
 	return out
 }

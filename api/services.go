@@ -17,7 +17,11 @@ import (
 	"fairlead/sites"
 )
 
-const servicesPath = "/v1/status/services"
+const (
+	servicesPath = "/v1/status/services"
+	// maxListed ends a page of services that has so many verdicts of monitors and numbers that they told: clients read so much and no more.
+	maxListed = 10_000
+)
 
 type servicesInput struct {
 	Site  string   `query:"site" maxLength:"127" doc:"Only services of this site."`
@@ -76,11 +80,13 @@ func (r *resources) services(_ context.Context, in *servicesInput) (*servicesOut
 	}
 	slices.SortFunc(wanted, func(a, b *config.Service) int { return cmp.Compare(a.Name, b.Name) })
 	out := &servicesOutput{Body: resource.ServiceList{Services: []resource.Service{}, Snapshot: st.Snapshot.Generation, At: v.now.UTC()}}
-	for _, s := range wanted[:min(len(wanted), in.Limit)] {
-		out.Body.Services = append(out.Body.Services, v.describe(s))
+	n := 0
+	for n < min(len(wanted), in.Limit) && v.listed < maxListed {
+		out.Body.Services = append(out.Body.Services, v.describe(wanted[n]))
+		n++
 	}
-	if len(wanted) > in.Limit {
-		out.Body.NextCursor = cursor(wanted[in.Limit-1].Name)
+	if len(wanted) > n {
+		out.Body.NextCursor = cursor(wanted[n-1].Name)
 		out.Link = in.nextLink(out.Body.NextCursor)
 	}
 	return out, nil
@@ -121,6 +127,7 @@ type serviceView struct {
 	held      func(service string) []monitors.Verdict
 	sources   func(service string) (monitors.SourceStatus, bool)
 	types     map[string]config.MonitorType // of monitors; nil until it is needed
+	listed    int                           // verdicts and their values that were shown
 }
 
 func (r *resources) serviceView(st *State, now time.Time) *serviceView {

@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/netip"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
@@ -217,6 +218,31 @@ func TestVerdictsAreShown(t *testing.T) {
 	}
 	if l := get[resource.Service](t, f, "/v1/status/services/api-ams").LoadSource; l == nil || l.Source != "json" || l.Failure != "tcp connect refused" || *l.AgeSeconds < 59 {
 		t.Errorf("got %+v", l)
+	}
+}
+
+// TestPagesOfVerdicts: a page ends before it is more than clients read, and the next one goes on.
+func TestPagesOfVerdicts(t *testing.T) {
+	f := newFixture(t, func(o *Options) {
+		o.Verdicts = func(service string) []monitors.Verdict {
+			return []monitors.Verdict{{Service: service, Monitor: "web-ok", Values: make([]probe.Value, maxListed/2)}}
+		}
+	})
+	var names []string
+	for next := "?limit=1000"; next != ""; {
+		page := get[resource.ServiceList](t, f, servicesPath+next)
+		if len(page.Services) > 2 {
+			t.Errorf("%d services on a page, want as many as have %d values", len(page.Services), maxListed)
+		}
+		for _, s := range page.Services {
+			names = append(names, s.Name)
+		}
+		if next = page.NextCursor; next != "" {
+			next = "?limit=1000&cursor=" + next
+		}
+	}
+	if want := []string{"api-ams", "cdn-tyo", "old-nyc", "web-ams", "web-nyc", "web-tyo"}; !slices.Equal(names, want) {
+		t.Errorf("got %q, want %q", names, want)
 	}
 }
 

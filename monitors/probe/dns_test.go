@@ -109,6 +109,13 @@ func TestProbeDNS(t *testing.T) {
 		{"another question", www, bend(func(m *dns.Msg, _ bool) { m.Question[0].Name = "evil.example.com." }), false, "DNS answer to another question"},
 		{"another type", www, bend(func(m *dns.Msg, _ bool) { m.Question[0].Qtype = dns.TypeMX }), false, "DNS answer to another question"},
 		{"the query itself", www, func(q *dns.Msg, _ bool) *dns.Msg { return q }, false, "DNS answer that is a query"},
+		{"another class", www, bend(func(m *dns.Msg, _ bool) { m.Question[0].Qclass = dns.ClassCHAOS }), false, "DNS answer to another question"},
+		{"the question in another case", www, bend(func(m *dns.Msg, _ bool) { m.Question[0].Name = "www.EXAMPLE.com." }), true, "NOERROR, 2 A records"},
+		{"recursion is asked for", with(func(d *config.DNSProbe) { d.Recurse = true }), bend(func(m *dns.Msg, _ bool) {
+			if !m.RecursionDesired {
+				m.Rcode = dns.RcodeRefused
+			}
+		}), true, "NOERROR, 2 A records"},
 		{"recursion is not asked for", www, bend(func(m *dns.Msg, _ bool) {
 			if m.RecursionDesired {
 				m.Rcode = dns.RcodeRefused

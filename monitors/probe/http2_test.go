@@ -184,6 +184,8 @@ func TestProbeHostileHTTP2(t *testing.T) {
 		{"headers within the body", send(ok + headers2(false, "x-a", "b")), "malformed HTTP/2 response: headers within the body"},
 		{"reset", send(settings + frames2(func(f *http2.Framer) { f.WriteRSTStream(1, http2.ErrCodeRefusedStream) })), "stream reset waiting for first byte: REFUSED_STREAM"},
 		{"goes away", send(settings + frames2(func(f *http2.Framer) { f.WriteGoAway(0, http2.ErrCodeEnhanceYourCalm, nil) })), "server goes away waiting for first byte: ENHANCE_YOUR_CALM"},
+		{"goes away without having read the request", send(settings + frames2(func(f *http2.Framer) { f.WriteGoAway(0, http2.ErrCodeNo, nil) })), "server goes away waiting for first byte: NO_ERROR"},
+		{"goes away once it has answered", send(settings + frames2(func(f *http2.Framer) { f.WriteGoAway(1, http2.ErrCodeNo, nil) }) + headers2(false, ":status", "200") + data2(true, "needle")), "status 200"},
 		{"window beyond its limit", send(frames2(func(f *http2.Framer) {
 			f.WriteSettings(http2.Setting{ID: http2.SettingInitialWindowSize, Val: 1 << 31})
 		})), "malformed HTTP/2 response"},
@@ -208,7 +210,7 @@ func TestProbeHostileHTTP2(t *testing.T) {
 			m := httpMonitor(config.HTTPProbe{Version: config.HTTP2, ExpectBody: "needle"})
 			began := time.Now()
 			got := New(Options{}).Probe(context.Background(), target("web", raw2Server(t, tt.answer), m))
-			if got.OK != (tt.name == "good") || !strings.HasPrefix(got.Reason, tt.want) {
+			if got.OK != (tt.want == "status 200") || !strings.HasPrefix(got.Reason, tt.want) {
 				t.Errorf("got %v %q, want %q", got.OK, got.Reason, tt.want)
 			}
 			if took := time.Since(began); took > 4*time.Second {
@@ -257,6 +259,63 @@ func TestProbeHTTP2WaitsForWindow(t *testing.T) {
 		}
 		if n := <-received; n != 65540 {
 			t.Errorf("the server got %d bytes, want 65540", n)
+		}
+	})
+}
+
+// TestProbeHTTP2AnswersControl: what a server wants to be acknowledged before it answers, and windows of which one alone is not enough.
+func TestProbeHTTP2AnswersControl(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		near, far := net.Pipe()
+		var seen []string
+		ended := make(chan struct{})
+		go func() {
+			defer close(ended)
+			defer far.Close()
+			r := bufio.NewReader(far)
+			io.ReadFull(r, make([]byte, len(http2.ClientPreface)))
+			f, out := http2.NewFramer(far, r), make(chan string, 8)
+			defer close(out)
+			go func() {
+				for text := range out {
+					io.WriteString(far, text)
+				}
+			}()
+			// The stream's window alone is widened: of the connection's 65535 bytes nothing is added until both are acknowledged.
+			out <- frames2(func(f *http2.Framer) {
+				f.WriteSettings(http2.Setting{ID: http2.SettingInitialWindowSize, Val: 70000})
+				f.WritePing(false, [8]byte{7})
+			})
+			total := 0
+			for {
+				frame, err := f.ReadFrame()
+				if err != nil {
+					return
+				}
+				switch frame := frame.(type) {
+				case *http2.DataFrame:
+					if total += len(frame.Data()); frame.StreamEnded() {
+						seen = append(seen, fmt.Sprint(total, " bytes"))
+						out <- headers2(true, ":status", "204")
+					}
+				case *http2.SettingsFrame:
+					if frame.IsAck() {
+						seen = append(seen, fmt.Sprint("settings after ", total))
+					}
+				case *http2.PingFrame:
+					seen = append(seen, fmt.Sprint("ping ", frame.IsAck(), frame.Data[0], " after ", total))
+					out <- frames2(func(f *http2.Framer) { f.WriteWindowUpdate(0, 5) })
+				}
+			}
+		}()
+		m := httpMonitor(config.HTTPProbe{Version: config.HTTP2, Method: "PUT", Body: strings.Repeat("b", 65540)})
+		p := over(func(context.Context, string, string) (net.Conn, error) { return near, nil })
+		if got := p.Probe(context.Background(), target("web", "192.0.2.1:80", m)); !got.OK || got.Reason != "status 204" {
+			t.Errorf("got %+v, want status 204", got)
+		}
+		<-ended
+		if got, want := strings.Join(seen, ", "), "settings after 65535, ping true 7 after 65535, 65540 bytes"; got != want {
+			t.Errorf("the server saw %s; want %s", got, want)
 		}
 	})
 }

@@ -3,11 +3,15 @@ package probe
 import (
 	"context"
 	"crypto/tls"
+	"crypto/x509"
+	"encoding/pem"
 	"io"
 	"log"
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -83,18 +87,38 @@ func TestProbeTLSTooLate(t *testing.T) {
 func TestProbeTLSRefused(t *testing.T) {
 	ca := newAuthority(t, "Test CA")
 	cert := ca.issue(t, time.Now().Add(-time.Hour), time.Now().Add(time.Hour), "www.example.com")
+	shown, key := keyPair(t, alone(t, time.Now().Add(time.Hour), "probe.example.com"))
 	for version, want := range map[uint16]string{tls.VersionTLS12: "server says tls: handshake failure", tls.VersionTLS13: "server says tls: certificate required"} {
 		server := httptest.NewUnstartedServer(http.NotFoundHandler())
 		server.Config.ErrorLog = log.New(io.Discard, "", 0)
 		server.TLS = &tls.Config{Certificates: []tls.Certificate{cert}, ClientAuth: tls.RequireAnyClientCert, MaxVersion: version}
 		server.StartTLS()
 		defer server.Close()
-		m := httpMonitor(config.HTTPProbe{})
+		m := httpMonitor(config.HTTPProbe{ExpectStatus: []string{"404"}})
 		m.Type = config.MonitorHTTPS
-		if got := New(Options{}).Probe(context.Background(), serverTarget(t, server, m)); got.OK || got.Reason != want {
+		p := New(Options{Secret: func(config.Secret) (string, error) { return key, nil }})
+		if got := p.Probe(context.Background(), serverTarget(t, server, m)); got.OK || got.Reason != want {
 			t.Errorf("%s: got %v %q, want %q", tls.VersionName(version), got.OK, got.Reason, want)
 		}
+		m.TLS = config.TLSProbe{CertFile: shown, KeyFile: "env:KEY"}
+		if got := p.Probe(context.Background(), serverTarget(t, server, m)); !got.OK {
+			t.Errorf("%s, with a certificate: got %q, want that it passes", tls.VersionName(version), got.Reason)
+		}
 	}
+}
+
+// keyPair is a file with a certificate, and its key in PEM.
+func keyPair(t *testing.T, c tls.Certificate) (file, key string) {
+	t.Helper()
+	der, err := x509.MarshalPKCS8PrivateKey(c.PrivateKey)
+	if err != nil {
+		t.Fatal(err)
+	}
+	file = filepath.Join(t.TempDir(), "client.pem")
+	if err := os.WriteFile(file, pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: c.Certificate[0]}), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return file, string(pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: der}))
 }
 
 func TestProbeTLSWithoutTLS(t *testing.T) {

@@ -244,6 +244,37 @@ func TestKeptConnections(t *testing.T) {
 	read("then", true)
 }
 
+// TestNoLimit: what carries any number of connections tells no capacity.
+func TestNoLimit(t *testing.T) {
+	breaker := func(limit string) string {
+		return `{"cluster_statuses": [{"name": "web", "circuit_breakers": {"thresholds": [{"max_connections": ` + limit + `}]}}]}`
+	}
+	peers := func(second string) string {
+		return `{"peers": [{"state": "up", "max_conns": 20}, {"state": "up"` + second + `}, {"state": "down"}]}`
+	}
+	tests := []struct {
+		name, text string
+		read       func(io.Reader, *config.LoadSource) (Reading, error)
+		want       float64 // 0: none is told
+	}{
+		{"envoy", breaker("1024"), readEnvoy, 1024},
+		{"envoy without a limit", breaker("4294967295"), readEnvoy, 0},
+		{"plus", peers(`, "max_conns": 5`), readPlusUpstream, 25},
+		{"plus, one without a limit", peers(""), readPlusUpstream, 0},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			got, err := tt.read(strings.NewReader(tt.text), &config.LoadSource{Backend: "web"})
+			if err != nil {
+				t.Fatal(err)
+			}
+			if v, told := got.Get(metric.Capacity); v != tt.want || told != (tt.want > 0) {
+				t.Errorf("capacity %v, told %v, want %v", v, told, tt.want)
+			}
+		})
+	}
+}
+
 func TestStubStatus(t *testing.T) {
 	const page = "Active connections: 291 \nserver accepts handled requests\n 16630948 16630947 31070465 \nReading: 6 Writing: 179 Waiting: 106 \n"
 	src := &config.LoadSource{Custom: []config.CustomMetric{{Path: "writing"}, {Path: "waiting"}, {Metric: "active"}}}

@@ -49,26 +49,34 @@ func open(ctx context.Context, to netip.AddrPort, deadline time.Time) (*conn, er
 	if err != nil {
 		return nil, err
 	}
-	c := &conn{fd: fd, remote: to}
-	peer := sockaddr(to)
-	err = syscall.Connect(fd, peer)
-	if err != nil && !pending(err) {
-		_ = syscall.Close(fd)
-		return nil, os.NewSyscallError("connect", err)
-	}
-	c.file = os.NewFile(uintptr(fd), "")
-	_ = c.file.SetDeadline(deadline) // fails only once it is closed
+	peer := newPeer(to)
+	first := connectTo(uintptr(fd), peer)
+	c, err := newConn(fd, to)
 	if err != nil {
+		return nil, err
+	}
+	_ = c.SetDeadline(deadline) // fails only once it is closed
+	if pending(first) {
 		// Asked again, it says how far it came. Over loopback it is there already.
-		if err = syscall.Connect(fd, peer); err != nil && pending(err) {
-			err = c.await(ctx, peer)
-		} else if errors.Is(err, syscall.EISCONN) {
-			err = nil
-		} else {
-			err = os.NewSyscallError("connect", err)
+		if first = connectTo(uintptr(fd), peer); pending(first) {
+			first, err = c.await(ctx, peer)
 		}
 	}
+	if err == nil && first != 0 && first != syscall.EISCONN {
+		err = os.NewSyscallError("connect", first)
+	}
 	if err != nil {
+		c.Close()
+		return nil, err
+	}
+	return c, nil
+}
+
+// newConn makes a connection of a socket, which it owns.
+func newConn(fd int, to netip.AddrPort) (*conn, error) {
+	c := &conn{fd: fd, file: os.NewFile(uintptr(fd), ""), remote: to}
+	var err error
+	if c.raw, err = c.file.SyscallConn(); err != nil {
 		c.file.Close()
 		return nil, err
 	}
@@ -84,46 +92,23 @@ func newSocket(to netip.AddrPort) (int, error) {
 	if err != nil {
 		return 0, os.NewSyscallError("socket", err)
 	}
-	if err := syscall.SetsockoptInt(fd, syscall.IPPROTO_TCP, syscall.TCP_NODELAY, 1); err != nil {
-		_ = syscall.Close(fd)
-		return 0, os.NewSyscallError("setsockopt", err)
-	}
 	return fd, nil
 }
 
-func sockaddr(to netip.AddrPort) syscall.Sockaddr {
-	if to.Addr().Is6() {
-		return &syscall.SockaddrInet6{Addr: to.Addr().As16(), Port: int(to.Port())}
-	}
-	return &syscall.SockaddrInet4{Addr: to.Addr().As4(), Port: int(to.Port())}
-}
-
 // pending reports whether a connection is on its way.
-func pending(err error) bool {
-	return errors.Is(err, syscall.EINPROGRESS) || errors.Is(err, syscall.EALREADY) || errors.Is(err, syscall.EINTR)
+func pending(e syscall.Errno) bool {
+	return e == syscall.EINPROGRESS || e == syscall.EALREADY || e == syscall.EINTR
 }
 
 // await waits until the connection is established, or is not.
-func (c *conn) await(ctx context.Context, peer syscall.Sockaddr) error {
-	stop := context.AfterFunc(ctx, func() { _ = c.file.SetDeadline(past) })
-	raw, err := c.file.SyscallConn()
-	if err != nil {
-		stop()
-		return err
-	}
-	var outcome error
-	err = raw.Write(func(fd uintptr) bool {
-		outcome = syscall.Connect(int(fd), peer)
-		return outcome == nil || !pending(outcome)
+func (c *conn) await(ctx context.Context, to *peer) (outcome syscall.Errno, err error) {
+	stop := context.AfterFunc(ctx, func() { _ = c.SetDeadline(past) })
+	err = c.raw.Write(func(fd uintptr) bool {
+		outcome = connectTo(fd, to)
+		return !pending(outcome)
 	})
-	if !stop() && ctx.Err() != nil {
-		return ctx.Err()
+	if !stop() {
+		return outcome, ctx.Err()
 	}
-	switch {
-	case err != nil:
-		return plain(err)
-	case outcome == nil || errors.Is(outcome, syscall.EISCONN):
-		return nil
-	}
-	return os.NewSyscallError("connect", outcome)
+	return outcome, plain(err)
 }

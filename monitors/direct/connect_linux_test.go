@@ -3,6 +3,7 @@ package direct
 import (
 	"context"
 	"errors"
+	"io"
 	"net/netip"
 	"os"
 	"syscall"
@@ -63,15 +64,17 @@ func TestConnectThatComesAboutLater(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	c := &conn{fd: fd, remote: to}
-	if err := syscall.Connect(fd, sockaddr(to)); err != nil && !pending(err) {
+	if e := connectTo(uintptr(fd), newPeer(to)); e != 0 && !pending(e) {
+		t.Fatal(e)
+	}
+	c, err := newConn(fd, to)
+	if err != nil {
 		t.Fatal(err)
 	}
-	c.file = os.NewFile(uintptr(fd), "")
 	defer c.Close()
 	_ = c.SetDeadline(soon())
-	if err := c.await(t.Context(), sockaddr(to)); err != nil {
-		t.Error(err)
+	if e, err := c.await(t.Context(), newPeer(to)); err != nil || e != 0 && e != syscall.EISCONN {
+		t.Error(e, err)
 	}
 	if far, err := l.Accept(); err != nil || far.RemoteAddr().String() != c.LocalAddr().String() {
 		t.Errorf("accepted %v, %v", far, err)
@@ -93,10 +96,58 @@ func TestConnectionToItself(t *testing.T) {
 	if c.remote = c.local(); c.remote.Port() == 0 {
 		t.Fatal("no port was bound")
 	}
-	if err := syscall.Connect(fd, sockaddr(c.remote)); err != nil {
+	if err := connectTo(uintptr(fd), newPeer(c.remote)); err != 0 {
 		t.Fatalf("the kernel connects no socket with itself: %v", err)
 	}
 	if c.local() != c.remote {
 		t.Errorf("this end is %v, want %v", c.local(), c.remote)
+	}
+}
+
+// TestSecondWriteIsSentAtOnce: it does not wait for the acknowledgement of the first.
+func TestSecondWriteIsSentAtOnce(t *testing.T) {
+	_, to := listening(t, "127.0.0.1:0")
+	c, err := open(t.Context(), to, soon())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	for written, want := range []int{0, 0, 1, 1} {
+		if written > 0 {
+			if _, err := c.Write([]byte("x")); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if got, err := syscall.GetsockoptInt(c.fd, syscall.IPPROTO_TCP, syscall.TCP_NODELAY); err != nil || got != want {
+			t.Errorf("after %d writes: TCP_NODELAY is %d, %v, want %d", written, got, err, want)
+		}
+	}
+}
+
+// TestWriteOfMoreThanThereIsRoomFor waits for room, and ends at the deadline.
+func TestWriteOfMoreThanThereIsRoomFor(t *testing.T) {
+	l, to := listening(t, "127.0.0.1:0")
+	c, err := open(t.Context(), to, soon())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	far, err := l.Accept()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer far.Close()
+	const size = 16 << 20
+	read := make(chan int64, 1)
+	go func() {
+		n, _ := io.Copy(io.Discard, io.LimitReader(far, size))
+		read <- n
+	}()
+	if n, err := c.Write(make([]byte, size)); n != size || err != nil || <-read != size {
+		t.Errorf("wrote %d, %v", n, err)
+	}
+	_ = c.SetWriteDeadline(time.Now().Add(50 * time.Millisecond))
+	if n, err := c.Write(make([]byte, size)); n == 0 || n == size || !errors.Is(err, os.ErrDeadlineExceeded) {
+		t.Errorf("to one who does not read: wrote %d, %v", n, err)
 	}
 }

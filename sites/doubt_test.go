@@ -31,6 +31,8 @@ func TestDoubt(t *testing.T) {
 		{"some probes fail", "ams", monitored("m"), "mon4=up mon6=failing", "UP failing"},
 		{"some probes pass", "ams", monitored("m"), "mon4=recovering mon6=down", "DOWN recovering"},
 		{"some monitors fail", "ams", threshold(3), "mon4=up other4=up third4=down", "UP failing"},
+		{"a probe of another monitor fails", "ams", threshold(0), "mon4=up other4=failing third4=up", "UP failing"},
+		{"down, whatever else fails", "ams", threshold(0), "mon4=failing other4=down third4=failing", "DOWN"},
 		{"enough pass, none fails", "ams", threshold(3), "mon4=up other4=up third4=up", "UP"},
 		{"no result yet", "ams", monitored("m"), "", "UNKNOWN learning"},
 		{"site not heard yet", "nyc", nil, "", "UNKNOWN learning"},

@@ -1,12 +1,14 @@
 package sites
 
 import (
+	"net/netip"
 	"testing"
 	"time"
 
 	"fairlead/config"
 	"fairlead/gslb"
 	"fairlead/mep"
+	"fairlead/monitors"
 )
 
 // TestDrainOnAtOnce: the first answer that drains counts, and so does the first that does not; neither is a loss.
@@ -127,6 +129,73 @@ func TestQuorumDrains(t *testing.T) {
 	p.see("jp1", "at-nl1", 1)
 	asks("us1", false)
 	p.want("nobody any more", "at-nl1", gslb.Up)
+}
+
+// TestQuorumDrainsByRegions: they must be from as many regions as must see it DOWN.
+func TestQuorumDrainsByRegions(t *testing.T) {
+	p := newParliament(t, config.Quorum{Agree: 2, Regions: 2}, "nl1", "nl2", "us1")
+	p.asks[[2]string{"nl1", "at-us1"}], p.asks[[2]string{"nl2", "at-us1"}] = true, true
+	p.pass(3 * time.Second)
+	p.want("one region sees it draining", "at-us1", gslb.Up)
+	p.asks[[2]string{"nl2", "at-us1"}], p.asks[[2]string{"us1", "at-us1"}] = false, true
+	p.pass(3 * time.Second)
+	p.want("two regions see it draining", "at-us1", gslb.Draining)
+}
+
+// TestQuorumDrainsUnheard: who hears too few goes by what it sees itself, or else by what was agreed last.
+func TestQuorumDrainsUnheard(t *testing.T) {
+	names := []string{"nl1", "us1", "jp1"}
+	for _, of := range []int{0, 2} { // all are asked, or two of them
+		p := newParliament(t, config.Quorum{Agree: 2, Of: of}, names...)
+		if of == 2 {
+			for _, site := range names {
+				p.asks[[2]string{site, "at-nl1"}] = true
+			}
+		}
+		p.pass(3 * time.Second)
+		for _, site := range names {
+			q := p.nodes[site].tr.services[p.nodes[site].tr.byName["at-nl1"]].quorum
+			if of == 2 && q.mine >= 0 || of == 0 && site != "us1" {
+				continue
+			}
+			for _, other := range names {
+				if other != site {
+					p.both(site, other, false)
+				}
+			}
+			p.asks[[2]string{site, "at-nl1"}] = true
+			p.pass(25 * time.Second)
+			p.want("cut off", "at-nl1", gslb.Draining, site)
+			if b := p.believed(site, "at-nl1"); b.Doubt != gslb.DoubtPeerLost {
+				t.Errorf("%s has doubt %q (%s), want that it hears too few", site, b.Doubt, b.Reason)
+			}
+		}
+	}
+}
+
+// TestDrainOnIsNews: it is to be told without delay that a service asks to be drained, and no longer does; and that another monitor
+// begins to fail meanwhile is a doubt.
+func TestDrainOnIsNews(t *testing.T) {
+	s := newScene(t, "ams", func(d *config.Document) {
+		monitored("m", "m2")(d)
+		d.Services[0].Addresses = d.Services[0].Addresses[:1]
+	})
+	s.do("mon4=up")
+	s.do("other4=up")
+	for _, drains := range []bool{true, false} {
+		v := monitors.Verdict{Service: "svc", Monitor: "m", Address: netip.MustParseAddrPort("192.0.2.1:80"), State: monitors.Up, Draining: drains, At: s.now, Successes: 1}
+		if !s.tr.Verdict(v) {
+			t.Errorf("draining %t is no news", drains)
+		}
+		if s.tr.Verdict(v) {
+			t.Error("the same again is")
+		}
+	}
+	s.do("mon4=draining")
+	s.do("other4=failing")
+	if b := s.believed(); b.State != gslb.Draining || b.Doubt != gslb.DoubtFailing {
+		t.Errorf("%v with doubt %q, want DRAINING, failing", b.State, b.Doubt)
+	}
 }
 
 // TestPassiveHasNoQuorum: sites that only repeat what the owner tells are no witnesses.

@@ -1,6 +1,7 @@
 package sites
 
 import (
+	"cmp"
 	"fmt"
 	"net/netip"
 
@@ -112,7 +113,7 @@ func (e *evidence) addressBelief(a netip.AddrPort) belief {
 // weighMonitors is addressBelief without draining.
 func (e *evidence) weighMonitors(a netip.AddrPort) belief {
 	out, mute := belief{state: gslb.Up}, belief{state: gslb.Up}
-	passing, missing := 0, 0
+	passing, missing, doubt := 0, 0, gslb.Reason("") // doubt is the first of a monitor that passes
 	for _, bound := range e.service.Monitors {
 		b := e.monitorBelief(bound.Monitor, a)
 		if b.mute {
@@ -121,20 +122,19 @@ func (e *evidence) weighMonitors(a netip.AddrPort) belief {
 		}
 		switch b.state {
 		case gslb.Up:
-			passing += bound.Weight
+			passing, doubt = passing+bound.Weight, cmp.Or(doubt, b.doubt)
 		case gslb.Unknown:
 			missing += bound.Weight
 		}
-		doubt := out.doubt
 		if out.source == "" || out.state == gslb.Up && b.state != gslb.Up || b.state == gslb.Down && out.state == gslb.Unknown {
 			out = b
-		}
-		if out.doubt == "" {
-			out.doubt = doubt
 		}
 	}
 	if out.source == "" {
 		out = mute // nothing else is bound
+	}
+	if out.state == gslb.Up {
+		out.doubt = cmp.Or(out.doubt, doubt)
 	}
 	threshold := e.service.MonitorThreshold
 	if threshold == 0 || out.state == gslb.Up {

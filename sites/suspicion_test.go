@@ -356,3 +356,17 @@ func TestSuspicionAndSlowStart(t *testing.T) {
 	o.play(func() { o.probe(monitors.Up, all...) })
 	want("after", gslb.Up, 1./16, 6./16, 1)
 }
+
+// TestHearsayIsNoTarget: what owners tell of their services by load reports says nothing of this node's sight.
+func TestHearsayIsNoTarget(t *testing.T) {
+	for _, kind := range []config.MonitorType{config.MonitorPassive, config.MonitorTCP} {
+		o := newOutlook(t, all...)
+		next := *o.doc
+		next.Monitors = []config.Monitor{{Name: "m", Type: kind}}
+		o.set(&next)
+		o.play(func() { o.probe(monitors.Up, all...) }, func() { o.probe(monitors.Down, "n1", "n2", "l1", "l2", "a1") })
+		if alarm := o.status().Alarm != ""; alarm != (kind == config.MonitorTCP) {
+			t.Errorf("monitors of type %s: the node suspects itself: %t", kind, alarm)
+		}
+	}
+}

@@ -396,3 +396,32 @@ func TestCalculatedReloadUnderWay(t *testing.T) {
 		}
 	})
 }
+
+// TestCalculatedRemovedUnderWay: of what was removed meanwhile nothing is told.
+func TestCalculatedRemovedUnderWay(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, map[string]*config.CalculatedProbe{"one": parts(0, "web-ok")}, "web-ok", "one")
+		w.up(web4, web6)
+		removed := false
+		w.s.verdict = func(v Verdict) {
+			if removed && v.Monitor == "one" {
+				t.Errorf("%s of a monitor that was removed is told", v.State)
+			}
+			if w.heard.add(v); v.Monitor == "web-ok" && v.State == Down && !removed {
+				removed = true
+				w.doc.Services[0].Monitors = w.doc.Services[0].Monitors[:1]
+				w.set()
+			}
+		}
+		inBubble(t, w.s.Run, func() {
+			time.Sleep(3 * time.Second)
+			w.want("one", "UP", "1 of 1")
+			w.up()
+			time.Sleep(10 * time.Second)
+			w.want("web-ok", "DOWN", "refused")
+		})
+		if !removed {
+			t.Error("nothing was removed")
+		}
+	})
+}

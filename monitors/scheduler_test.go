@@ -452,3 +452,25 @@ func BenchmarkSetTargets(b *testing.B) {
 		s.SetTargets(targets)
 	}
 }
+
+// TestMonitorsAreReadOnce: targets of one monitor that come together share what was made of it, and keep it.
+func TestMonitorsAreReadOnce(t *testing.T) {
+	m, other := tcpMonitor(time.Minute, 1, 1), tcpMonitor(time.Minute, 1, 1)
+	other.Name = "other"
+	to := func(service string, m *config.Monitor) probe.Target {
+		return probe.Target{Service: service, Monitor: m, Address: netip.MustParseAddrPort("192.0.2.1:80")}
+	}
+	s := New(Options{})
+	s.SetTargets([]probe.Target{to("a", &m), to("b", &m), to("c", &other)})
+	held := func(service string, m *config.Monitor) *probe.Prepared {
+		return s.targets[targetKey{service, m.Name, netip.MustParseAddrPort("192.0.2.1:80")}].target.Prepared
+	}
+	first := held("a", &m)
+	if first == nil || held("b", &m) != first || held("c", &other) == first {
+		t.Errorf("prepared %p and %p for one monitor, %p for another", first, held("b", &m), held("c", &other))
+	}
+	s.SetTargets([]probe.Target{to("a", &m), to("b", &m)})
+	if held("a", &m) != first {
+		t.Error("a target that stays is prepared again")
+	}
+}

@@ -1,4 +1,4 @@
-//go:build !linux
+//go:build !linux || 386
 
 package direct
 
@@ -9,6 +9,7 @@ import (
 	"time"
 )
 
+// Linux on 386 has one call for all that is done with sockets.
 func connect(ctx context.Context, to netip.AddrPort, deadline time.Time) (net.Conn, error) {
 	return ordinary(ctx, to, deadline)
 }

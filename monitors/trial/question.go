@@ -35,7 +35,7 @@ type Question struct {
 	Monitor string
 	// Service narrows down to the addresses of one service, whether the monitor is bound to it or not. Empty: all services that bind it.
 	Service string
-	// Target is probed instead: an address or a name, with a port or without, which is then the service's or the protocol's.
+	// Target is probed instead: an address or a name, with a port or without, which is then the monitor's own, the service's or the protocol's.
 	Target string
 }
 
@@ -51,7 +51,14 @@ func readTarget(text string) (host string, port uint16, err error) {
 	if len(text) > maxTargetText {
 		return "", 0, bad
 	}
-	if a, err := netip.ParseAddr(strings.Trim(text, "[]")); err == nil {
+	literal := text
+	if inside, ok := strings.CutPrefix(text, "["); ok && strings.HasSuffix(inside, "]") {
+		literal = strings.TrimSuffix(inside, "]")
+	}
+	if a, err := netip.ParseAddr(literal); err == nil {
+		if !isInterface(a.Zone()) {
+			return "", 0, bad
+		}
 		return a.String(), 0, nil
 	}
 	host = text
@@ -62,7 +69,10 @@ func readTarget(text string) (host string, port uint16, err error) {
 		}
 		host, port = h, uint16(n)
 	}
-	if _, err := netip.ParseAddr(host); err == nil {
+	if a, err := netip.ParseAddr(host); err == nil {
+		if !isInterface(a.Zone()) {
+			return "", 0, bad
+		}
 		return host, port, nil
 	}
 	name, err := config.CanonicalName(host)
@@ -70,6 +80,14 @@ func readTarget(text string) (host string, port uint16, err error) {
 		return "", 0, bad
 	}
 	return strings.TrimSuffix(name, "."), port, nil
+}
+
+// isInterface reports whether the zone of an address can be the name of an interface, or its number: netip takes everything after a %
+// for one, a port included.
+func isInterface(zone string) bool {
+	return !strings.ContainsFunc(zone, func(r rune) bool {
+		return (r < '0' || r > '9') && (r < 'a' || r > 'z') && (r < 'A' || r > 'Z') && !strings.ContainsRune("._-", r)
+	})
 }
 
 // find lists what a question is about, and how much of it is left out.
@@ -127,16 +145,16 @@ func (t *Trials) elsewhere(ctx context.Context, m *config.Monitor, of []*config.
 	}
 	one := *m
 	service := ""
-	if len(of) > 0 {
-		service = of[0].Name
-		if port == 0 {
-			port = uint16(of[0].Port)
-		}
-	}
 	if own := one.Target; own != nil {
 		one.Target = nil
 		if port == 0 {
 			port = uint16(own.Port)
+		}
+	}
+	if len(of) > 0 {
+		service = of[0].Name
+		if port == 0 {
+			port = uint16(of[0].Port)
 		}
 	}
 	if a, err := netip.ParseAddr(host); err == nil {

@@ -123,6 +123,9 @@ func TestMonitor(t *testing.T) {
 		{"a service that does not bind it", "spare db", "192.0.2.2:5432", "spare db 192.0.2.2:5432 UP: connected\n"},
 		{"a target of its own", "other-port db", "192.0.2.9:99", "other-port db 192.0.2.9:99 UP: connected\n"},
 		{"another target counts before its own", "other-port - 192.0.2.8", "192.0.2.8:99", "other-port  192.0.2.8:99 UP: connected\n"},
+		{"another target, and the port is the monitor's before it is the service's", "other-port db 192.0.2.8", "192.0.2.8:99", "other-port db 192.0.2.8:99 UP: connected\n"},
+		{"another target on a link", "spare - [fe80::9%eth0.10]:443", "[fe80::9%eth0.10]:443", "spare  [fe80::9%eth0.10]:443 UP: connected\n"},
+		{"another target on a link, with the service's port", "spare db fe80::9%2", "[fe80::9%2]:5432", "spare db [fe80::9%2]:5432 UP: connected\n"},
 		{"another target", "spare - [2001:db8::9]:443", "[2001:db8::9]:443", "spare  [2001:db8::9]:443 UP: connected\n"},
 		{"another target with the service's port", "spare db 2001:db8::9", "[2001:db8::9]:5432", "spare db [2001:db8::9]:5432 UP: connected\n"},
 		{"a name", "spare - www.example.net:443", "192.0.2.7:443", "spare  192.0.2.1:443 DOWN: tcp connect refused\nspare  192.0.2.7:443 UP: connected\n"},
@@ -204,6 +207,10 @@ func TestMonitorRefuses(t *testing.T) {
 		{Question{Monitor: "port-ok", Target: ":80"}, ErrTarget, "neither HOST"},
 		{Question{Monitor: "port-ok", Target: "a b"}, ErrTarget, "neither HOST"},
 		{Question{Monitor: "port-ok", Target: strings.Repeat("x.", 200)}, ErrTarget, "neither HOST"},
+		{Question{Monitor: "port-ok", Target: "fe80::1%eth0:80"}, ErrTarget, "in brackets"},
+		{Question{Monitor: "port-ok", Target: "[fe80::1%eth0]x]:80"}, ErrTarget, "neither HOST"},
+		{Question{Monitor: "port-ok", Target: "fe80::1%\x1b[31m"}, ErrTarget, "neither HOST"},
+		{Question{Monitor: "port-ok", Target: "]192.0.2.1["}, ErrTarget, "neither HOST"},
 		{Question{Monitor: "port-ok", Target: "http://192.0.2.1/"}, ErrTarget, "neither HOST"},
 	} {
 		synctest.Test(t, func(t *testing.T) {

@@ -156,7 +156,9 @@ func TestSessionUses(t *testing.T) {
 		table.Expire(time.Now().Unix(), 1)
 		want := []resource.SessionUse{{VirtualServer: "near", Kind: "persistence", Now: 2, FromPeers: 1}, {VirtualServer: "api", Kind: "persistence", Now: 1, Created: 1},
 			{VirtualServer: "api", Kind: "spillover", Expired: 1}, {VirtualServer: "spare", Kind: "persistence", Now: 2, FromPeers: 1}}
-		byName := func(a, b resource.SessionUse) int { return strings.Compare(a.VirtualServer+a.Kind, b.VirtualServer+b.Kind) }
+		byName := func(a, b resource.SessionUse) int {
+			return strings.Compare(a.VirtualServer+a.Kind, b.VirtualServer+b.Kind)
+		}
 		list := get[resource.SessionList](t, f, "/v1/sessions")
 		for i := range list.Uses {
 			list.Uses[i].ID = 0

@@ -113,21 +113,25 @@ virtual_servers:
 		})
 	}
 	const socket, csv = "192.0.2.81", "192.0.2.82"
-	const slow = 300 * time.Millisecond // fewer than four questions a second: each answer goes to the lowest
+	const (
+		slow = 300 * time.Millisecond // fewer than four questions a second: each answer goes to the lowest
+		fast = time.Millisecond       // between two reports, as far as may be: each of them forgets the answers of before, which brought nobody
+	)
 	for _, step := range []struct {
 		first, second int
 		name          string
 		questions     int
+		each          time.Duration
 		least, most   int // answers with the first
 	}{
-		{12, 12, "www", 8, 3, 5},   // levels are equal: in turn
-		{12, 12, "heavy", 4, 4, 4}, // by weight the first is at 3, the second at 12
-		{20, 5, "www", 6, 0, 0},
-		{5, 20, "www", 6, 6, 6},
-		{40, 10, "heavy", 10, 6, 10}, // levels are equal by weight: 4 of 5, and what was learned of the steps before
+		{12, 12, "heavy", 4, slow, 4, 4}, // by weight the first is at 3, the second at 12
+		{20, 5, "www", 6, slow, 0, 0},
+		{5, 20, "www", 6, slow, 6, 6},
+		{40, 10, "heavy", 10, slow, 6, 10}, // levels are equal by weight: 4 of 5, and what was learned of the steps before
+		{12, 12, "www", 16, fast, 5, 11}, // levels are equal: in turn, but for what reports change meanwhile
 	} {
 		told(step.first, step.second)
-		got := f.answers(step.name, step.questions, slow)
+		got := f.answers(step.name, step.questions, step.each)
 		t.Logf("%d and %d connections: %s is answered %v", step.first, step.second, step.name, got)
 		if n := got[socket]; n < step.least || n > step.most || got[socket]+got[csv] != step.questions {
 			t.Errorf("%d and %d connections: %s is answered %v, want %s %d to %d times", step.first, step.second, step.name, got, socket, step.least, step.most)

@@ -164,7 +164,7 @@ func (r *Reader) dress(req *http.Request, src *config.LoadSource) error {
 		value := h.Value
 		if h.Secret != "" {
 			var err error
-			if value, err = r.secret(fmt.Sprintf("headers[%d].secret", i), h.Secret); err != nil {
+			if value, err = r.secret(req.Context(), fmt.Sprintf("headers[%d].secret", i), h.Secret); err != nil {
 				return err
 			}
 		}
@@ -175,24 +175,25 @@ func (r *Reader) dress(req *http.Request, src *config.LoadSource) error {
 		req.Header.Add(h.Name, value)
 	}
 	if src.Token != "" {
-		token, err := r.secret("token", src.Token)
+		token, err := r.secret(req.Context(), "token", src.Token)
 		if err != nil {
 			return err
 		}
 		req.Header.Set("Authorization", "Bearer "+token)
 	}
 	if l := src.Login; l != nil {
-		password, err := r.secret("login.password", l.Password)
+		password, err := r.secret(req.Context(), "login.password", l.Password)
 		if err != nil {
 			return err
 		}
+		hideBasic(req.Context(), l.User, password)
 		req.SetBasicAuth(l.User, password)
 	}
 	return nil
 }
 
-// secret reads a secret; an absent one is empty. key is its place in the source.
-func (r *Reader) secret(key string, s config.Secret) (string, error) {
+// secret reads a secret, which is shown nowhere from then on; an absent one is empty. key is its place in the source.
+func (r *Reader) secret(ctx context.Context, key string, s config.Secret) (string, error) {
 	if s == "" {
 		return "", nil
 	}
@@ -200,6 +201,7 @@ func (r *Reader) secret(key string, s config.Secret) (string, error) {
 	if err != nil {
 		return "", fmt.Errorf("%s: %w", key, err)
 	}
+	hide(ctx, value)
 	return value, nil
 }
 

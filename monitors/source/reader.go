@@ -108,11 +108,17 @@ func (r *Reader) Close() { r.clients.close() }
 // Read reads a source once. It returns soon after ctx ends.
 func (r *Reader) Read(ctx context.Context, t *Target) (Reading, error) {
 	ctx, steps := withSteps(ctx)
+	ctx, hidden := withVeil(ctx)
 	out, err := r.read(ctx, t)
-	if notes := steps.end(); err == nil {
-		out.Notes = append(out.Notes, notes...)
+	notes := steps.end()
+	if err != nil {
+		return out, hidden.error(err)
 	}
-	return out, err
+	for i := range notes {
+		notes[i].Note = hidden.text(notes[i].Note)
+	}
+	out.Notes, out.Lacks = append(out.Notes, notes...), hidden.error(out.Lacks)
+	return out, nil
 }
 
 func (r *Reader) read(ctx context.Context, t *Target) (Reading, error) {

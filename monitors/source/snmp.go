@@ -31,14 +31,7 @@ func (r *Reader) snmp(ctx context.Context, src *config.LoadSource) (Reading, err
 	stop := context.AfterFunc(ctx, func() { conn.SetDeadline(time.Unix(1, 0)) })
 	defer stop()
 	session, err := snmp.Open(ctx, conn, config.SectionOf(src.SNMP), func(key string, s config.Secret) (string, error) {
-		if s == "" {
-			return "", nil
-		}
-		value, err := r.opts.Secret(s)
-		if err != nil {
-			return "", fmt.Errorf("snmp.%s: %w", key, err)
-		}
-		return value, nil
+		return r.secret(ctx, "snmp."+key, s)
 	})
 	if err != nil {
 		return Reading{}, err

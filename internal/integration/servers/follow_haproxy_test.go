@@ -128,7 +128,7 @@ virtual_servers:
 		{20, 5, "www", 6, slow, 0, 0},
 		{5, 20, "www", 6, slow, 6, 6},
 		{40, 10, "heavy", 10, slow, 6, 10}, // levels are equal by weight: 4 of 5, and what was learned of the steps before
-		{12, 12, "www", 16, fast, 5, 11}, // levels are equal: in turn, but for what reports change meanwhile
+		{12, 12, "www", 16, fast, 5, 11},   // levels are equal: in turn, but for what reports change meanwhile
 	} {
 		told(step.first, step.second)
 		got := f.answers(step.name, step.questions, step.each)

@@ -58,9 +58,11 @@ func start(program string, argv, environment []string) (*process, error) {
 	return p, nil
 }
 
-// watch reads what the program writes until it has ended, and ends what is left of its process group.
-func (p *process) watch() {
+// watch reads what the program writes until it has ended, and ends what is left of its process group. free is called then, before anybody
+// learns that it is over.
+func (p *process) watch(free func()) {
 	defer close(p.done)
+	defer free()
 	var drained sync.WaitGroup
 	drained.Go(p.output.drain)
 	drained.Go(p.errs.drain)

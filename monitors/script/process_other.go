@@ -14,6 +14,6 @@ func start(string, []string, []string) (*process, error) {
 	return nil, errors.New("script monitors are not available on this system")
 }
 
-func (p *process) watch() {}
+func (p *process) watch(func()) {}
 
 func (p *process) wait(context.Context) (Outcome, error) { return Outcome{}, nil }

@@ -91,10 +91,7 @@ func (r *Runner) Run(ctx context.Context, c Command) (Outcome, error) {
 		<-r.slots
 		return Outcome{}, fmt.Errorf("run %s: %w", c.Argv[0], withoutPath(err))
 	}
-	go func() {
-		p.watch()
-		<-r.slots
-	}()
+	go p.watch(func() { <-r.slots })
 	return p.wait(ctx)
 }
 

@@ -8,6 +8,7 @@ import (
 	"net"
 	"net/http"
 	"net/url"
+	"strings"
 	"sync"
 	"time"
 
@@ -146,13 +147,25 @@ func (r *Reader) ask(ctx context.Context, src *config.LoadSource, address string
 	}
 	resp, err := client.Do(req)
 	if err != nil {
-		return withoutURL(err)
+		return spokeFirst(withoutURL(err))
 	}
 	defer resp.Body.Close()
 	step(ctx, "headers", resp.Status)
 	body := &boundedBody{r: resp.Body, left: limit, limit: limit}
 	err = take(resp.StatusCode, body)
 	step(ctx, "body", fmt.Sprintf("%d bytes", limit-body.left))
+	return err
+}
+
+// errSpokeFirst is an answer that was there before the question.
+var errSpokeFirst = errors.New("it speaks before it is asked, so this is not HTTP")
+
+// spokeFirst puts words in place of what net/http says of a server that speaks first, when that is noticed before the request is
+// written: it has no type, and names a function of net/http.
+func spokeFirst(err error) error {
+	if strings.Contains(err.Error(), "readLoopPeekFailLocked") {
+		return errSpokeFirst
+	}
 	return err
 }
 

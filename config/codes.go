@@ -131,6 +131,8 @@ const (
 	codeProbe            Code = "FL1435"
 	codeSecret           Code = "FL1436"
 	codeCalculated       Code = "FL1437"
+	codeLabel            Code = "FL1438"
+	codeComment          Code = "FL1439"
 	codeMetadataAddress  Code = "FL1440"
 )
 
@@ -337,6 +339,8 @@ func valueCodes() []CodeText {
 		{codeProbe, "A monitor lacks what its type needs, or has what it cannot use."},
 		{codeSecret, "A secret does not say where it is, or stands in the document itself."},
 		{codeCalculated, "A calculated monitor is made of what does not exist, or of itself."},
+		{codeLabel, "The key or the value of a label is malformed."},
+		{codeComment, "A comment is too long, or has control characters."},
 		{codeMetadataAddress, "The address is the metadata service of a cloud."},
 		{codeDomainName, "The value is not a domain name."},
 		{codeOutsideZones, "A balanced name is in none of the zones."},

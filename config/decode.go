@@ -111,6 +111,8 @@ func (d *decoder) value(n *node, v reflect.Value, path *trail, f *field) {
 		d.mapping(n, v, path)
 	case t.Kind() == reflect.Slice:
 		d.list(n, v, path)
+	case t.Kind() == reflect.Map:
+		d.texts(n, v, path)
 	default:
 		d.scalar(n, v, path, f)
 	}
@@ -192,6 +194,27 @@ func (d *decoder) list(n *node, v reflect.Value, path *trail) {
 			d.defaults(e)
 		}
 		d.value(item, e, &trail{parent: path, index: i}, nil)
+	}
+	v.Set(out)
+}
+
+// texts decodes a mapping whose keys are chosen by who writes it, and whose values are texts.
+func (d *decoder) texts(n *node, v reflect.Value, path *trail) {
+	if n.kind != kindMapping {
+		d.fail(n, path, codeWrongKind, "write {key: text, other: text}", "expected a mapping of texts, not %s", n.describe())
+		return
+	}
+	out := reflect.MakeMapWithSize(v.Type(), len(n.entries))
+	for _, e := range n.entries {
+		step := &trail{parent: path, key: e.key.value}
+		key := reflect.ValueOf(e.key.value).Convert(v.Type().Key())
+		if out.MapIndex(key).IsValid() {
+			d.fail(e.key, step, codeDuplicateKey, "remove one of them", "key %s stands twice", quote(e.key.value))
+			continue
+		}
+		value := reflect.New(v.Type().Elem()).Elem()
+		d.value(e.value, value, step, nil)
+		out.SetMapIndex(key, value)
 	}
 	v.Set(out)
 }

@@ -45,6 +45,9 @@ type Zone struct {
 	Transfer  ZoneTransfer   `json:"transfer,omitempty" doc:"Transfers of this zone to other servers."`
 	Views     []string       `json:"views,omitempty" doc:"Views whose clients see this zone; a zone of the same name without views is for all others. Absent: all clients see it."`
 
+	Labels  Labels `json:"labels,omitempty" doc:"Short texts to find it and to grant rights by: {team: web, env: prod}; at most 32."`
+	Comment string `json:"comment,omitempty" doc:"Free text for people, at most 4096 bytes."`
+
 	// Data is the zone's static records, made by Parse, which leaves nothing in Records then; nil for a secondary zone. Read
 	// it with ZoneData.
 	Data *zonedata.Zone `json:"-"`
@@ -63,6 +66,9 @@ type Site struct {
 	Foreign         bool     `json:"foreign,omitempty" default:"false" doc:"No node of Fairlead is there: only monitors and load sources of other sites speak for its services."`
 	AcceptAnnounced bool     `json:"accept_announced,omitempty" default:"false" doc:"Services that this site announces, and that the document does not name, join its service groups with announced."`
 	Dial            DialMode `json:"dial,omitempty" default:"auto" doc:"Who opens connections with it. auto: a parent with its children, else the site with the lower address. always: this site with all others. never: the others with it. both: either end."`
+
+	Labels  Labels `json:"labels,omitempty" doc:"Short texts to find it and to grant rights by: {team: web, env: prod}; at most 32."`
+	Comment string `json:"comment,omitempty" doc:"Free text for people, at most 4096 bytes."`
 }
 
 // SiteLocation says where a site is. Latitude and Longitude are degrees (WGS 84) and come together or not at all.
@@ -98,6 +104,9 @@ type Service struct {
 	BackupServices   []string      `json:"backup_services,omitempty" doc:"Services that stand in behind this one's address: with effective_state it counts as UP while one of them is."`
 	NAPTR            *NAPTRService `json:"naptr,omitempty" doc:"Its NAPTR record, for domains with naptr."`
 	Quorum           Quorum        `json:"quorum,omitempty" doc:"How many sites must see it DOWN. Default: that of its first monitor that has one."`
+
+	Labels  Labels `json:"labels,omitempty" doc:"Short texts to find it and to grant rights by: {team: web, env: prod}; at most 32."`
+	Comment string `json:"comment,omitempty" doc:"Free text for people, at most 4096 bytes."`
 
 	// Group is the service group that the service was made from; empty for one that the document names itself.
 	Group string `json:"-"`
@@ -145,6 +154,9 @@ type ServiceGroup struct {
 	SlowStart        Duration         `json:"slow_start,omitempty" default:"0s" range:"0s..1h" doc:"As of a service."`
 	State            ServiceState     `json:"state,omitempty" default:"enabled" doc:"What the operator wants of all of them."`
 	Load             *LoadSource      `json:"load,omitempty" doc:"Where the load of each is read: {address}, {port} and {member} in url, backend, path, fields and the paths of custom are the member's."`
+
+	Labels  Labels `json:"labels,omitempty" doc:"Short texts to find it and to grant rights by: {team: web, env: prod}; at most 32."`
+	Comment string `json:"comment,omitempty" doc:"Free text for people, at most 4096 bytes."`
 }
 
 // GroupMember is one service of a group.
@@ -182,6 +194,9 @@ type View struct {
 	Name      string         `json:"name" doc:"Name that zones, services and policies refer to."`
 	Listeners []netip.Addr   `json:"listeners,omitempty" doc:"Addresses of this server that were asked."`
 	Clients   []netip.Prefix `json:"clients,omitempty" doc:"Prefixes that the query's source address is in; never the client subnet that it carries."`
+
+	Labels  Labels `json:"labels,omitempty" doc:"Short texts to find it and to grant rights by: {team: web, env: prod}; at most 32."`
+	Comment string `json:"comment,omitempty" doc:"Free text for people, at most 4096 bytes."`
 }
 
 // VirtualServer binds domains to members and says how one is picked.
@@ -207,6 +222,9 @@ type VirtualServer struct {
 	Score          Score         `json:"score,omitempty" doc:"What method score weighs. All 0: load alone."`
 	EffectiveState bool          `json:"effective_state,omitempty" default:"false" doc:"When no member is UP, members with an UP service among their backup_services are used."`
 	Policies       []Policy      `json:"policies,omitempty" doc:"Preferred locations or orders for some clients; the first that matches counts."`
+
+	Labels  Labels `json:"labels,omitempty" doc:"Short texts to find it and to grant rights by: {team: web, env: prod}; at most 32."`
+	Comment string `json:"comment,omitempty" doc:"Free text for people, at most 4096 bytes."`
 }
 
 // Score is how much each input of method score counts. Every input is taken in proportion to the worst of the candidates (0 to
@@ -309,6 +327,9 @@ type Location struct {
 	Place     string       `json:"place,omitempty" doc:"Dotted qualifiers, widest first, at most six."`
 	Latitude  *float64     `json:"latitude,omitempty" range:"-90..90" doc:"Degrees north, -90 to 90."`
 	Longitude *float64     `json:"longitude,omitempty" range:"-180..180" doc:"Degrees east, -180 to 180."`
+
+	Labels  Labels `json:"labels,omitempty" doc:"Short texts to find it and to grant rights by: {team: web, env: prod}; at most 32."`
+	Comment string `json:"comment,omitempty" doc:"Free text for people, at most 4096 bytes."`
 }
 
 // Settings are the intervals and limits that all sites share.

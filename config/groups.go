@@ -77,7 +77,7 @@ func (g *ServiceGroup) services(resolved []netip.Addr, announced []GroupMember) 
 			Port: port, HashID: m.HashID, State: stricter(g.State, m.State),
 			Monitors: g.Monitors, MonitorThreshold: g.MonitorThreshold,
 			MaxConnections: g.MaxConnections, MaxBandwidth: g.MaxBandwidth, LoadThreshold: g.LoadThreshold,
-			Capacity: g.Capacity, Cost: g.Cost, SlowStart: g.SlowStart, Load: g.loadOf(m, port),
+			Capacity: g.Capacity, Cost: g.Cost, SlowStart: g.SlowStart, Load: g.loadOf(m, port), Labels: g.Labels,
 		}
 		members[i] = Member{Service: services[i].Name, Weight: m.Weight, Order: m.Order}
 	}

@@ -46,6 +46,9 @@ type Monitor struct {
 	Script     *ScriptProbe     `json:"script,omitempty" doc:"What script probes run."`
 	Calculated *CalculatedProbe `json:"calculated,omitempty" doc:"What calculated monitors are made of."`
 	Passive    *PassiveProbe    `json:"passive,omitempty" doc:"What passive monitors make of a load source."`
+
+	Labels  Labels `json:"labels,omitempty" doc:"Short texts to find it and to grant rights by: {team: web, env: prod}; at most 32."`
+	Comment string `json:"comment,omitempty" doc:"Free text for people, at most 4096 bytes."`
 }
 
 // SectionOf returns a section of a monitor, or one with the default of every key where the document has none.

@@ -81,6 +81,8 @@ func referenceValue(t reflect.Type, l *limits) string {
 		text = map[string]string{"Addr": "IP address", "Prefix": "prefix"}[t.Name()]
 	case t.Kind() == reflect.Struct:
 		return ""
+	case t.Kind() == reflect.Map:
+		text = "mapping of texts"
 	case t.Kind() == reflect.String:
 		text = "text"
 	case t.Kind() == reflect.Bool:

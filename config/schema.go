@@ -35,7 +35,7 @@ type schema struct {
 	AnyOf       []*schema          `json:"anyOf,omitempty"`
 	Properties  map[string]*schema `json:"properties,omitempty"`
 	Required    []string           `json:"required,omitempty"`
-	Closed      *bool              `json:"additionalProperties,omitempty"`
+	Further     any                `json:"additionalProperties,omitempty"` // false, or the schema of values under keys of any name
 	Defs        map[string]*schema `json:"$defs,omitempty"`
 }
 
@@ -58,8 +58,7 @@ func schemaOf(t reflect.Type, title string) ([]byte, error) {
 }
 
 func (w *schemaWriter) object(t reflect.Type) *schema {
-	closed := false
-	s := &schema{Type: "object", Properties: map[string]*schema{}, Closed: &closed}
+	s := &schema{Type: "object", Properties: map[string]*schema{}, Further: false}
 	for _, f := range w.shapes.fields(t) {
 		p := w.value(f.typ)
 		p.Description = f.doc
@@ -107,6 +106,8 @@ func (w *schemaWriter) value(t reflect.Type) *schema {
 		}
 	case reflect.Slice:
 		return &schema{Type: "array", Items: w.value(t.Elem())}
+	case reflect.Map:
+		return &schema{Type: "object", Further: w.value(t.Elem())}
 	case reflect.Bool:
 		return &schema{Type: "boolean"}
 	case reflect.String:

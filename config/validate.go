@@ -71,6 +71,7 @@ func validateDocument(p *page, doc *Document, src Source) {
 	c.checkLocations()
 	c.checkSettings()
 	c.checkHeard()
+	c.checkLabels()
 }
 
 // problem reports at a path; see page.problem.

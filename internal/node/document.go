@@ -10,7 +10,7 @@ import (
 
 	"fairlead/adns"
 	"fairlead/config"
-	"fairlead/config/store"
+	store "fairlead/config/store/layout1"
 	"fairlead/gslb"
 )
 

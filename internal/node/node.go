@@ -22,7 +22,7 @@ import (
 	"fairlead/adns"
 	"fairlead/api"
 	"fairlead/config"
-	"fairlead/config/store"
+	store "fairlead/config/store/layout1"
 	"fairlead/mep"
 	"fairlead/monitors"
 	"fairlead/monitors/schedule"

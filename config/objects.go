@@ -1,6 +1,9 @@
 package config
 
-import "slices"
+import (
+	"slices"
+	"sync/atomic"
+)
 
 // Object is one object of a document: its canonical text (JSON with sorted keys, no nulls, as it was written otherwise; for a file, the file
 // itself) and the hash of that. It never changes.
@@ -26,6 +29,7 @@ func (o *Object) Hash() ObjectHash { return o.hash }
 // stays. It need not be valid as a whole.
 type Objects struct {
 	list []*Object // ordered by key
+	id   atomic.Pointer[string]
 }
 
 // NewObjects makes a set of objects. Of two with one key the later one counts.
@@ -86,5 +90,5 @@ func (s *Objects) With(put []*Object, remove []ObjectKey) *Objects {
 			out = append(out, s.list[i])
 		}
 	}
-	return &Objects{out}
+	return &Objects{list: out}
 }

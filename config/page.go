@@ -19,6 +19,8 @@ type page struct {
 	root   *node
 	report *Report
 
+	parts *assembly // what the tree was made of; nil: the text
+
 	split  []string
 	failed map[string]bool // paths that could not be decoded: validation has nothing to say about them
 }
@@ -176,6 +178,9 @@ func (p *page) walk(path string) (n *node, rest string) {
 
 // span returns where a node stands and how wide its first token is.
 func (p *page) span(n *node) (line, column, width int) {
+	if n.line == 0 {
+		return 0, 0, 0 // it stands in no text
+	}
 	if n.kind == kindMapping && len(n.entries) > 0 {
 		if k := n.entries[0].key; k.line == n.line && k.column == n.column {
 			return p.span(k)

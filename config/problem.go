@@ -22,6 +22,10 @@ type Problem struct {
 	Code     Code     `json:"code"`
 	Message  string   `json:"message"`
 	Hint     string   `json:"hint,omitempty"`
+
+	// Object is the object that the place lies in, such as service/web-ams, and ObjectPath a JSON Pointer into that; both are empty for a file.
+	Object     string `json:"object,omitempty"`
+	ObjectPath string `json:"object_path,omitempty"`
 }
 
 // String is the problem in one line, without its hint.
@@ -41,6 +45,8 @@ type Report struct {
 	order    []string          // of files, as they were read
 	errors   int
 	warnings int
+
+	placed func(path string) (ObjectKey, string, bool) // where a path lies in a document of objects; nil: there are none
 }
 
 func (r *Report) keepText(file string, text []byte) {
@@ -55,6 +61,11 @@ func (r *Report) keepText(file string, text []byte) {
 
 func (r *Report) add(p Problem) {
 	p.Severity = p.Code.Severity()
+	if r.placed != nil {
+		if key, inside, found := r.placed(p.Path); found {
+			p.Object, p.ObjectPath = key.String(), inside
+		}
+	}
 	if !r.full(p.Code) {
 		r.problems = append(r.problems, p)
 	}

@@ -114,6 +114,9 @@ func (c *checker) firstAt(path string) string {
 	if n == nil {
 		return ""
 	}
+	if key, _, found := c.page.placed(path); found {
+		return "the other one is " + key.String()
+	}
 	return fmt.Sprintf("the other one is in line %d", n.line)
 }
 

@@ -1,0 +1,147 @@
+package config
+
+import (
+	"reflect"
+	"strconv"
+	"strings"
+)
+
+// AssembleOptions say how objects become a document.
+type AssembleOptions struct {
+	// Previous is what was assembled before, whose objects need not be looked at again where they are the same. Not needed when the objects
+	// were made with With from those. It never changes the outcome.
+	Previous *Objects
+	// Lenient leaves out what is wrong, as little as possible, in place of refusing all: for what other sites wrote, maybe with a newer
+	// release. The outcome depends on the objects alone.
+	Lenient bool
+}
+
+// Assemble makes a document of objects, with those of each kind in order of their names, and validates it as a whole. Problems name the object and the
+// place in it. The document is nil when the report has errors.
+func Assemble(o *Objects, opts AssembleOptions) (*Document, *Report) {
+	report := new(Report)
+	a := newAssembly(o)
+	doc := new(Document)
+	p := newPage(assembledName, nil, report)
+	p.root = a.tree()
+	p.parts = a
+	report.placed = a.place
+	decodePage(p, doc)
+	validateDocument(p, doc, Source{Name: assembledName, Files: a.files})
+	if report.Errors() > 0 {
+		return nil, report
+	}
+	return doc, report
+}
+
+// assembledName stands in problems for the file.
+const assembledName = "document"
+
+var documentType = reflect.TypeFor[Document]()
+
+// assembly is objects on their way to a document.
+type assembly struct {
+	objects *Objects
+	kinds   [len(kindWords)][]*Object // by kind, in the order of the document
+	files   map[string][]byte
+	trees   map[*Object]*node
+}
+
+func newAssembly(o *Objects) *assembly {
+	a := &assembly{objects: o, files: map[string][]byte{}, trees: map[*Object]*node{}}
+	for _, x := range o.list {
+		if x.key.Kind == ObjectFile {
+			a.files[x.key.Name] = x.text
+			continue
+		}
+		a.kinds[x.key.Kind] = append(a.kinds[x.key.Kind], x)
+	}
+	a.orderViews()
+	return a
+}
+
+// orderViews puts views in the order in which they are tried; those that it does not name come last.
+func (a *assembly) orderViews() {
+	order := a.kinds[ObjectViewOrder]
+	if len(order) == 0 {
+		return
+	}
+	var first, rest []*Object
+	named := map[string]bool{}
+	for _, item := range a.treeOf(order[0]).items {
+		if o := a.objects.Get(ObjectKey{ObjectView, item.value}); o != nil && !named[item.value] {
+			named[item.value] = true
+			first = append(first, o)
+		}
+	}
+	for _, o := range a.kinds[ObjectView] {
+		if !named[o.key.Name] {
+			rest = append(rest, o)
+		}
+	}
+	a.kinds[ObjectView] = append(first, rest...)
+}
+
+// treeOf returns the tree of an object that is no file.
+func (a *assembly) treeOf(o *Object) *node {
+	if n := a.trees[o]; n != nil {
+		return n
+	}
+	n := o.tree()
+	a.trees[o] = n
+	return n
+}
+
+// tree returns the document's tree.
+func (a *assembly) tree() *node {
+	root := &node{kind: kindMapping}
+	for _, kind := range ObjectKinds {
+		key, objects := kind.Key(), a.kinds[kind]
+		if key == "" || len(objects) == 0 && kind != ObjectSite {
+			continue
+		}
+		value := &node{kind: kindSequence}
+		if kind == ObjectSettings {
+			value = a.treeOf(objects[0])
+		} else {
+			for _, o := range objects {
+				value.items = append(value.items, a.treeOf(o))
+			}
+		}
+		root.entries = append(root.entries, entry{key: textNode(key), value: value})
+	}
+	return root
+}
+
+// place returns the object that a path of the document lies in, and the path in it.
+func (a *assembly) place(path string) (key ObjectKey, inside string, found bool) {
+	if path == "" {
+		return ObjectKey{}, "", false
+	}
+	word, rest, _ := strings.Cut(path[1:], "/")
+	kind, known := kindOfKey(word)
+	if !known {
+		return ObjectKey{}, "", false
+	}
+	objects := a.kinds[kind]
+	if kind == ObjectSettings {
+		return ObjectKey{ObjectSettings, SettingsName}, path[1+len(word):], len(objects) > 0
+	}
+	index, inside, deeper := strings.Cut(rest, "/")
+	i, err := strconv.Atoi(index)
+	if err != nil || i < 0 || i >= len(objects) {
+		return ObjectKey{}, "", false
+	}
+	if deeper {
+		inside = "/" + inside
+	}
+	return objects[i].key, inside, true
+}
+
+// placed returns where a path lies in a document of objects.
+func (p *page) placed(path string) (ObjectKey, string, bool) {
+	if p.parts == nil {
+		return ObjectKey{}, "", false
+	}
+	return p.parts.place(path)
+}

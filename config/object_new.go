@@ -1,0 +1,96 @@
+package config
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"strings"
+)
+
+// ObjectError says why a text is no object. Problems name places in the text.
+type ObjectError struct {
+	Key      ObjectKey
+	Problems []Problem
+}
+
+// Error lists the problems, one a line.
+func (e *ObjectError) Error() string {
+	lines := make([]string, len(e.Problems))
+	for i := range e.Problems {
+		lines[i] = e.Problems[i].String()
+	}
+	return fmt.Sprintf("read object %q: %s", e.Key, strings.Join(lines, "\n"))
+}
+
+// NewObject makes an object of YAML or JSON text. The name in the text may be missing; another one than name is an error. Whether the object means
+// something is not judged: that is for Assemble, which sees the whole document. Errors are *ObjectError.
+func NewObject(kind ObjectKind, name string, text []byte) (*Object, error) {
+	key := ObjectKey{kind, CanonicalObjectName(kind, name)}
+	if kind == ObjectFile && name != "" {
+		return NewFile(name, text), nil
+	}
+	report := new(Report)
+	p := newPage(key.String(), text, report)
+	if !kind.Valid() || key.Name == "" {
+		p.problem("", codeName, "", "%s is not the name of an object", quote(key.String()))
+	} else if p.root = parseObjectText(p); p.root != nil {
+		root := nameObject(p, key, p.root)
+		if o := newObjectOf(key, root, func(n *node, path *trail, f finding) { p.failAt(n, path.String(), f) }); report.Errors() == 0 {
+			return o, nil
+		}
+	}
+	return nil, &ObjectError{key, report.Problems()}
+}
+
+// parseObjectText reads JSON as what it is: YAML does not know all of its escapes.
+func parseObjectText(p *page) *node {
+	if trimmed := bytes.TrimLeft(p.text, " \t\r\n"); len(trimmed) > 0 && len(p.text) <= MaxDocumentBytes && strings.IndexByte("{[", trimmed[0]) >= 0 {
+		if n, err := parseJSON(p.text, MaxObjectDepth); err == nil {
+			return n
+		}
+	}
+	n := parseYAML(p)
+	if n != nil && n.depth > MaxObjectDepth {
+		p.failAt(n, "", finding{codeTooDeep, fmt.Sprintf("values nest deeper than %d levels", MaxObjectDepth), ""})
+		return nil
+	}
+	return n
+}
+
+// NewFile makes an object of a zone file: path is how the document names it.
+func NewFile(path string, text []byte) *Object {
+	return sealObject(ObjectKey{ObjectFile, path}, bytes.Clone(text))
+}
+
+// ObjectFromCanonical makes an object of what Text returned, at another time or another site. It returns an error unless the text is canonical and
+// has the name of the key.
+func ObjectFromCanonical(key ObjectKey, text []byte) (*Object, error) {
+	if !key.Kind.Valid() || key.Name == "" {
+		return nil, fmt.Errorf("read object %q: there is no such kind, or no name", key)
+	}
+	if key.Kind == ObjectFile {
+		return NewFile(key.Name, text), nil
+	}
+	n, err := parseJSON(text, MaxObjectDepth)
+	if err != nil {
+		return nil, fmt.Errorf("read object %q: %w", key, err)
+	}
+	var refused error
+	o := newObjectOf(key, n, func(_ *node, path *trail, f finding) {
+		refused = fmt.Errorf("read object %q: %s: %s", key, path, f.message)
+	})
+	switch {
+	case refused != nil:
+		return nil, refused
+	case !bytes.Equal(o.text, text):
+		return nil, fmt.Errorf("read object %q: %w", key, errNotCanonical)
+	}
+	if named, f := keyOfTree(key.Kind, n); f != nil {
+		return nil, fmt.Errorf("read object %q: %s", key, f.message)
+	} else if named != key.Name {
+		return nil, fmt.Errorf("read object %q: it is named %s inside", key, quote(named))
+	}
+	return o, nil
+}
+
+var errNotCanonical = errors.New("the text is not in canonical form")

@@ -1,0 +1,156 @@
+package config
+
+import (
+	"fmt"
+	"regexp"
+	"slices"
+	"strings"
+)
+
+var (
+	// secretWord is a key whose value says where a secret is; it must not be one itself.
+	secretWord = regexp.MustCompile(`(?i)^(?:\w*passw(?:or)?d|passphrase|token|secret|community|key_file)$`)
+	// secretHeader is a header of a request whose value lets in who has it.
+	secretHeader = regexp.MustCompile(`(?i)^(?:proxy-)?authorization$|^cookie$|token|secret|passw|api-?key|session`)
+)
+
+// Masked returns the object's text with *** in place of what not everybody may see who may read the document: values of headers that let in
+// who has them, users in URLs, and secrets that stand where only their place belongs. It is JSON.
+func (o *Object) Masked() []byte {
+	if o.key.Kind == ObjectFile {
+		return o.text
+	}
+	n := o.tree()
+	if !hasSecrets(n) {
+		return o.text
+	}
+	return appendTree(nil, masked(n), nil)
+}
+
+// MaskedYAML is YAML with what Masked leaves out.
+func (o *Object) MaskedYAML() []byte {
+	if o.key.Kind == ObjectFile {
+		return o.text
+	}
+	return o.yamlOf(masked(o.tree()))
+}
+
+// secretAt returns what is shown of a text under a key of a mapping; text itself when it is no secret.
+func secretAt(n *node, key, text string) string {
+	switch kind, _ := Secret(text).Source(); {
+	case text == "":
+	case secretWord.MatchString(key) && kind == "":
+		return hiddenSecret
+	case key == "value" && secretHeader.MatchString(textOf(n.child("name"))):
+		return hiddenSecret
+	case strings.Contains(text, "://"):
+		return urlUser.ReplaceAllString(text, "://"+hiddenSecret+"@")
+	}
+	return text
+}
+
+func textOf(n *node) string {
+	if n == nil || n.kind != kindScalar {
+		return ""
+	}
+	return n.value
+}
+
+func hasSecrets(n *node) bool {
+	for _, e := range n.entries {
+		if e.value.kind == kindScalar && secretAt(n, e.key.value, e.value.value) != e.value.value || hasSecrets(e.value) {
+			return true
+		}
+	}
+	return slices.ContainsFunc(n.items, hasSecrets)
+}
+
+// masked returns a tree without its secrets.
+func masked(n *node) *node {
+	out := *n
+	out.entries = slices.Clone(n.entries)
+	for i, e := range out.entries {
+		shown := e.value.value
+		if e.value.kind == kindScalar {
+			shown = secretAt(n, e.key.value, shown)
+		}
+		if shown != e.value.value {
+			out.entries[i].value = textNode(shown)
+		} else {
+			out.entries[i].value = masked(e.value)
+		}
+	}
+	out.items = slices.Clone(n.items)
+	for i := range out.items {
+		out.items[i] = masked(out.items[i])
+	}
+	return &out
+}
+
+// Unmask returns the object with the secrets of another one where it has what Masked shows in place of them: so that who saw an object without them can
+// change the rest. Entries of lists are found by their names, else by their places. An object that has none is returned as it is. What
+// the other one does not have is an error.
+func (o *Object) Unmask(old *Object) (*Object, error) {
+	if o.key.Kind == ObjectFile || !strings.Contains(string(o.text), hiddenSecret) {
+		return o, nil
+	}
+	var from *node
+	if old != nil && old.key.Kind != ObjectFile {
+		from = old.tree()
+	}
+	u := unmasker{}
+	out := u.tree(o.tree(), from, nil)
+	if u.missing != "" {
+		return nil, fmt.Errorf("write object %q: %s has %s, which stands for a secret that is not there: write the secret's place", o.key, u.missing, hiddenSecret)
+	}
+	return newObjectOf(o.key, out, func(*node, *trail, finding) {}), nil
+}
+
+type unmasker struct{ missing string }
+
+func (u *unmasker) tree(n, old *node, path *trail) *node {
+	out := *n
+	out.entries = slices.Clone(n.entries)
+	for i, e := range out.entries {
+		step := &trail{parent: path, key: e.key.value}
+		before := old.child(e.key.value)
+		if e.value.kind != kindScalar || e.value.scalar != scalarText {
+			out.entries[i].value = u.tree(e.value, before, step)
+			continue
+		}
+		text := e.value.value
+		if text != hiddenSecret && !strings.Contains(text, "://"+hiddenSecret+"@") || secretAt(n, e.key.value, text) != text {
+			continue
+		}
+		switch {
+		case before != nil && before.kind == kindScalar && secretAt(old, e.key.value, before.value) == text:
+			out.entries[i].value = before
+		case text == hiddenSecret && (secretWord.MatchString(e.key.value) || e.key.value == "value"):
+			u.missing = step.String()
+		}
+	}
+	out.items = slices.Clone(n.items)
+	for i, item := range out.items {
+		out.items[i] = u.tree(item, sameEntry(item, i, old), &trail{parent: path, index: i})
+	}
+	return &out
+}
+
+// sameEntry finds an entry of a list in what the list was before.
+func sameEntry(item *node, i int, old *node) *node {
+	if old == nil || old.kind != kindSequence {
+		return nil
+	}
+	if name := textOf(item.child("name")); name != "" {
+		for _, o := range old.items {
+			if textOf(o.child("name")) == name {
+				return o
+			}
+		}
+		return nil
+	}
+	if i < len(old.items) {
+		return old.items[i]
+	}
+	return nil
+}

@@ -21,12 +21,10 @@ type AssembleOptions struct {
 func Assemble(o *Objects, opts AssembleOptions) (*Document, *Report) {
 	report := new(Report)
 	a := newAssembly(o)
-	doc := new(Document)
 	p := newPage(assembledName, nil, report)
-	p.root = a.tree()
 	p.parts = a
 	report.placed = a.place
-	decodePage(p, doc)
+	doc := a.decode(p)
 	validateDocument(p, doc, Source{Name: assembledName, Files: a.files})
 	if report.Errors() > 0 {
 		return nil, report
@@ -92,25 +90,13 @@ func (a *assembly) treeOf(o *Object) *node {
 	return n
 }
 
-// tree returns the document's tree.
-func (a *assembly) tree() *node {
-	root := &node{kind: kindMapping}
-	for _, kind := range ObjectKinds {
-		key, objects := kind.Key(), a.kinds[kind]
-		if key == "" || len(objects) == 0 && kind != ObjectSite {
-			continue
-		}
-		value := &node{kind: kindSequence}
-		if kind == ObjectSettings {
-			value = a.treeOf(objects[0])
-		} else {
-			for _, o := range objects {
-				value.items = append(value.items, a.treeOf(o))
-			}
-		}
-		root.entries = append(root.entries, entry{key: textNode(key), value: value})
+// enter returns the tree of the object that a path lies in, and the rest of the path.
+func (a *assembly) enter(path string) (n *node, rest string) {
+	key, inside, found := a.place(path)
+	if !found {
+		return nil, path
 	}
-	return root
+	return a.treeOf(a.objects.Get(key)), inside
 }
 
 // place returns the object that a path of the document lies in, and the path in it.

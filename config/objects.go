@@ -11,6 +11,8 @@ type Object struct {
 	key  ObjectKey
 	text []byte
 	hash ObjectHash
+
+	decoded atomic.Pointer[decodedObject] // what Assemble made of it; nil: nothing yet, or there were problems
 }
 
 // ObjectHash is the SHA-256 of an object's canonical text.

@@ -59,13 +59,21 @@ func (s *Objects) JSON(w io.Writer) error {
 // document calls yield for each key of the document that is there, in the order of the model.
 func (s *Objects) document(yield func(key string, value *node, t reflect.Type) error) error {
 	a := newAssembly(s)
-	for _, e := range a.tree().entries {
-		kind, _ := kindOfKey(e.key.value)
-		t := typeOfKind(kind)
-		if kind != ObjectSettings {
-			t = reflect.SliceOf(t)
+	for _, kind := range ObjectKinds {
+		objects, t := a.kinds[kind], typeOfKind(kind)
+		if kind.Key() == "" || len(objects) == 0 && kind != ObjectSite {
+			continue
 		}
-		if err := yield(e.key.value, e.value, t); err != nil {
+		value := &node{kind: kindSequence}
+		if kind == ObjectSettings {
+			value = objects[0].tree()
+		} else {
+			t = reflect.SliceOf(t)
+			for _, o := range objects {
+				value.items = append(value.items, o.tree())
+			}
+		}
+		if err := yield(kind.Key(), value, t); err != nil {
 			return err
 		}
 	}

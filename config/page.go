@@ -95,7 +95,9 @@ func (p *page) problem(path string, code Code, hint, format string, args ...any)
 		return
 	}
 	out := Problem{File: p.file, Path: path, Code: code, Message: fmt.Sprintf(format, args...), Hint: hint}
-	if n := p.nearestNode(path); n != nil {
+	if p.parts != nil {
+		// It stands in no text.
+	} else if n := p.nearestNode(path); n != nil {
 		out.Line, out.Column, out.Width = p.span(n)
 	}
 	p.report.add(out)
@@ -151,6 +153,9 @@ func (p *page) nearestNode(path string) *node {
 // walk follows path as far as the file goes and returns what is left of it.
 func (p *page) walk(path string) (n *node, rest string) {
 	n, rest = p.root, path
+	if p.parts != nil {
+		n, rest = p.parts.enter(path)
+	}
 	for n != nil && rest != "" {
 		step, after, _ := strings.Cut(rest[1:], "/")
 		if strings.IndexByte(step, '~') >= 0 {

@@ -110,12 +110,12 @@ func index[T any](c *checker, kind string, objects []T, name func(*T) string, li
 
 // firstAt is the hint that says where the other of two stands.
 func (c *checker) firstAt(path string) string {
+	if key, _, found := c.page.placed(path); found {
+		return "the other one is " + key.String()
+	}
 	n := c.page.nearestNode(path)
 	if n == nil {
 		return ""
-	}
-	if key, _, found := c.page.placed(path); found {
-		return "the other one is " + key.String()
 	}
 	return fmt.Sprintf("the other one is in line %d", n.line)
 }

@@ -67,6 +67,7 @@ const (
 	codeDatagramIO      Code = "FL1219"
 	codeGeoFormat       Code = "FL1220"
 	codeProbeWord       Code = "FL1221"
+	codeAPIRole         Code = "FL1222"
 )
 
 // FL13xx: references between objects and uniqueness.
@@ -173,7 +174,7 @@ const (
 	codeMemberNAPTR       Code = "FL1546"
 )
 
-// FL2xxx: the node file.
+// FL2xxx: the node file. FL2090 was that of features that a release did not have.
 const (
 	codeNodeSource       Code = "FL2001"
 	codeNodeListen       Code = "FL2002"
@@ -183,7 +184,6 @@ const (
 	codeNodeDataDir      Code = "FL2006"
 	codeNodeNSID         Code = "FL2007"
 	codeNodeExempt       Code = "FL2008"
-	codeNodeNotAvailable Code = "FL2090"
 	codeNodeCertificate  Code = "FL2100"
 	codeNodeTLSVersion   Code = "FL2101"
 	codeNodeHTTPSPath    Code = "FL2102"
@@ -205,9 +205,14 @@ const (
 
 	codeNodeProbeDirectory Code = "FL2150"
 	codeNodeVariable       Code = "FL2151"
+
+	codeNodeAPIOpen    Code = "FL2160"
+	codeNodeAPITLS     Code = "FL2161"
+	codeNodeAPISubject Code = "FL2162"
+	codeNodeAPIHost    Code = "FL2163"
 )
 
-// FL9xxx: warnings.
+// FL9xxx: warnings. FL9008 was that of settings without effect in a release.
 const (
 	codeWarnShortTTL         Code = "FL9001"
 	codeWarnUnusedServer     Code = "FL9002"
@@ -216,7 +221,6 @@ const (
 	codeWarnNameserver       Code = "FL9005"
 	codeWarnNestedZone       Code = "FL9006"
 	codeWarnNoEffect         Code = "FL9007"
-	codeWarnNotInThisRelease Code = "FL9008"
 	codeWarnWeight           Code = "FL9009"
 	codeWarnSharedSessions   Code = "FL9010"
 	codeWarnNoLoad           Code = "FL9011"
@@ -278,6 +282,7 @@ func shapeCodes() []CodeText {
 		{codeDatagramIO, "Unknown way to wait for UDP."},
 		{codeGeoFormat, "Unknown format of location files."},
 		{codeProbeWord, "Unknown word in a monitor or a load source."},
+		{codeAPIRole, "Unknown role of the API."},
 		{codeUnknownService, "A member or a service names a service that does not exist."},
 		{codeUnknownSite, "A service names a site that does not exist."},
 		{codeUnknownMonitor, "A service names a monitor that does not exist."},
@@ -395,7 +400,6 @@ func nodeCodes() []CodeText {
 		{codeNodeDataDir, "The data directory is empty or is not a directory."},
 		{codeNodeNSID, "The NSID is too long."},
 		{codeNodeExempt, "The value is not a client prefix."},
-		{codeNodeNotAvailable, "The node file asks for a feature that this release does not have."},
 		{codeNodeCertificate, "DNS over TLS or HTTPS lacks its certificate or key, or they cannot be used."},
 		{codeNodeTLSVersion, "Unknown or outdated version of TLS."},
 		{codeNodeHTTPSPath, "The path of DNS over HTTPS is not the path of a URL."},
@@ -413,6 +417,10 @@ func nodeCodes() []CodeText {
 		{codeNodeGeoFile, "A location file has no name, stands twice, or has locations that its format does not use."},
 		{codeNodeProbeDirectory, "A directory that the document may use has no name, or is the root directory."},
 		{codeNodeVariable, "The value is not the name of an environment variable."},
+		{codeNodeAPIOpen, "The API listens outside loopback without TLS, or without knowing who asks."},
+		{codeNodeAPITLS, "TLS for the API lacks its certificate or its key."},
+		{codeNodeAPISubject, "A subject of client certificates is malformed, stands twice, or is not asked for."},
+		{codeNodeAPIHost, "A name of the API is not the name of a host."},
 		{codeWarnShortTTL, "A TTL below 5 seconds."},
 		{codeWarnUnusedServer, "A virtual server has no domains and is nobody's backup."},
 		{codeWarnUnusedService, "A service or a service group is a member of no virtual server."},
@@ -420,7 +428,6 @@ func nodeCodes() []CodeText {
 		{codeWarnNameserver, "A nameserver inside the zone has no address there."},
 		{codeWarnNestedZone, "A zone lies inside another that does not delegate it."},
 		{codeWarnNoEffect, "A setting without effect where it stands."},
-		{codeWarnNotInThisRelease, "A setting without effect in this release."},
 		{codeWarnWeight, "Weights of a group and its member that are above 100 when multiplied."},
 		{codeWarnSharedSessions, "Virtual servers share sessions, but not their members."},
 		{codeWarnNoLoad, "A method, a weight or a limit goes by a load that no load source of a service tells."},

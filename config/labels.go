@@ -44,6 +44,9 @@ func CheckLabels(labels map[string]string) error {
 	return nil
 }
 
+// CheckName returns what is wrong with the name of an object, or of something else that is named alike, or nil.
+func CheckName(name string) error { return checkName(name) }
+
 // checkLabelOf checks one label of an object.
 func checkLabelOf(key, value string) error {
 	if err := checkName(key); err != nil {

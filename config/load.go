@@ -41,7 +41,7 @@ func parseNode(path string, text []byte, report *Report) (*Node, *page) {
 // joinPaths makes every relative path start at dir.
 func (n *Node) joinPaths(dir string) {
 	paths := []*string{&n.DataDir, &n.Config.Seed, &n.Config.Follow, &n.MEP.TLS.Cert, &n.MEP.TLS.Key, &n.MEP.TLS.CA,
-		&n.API.TLS.Cert, &n.API.TLS.Key, &n.API.TLS.ClientCA, &n.API.TokensFile, &n.DNS.CookieSecretFile, &n.DNS.QueryLog.File}
+		&n.API.TLS.Cert, &n.API.TLS.Key, &n.API.TLS.ClientCA, &n.API.TokensFile, &n.API.Audit.File, &n.DNS.CookieSecretFile, &n.DNS.QueryLog.File}
 	if t := n.DNS.TLS; t != nil {
 		paths = append(paths, &t.Cert, &t.Key)
 	}

@@ -98,20 +98,6 @@ type NodeTLS struct {
 	CA   string `json:"ca,omitempty" doc:"PEM certificates of the authorities that issue site certificates."`
 }
 
-// NodeAPI is the management listener.
-type NodeAPI struct {
-	Listen     string     `json:"listen,omitempty" default:"127.0.0.1:8053" doc:"Loopback address and port of the API."`
-	TLS        NodeAPITLS `json:"tls,omitempty" doc:"TLS for the API."`
-	TokensFile string     `json:"tokens_file,omitempty" doc:"Hashed tokens."`
-}
-
-// NodeAPITLS is the API's TLS identity.
-type NodeAPITLS struct {
-	Cert     string `json:"cert,omitempty" doc:"PEM certificate."`
-	Key      string `json:"key,omitempty" doc:"PEM private key."`
-	ClientCA string `json:"client_ca,omitempty" doc:"PEM authorities of client certificates."`
-}
-
 // NodeGeoIP names location databases.
 type NodeGeoIP struct {
 	Databases []string     `json:"databases,omitempty" doc:"MaxMind DB files: City, Country, Enterprise, ASN or ISP."`

@@ -32,6 +32,7 @@ func checkNodeFiles(p *page, n *Node) {
 	checkObserverFiles(p, n)
 	checkSecureFiles(p, n, time.Now())
 	checkGeoFiles(p, n)
+	checkAPIFiles(p, n)
 	if n.MEP.Insecure || n.MEP.TLS.Cert == "" {
 		return
 	}
@@ -46,6 +47,21 @@ func checkNodeFiles(p *page, n *Node) {
 	}
 	if haveCert && haveKey {
 		checkIdentity(p, n, cert, key, ca, time.Now())
+	}
+}
+
+// checkAPIFiles checks the authorities of client certificates, and that there is a tokens file.
+func checkAPIFiles(p *page, n *Node) {
+	if ca, ok := readNamed(p, "/api/tls/client_ca", n.API.TLS.ClientCA, maxPEMBytes); ok && !x509.NewCertPool().AppendCertsFromPEM(ca) {
+		p.problem("/api/tls/client_ca", codeNodeFile, "", "%s holds no PEM certificate", quote(n.API.TLS.ClientCA))
+	}
+	if file := n.API.TokensFile; file != "" {
+		if _, err := os.Stat(file); errors.Is(err, fs.ErrNotExist) {
+			p.problem("/api/tokens_file", codeNodeFile, "make it with its first token: fairlead token create --tokens-file "+file+" --name admin --role admin", "%v", err)
+		} else if err != nil {
+			p.problem("/api/tokens_file", codeNodeFile, "", "%v", err)
+		}
+		checkSecretMode(p, "/api/tokens_file", file, "the hashes of the tokens")
 	}
 }
 

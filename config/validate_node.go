@@ -32,7 +32,6 @@ func validateNode(p *page, n *Node) {
 	c.checkAPI()
 	c.checkGeoIP()
 	c.checkProbes()
-	c.checkRelease()
 }
 
 func (c *nodeChecker) checkSource() {
@@ -110,28 +109,5 @@ func (c *nodeChecker) checkMEP() {
 	case len(missing) == len(files) && mep.Listen == "":
 	case len(missing) > 0:
 		c.page.problem("/mep/tls", codeNodeMEPIdentity, "add tls: {cert: …, key: …, ca: …}, or insecure: true in a lab", "the MEP identity lacks %s", strings.Join(missing, ", "))
-	}
-}
-
-func (c *nodeChecker) checkAPI() {
-	api := &c.node.API
-	address, ok := c.listen("/api/listen", api.Listen)
-	if ok && !address.Addr().Unmap().IsLoopback() {
-		c.page.problem("/api/listen", codeNodeNotAvailable, "write 127.0.0.1:8053, and reach it through a tunnel", "an API that is not on loopback (%s) is not available in this release", quote(api.Listen))
-	}
-	if api.TLS != (NodeAPITLS{}) {
-		c.page.problem("/api/tls", codeNodeNotAvailable, "", "TLS for the API is not available in this release")
-	}
-}
-
-// checkRelease refuses or warns of what the node file can say but this release cannot do.
-func (c *nodeChecker) checkRelease() {
-	n := c.node
-	c.noEffectYet("/api/tokens_file", n.API.TokensFile != "", "API tokens have")
-}
-
-func (c *nodeChecker) noEffectYet(path string, set bool, what string) {
-	if set {
-		c.page.problem(path, codeWarnNotInThisRelease, "", "%s no effect in this release", what)
 	}
 }

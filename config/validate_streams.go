@@ -86,13 +86,16 @@ func (c *nodeChecker) listenTwice(t, before takenPort) {
 	c.page.problem(t.path, codeNodeListen, "remove one of them", "%s and %s take the same port", quote(t.text), quote(before.text))
 }
 
-// checkSecureFiles checks the certificates of DNS over TLS and HTTPS.
+// checkSecureFiles checks the certificates of DNS over TLS and HTTPS, and of the API.
 func checkSecureFiles(p *page, n *Node, now time.Time) {
 	if t := n.DNS.TLS; t != nil {
 		checkServerCertificate(p, "/dns/tls", t.Cert, t.Key, now)
 	}
 	if h := n.DNS.HTTPS; h != nil {
 		checkServerCertificate(p, "/dns/https", h.Cert, h.Key, now)
+	}
+	if n.API.Secure() {
+		checkServerCertificate(p, "/api/tls", n.API.TLS.Cert, n.API.TLS.Key, now)
 	}
 }
 

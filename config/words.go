@@ -41,6 +41,8 @@ func wordNoun(t reflect.Type) (noun string, code Code) {
 		return "match of wildcards", codeWildcardMatch
 	case reflect.TypeFor[TSIGAlgorithm]():
 		return "TSIG algorithm", codeNodeTSIGAlgorithm
+	case reflect.TypeFor[APIRole](), reflect.TypeFor[AnonymousRole]():
+		return "role", codeAPIRole
 	case reflect.TypeFor[LogLevel]():
 		return "log level", codeLogLevel
 	case reflect.TypeFor[TLSVersion]():

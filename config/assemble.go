@@ -19,17 +19,26 @@ type AssembleOptions struct {
 // Assemble makes a document of objects, with those of each kind in order of their names, and validates it as a whole. Problems name the object and the
 // place in it. The document is nil when the report has errors.
 func Assemble(o *Objects, opts AssembleOptions) (*Document, *Report) {
+	if opts.Lenient {
+		return assembleLenient(o, opts.Previous)
+	}
 	report := new(Report)
-	a := newAssembly(o)
-	p := newPage(assembledName, nil, report)
-	p.parts = a
-	report.placed = a.place
-	doc := a.decode(p)
-	validateDocument(p, doc, Source{Name: assembledName, Files: a.files})
+	doc := newAssembly(o).assemble(report, opts.Previous, false)
 	if report.Errors() > 0 {
 		return nil, report
 	}
 	return doc, report
+}
+
+// assemble makes the document. It may be incomplete when there are errors.
+func (a *assembly) assemble(report *Report, _ *Objects, lenient bool) *Document {
+	p := newPage(assembledName, nil, report)
+	p.parts, p.lenient = a, lenient
+	report.placed = a.place
+	doc := a.decode(p)
+	a.checkViewOrder(report)
+	validateDocument(p, doc, Source{Name: assembledName, Files: a.files})
+	return doc
 }
 
 // assembledName stands in problems for the file.
@@ -78,6 +87,18 @@ func (a *assembly) orderViews() {
 		}
 	}
 	a.kinds[ObjectView] = append(first, rest...)
+}
+
+// checkViewOrder warns of views that are not there.
+func (a *assembly) checkViewOrder(report *Report) {
+	for _, o := range a.kinds[ObjectViewOrder] {
+		for i, item := range a.treeOf(o).items {
+			if a.objects.Get(ObjectKey{ObjectView, item.value}) == nil {
+				report.add(Problem{File: assembledName, Code: codeInertView, Message: "view " + quote(item.value) + " does not exist",
+					Hint: "remove it from the order of views", Object: o.key.String(), ObjectPath: at(i)})
+			}
+		}
+	}
 }
 
 // treeOf returns the tree of an object that is no file.

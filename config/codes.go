@@ -232,6 +232,13 @@ const (
 	codeWarnCertificateDates Code = "FL9103"
 	codeWarnGeoFile          Code = "FL9104"
 	codeWarnMetadata         Code = "FL9105"
+
+	codeInertKey       Code = "FL9201"
+	codeInertReference Code = "FL9202"
+	codeInertPart      Code = "FL9203"
+	codeInertObject    Code = "FL9204"
+	codeInertMembers   Code = "FL9205"
+	codeInertView      Code = "FL9206"
 )
 
 // CodeText is a code with its one-line meaning.
@@ -439,5 +446,11 @@ func nodeCodes() []CodeText {
 		{codeWarnCertificateDates, "A certificate that expires within two weeks, has expired, or is not valid yet."},
 		{codeWarnGeoFile, "A location file cannot be read; the node serves without it."},
 		{codeWarnMetadata, "The node file lets monitors and load sources reach the metadata service of a cloud."},
+		{codeInertKey, "Documents of other sites: a key that this release does not know has no effect."},
+		{codeInertReference, "Documents of other sites: a reference to what is not there is left out."},
+		{codeInertPart, "Documents of other sites: a part of an object that is wrong is left out."},
+		{codeInertObject, "Documents of other sites: an object that is wrong is left out."},
+		{codeInertMembers, "Documents of other sites: a virtual server is left without members."},
+		{codeInertView, "The order of views names one that does not exist."},
 	}
 }

@@ -170,6 +170,10 @@ func fieldIndex(fields []field, key string) int {
 }
 
 func (d *decoder) unknownKey(key *node, path *trail, fields []field) {
+	if d.page.lenient {
+		d.fail(key, path, codeInertKey, "", "key %s is not known to this release and has no effect", quote(key.value))
+		return
+	}
 	if d.page.report.full(codeUnknownKey) {
 		d.fail(key, path, codeUnknownKey, "", "")
 		return

@@ -71,6 +71,12 @@ func TestEveryCodeIsShown(t *testing.T) {
 		codeTooManyRecords:       "a million records; not worth its time",
 		codeWarnKeyMode:          "TestNodeIdentityFiles",
 		codeWarnCertificateDates: "TestNodeIdentityFiles",
+		codeInertKey:             "TestLenient",
+		codeInertReference:       "TestLenient",
+		codeInertPart:            "TestLenient",
+		codeInertObject:          "TestLenient",
+		codeInertMembers:         "TestLenient",
+		codeInertView:            "TestLenient",
 	}
 	shown := map[Code]bool{}
 	brokenFiles(t)

@@ -19,7 +19,8 @@ type page struct {
 	root   *node
 	report *Report
 
-	parts *assembly // what the tree was made of; nil: the text
+	parts   *assembly // what the tree was made of; nil: the text
+	lenient bool      // unknown keys have no effect
 
 	split  []string
 	failed map[string]bool // paths that could not be decoded: validation has nothing to say about them

@@ -46,6 +46,8 @@ type Report struct {
 	errors   int
 	warnings int
 
+	limit  int                                         // of errors and of warnings that are kept; 0: maxProblems
+	terse  bool                                        // hints are not looked for
 	placed func(path string) (ObjectKey, string, bool) // where a path lies in a document of objects; nil: there are none
 }
 
@@ -83,10 +85,14 @@ func (r *Report) count(code Code) {
 
 // full reports whether a further problem of this code's severity would only be counted. Warnings never crowd out errors.
 func (r *Report) full(code Code) bool {
-	if code.Severity() == SeverityError {
-		return r.errors >= maxProblems
+	most := maxProblems
+	if r.limit > 0 {
+		most = r.limit
 	}
-	return r.warnings >= maxProblems
+	if code.Severity() == SeverityError {
+		return r.errors >= most
+	}
+	return r.warnings >= most
 }
 
 // Problems returns at most 500 errors and 500 warnings, ordered by file and place.

@@ -123,7 +123,7 @@ func (c *checker) firstAt(path string) string {
 // nearestName is the spelling hint for a reference: the nearest of count names. There is none when the report is full, to
 // bound the work that a broken document can cause.
 func (c *checker) nearestName(word string, count int, name func(i int) string) string {
-	if c.page.report.full(codeUnknownService) {
+	if c.page.report.terse || c.page.report.full(codeUnknownService) {
 		return ""
 	}
 	known := make([]string, min(count, maxSpellings))

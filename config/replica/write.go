@@ -1,0 +1,300 @@
+package replica
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"unicode/utf8"
+
+	"go.uber.org/zap"
+
+	"fairlead/config"
+	"fairlead/config/revision"
+)
+
+// draft is a write that was checked, and is not stored.
+type draft struct {
+	write     *revision.Write
+	outcome   *revision.Outcome
+	objects   *config.Objects // after it
+	candidate Candidate       // nil: nothing changes
+	keys      []config.ObjectKey
+	byUs      bool // the engine's own: not asked for modes, and taken when it is no worse than what is there
+}
+
+// Plan says what a write would do; see revision.Documents. With an error that wraps ErrRefused there is an outcome, too.
+func (e *Engine) Plan(ctx context.Context, w *revision.Write) (*revision.Outcome, error) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	d := &draft{write: w}
+	err := e.draft(ctx, d)
+	return d.outcome, err
+}
+
+// Commit makes a write; see revision.Documents. It needs no other site.
+func (e *Engine) Commit(ctx context.Context, w *revision.Write) (*revision.Outcome, error) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if w.Once != "" {
+		if out, err := e.once(w.Once); out != nil || err != nil {
+			return out, err
+		}
+	}
+	d := &draft{write: w}
+	err := e.draft(ctx, d)
+	if err == nil {
+		err = e.commit(d, nil)
+	}
+	if err != nil {
+		e.stats.refused.Add(1)
+		e.log.Info("config.write.refused", zap.String("author", w.Author), zap.String("source", w.Source), zap.Error(err))
+	}
+	return d.outcome, err
+}
+
+// once returns the outcome of a write that was made before with the same key.
+func (e *Engine) once(key string) (*revision.Outcome, error) {
+	if len(key) > maxOnceKey {
+		return nil, fmt.Errorf("%w: an idempotency key of %d bytes is above the limit of %d", revision.ErrRefused, len(key), maxOnceKey)
+	}
+	id, err := e.opts.Store.Once(key)
+	if err != nil || id == "" {
+		return nil, err
+	}
+	out := &revision.Outcome{View: e.Current()}
+	if id == onceNothing {
+		return out, nil
+	}
+	entry, err := e.opts.Store.Find(id)
+	if err != nil {
+		return nil, fmt.Errorf("find what was made with the idempotency key: %w", err)
+	}
+	out.Revision = entry.Revision
+	return out, nil
+}
+
+// onceNothing is kept for a write that changed nothing.
+const onceNothing = "-"
+
+// writable says why documents are not written here.
+func (e *Engine) writable() error {
+	switch e.opts.Mode {
+	case ModeFollow:
+		return fmt.Errorf("%w: site %s follows the file %s; change that", revision.ErrReadOnly, e.opts.Site, e.opts.Follows)
+	case ModeReadOnly:
+		return fmt.Errorf("%w: site %s takes its document from its parent; write there", revision.ErrReadOnly, e.opts.Site)
+	}
+	for _, site := range e.peerNames() {
+		if p := e.peers[site]; p.up && p.heads != nil && p.heads.mode == ModeFollow && e.opts.Role(site) == RoleMesh {
+			return fmt.Errorf("%w: site %s follows a file, which is the truth for all sites; change that, or set its config.seed in place of config.follow",
+				revision.ErrReadOnly, site)
+		}
+	}
+	return nil
+}
+
+// draft checks a write against what is there and fills in the rest of d. The outcome may be there with an error, too.
+func (e *Engine) draft(ctx context.Context, d *draft) error {
+	w, view := d.write, e.Current()
+	if !d.byUs {
+		if err := e.writable(); err != nil {
+			return err
+		}
+	}
+	if err := checkTexts(w); err != nil {
+		return err
+	}
+	if err := stale(w, view); err != nil {
+		return err
+	}
+	base := view.Objects
+	if w.Replace != nil {
+		base = w.Replace
+	}
+	for _, k := range w.Remove {
+		if view.Objects.Get(k) == nil {
+			return fmt.Errorf("remove %s: %w", k, revision.ErrUnknown)
+		}
+	}
+	d.objects = base.With(w.Put, w.Remove)
+	d.outcome = &revision.Outcome{View: view}
+	for _, c := range config.Diff(view.Objects, d.objects) {
+		d.outcome.Changes = append(d.outcome.Changes, revision.ObjectChange(c))
+		d.keys = append(d.keys, c.Key)
+	}
+	for _, k := range w.Resolve {
+		if len(e.state.Registers(k)) < 2 {
+			return fmt.Errorf("resolve the conflict of %s: %w", k, revision.ErrUnknown)
+		}
+		if !slices.Contains(d.keys, k) {
+			d.keys = append(d.keys, k)
+		}
+	}
+	if len(d.keys) == 0 {
+		return nil
+	}
+	var err error
+	if d.candidate, err = e.compile(ctx, d.objects); err != nil {
+		return err
+	}
+	d.outcome.Warnings = d.candidate.Warnings()
+	if d.outcome.Effect, err = e.opts.Compiler.Effect(ctx, e.candidate, d.candidate); err != nil {
+		return fmt.Errorf("compute the effect: %w", err)
+	}
+	return refuseLost(w, d.outcome.Effect)
+}
+
+func checkTexts(w *revision.Write) error {
+	for name, text := range map[string]string{"author": w.Author, "source": w.Source, "reason": w.Reason} {
+		if len(text) > revision.MaxText || !utf8.ValidString(text) {
+			return fmt.Errorf("%w: the %s has %d bytes; at most %d of UTF-8 are allowed", revision.ErrRefused, name, len(text), revision.MaxText)
+		}
+	}
+	if w.Confirm < 0 || w.Confirm > MaxConfirm {
+		return fmt.Errorf("%w: confirm within %v is not within 0 and %v", revision.ErrRefused, w.Confirm, MaxConfirm)
+	}
+	return nil
+}
+
+// stale holds a write against what is there now.
+func stale(w *revision.Write, view *revision.View) error {
+	if w.Base != "" && w.Base != view.Revision {
+		return fmt.Errorf("%w: it was made from revision %s, and %s is current", revision.ErrStale, w.Base, view.Revision)
+	}
+	for k, want := range w.Match {
+		var have config.ObjectHash
+		if o := view.Objects.Get(k); o != nil {
+			have = o.Hash()
+		}
+		switch {
+		case have == want:
+		case want == config.ObjectHash{}:
+			return fmt.Errorf("%w: %s exists", revision.ErrStale, k)
+		case have == config.ObjectHash{}:
+			return fmt.Errorf("%w: %s does not exist any more", revision.ErrStale, k)
+		default:
+			return fmt.Errorf("%w: %s was changed", revision.ErrStale, k)
+		}
+	}
+	return nil
+}
+
+// compile makes a candidate of a document that somebody wants. What is wrong already, since a merge made it so, does not stop a write that has
+// nothing to do with it; a write may not add to it.
+func (e *Engine) compile(ctx context.Context, objects *config.Objects) (Candidate, error) {
+	c, err := e.opts.Compiler.Compile(ctx, objects, false)
+	if err == nil || len(e.Current().Inert) == 0 {
+		return c, err
+	}
+	lenient, lenientErr := e.opts.Compiler.Compile(ctx, objects, true)
+	if lenientErr != nil {
+		return nil, err
+	}
+	known := map[string]bool{}
+	for _, p := range e.Current().Inert {
+		known[problemKey(p)] = true
+	}
+	for _, p := range lenient.Inert() {
+		if !known[problemKey(p)] {
+			return nil, err
+		}
+	}
+	return lenient, nil
+}
+
+func problemKey(p config.Problem) string {
+	if p.Object == "" {
+		return strings.Join([]string{string(p.Code), p.Path, p.Message}, "\x00")
+	}
+	return strings.Join([]string{string(p.Code), p.Object, p.ObjectPath, p.Message}, "\x00")
+}
+
+// refuseLost holds the rule that no name goes from some answer to none by accident.
+func refuseLost(w *revision.Write, effect *revision.Effect) error {
+	if effect == nil || len(effect.LostNames) == 0 || w.Force {
+		return nil
+	}
+	return fmt.Errorf("%w: %d names that are answered now would have no answer: %s; force it if that is meant", revision.ErrRefused,
+		len(effect.LostNames), strings.Join(effect.LostNames[:min(len(effect.LostNames), 10)], ", "))
+}
+
+// commit stores a draft, has it served, and tells others. also may add to what is stored.
+func (e *Engine) commit(d *draft, also func(*transaction)) error {
+	t := e.begin()
+	w := d.write
+	r := &revision.Revision{Dot: revision.Dot{Actor: e.actor, Seq: e.state.Vector()[e.actor] + 1}, Seen: e.state.Vector().Clone(), Site: e.opts.Site,
+		Author: w.Author, Source: w.Source, Reason: w.Reason, Time: e.state.NextTime(t.now)}
+	for _, h := range e.state.Heads() {
+		r.Parents = append(r.Parents, h.ID)
+	}
+	for _, k := range d.keys {
+		c := revision.Change{Key: k}
+		if o := d.objects.Get(k); o != nil {
+			c.Hash = o.Hash()
+			t.record.Objects = append(t.record.Objects, o)
+		}
+		r.Changes = append(r.Changes, c)
+	}
+	if len(d.keys) > 0 {
+		if err := errors.Join(r.Seal(), t.apply(r, "")); err != nil {
+			return fmt.Errorf("%w: %w", revision.ErrRefused, err)
+		}
+	} else {
+		r = nil
+	}
+	list := e.pendWrite(d, r, t)
+	if also != nil {
+		also(t)
+	}
+	if w.Once != "" {
+		t.record.Once = &OnceLine{w.Once, onceNothing, t.now}
+		if r != nil {
+			t.record.Once.Revision = r.ID
+		}
+	}
+	if r == nil && t.record.Once == nil && t.record.Notes == nil {
+		return nil
+	}
+	if err := e.store(t); err != nil {
+		return err
+	}
+	e.pending = list
+	if r == nil {
+		return nil
+	}
+	e.adopt(d.candidate, d.objects)
+	d.outcome.Revision, d.outcome.View = r, e.Current()
+	e.written(r)
+	e.push(r, t.record.Objects)
+	return nil
+}
+
+// store commits a transaction and makes its state the one that is known. The error wraps ErrUnavailable.
+func (e *Engine) store(t *transaction) error {
+	if err := e.opts.Store.Commit(t.finish()); err != nil {
+		if !errors.Is(err, revision.ErrUnavailable) {
+			err = fmt.Errorf("%w: %w", revision.ErrUnavailable, err)
+		}
+		if e.unavailable == "" {
+			e.log.Error("config.unavailable", zap.Error(err))
+			e.event("config.unavailable", nil, err.Error())
+		}
+		e.unavailable = err.Error()
+		return err
+	}
+	if e.unavailable != "" {
+		e.unavailable = ""
+		e.log.Info("config.available")
+		e.event("config.available", nil, "")
+	}
+	e.state = t.state
+	return nil
+}
+
+func (e *Engine) written(r *revision.Revision) {
+	e.stats.written.Add(1)
+	e.log.Info("config.written", zap.String("revision", r.ID), zap.String("author", r.Author), zap.String("source", r.Source), zap.Int("objects", len(r.Changes)))
+	e.event("config.written", r, r.Reason)
+}

@@ -37,6 +37,8 @@ func (h *held) why(now time.Time) string {
 	switch {
 	case h.broken != "":
 		return h.broken
+	case h.revision.Dot.Seed():
+		return "" // it is taken with the first write that has seen it, or not at all
 	case h.refused != "":
 		return h.refused
 	case h.early:

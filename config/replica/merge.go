@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"time"
 
 	"go.uber.org/zap"
 
@@ -17,6 +18,9 @@ const (
 	maxBatch = 1000
 	// maxSingle is how many of those that do not work together are tried one by one.
 	maxSingle = 16
+	// orphanAge is how long a revision waits for those before it, or its objects. When a store was lost just after it told of its newest revision,
+	// nobody has them.
+	orphanAge = time.Hour
 )
 
 // advance takes in what can be: a whole state, and then revisions.
@@ -58,6 +62,10 @@ func (e *Engine) ready() (out []*held) {
 		if h.early = r.Time.Sub(now) > MaxAhead; h.early {
 			e.quarantine(h)
 		}
+		if now.Sub(h.since) > orphanAge && !h.early {
+			e.release(h) // a site that has what comes before it has it, too
+			continue
+		}
 		if h.early || h.refused != "" || h.broken != "" || len(h.lacks) > 0 || v[r.Dot.Actor]+1 != r.Dot.Seq || !v.Includes(r.Seen) || len(out) >= maxBatch {
 			continue
 		}
@@ -68,7 +76,13 @@ func (e *Engine) ready() (out []*held) {
 			seen.Join(r.Seen)
 		}
 	}
-	return slices.DeleteFunc(out, func(h *held) bool { return wrote && h.revision.Dot.Seed() && !seen.Covers(h.revision.Dot) })
+	return slices.DeleteFunc(out, func(h *held) bool {
+		alone := wrote && h.revision.Dot.Seed() && !seen.Covers(h.revision.Dot)
+		if alone && now.Sub(h.since) > askAgain {
+			e.release(h)
+		}
+		return alone
+	})
 }
 
 // ripe reports whether a revision's time has come.

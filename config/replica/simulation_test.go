@@ -65,6 +65,7 @@ func (c *course) play() {
 			s.ahead += 7 * time.Minute
 		}
 	}
+	defer c.stopAll()
 	c.startAll()
 	for range 5 + c.random(40) {
 		c.step()
@@ -73,7 +74,6 @@ func (c *course) play() {
 	time.Sleep(11 * time.Minute)
 	c.agree("healed")
 	c.check()
-	c.stopAll()
 }
 
 func (c *course) step() {
@@ -201,7 +201,10 @@ func (c *course) check() {
 		}
 	}
 	for _, s := range c.sites {
-		if sync := s.engine.Sync(); len(sync.Quarantine) > 0 || len(s.engine.pending) > 0 || s.engine.Stats().Lies > 0 {
+		sync := s.engine.Sync()
+		// What a store told just before it was lost may have come without what it was based on.
+		sync.Quarantine = slices.DeleteFunc(sync.Quarantine, func(q revision.Quarantined) bool { return !state.Vector().Covers(q.Revision.Dot) && c.lost > 0 })
+		if len(sync.Quarantine) > 0 || len(s.engine.pending) > 0 || s.engine.Stats().Lies > 0 {
 			c.t.Fatalf("%s: still waits: %+v, %+v; lies: %d", s.name, sync.Quarantine, s.engine.pending, s.engine.Stats().Lies)
 		}
 	}

@@ -2,6 +2,7 @@ package config
 
 import (
 	"reflect"
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -23,22 +24,40 @@ func Assemble(o *Objects, opts AssembleOptions) (*Document, *Report) {
 		return assembleLenient(o, opts.Previous)
 	}
 	report := new(Report)
-	doc := newAssembly(o).assemble(report, opts.Previous, false)
+	found := newAssembly(o).assemble(report, opts.Previous, false)
 	if report.Errors() > 0 {
 		return nil, report
 	}
-	return doc, report
+	o.assembled.Store(found)
+	return found.doc, report
 }
 
-// assemble makes the document. It may be incomplete when there are errors.
-func (a *assembly) assemble(report *Report, _ *Objects, lenient bool) *Document {
+// assemble makes the document. It may be incomplete when there are errors, and what was found is of no use then.
+func (a *assembly) assemble(report *Report, previous *Objects, lenient bool) *assembled {
+	before := a.objects.findings(previous)
 	p := newPage(assembledName, nil, report)
 	p.parts, p.lenient = a, lenient
 	report.placed = a.place
-	doc := a.decode(p)
+	found := &assembled{kinds: a.kinds, files: a.fileObjects, noisy: map[ObjectKey]bool{}}
+	found.doc = a.decode(p, before, found)
+	a.doc = found.doc
 	a.checkViewOrder(report)
-	validateDocument(p, doc, Source{Name: assembledName, Files: a.files})
-	return doc
+	c := &checker{page: p, doc: a.doc, src: Source{Name: assembledName, Files: a.files}, settlement: a.settle(before, found)}
+	c.validate()
+	found.names = [len(kindWords)]map[string]int{ObjectSite: c.sites, ObjectMonitor: c.monitors, ObjectService: c.services, ObjectServiceGroup: c.groups,
+		ObjectVirtualServer: c.servers, ObjectView: c.views}
+	return found
+}
+
+// findings returns what an assembly before found: of these objects, of those given, or of those that these were made from.
+func (s *Objects) findings(previous *Objects) *assembled {
+	if found := s.assembled.Load(); found != nil {
+		return found
+	}
+	if previous != nil {
+		return previous.assembled.Load()
+	}
+	return nil
 }
 
 // assembledName stands in problems for the file.
@@ -52,17 +71,25 @@ type assembly struct {
 	kinds   [len(kindWords)][]*Object // by kind, in the order of the document
 	files   map[string][]byte
 	trees   map[*Object]*node
+
+	fileObjects []*Object
+	doc         *Document
 }
 
 func newAssembly(o *Objects) *assembly {
 	a := &assembly{objects: o, files: map[string][]byte{}, trees: map[*Object]*node{}}
-	for _, x := range o.list {
-		if x.key.Kind == ObjectFile {
-			a.files[x.key.Name] = x.text
-			continue
+	for _, x := range slices.Backward(o.list) {
+		if x.key.Kind != ObjectFile {
+			break // files are the last kind
 		}
-		a.kinds[x.key.Kind] = append(a.kinds[x.key.Kind], x)
+		a.files[x.key.Name] = x.text
 	}
+	for kind := ObjectZone; kind.Valid(); kind++ {
+		first, _ := o.find(ObjectKey{Kind: kind})
+		next, _ := o.find(ObjectKey{Kind: kind + 1})
+		a.kinds[kind] = o.list[first:next:next]
+	}
+	a.fileObjects, a.kinds[ObjectFile] = a.kinds[ObjectFile], nil
 	a.orderViews()
 	return a
 }

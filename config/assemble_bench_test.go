@@ -23,7 +23,7 @@ func largeDocument(n int) []byte {
 	}
 	b.WriteString("services:\n")
 	for i := range n {
-		fmt.Fprintf(&b, "- name: svc%05d\n  site: site%d\n  addresses: [203.0.%d.%d, \"2001:db8::%x\"]\n  port: 443\n  monitors: [mon%d]\n  max_connections: 1000\n",
+		fmt.Fprintf(&b, "- name: svc%05d\n  site: site%d\n  addresses: [203.0.%d.%d, \"2001:db8::%x\"]\n  port: 443\n  monitors: [mon%d]\n  capacity: 1000\n",
 			i, i%8, i/250%250, i%250+1, i+1, i%20)
 	}
 	b.WriteString("virtual_servers:\n")
@@ -92,7 +92,7 @@ func BenchmarkAssembleOneChanged(b *testing.B) {
 	for b.Loop() {
 		i++
 		old := objects.Get(ObjectKey{ObjectService, fmt.Sprintf("svc%05d", i*7%benchServices)})
-		changed, err := MergePatch(old, fmt.Appendf(nil, `{"max_connections": %d}`, i))
+		changed, err := MergePatch(old, fmt.Appendf(nil, `{"capacity": %d}`, i))
 		if err != nil {
 			b.Fatal(err)
 		}

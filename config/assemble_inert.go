@@ -45,10 +45,11 @@ func assembleLenient(o *Objects, previous *Objects) (*Document, *Report) {
 	current := o
 	for round := 0; ; round++ {
 		report := &Report{limit: maxLenientProblems, terse: true}
-		doc := newAssembly(current).assemble(report, previous, true)
+		found := newAssembly(current).assemble(report, previous, true)
 		tolerated := report.tolerate()
 		if report.Errors() == 0 {
-			return doc, l.report(report, tolerated)
+			o.assembled.Store(found)
+			return found.doc, l.report(report, tolerated)
 		}
 		if round == maxRounds || !l.leaveOut(report.problems, round) {
 			report.limit = 0

@@ -171,7 +171,13 @@ func scramble(r *rand.Rand, objects *Objects) *Objects {
 		}
 		n := o.tree()
 		mutate(r, n)
-		objects = objects.With([]*Object{newObjectOf(key, n, func(*node, *trail, finding) {})}, nil)
+		n.entries = slices.DeleteFunc(n.entries, func(e entry) bool { return e.key.value == nameKey(key.Kind) })
+		if key.Kind == ObjectZone {
+			n.entries = slices.DeleteFunc(n.entries, func(e entry) bool { return e.key.value == "views" })
+		}
+		if changed, err := NewObject(key.Kind, key.Name, newObjectOf(key, n, func(*node, *trail, finding) {}).text); err == nil {
+			objects = objects.With([]*Object{changed}, nil)
+		}
 	}
 	return objects
 }
@@ -224,7 +230,7 @@ func TestLenientAlwaysEnds(t *testing.T) {
 		r.Shuffle(len(shuffled), func(i, j int) { shuffled[i], shuffled[j] = shuffled[j], shuffled[i] })
 		again, other := Assemble(NewObjects(shuffled), AssembleOptions{Lenient: true})
 		if fmt.Sprint(report.Problems()) != fmt.Sprint(other.Problems()) || len(again.Services) != len(doc.Services) {
-			t.Fatalf("seed %d: the outcome depends on the order", seed)
+			t.Fatalf("seed %d: the outcome depends on the order:\n%v\n%v", seed, report.Problems(), other.Problems())
 		}
 	}
 	if none > 300 {

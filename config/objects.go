@@ -13,6 +13,7 @@ type Object struct {
 	hash ObjectHash
 
 	decoded atomic.Pointer[decodedObject] // what Assemble made of it; nil: nothing yet, or there were problems
+	zone    atomic.Pointer[zoneRead]      // the records that a zone was found to have; nil: not known
 }
 
 // ObjectHash is the SHA-256 of an object's canonical text.
@@ -32,6 +33,8 @@ func (o *Object) Hash() ObjectHash { return o.hash }
 type Objects struct {
 	list []*Object // ordered by key
 	id   atomic.Pointer[string]
+	// assembled is what Assemble found, here or in what these objects were made from; nil: nothing yet.
+	assembled atomic.Pointer[assembled]
 }
 
 // NewObjects makes a set of objects. Of two with one key the later one counts.
@@ -92,5 +95,7 @@ func (s *Objects) With(put []*Object, remove []ObjectKey) *Objects {
 			out = append(out, s.list[i])
 		}
 	}
-	return &Objects{list: out}
+	made := &Objects{list: out}
+	made.assembled.Store(s.assembled.Load())
+	return made
 }

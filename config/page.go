@@ -132,6 +132,9 @@ func tokenSpan(line, token string) (column, width int) {
 
 // present reports whether the file itself has a value at path, as opposed to a default.
 func (p *page) present(path string) bool {
+	if p.parts != nil {
+		return p.parts.present(path)
+	}
 	n := p.find(path)
 	return n != nil && (n.kind != kindScalar || n.scalar != scalarNull)
 }

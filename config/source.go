@@ -27,6 +27,7 @@ type Source struct {
 	Files map[string][]byte // zone files, by path as the document writes it, and what they include, by its path beside theirs
 
 	tree   *parsedText      // of Text; nil: not parsed yet
+	opened map[string]bool  // files that were included; nil: nobody asks
 	unread map[string]error // zone files that ReadSource could not read; Parse reports them in their place
 }
 

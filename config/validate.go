@@ -44,11 +44,17 @@ type checker struct {
 	zones    map[string]*zoneFacts // by canonical name
 	domains  map[string]bool       // canonical; made when first asked for
 	reader   zonetext.Reader       // of one zone's text after the other
+
+	settlement *settlement // which objects need not be looked at; nil: none
 }
 
 // validateDocument reports everything that is wrong with a decoded document, or suspicious.
 func validateDocument(p *page, doc *Document, src Source) {
-	c := &checker{page: p, doc: doc, src: src}
+	(&checker{page: p, doc: doc, src: src}).validate()
+}
+
+func (c *checker) validate() {
+	doc := c.doc
 	c.sites = index(c, "sites", doc.Sites, func(s *Site) string { return s.Name }, MaxSites)
 	c.monitors = index(c, "monitors", doc.Monitors, func(m *Monitor) string { return m.Name }, MaxMonitors)
 	c.services = index(c, "services", doc.Services, func(s *Service) string { return s.Name }, MaxServices)
@@ -88,6 +94,10 @@ func (c *checker) limit(path, noun string, count, limit int) {
 
 // index checks the names of one kind of object and returns the position of each.
 func index[T any](c *checker, kind string, objects []T, name func(*T) string, limit int) map[string]int {
+	k, _ := kindOfKey(kind)
+	if known := c.settlement.known(k); known != nil {
+		return known // their names were right, too
+	}
 	c.limit(at(kind), kind, len(objects), limit)
 	out := make(map[string]int, len(objects))
 	for i := range objects {

@@ -62,12 +62,12 @@ func (c *checker) checkAnswerTypes() {
 	need := make([]needs, len(c.doc.VirtualServers))
 	for i := range c.doc.VirtualServers {
 		for j := range c.doc.VirtualServers[i].Domains {
-			d, path := &c.doc.VirtualServers[i].Domains[j], at("virtual_servers", i, "domains", j)
+			d := &c.doc.VirtualServers[i].Domains[j]
 			if d.HTTPS != nil {
-				c.checkHTTPSAnswer(d.HTTPS, path+"/https")
+				c.look(ObjectVirtualServer, i, func() { c.checkHTTPSAnswer(d.HTTPS, at("virtual_servers", i, "domains", j, "https")) })
 			}
 			if d.SRV != nil && !isServiceName(d.Name) {
-				c.problem(path+"/name", codeSRVName, "write _ldap._tcp.example.com, or remove srv", "SRV is asked for as _service._protocol.name, not as %s", quote(d.Name))
+				c.problem(at("virtual_servers", i, "domains", j, "name"), codeSRVName, "write _ldap._tcp.example.com, or remove srv", "SRV is asked for as _service._protocol.name, not as %s", quote(d.Name))
 			}
 			if d.SRV != nil || d.MX != nil || d.NAPTR != nil {
 				c.need(need, i, d)
@@ -75,7 +75,7 @@ func (c *checker) checkAnswerTypes() {
 		}
 	}
 	for i := range need {
-		c.checkNeeds(&need[i], i)
+		c.look(ObjectVirtualServer, i, func() { c.checkNeeds(&need[i], i) })
 	}
 }
 

@@ -24,10 +24,11 @@ func (c *checker) checkBackupServices() {
 	n := len(c.doc.Services)
 	search := backupSearch{c: c, onPath: make([]bool, n), depth: make([]int, n), behind: make([]bool, n)}
 	for i := range c.doc.Services {
-		s, path := &c.doc.Services[i], at("services", i, "backup_services")
+		s := &c.doc.Services[i]
 		if len(s.BackupServices) == 0 {
 			continue
 		}
+		path := at("services", i, "backup_services")
 		c.limit(path, "backup services", len(s.BackupServices), MaxBackupServices)
 		for j, name := range s.BackupServices[:min(len(s.BackupServices), MaxBackupServices)] {
 			k, ok := c.services[name]
@@ -45,7 +46,7 @@ func (c *checker) checkBackupServices() {
 		}
 	}
 	for i := range c.doc.Services {
-		if search.follow(i) > MaxBackupDepth && !search.cycle && !search.behind[i] {
+		if len(c.doc.Services[i].BackupServices) > 0 && search.follow(i) > MaxBackupDepth && !search.cycle && !search.behind[i] {
 			c.problem(at("services", i, "backup_services"), codeBackupDepth, "", "more than %d backup services follow each other behind service %s",
 				MaxBackupDepth, quote(c.doc.Services[i].Name))
 		}

@@ -14,30 +14,44 @@ const shortTTLLimit = Duration(5 * time.Second)
 // checkDomains checks every balanced name against the zones and the other names.
 func (c *checker) checkDomains() {
 	total := 0
-	seen := map[string]string{} // canonical name -> path of the first
+	seen := make(map[string][2]int, len(c.doc.VirtualServers)) // the first of each canonical name: virtual server and domain
 	for i := range c.doc.VirtualServers {
-		v := &c.doc.VirtualServers[i]
-		total += len(v.Domains)
-		for j := range v.Domains {
-			path := at("virtual_servers", i, "domains", j)
-			c.checkBackupAddresses(v, &v.Domains[j], path)
-			if ttl := v.Domains[j].TTL; ttl != nil {
-				c.shortTTL(path+"/ttl", *ttl)
-			}
-			name, err := CanonicalName(v.Domains[j].Name)
-			if err != nil {
-				c.problem(path+"/name", codeDomainName, "", "%v", err)
-				continue
-			}
-			if first, taken := seen[name]; taken {
-				c.problem(path+"/name", codeDuplicateDomain, c.firstAt(first+"/name"), "domain %s is balanced twice", show(name))
-				continue
-			}
-			seen[name] = path
-			c.checkDomainInZone(i, &v.Domains[j], name, path+"/name")
+		total += len(c.doc.VirtualServers[i].Domains)
+		for j := range c.doc.VirtualServers[i].Domains {
+			c.look(ObjectVirtualServer, i, func() { c.checkDomain(i, j) })
+			c.checkDomainTwice(i, j, seen)
 		}
 	}
 	c.limit(at("virtual_servers"), "domains", total, MaxDomains)
+}
+
+// checkDomain checks one balanced name by itself.
+func (c *checker) checkDomain(i, j int) {
+	v, path := &c.doc.VirtualServers[i], at("virtual_servers", i, "domains", j)
+	d := &v.Domains[j]
+	c.checkBackupAddresses(v, d, path)
+	if d.TTL != nil {
+		c.shortTTL(path+"/ttl", *d.TTL)
+	}
+	if _, err := CanonicalName(d.Name); err != nil {
+		c.problem(path+"/name", codeDomainName, "", "%v", err)
+	}
+}
+
+// checkDomainTwice checks that a name is balanced once, and where. seen holds the first of each.
+func (c *checker) checkDomainTwice(i, j int, seen map[string][2]int) {
+	d := &c.doc.VirtualServers[i].Domains[j]
+	name, err := CanonicalName(d.Name)
+	if err != nil {
+		return // reported already
+	}
+	if first, taken := seen[name]; taken {
+		c.problem(at("virtual_servers", i, "domains", j, "name"), codeDuplicateDomain, c.firstAt(at("virtual_servers", first[0], "domains", first[1], "name")),
+			"domain %s is balanced twice", show(name))
+		return
+	}
+	seen[name] = [2]int{i, j}
+	c.look(ObjectVirtualServer, i, func() { c.checkDomainInZone(i, d, name, at("virtual_servers", i, "domains", j, "name")) })
 }
 
 func (c *checker) shortTTL(path string, ttl Duration) {

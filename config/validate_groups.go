@@ -135,12 +135,12 @@ func (c *checker) checkMemberName(g *ServiceGroup, m *GroupMember, j int, path s
 func (c *checker) checkHashIDs() {
 	reported := map[string]bool{}
 	for i := range c.doc.VirtualServers {
+		if c.settled(ObjectVirtualServer, i) {
+			continue // its members are what they were, and no two had the same
+		}
 		v := &c.doc.VirtualServers[i]
 		first := map[uint32]string{} // path, by hash_id
 		note := func(id uint32, path, name string) {
-			if id == 0 {
-				return
-			}
 			other, taken := first[id]
 			switch {
 			case !taken:
@@ -151,12 +151,15 @@ func (c *checker) checkHashIDs() {
 			}
 		}
 		for _, m := range v.Members[:min(len(v.Members), MaxMembers)] {
-			if s, ok := c.services[m.Service]; ok && m.Group == "" {
+			if s, ok := c.services[m.Service]; ok && m.Group == "" && c.doc.Services[s].HashID != 0 {
 				note(c.doc.Services[s].HashID, at("services", s, "hash_id"), m.Service)
 			}
 			if g, ok := c.groups[m.Group]; ok {
 				group := &c.doc.ServiceGroups[g]
 				for k := range group.Members {
+					if group.Members[k].HashID == 0 {
+						continue
+					}
 					note(group.Members[k].HashID, at("service_groups", g, "members", k, "hash_id"), group.serviceName(&group.Members[k]))
 				}
 			}

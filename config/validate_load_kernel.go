@@ -88,6 +88,9 @@ func (c *checker) checkHostLoads() {
 	}
 	for i := range c.doc.Services {
 		s := &c.doc.Services[i]
+		if s.Load == nil {
+			continue
+		}
 		unknown(at("services", i), s.Load, s.Port, s.Addresses, "service "+quote(s.Name))
 	}
 	for i := range c.doc.ServiceGroups {

@@ -202,7 +202,11 @@ func (c *checker) checkPassiveTold() {
 			}
 		}
 	}
+	passive := slices.ContainsFunc(c.doc.Monitors, func(m Monitor) bool { return m.Type == MonitorPassive })
 	for i := range c.doc.Services {
+		if !passive {
+			return
+		}
 		s := &c.doc.Services[i]
 		warn(at("services", i), s.Monitors, "service "+quote(s.Name), s.Load)
 	}

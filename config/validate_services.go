@@ -7,24 +7,27 @@ import (
 
 func (c *checker) checkServices() {
 	for i := range c.doc.Services {
-		s := &c.doc.Services[i]
-		path := at("services", i)
-		if _, ok := c.sites[s.Site]; !ok {
-			c.unknownSite(path+"/site", s.Site)
-		}
-		c.checkServiceAddresses(s, path)
-		c.checkServiceHost(s, path+"/host")
-		c.checkNAPTR(s, path+"/naptr")
-		c.checkServiceMonitors(s, path)
-		c.checkReplacements(path+"/public_addresses", quote(s.Name), s.Addresses, s.PublicAddresses)
-		c.checkServiceViews(s, path+"/views")
-		c.checkQuorum(path+"/quorum", &s.Quorum)
-		if s.Load != nil {
-			c.checkLoad(s.Load, path+"/load")
-		}
-		c.checkLimits(path, &loadLimits{name: "service " + quote(s.Name), load: s.Load, connections: s.MaxConnections, bandwidth: s.MaxBandwidth, threshold: s.LoadThreshold})
+		c.look(ObjectService, i, func() { c.checkService(&c.doc.Services[i], at("services", i)) })
 	}
 	c.checkBackupServices()
+}
+
+// checkService checks one service with what it refers to.
+func (c *checker) checkService(s *Service, path string) {
+	if _, ok := c.sites[s.Site]; !ok {
+		c.unknownSite(path+"/site", s.Site)
+	}
+	c.checkServiceAddresses(s, path)
+	c.checkServiceHost(s, path+"/host")
+	c.checkNAPTR(s, path+"/naptr")
+	c.checkServiceMonitors(s, path)
+	c.checkReplacements(path+"/public_addresses", quote(s.Name), s.Addresses, s.PublicAddresses)
+	c.checkServiceViews(s, path+"/views")
+	c.checkQuorum(path+"/quorum", &s.Quorum)
+	if s.Load != nil {
+		c.checkLoad(s.Load, path+"/load")
+	}
+	c.checkLimits(path, &loadLimits{name: "service " + quote(s.Name), load: s.Load, connections: s.MaxConnections, bandwidth: s.MaxBandwidth, threshold: s.LoadThreshold})
 }
 
 func (c *checker) unknownSite(path, name string) {

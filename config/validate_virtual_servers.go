@@ -6,17 +6,8 @@ import "strings"
 func (c *checker) checkVirtualServers() {
 	bound := members{services: make([]bool, len(c.doc.Services)), groups: make([]bool, len(c.doc.ServiceGroups))}
 	for i := range c.doc.VirtualServers {
-		v := &c.doc.VirtualServers[i]
-		path := at("virtual_servers", i)
-		if len(v.Members) == 0 {
-			c.problem(path+"/members", codeEmptyList, "add - service: NAME", "virtual server %s has no members", quote(v.Name))
-		}
-		c.checkMembers(v, path, &bound)
-		c.checkMethods(v, path)
-		c.checkLoadIsTold(v, path)
-		c.checkSpillover(v, path+"/spillover")
-		c.checkPersistence(v, path+"/persistence")
-		c.checkPolicies(v, path)
+		c.look(ObjectVirtualServer, i, func() { c.checkVirtualServer(&c.doc.VirtualServers[i], at("virtual_servers", i)) })
+		c.bind(&c.doc.VirtualServers[i], &bound)
 	}
 	c.checkHashIDs()
 	c.checkSharedSessions()
@@ -42,10 +33,38 @@ func (c *checker) checkVirtualServers() {
 	}
 }
 
+// checkVirtualServer checks one virtual server with its members.
+func (c *checker) checkVirtualServer(v *VirtualServer, path string) {
+	if len(v.Members) == 0 {
+		c.problem(path+"/members", codeEmptyList, "add - service: NAME", "virtual server %s has no members", quote(v.Name))
+	}
+	c.checkMembers(v, path)
+	c.checkMethods(v, path)
+	c.checkLoadIsTold(v, path)
+	c.checkSpillover(v, path+"/spillover")
+	c.checkPersistence(v, path+"/persistence")
+	c.checkPolicies(v, path)
+}
+
+// bind marks the members of a virtual server.
+func (c *checker) bind(v *VirtualServer, bound *members) {
+	for j := range v.Members {
+		m := &v.Members[j]
+		if (m.Service == "") == (m.Group == "") {
+			continue
+		}
+		if i, ok := c.groups[m.Group]; ok && m.Group != "" {
+			bound.groups[i] = true
+		} else if i, ok := c.services[m.Service]; ok && m.Service != "" {
+			bound.services[i] = true
+		}
+	}
+}
+
 // members says what is a member of some virtual server.
 type members struct{ services, groups []bool }
 
-func (c *checker) checkMembers(v *VirtualServer, path string, bound *members) {
+func (c *checker) checkMembers(v *VirtualServer, path string) {
 	if n := c.sizeOf(v); n > MaxMembers {
 		c.problem(path+"/members", codeTooMany, "", "%d members, those of groups included; the limit is %d", n, MaxMembers)
 	}
@@ -66,22 +85,18 @@ func (c *checker) checkMembers(v *VirtualServer, path string, bound *members) {
 			continue
 		case m.Group != "":
 			path += "/group"
-			i, ok := c.groups[m.Group]
-			if !ok {
+			if _, ok := c.groups[m.Group]; !ok {
 				hint := c.nearestName(m.Group, len(c.doc.ServiceGroups), func(i int) string { return c.doc.ServiceGroups[i].Name })
 				c.problem(path, codeUnknownGroup, hint, "service group %s does not exist", quote(m.Group))
 				continue
 			}
-			bound.groups[i] = true
 			c.checkGroupWeights(m, strings.TrimSuffix(path, "/group")+"/weight")
 		default:
 			path += "/service"
-			i, ok := c.services[m.Service]
-			if !ok {
+			if _, ok := c.services[m.Service]; !ok {
 				c.unknownService(path, m.Service)
 				continue
 			}
-			bound.services[i] = true
 		}
 		c.checkMemberTwice(m, j, path, seen)
 	}
@@ -162,10 +177,10 @@ func (c *checker) checkBackups() {
 // backupOf returns the index of a virtual server's backup, or -1 when it has none that could be followed.
 func (c *checker) backupOf(i int) int {
 	v := &c.doc.VirtualServers[i]
-	path := at("virtual_servers", i, "backup")
 	if v.Backup == "" {
 		return -1
 	}
+	path := at("virtual_servers", i, "backup")
 	j, ok := c.servers[v.Backup]
 	if !ok {
 		hint := c.nearestName(v.Backup, len(c.doc.VirtualServers), func(i int) string { return c.doc.VirtualServers[i].Name })

@@ -158,6 +158,14 @@ func (c *checker) checkZoneData(z *Zone, path string, facts *zoneFacts) {
 		}
 		key = path + "/file"
 	}
+	if c.readBefore(z, facts) {
+		if z.File == "" {
+			c.checkNameserverAddresses(z, path, facts)
+		}
+		return
+	}
+	before := c.page.report.errors + c.page.report.warnings
+	c.src.opened = map[string]bool{}
 	reading, err := newZoneReading(z, facts.name, &c.reader, func(e *zoneTextError) { c.zoneProblem(key, e) })
 	if err != nil {
 		c.problem(path+"/name", codeDomainName, "", "%v", err)
@@ -167,6 +175,9 @@ func (c *checker) checkZoneData(z *Zone, path string, facts *zoneFacts) {
 	facts.data = reading.finish()
 	if z.Data != nil {
 		z.Records = "" // it would be kept as long as the document
+		if before == c.page.report.errors+c.page.report.warnings && !reading.malformed && len(reading.whole) == 0 {
+			c.keepReading(z, facts)
+		}
 	}
 	switch {
 	case reading.malformed: // what seems to be missing may stand in what could not be read

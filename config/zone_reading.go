@@ -183,6 +183,9 @@ func setFinding(p *zonedata.Problem) finding {
 func (s *Source) included(from, path string) (name string, text []byte, err error) {
 	name = includeName(from, path)
 	text, known := s.Files[name]
+	if s.opened != nil {
+		s.opened[name] = true
+	}
 	if known {
 		return name, text, nil
 	}

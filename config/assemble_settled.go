@@ -1,0 +1,168 @@
+package config
+
+import "slices"
+
+// assembled is what an assembly without errors found, for the next one. It never changes.
+type assembled struct {
+	kinds [len(kindWords)][]*Object
+	files []*Object
+	doc   *Document
+	noisy map[ObjectKey]bool             // there was something to say when it was looked at
+	kept  [len(kindWords)]bool           // all of the kind were decoded without a word
+	names [len(kindWords)]map[string]int // where the objects of a kind stand
+}
+
+// settlement says which objects need not be looked at again: they, and all that was looked at with them, are as they were when nothing was said
+// about them.
+//
+// What is said about a service depends on itself, its monitors, and on sites, views, zones and settings; about a group, likewise; about a virtual server, on
+// its members, on those of all virtual servers that it is a backup of or that are backups of it, and on the same. What depends on all objects of a kind
+// is looked at every time. A change of a site, view, zone, file or of the settings unsettles everything.
+type settlement struct {
+	before   *assembled // nil: nothing is settled
+	services []bool
+	groups   []bool
+	servers  []bool
+	same     [len(kindWords)]bool // the kind's objects are all as they were
+	names    [len(kindWords)]bool // the kind's names are
+	found    *assembled
+	parts    *assembly
+}
+
+// settle compares an assembly with the one before.
+func (a *assembly) settle(before, found *assembled) *settlement {
+	s := &settlement{before: before, found: found, parts: a}
+	if before == nil {
+		return s
+	}
+	for kind := range a.kinds {
+		s.same[kind] = slices.Equal(a.kinds[kind], before.kinds[kind])
+		s.names[kind] = s.same[kind] || slices.EqualFunc(a.kinds[kind], before.kinds[kind], func(x, y *Object) bool { return x.key == y.key })
+	}
+	for _, kind := range []ObjectKind{ObjectSite, ObjectView, ObjectViewOrder, ObjectZone, ObjectSettings} {
+		if !s.same[kind] {
+			return s
+		}
+	}
+	calculated := slices.ContainsFunc(before.doc.Monitors, func(m Monitor) bool { return m.Type == MonitorCalculated })
+	if !slices.Equal(a.fileObjects, before.files) || !s.same[ObjectMonitor] && calculated {
+		return s
+	}
+	s.unsettle(a.doc)
+	return s
+}
+
+// unsettle marks what changed and what depends on it; all else is settled.
+func (s *settlement) unsettle(doc *Document) {
+	a := s.parts
+	monitors := s.moved(ObjectMonitor)
+	bound := func(b []MonitorBinding) bool {
+		return len(monitors) > 0 && slices.ContainsFunc(b, func(b MonitorBinding) bool { return monitors[b.Monitor] })
+	}
+	services, groups, servers := s.moved(ObjectService), s.moved(ObjectServiceGroup), s.moved(ObjectVirtualServer)
+	s.services = make([]bool, len(doc.Services))
+	for i, o := range a.kinds[ObjectService] {
+		if s.before.noisy[o.key] || bound(doc.Services[i].Monitors) {
+			services[o.key.Name] = true
+		}
+		s.services[i] = !services[o.key.Name]
+	}
+	s.groups = make([]bool, len(doc.ServiceGroups))
+	for i, o := range a.kinds[ObjectServiceGroup] {
+		if s.before.noisy[o.key] || bound(doc.ServiceGroups[i].Monitors) {
+			groups[o.key.Name] = true
+		}
+		s.groups[i] = !groups[o.key.Name]
+	}
+	s.servers = make([]bool, len(doc.VirtualServers))
+	for i, o := range a.kinds[ObjectVirtualServer] {
+		if s.before.noisy[o.key] || slices.ContainsFunc(doc.VirtualServers[i].Members, func(m Member) bool { return services[m.Service] || groups[m.Group] }) {
+			servers[o.key.Name] = true
+		}
+	}
+	if len(servers) > 0 {
+		spreadOverBackups(servers, s.before.doc.VirtualServers, doc.VirtualServers)
+	}
+	for i, o := range a.kinds[ObjectVirtualServer] {
+		s.servers[i] = !servers[o.key.Name]
+	}
+}
+
+// moved returns the names of a kind's objects that are not as they were: changed, added, or gone.
+func (s *settlement) moved(kind ObjectKind) map[string]bool {
+	out := map[string]bool{}
+	if s.same[kind] {
+		return out
+	}
+	for _, d := range Diff(&Objects{list: s.before.kinds[kind]}, &Objects{list: s.parts.kinds[kind]}) {
+		out[d.Key.Name] = true
+	}
+	return out
+}
+
+// spreadOverBackups adds all that is joined by backups, either way, as it was or as it is.
+func spreadOverBackups(names map[string]bool, documents ...[]VirtualServer) {
+	joined := map[string][]string{}
+	for _, servers := range documents {
+		for i := range servers {
+			if v := &servers[i]; v.Backup != "" {
+				joined[v.Name] = append(joined[v.Name], v.Backup)
+				joined[v.Backup] = append(joined[v.Backup], v.Name)
+			}
+		}
+	}
+	if len(joined) == 0 {
+		return
+	}
+	var next []string
+	for name := range names {
+		next = append(next, name)
+	}
+	for len(next) > 0 {
+		name := next[len(next)-1]
+		next = next[:len(next)-1]
+		for _, other := range joined[name] {
+			if !names[other] {
+				names[other] = true
+				next = append(next, other)
+			}
+		}
+	}
+}
+
+// settled reports whether an object need not be looked at again.
+func (c *checker) settled(kind ObjectKind, i int) bool {
+	s := c.settlement
+	if s == nil || s.services == nil {
+		return false
+	}
+	switch kind {
+	case ObjectService:
+		return s.services[i]
+	case ObjectServiceGroup:
+		return s.groups[i]
+	case ObjectVirtualServer:
+		return s.servers[i]
+	}
+	return false
+}
+
+// look calls check for an object that is not settled, and remembers whether there was anything to say.
+func (c *checker) look(kind ObjectKind, i int, check func()) {
+	if c.settled(kind, i) {
+		return
+	}
+	before := c.page.report.errors + c.page.report.warnings
+	check()
+	if s := c.settlement; s != nil && before != c.page.report.errors+c.page.report.warnings {
+		s.found.noisy[s.parts.kinds[kind][i].key] = true
+	}
+}
+
+// known returns where the objects of a kind stand when their names are what they were.
+func (s *settlement) known(kind ObjectKind) map[string]int {
+	if s == nil || s.before == nil || !s.names[kind] {
+		return nil
+	}
+	return s.before.names[kind]
+}

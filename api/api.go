@@ -5,6 +5,7 @@ import (
 	"errors"
 	"net/http"
 	"net/netip"
+	"sync/atomic"
 	"time"
 
 	"github.com/danielgtaylor/huma/v2"
@@ -12,12 +13,15 @@ import (
 	"github.com/go-chi/chi/v5"
 	"github.com/go-chi/chi/v5/middleware"
 	"go.uber.org/zap"
+	"golang.org/x/time/rate"
 
 	"fairlead/adns"
 	"fairlead/adns/sketch"
 	"fairlead/adns/transfer"
 	"fairlead/api/resource"
 	"fairlead/config"
+	"fairlead/internal/access"
+	"fairlead/internal/audit"
 	"fairlead/mep"
 	"fairlead/monitors"
 	"fairlead/monitors/metric"
@@ -85,6 +89,12 @@ type Options struct {
 	ReportRTT func(ldns netip.Addr, site string, rtt time.Duration, at time.Time) bool
 	// Ready returns what has to be so before queries are sent here. Nil: nothing.
 	Ready func() []Check
+	// Access knows who may ask. Nil: all who reach the interface are admins, as behind a listener on loopback.
+	Access *access.Guard
+	// Audit gets who changes what. Nil: nobody is told.
+	Audit *audit.Log
+	// Host reports whether the interface may be asked under a name or an address, besides those of loopback. Nil: it may not.
+	Host func(name string) bool
 	// Logger gets panics and refused origins. Nil: none.
 	Logger *zap.Logger
 }
@@ -163,7 +173,8 @@ func New(o Options) (http.Handler, error) {
 	if o.Ready == nil {
 		o.Ready = func() []Check { return nil }
 	}
-	r := &resources{Options: o, log: o.Logger.Named("api"),
+	r := &resources{Options: o, log: o.Logger.Named("api"), rights: rights(), refusals: newRefusalCounts(),
+		attempts:    rate.NewLimiter(rate.Every(attemptInterval), attemptBurst),
 		explaining:  newLine("explanations", maxExplaining, maxExplainWaiting),
 		askingSites: newLine("questions to other sites", maxAskingSites, maxSitesWaiting),
 		whatIfs:     newLine("what-if questions", maxWhatIf, maxWhatIfWaiting),
@@ -205,6 +216,12 @@ type resources struct {
 	Options
 	log     *zap.Logger
 	refused every // limits the log of refused requests
+	denied  every // and that of who may not
+
+	rights   map[string]right
+	refusals refusalCounts
+	attempts *rate.Limiter // lines of the audit log about refused attempts
+	unsaid   atomic.Int64  // of them, that had no line
 
 	explaining, askingSites, whatIfs, testing *line
 }
@@ -243,15 +260,17 @@ func (r *resources) route() (*chi.Mux, error) {
 	r.registerSessions(rest)
 	r.registerResolvers(rest)
 	r.registerVersion(rest)
+	r.registerTokens(rest)
+	r.registerAudit(rest)
 
 	metrics, err := r.metrics()
 	if err != nil {
 		return nil, err
 	}
-	plain(rest, router, plainRoute{path: "/livez", summary: "Whether the process runs", handler: http.HandlerFunc(livez)})
-	plain(rest, router, plainRoute{path: "/readyz", summary: "Whether queries may be sent here", handler: http.HandlerFunc(r.readyz),
+	r.plain(rest, router, plainRoute{path: "/livez", summary: "Whether the process runs", handler: http.HandlerFunc(livez)})
+	r.plain(rest, router, plainRoute{path: "/readyz", summary: "Whether queries may be sent here", handler: http.HandlerFunc(r.readyz),
 		query: &huma.Param{Name: "verbose", In: "query", Description: "List the checks.", AllowEmptyValue: true, Schema: &huma.Schema{Type: huma.TypeString}},
 		also:  http.StatusServiceUnavailable})
-	plain(rest, router, plainRoute{path: "/metrics", summary: "Metrics in Prometheus' text format", handler: metrics})
+	r.plain(rest, router, plainRoute{path: "/metrics", summary: "Metrics in Prometheus' text format", handler: metrics})
 	return router, r.registerOpenAPI(rest, router)
 }

@@ -14,6 +14,8 @@ import (
 	"fairlead/adns"
 	"fairlead/api/resource"
 	"fairlead/gslb"
+	"fairlead/internal/access"
+	"fairlead/internal/audit"
 )
 
 const explainPath = "/v1/explain"
@@ -144,6 +146,9 @@ func (r *resources) explain(ctx context.Context, in *explainInput) (*explainOutp
 	queue := r.explaining
 	if elsewhere {
 		queue = r.askingSites
+		if err := access.From(ctx).Could(access.Operate); err != nil {
+			return nil, r.refuse(ctx, err, audit.Entry{})
+		}
 	}
 	waiting, stop := context.WithTimeout(ctx, explainWait)
 	defer stop()

@@ -25,7 +25,7 @@ const (
 func (r *resources) guard(next http.Handler) http.Handler {
 	origins := http.NewCrossOriginProtection()
 	origins.SetDenyHandler(http.HandlerFunc(r.refuseOrigin))
-	return r.recovered(safeHeaders(r.localOnly(origins.Handler(http.MaxBytesHandler(next, MaxBodyBytes)))))
+	return r.recovered(safeHeaders(r.knownHost(origins.Handler(http.MaxBytesHandler(r.identified(next), MaxBodyBytes)))))
 }
 
 // safeHeaders keeps responses out of caches and browsers from guessing their type.
@@ -37,28 +37,24 @@ func safeHeaders(next http.Handler) http.Handler {
 	})
 }
 
-// localOnly refuses requests that were meant for another host. A page that makes its own name resolve to 127.0.0.1 (DNS
+// knownHost refuses requests that were meant for another host. A page that makes its own name resolve to 127.0.0.1 (DNS
 // rebinding) is same-origin for the browser, but its name stays in the Host header.
-func (r *resources) localOnly(next http.Handler) http.Handler {
+func (r *resources) knownHost(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
-		if localHost(req.Host) {
+		if localHost(req.Host) || r.Host != nil && r.Host(hostName(req.Host)) {
 			next.ServeHTTP(w, req)
 			return
 		}
+		r.refusals.count(resource.CodeHostNotLocal)
 		r.noteRefused(req)
 		writeProblem(w, newProblem(http.StatusMisdirectedRequest, resource.Fault{Pointer: "/header/Host", Code: resource.CodeHostNotLocal,
-			Detail: "the Host header names neither a loopback address nor localhost; use http://127.0.0.1 or a tunnel that ends there"}))
+			Detail: "the Host header names nothing that this node is asked under: loopback addresses and localhost, and outside loopback the names of its certificate and api.hosts"}))
 	})
 }
 
 // localHost reports whether a Host header, with or without a port, is localhost or a loopback address.
 func localHost(host string) bool {
-	name := host
-	if h, _, err := net.SplitHostPort(host); err == nil {
-		name = h
-	} else if inside, ok := strings.CutPrefix(host, "["); ok {
-		name = strings.TrimSuffix(inside, "]")
-	}
+	name := hostName(host)
 	if strings.EqualFold(strings.TrimSuffix(name, "."), "localhost") {
 		return true
 	}
@@ -66,7 +62,19 @@ func localHost(host string) bool {
 	return err == nil && a.Unmap().IsLoopback()
 }
 
+// hostName is a Host header without its port and brackets.
+func hostName(host string) string {
+	if h, _, err := net.SplitHostPort(host); err == nil {
+		return h
+	}
+	if inside, ok := strings.CutPrefix(host, "["); ok {
+		return strings.TrimSuffix(inside, "]")
+	}
+	return host
+}
+
 func (r *resources) refuseOrigin(w http.ResponseWriter, req *http.Request) {
+	r.refusals.count(resource.CodeCrossOrigin)
 	r.noteRefused(req)
 	writeProblem(w, newProblem(http.StatusForbidden, resource.Fault{Pointer: "/header/Origin", Code: resource.CodeCrossOrigin,
 		Detail: "a browser sent this on behalf of another origin; writes are taken from the same origin and from programs only"}))

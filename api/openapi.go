@@ -32,16 +32,23 @@ func openAPIConfig(version string) huma.Config {
 	c.OpenAPIPath, c.DocsPath, c.SchemasPath, c.CreateHooks = "", "", "", nil
 	c.Formats = map[string]huma.Format{"application/json": huma.DefaultJSONFormat, "json": huma.DefaultJSONFormat}
 	c.Transformers = []huma.Transformer{asProblem}
+	c.Components.SecuritySchemes = map[string]*huma.SecurityScheme{
+		"token":       {Type: "http", Scheme: "bearer", Description: "A token, as fairlead token create makes them."},
+		"certificate": {Type: "mutualTLS", Description: "A client certificate with a subject of the node file."},
+	}
+	c.Security = []map[string][]string{{"token": {}}, {"certificate": {}}, {}} // the last: from the same machine, where the node file lets
 	return c
 }
 
-// register adds an operation. problems are the statuses, besides 421 and 500, with which it may be refused. What its
+// register adds an operation. problems are the statuses, besides 401, 403, 421, 429 and 500, with which it may be refused. What its
 // handler returns as an error is a *problem, or something for the log.
 func register[I, O any](r *resources, rest huma.API, op huma.Operation, problems []int, handle func(context.Context, *I) (*O, error)) {
 	op.MaxBodyBytes = MaxBodyBytes
 	op.Responses = map[string]*huma.Response{}
 	schema := rest.OpenAPI().Components.Schemas.Schema(reflect.TypeFor[resource.Problem](), true, "Problem")
-	for _, status := range append(problems, http.StatusMisdirectedRequest, http.StatusInternalServerError) {
+	op.Middlewares = append(huma.Middlewares{r.checksRights(op.OperationID)}, op.Middlewares...)
+	for _, status := range append(problems, http.StatusUnauthorized, http.StatusForbidden, http.StatusMisdirectedRequest,
+		http.StatusTooManyRequests, http.StatusInternalServerError) {
 		response := &huma.Response{
 			Description: http.StatusText(status),
 			Content:     map[string]*huma.MediaType{problemType: {Schema: schema}},
@@ -75,8 +82,12 @@ type plainRoute struct {
 }
 
 // plain routes and documents a plainRoute.
-func plain(rest huma.API, router chi.Router, p plainRoute) {
-	router.Method(http.MethodGet, p.path, p.handler)
+func (r *resources) plain(rest huma.API, router chi.Router, p plainRoute) {
+	router.Method(http.MethodGet, p.path, http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
+		if r.allow(p.path[1:], w, req) {
+			p.handler.ServeHTTP(w, req)
+		}
+	}))
 	if p.media == "" {
 		p.media = "text/plain"
 	}
@@ -99,7 +110,7 @@ func plain(rest huma.API, router chi.Router, p plainRoute) {
 // registerOpenAPI writes the document, which does not change any more, and serves it.
 func (r *resources) registerOpenAPI(rest huma.API, router chi.Router) error {
 	var text []byte
-	plain(rest, router, plainRoute{path: openAPIPath, summary: "This document", media: "application/json",
+	r.plain(rest, router, plainRoute{path: openAPIPath, summary: "This document", media: "application/json",
 		handler: http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 			w.Header().Set("Content-Type", "application/json")
 			_, _ = w.Write(text) // the client is gone; there is nobody to tell
@@ -116,7 +127,7 @@ func (r *resources) registerOpenAPI(rest huma.API, router chi.Router) error {
 // loosen lets responses grow: a reader that validates must not stumble over a key that a later release adds. It also takes
 // out the schemas of huma's own errors, which no response has.
 func loosen(schemas map[string]*huma.Schema) {
-	requests := []string{"LoadReport", "RTTReport", "Order", "Withdrawal", "MeasurementReport", "ReportedValue", "MonitorQuestion"}
+	requests := []string{"LoadReport", "RTTReport", "Order", "Withdrawal", "MeasurementReport", "ReportedValue", "MonitorQuestion", "NewToken"}
 	for name, s := range schemas {
 		switch {
 		case name == "ErrorModel" || name == "ErrorDetail":

@@ -12,6 +12,8 @@ import (
 	"fairlead/api/resource"
 	"fairlead/config"
 	"fairlead/gslb"
+	"fairlead/internal/access"
+	"fairlead/internal/audit"
 	"fairlead/sites"
 )
 
@@ -60,18 +62,18 @@ func (r *resources) registerOverrides(rest huma.API) {
 		for _, action := range []sites.OverrideAction{sites.Enable, sites.Disable, sites.Drain} {
 			summary := "Override the document for a time: " + action.String() + " " + of.what
 			register(r, rest, operation(of.path, of.kind.String(), action, summary), problems,
-				func(_ context.Context, in *orderInput) (*overrideOutput, error) {
-					return r.order(sites.Order{Kind: of.kind, Name: in.Name, Action: action, Owner: in.Body.Owner, Reason: in.Body.Reason}, in.Body.For)
+				func(ctx context.Context, in *orderInput) (*overrideOutput, error) {
+					return r.order(ctx, sites.Order{Kind: of.kind, Name: in.Name, Action: action, Owner: in.Body.Owner, Reason: in.Body.Reason}, in.Body.For)
 				})
 		}
 		register(r, rest, operation(of.path, of.kind.String(), sites.Clear, "End the override of "+of.what), problems,
-			func(_ context.Context, in *withdrawalInput) (*overrideOutput, error) {
-				return r.withdraw(of.kind, sites.Clear, in)
+			func(ctx context.Context, in *withdrawalInput) (*overrideOutput, error) {
+				return r.withdraw(ctx, of.kind, sites.Clear, in)
 			})
 	}
 	register(r, rest, operation("/v1/virtual-servers", "virtual-server", sites.Release, "Return a virtual server that is held on its backup"), problems,
-		func(_ context.Context, in *withdrawalInput) (*overrideOutput, error) {
-			return r.withdraw(sites.OfVirtualServer, sites.Release, in)
+		func(ctx context.Context, in *withdrawalInput) (*overrideOutput, error) {
+			return r.withdraw(ctx, sites.OfVirtualServer, sites.Release, in)
 		})
 	register(r, rest, huma.Operation{OperationID: "list-overrides", Method: http.MethodGet, Path: overridesPath, Tags: []string{"overrides"},
 		Summary: "What operators want for a time"}, []int{http.StatusUnprocessableEntity}, r.overrides)
@@ -86,22 +88,26 @@ func (r *resources) overrides(context.Context, *overridesInput) (*overridesOutpu
 	return out, nil
 }
 
-func (r *resources) withdraw(kind sites.OverrideKind, action sites.OverrideAction, in *withdrawalInput) (*overrideOutput, error) {
+func (r *resources) withdraw(ctx context.Context, kind sites.OverrideKind, action sites.OverrideAction, in *withdrawalInput) (*overrideOutput, error) {
 	o := sites.Order{Kind: kind, Name: in.Name, Action: action, Owner: in.Body.Owner, Reason: in.Body.Reason}
 	if o.Reason == "" {
 		o.Reason = action.String()
 	}
-	return r.order(o, "")
+	return r.order(ctx, o, "")
 }
 
 // order gives an order.
-func (r *resources) order(o sites.Order, lasting string) (*overrideOutput, error) {
+func (r *resources) order(ctx context.Context, o sites.Order, lasting string) (*overrideOutput, error) {
 	st, err := r.state()
 	if err != nil {
 		return nil, err
 	}
 	if r.Overrides == nil {
 		return nil, notReady()
+	}
+	entry := audit.Entry{Action: o.Action.String(), Object: o.Kind.String() + "/" + o.Name, Reason: o.Reason}
+	if err := r.may(ctx, entry, access.Operate, labelsOf(st.Document, &o)); err != nil {
+		return nil, err
 	}
 	if err := named(st.Document, &o); err != nil && !(o.Action == sites.Release && r.Overrides.Held(o.Name)) {
 		return nil, err
@@ -112,10 +118,16 @@ func (r *resources) order(o sites.Order, lasting string) (*overrideOutput, error
 				Detail: "for is not a duration such as 30m or 2h, but " + echo(lasting)})
 		}
 	}
-	if o.Owner == "" {
+	if o.Owner = ownerOf(access.From(ctx), o.Owner); o.Owner == "" {
 		o.Owner = defaultOwner
 	}
+	if err := r.audited(ctx, entry); err != nil {
+		return nil, err
+	}
 	given, err := r.Overrides.Give(o, time.Now())
+	if err != nil {
+		r.auditFailed(ctx, entry, err)
+	}
 	var invalid *sites.Invalid
 	switch {
 	case errors.As(err, &invalid) && invalid.Field == "name":
@@ -128,6 +140,42 @@ func (r *resources) order(o sites.Order, lasting string) (*overrideOutput, error
 		return nil, err
 	}
 	return &overrideOutput{*describeOverride(&given)}, nil
+}
+
+// maxOwner bounds who gave an order, as it does in requests.
+const maxOwner = 120
+
+// ownerOf is who gives an order: who sent it, and whom they name besides. Without a token or a certificate it is whom they name.
+func ownerOf(who access.Identity, named string) string {
+	switch {
+	case who.Kind != access.ByToken && who.Kind != access.ByCertificate:
+		return named
+	case named == "" || named == who.Name:
+		return who.Name
+	}
+	owner := who.Name + " for " + named
+	return owner[:min(len(owner), maxOwner)]
+}
+
+// labelsOf are the labels of what an order is about; none when the document does not have it.
+func labelsOf(d *config.Document, o *sites.Order) map[string]string {
+	switch o.Kind {
+	case sites.OfService:
+		if s := documentService(d, o.Name); s != nil {
+			return s.Labels
+		}
+	case sites.OfSite:
+		if s := d.Site(o.Name); s != nil {
+			return s.Labels
+		}
+	case sites.OfVirtualServer:
+		for i := range d.VirtualServers {
+			if d.VirtualServers[i].Name == o.Name {
+				return d.VirtualServers[i].Labels
+			}
+		}
+	}
+	return nil
 }
 
 // named refuses orders about what the document does not have. What was ordered before can be ended all the same.

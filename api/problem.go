@@ -25,13 +25,18 @@ const (
 type problem struct {
 	resource.Problem
 	retry time.Duration // when the same request may go better; 0: that is not known
+	// challenge says how to say who one is; empty: that would not help.
+	challenge string
 }
 
-// GetHeaders returns Retry-After, where it is known (RFC 9110 section 10.2.3).
+// GetHeaders returns Retry-After (RFC 9110 section 10.2.3) and WWW-Authenticate (section 11.6.1), where there is something to say.
 func (p *problem) GetHeaders() http.Header {
 	h := http.Header{}
 	if p.retry > 0 {
 		h.Set("Retry-After", strconv.Itoa(int((p.retry+time.Second-1)/time.Second)))
+	}
+	if p.challenge != "" {
+		h.Set("WWW-Authenticate", p.challenge)
 	}
 	return h
 }
@@ -74,6 +79,9 @@ func notReady() *problem {
 
 // writeProblem answers outside of huma.
 func writeProblem(w http.ResponseWriter, p *problem) {
+	for name, values := range p.GetHeaders() {
+		w.Header()[name] = values
+	}
 	w.Header().Set("Content-Type", problemType)
 	w.WriteHeader(p.Status)
 	_ = json.NewEncoder(w).Encode(p) // the client is gone; there is nobody to tell

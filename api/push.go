@@ -11,6 +11,8 @@ import (
 
 	"fairlead/api/resource"
 	"fairlead/config"
+	"fairlead/internal/access"
+	"fairlead/internal/audit"
 	"fairlead/monitors"
 	"fairlead/monitors/metric"
 )
@@ -38,9 +40,16 @@ func (r *resources) registerPush(rest huma.API) {
 			http.StatusRequestEntityTooLarge, http.StatusUnsupportedMediaType, http.StatusUnprocessableEntity, http.StatusServiceUnavailable}, r.push)
 }
 
-func (r *resources) push(_ context.Context, in *pushInput) (*struct{}, error) {
+func (r *resources) push(ctx context.Context, in *pushInput) (*struct{}, error) {
 	st, err := r.state()
 	if err != nil {
+		return nil, err
+	}
+	var labels map[string]string
+	if s := documentService(st.Document, in.Name); s != nil {
+		labels = s.Labels
+	}
+	if err := r.may(ctx, audit.Entry{}, access.Operate, labels); err != nil {
 		return nil, err
 	}
 	now, at := time.Now(), in.Body.At

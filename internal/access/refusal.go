@@ -34,3 +34,9 @@ func (r *Refusal) Unknown() bool {
 	}
 	return false
 }
+
+// Reasons lists all reasons.
+func Reasons() []Reason {
+	return []Reason{NoCredentials, BadCredentials, MistypedToken, UnknownToken, ExpiredToken, UnknownCertificate, RoleTooSmall, OutsideLabels,
+		TooManyFailures, TooManyRequests}
+}

@@ -70,23 +70,29 @@ func (s *Store) notKept(c *change, err error) error {
 	if c.refused != nil && !errors.Is(c.refused, errDamaged) {
 		return fmt.Errorf("write to %q: %w", s.path, c.refused)
 	}
-	kept := s.commit
-	checked := guard(func() error {
-		return s.db.View(func(tx *bolt.Tx) error {
-			b, err := get(tx, bucketMeta, keyCommit)
-			if err == nil && len(b) == 8 {
-				kept = binary.BigEndian.Uint64(b)
-			}
-			return err
-		})
-	})
 	wrapped := unavailable("write to", s.path, err)
-	if checked != nil || kept != s.commit || errors.Is(err, errDamaged) {
+	s.broken = errors.Is(err, errDamaged)
+	if s.broken || s.mayBeKept() {
 		s.stuck = fmt.Errorf("%w; nothing is written until the node is started again, because it is not known what the disk has", wrapped)
 		wrapped = s.stuck
 	}
 	s.log.Error("config.store.unavailable", zap.Error(wrapped), zap.String("then", "the document in use stays"))
 	return wrapped
+}
+
+// mayBeKept reports whether a commit that failed is in the database all the same, or that cannot be told.
+func (s *Store) mayBeKept() bool {
+	kept := s.commit
+	err := guard(func() error {
+		return s.db.View(func(tx *bolt.Tx) error {
+			b, err := get(tx, bucketMeta, keyCommit)
+			if err == nil && len(b) == 8 {
+				kept = bigEndian(b)
+			}
+			return err
+		})
+	})
+	return err != nil || kept != s.commit
 }
 
 // adopt makes the mirrors what the database is now.

@@ -68,7 +68,7 @@ func buckets() [][]byte {
 }
 
 // openFile opens a database after checking it. Errors wrap errDamaged, errInUse, errLayout, errFirst, or are those of the system.
-func openFile(path string, readOnly bool) (db *bolt.DB, err error) {
+func openFile(path string, readOnly bool) (db *bolt.DB, file *os.File, err error) {
 	var why error
 	first := true
 	open := func(name string, flag int, mode fs.FileMode) (*os.File, error) {
@@ -80,6 +80,7 @@ func openFile(path string, readOnly bool) (db *bolt.DB, err error) {
 		if why = examine(f, readOnly); why != nil {
 			return nil, errors.Join(why, f.Close())
 		}
+		file = f
 		return f, nil
 	}
 	err = guard(func() (err error) {
@@ -88,18 +89,18 @@ func openFile(path string, readOnly bool) (db *bolt.DB, err error) {
 	})
 	switch {
 	case why != nil:
-		return nil, why
+		return nil, nil, why
 	case errors.Is(err, bolterrors.ErrTimeout):
-		return nil, errInUse
+		return nil, nil, errInUse
 	case errors.Is(err, bolterrors.ErrInvalid), errors.Is(err, bolterrors.ErrChecksum), errors.Is(err, bolterrors.ErrVersionMismatch):
-		return nil, fmt.Errorf("%w: %w", errDamaged, err)
+		return nil, nil, fmt.Errorf("%w: %w", errDamaged, err)
 	case err != nil:
-		return nil, err
+		return nil, nil, err
 	}
 	if err := guard(func() error { return db.View(checkLayout) }); err != nil {
-		return nil, errors.Join(err, db.Close())
+		return nil, nil, errors.Join(err, db.Close())
 	}
-	return db, nil
+	return db, file, nil
 }
 
 func examine(f *os.File, readOnly bool) error {

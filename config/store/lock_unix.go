@@ -28,3 +28,6 @@ func lock(f *os.File, readOnly bool) error {
 		}
 	}
 }
+
+// unlock lets go of a lock although the file is still mapped into memory.
+func unlock(f *os.File) error { return unix.Flock(int(f.Fd()), unix.LOCK_UN) }

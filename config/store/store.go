@@ -54,7 +54,9 @@ type Store struct {
 	opts      Options
 	log       *zap.Logger
 	db        *bolt.DB
-	readOnly  error // why nothing can be written; nil: it can
+	file      *os.File // the database's
+	broken    bool     // the database has fallen over, with its locks held: nothing of it is used any more
+	readOnly  error    // why nothing can be written; nil: it can
 	damaged   string
 	anew      bool          // the database was just made of something else
 	wake      chan struct{} // something was committed that no copy has
@@ -163,9 +165,9 @@ func (s *Store) open() error {
 // tryOpen opens the database and reads all of it.
 func (s *Store) tryOpen() (err error) {
 	s.readOnly = nil
-	if s.db, err = openFile(s.path, false); errors.Is(err, fs.ErrPermission) || isReadOnly(err) {
+	if s.db, s.file, err = openFile(s.path, false); errors.Is(err, fs.ErrPermission) || isReadOnly(err) {
 		why := err
-		if s.db, err = openFile(s.path, true); err != nil {
+		if s.db, s.file, err = openFile(s.path, true); err != nil {
 			return err
 		}
 		s.readOnly = why
@@ -187,6 +189,9 @@ func (s *Store) tryOpen() (err error) {
 func (s *Store) Close() error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if s.broken {
+		return errors.Join(unlock(s.file), s.file.Close(), s.tail.close())
+	}
 	if err := errors.Join(s.db.Close(), s.tail.close()); err != nil {
 		return fmt.Errorf("close store %q: %w", s.path, err)
 	}
@@ -254,6 +259,9 @@ func (s *Store) signal() {
 
 // view reads from the database.
 func (s *Store) view(what string, f func(*bolt.Tx) error) error {
+	if s.broken {
+		return fmt.Errorf("read %s from %q: %w", what, s.path, s.stuck)
+	}
 	if err := guard(func() error { return s.db.View(f) }); err != nil {
 		if errors.Is(err, errDamaged) {
 			return fmt.Errorf("read %s from %q: %w; what is served stays, and the next start makes a new file of the copy", what, s.path, err)

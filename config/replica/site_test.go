@@ -39,6 +39,9 @@ func (c *testCompiler) Compile(_ context.Context, objects *config.Objects, lenie
 		return nil, fmt.Errorf("there is no %s", c.needs)
 	}
 	for o := range objects.All {
+		if o.Key().Kind == config.ObjectFile {
+			continue
+		}
 		var v struct{ Backup string }
 		if err := json.Unmarshal(o.Text(), &v); err != nil {
 			return nil, err

@@ -40,7 +40,7 @@ func eight(t testing.TB, objects *config.Objects) ([]*Engine, chan string, func(
 	engines := make([]*Engine, 8)
 	done := make(chan error, len(engines))
 	for i := range engines {
-		e, err := New(ctx, Options{Site: fmt.Sprint(i), Mode: ModeSeed, Store: newMemoryStore(fmt.Sprint("store", i), 100), Compiler: &quickCompiler{served},
+		e, err := New(ctx, Options{Site: fmt.Sprint(i), Mode: ModeSeed, Store: trusted(newMemoryStore(fmt.Sprint("store", i), 100)), Compiler: &quickCompiler{served},
 			Seed: func() (*config.Objects, error) { return objects, nil },
 			Send: func(_ context.Context, to string, kind uint8, body []byte) error {
 				engines[to[0]-'0'].Hear(fmt.Sprint(i), kind, body)
@@ -66,6 +66,11 @@ func eight(t testing.TB, objects *config.Objects) ([]*Engine, chan string, func(
 			<-done
 		}
 	}
+}
+
+func trusted(s *memoryStore) *memoryStore {
+	s.trusting = true
+	return s
 }
 
 // TestEightSites: a change of one of 10,000 services is served by eight sites within a second.
@@ -96,6 +101,7 @@ func TestWholeDocumentTravels(t *testing.T) {
 		w := newWorld(t, 2, 1)
 		defer w.stopAll()
 		w.sites[0].seed = manyServices(20_000)
+		w.sites[0].store, w.sites[1].store = trusted(w.newStore()), trusted(w.newStore())
 		w.startAll()
 		time.Sleep(time.Minute)
 		w.agree("told")
@@ -108,13 +114,12 @@ func TestWholeDocumentTravels(t *testing.T) {
 // BenchmarkCommit changes one of 10,000 services: what the engine costs, without compiling and storing.
 func BenchmarkCommit(b *testing.B) {
 	served := make(chan string, 1)
-	e, err := New(context.Background(), Options{Site: "ams", Mode: ModeSeed, Store: newMemoryStore("own", 10), Compiler: &quickCompiler{served},
+	e, err := New(context.Background(), Options{Site: "ams", Mode: ModeSeed, Store: trusted(newMemoryStore("own", 10)), Compiler: &quickCompiler{served},
 		Seed: func() (*config.Objects, error) { return manyServices(10_000), nil }})
 	if err != nil {
 		b.Fatal(err)
 	}
 	<-served
-	e.opts.Store.(*memoryStore).trusting = true
 	n := 0
 	for b.Loop() {
 		n++

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net/netip"
 	"path"
+	"regexp"
 	"strings"
 )
 
@@ -28,13 +29,7 @@ func (b *bindReading) named() error {
 		case "zone":
 			b.namedZone(s, options, "")
 		case "view":
-			for _, inner := range s.block {
-				if inner.word(0) == "zone" {
-					b.namedZone(inner, options, s.word(1))
-					continue
-				}
-				b.found.add(Left, inner.line, "view "+s.word(1)+": "+inner.text(), "make a view in the document, with the clients that it is for")
-			}
+			b.namedView(s, options)
 		case "options", "acl":
 		case "key":
 			b.found.add(Left, s.line, "key "+s.word(1), "keys are in the node file: dns: {tsig_keys: …}; secrets are not copied")
@@ -54,14 +49,48 @@ func (b *bindReading) named() error {
 	return nil
 }
 
+// namedView converts a view with its zones. Where it is not sure who is in it, its zones are left out: they would be shown to others.
+func (b *bindReading) namedView(s, options *statement) {
+	name := s.word(1)
+	view := newMapping()
+	named := strings.Trim(notName.ReplaceAllString(name, "-"), "-")
+	view.set("name", named)
+	sure := named != ""
+	if clients := s.child("match-clients"); clients != nil {
+		before := len(b.found.list) + b.found.more
+		list, _ := b.clients(view, clients, "view "+name, false, 0)
+		sure = sure && len(list) > 0 && before == len(b.found.list)+b.found.more
+		if sure && list[0] != anyone4 {
+			view.set("clients", list)
+		}
+	}
+	for _, inner := range s.block {
+		switch inner.word(0) {
+		case "zone":
+			if !sure {
+				b.found.add(Left, inner.line, "zone "+inner.word(1), "it is not sure who is in its view %s", name)
+				continue
+			}
+			b.namedZone(inner, options, named)
+		case "match-clients":
+		default:
+			sure = sure && inner.word(0) != "match-destinations"
+			b.found.add(Left, inner.line, "view "+name+": "+inner.text(), "this statement has no counterpart")
+		}
+	}
+	if sure {
+		b.views = append(b.views, view)
+	}
+}
+
+// notName is what cannot stand in a name of the document.
+var notName = regexp.MustCompile(`[^A-Za-z0-9_.-]+`)
+
 // namedZone converts one zone statement.
 func (b *bindReading) namedZone(s, options *statement, view string) {
 	name := strings.TrimSuffix(s.word(1), ".")
-	what := "zone " + name
+	what := "zone " + s.word(1)
 	kind := s.value("type")
-	if view != "" {
-		b.found.add(Left, s.line, what, "it is in view %s: zones that are for some clients alone name a view of the document in views", view)
-	}
 	m := newMapping()
 	switch kind {
 	case "primary", "master":
@@ -90,6 +119,9 @@ func (b *bindReading) namedZone(s, options *statement, view string) {
 	default:
 		b.found.add(Left, s.line, what, "zones of type %q have no counterpart", kind)
 		return
+	}
+	if view != "" {
+		m.set("views", []string{view})
 	}
 	b.access(m, s, options, what)
 	for _, inner := range s.block {

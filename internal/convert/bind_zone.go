@@ -69,6 +69,7 @@ type bindReading struct {
 	options BINDOptions
 	found   *findings
 	zones   []*mapping
+	views   []*mapping
 	files   map[string][]byte // that zones refer to
 	acls    map[string]*statement
 	origin  string // of the zone being read, canonical
@@ -76,7 +77,13 @@ type bindReading struct {
 
 func (b *bindReading) result() *Result {
 	head := []string{"Zones for a GSLB document. Comments say what was not taken over as it is, and why."}
-	r := &Result{Document: document(head, []entry{{"zones", b.zones}}), Objects: map[string]int{"zones": len(b.zones)}, Passed: map[string]int{}}
+	sections := []entry{{"zones", b.zones}}
+	r := &Result{Objects: map[string]int{"zones": len(b.zones)}, Passed: map[string]int{}}
+	if len(b.views) > 0 {
+		sections = append(sections, entry{"views", b.views})
+		r.Objects["views"] = len(b.views)
+	}
+	r.Document = document(head, sections)
 	// A document has sites: with one it can be read.
 	whole := append(slices.Clone(r.Document), "sites: [{name: any, address: 192.0.2.1}]\n"...)
 	checkDocument(b.found, whole, b.files)
@@ -114,12 +121,12 @@ func (b *bindReading) zone(f *ZoneFile) (*mapping, error) {
 		m.set("file", f.Name)
 		b.files[f.Name] = f.Text
 		for _, kind := range g.kinds() {
-			b.say(m, f.Name, Changed, fmt.Sprintf("%d records of type %s", g.left[kind], dns.Type(kind)), "the file has them, and they are served as any other: answers are not signed; take them out")
+			b.say(m, f.Name, Changed, counted(g.left[kind], kind), "the file has them, and they are served as any other: answers are not signed; take them out")
 		}
 		return m, nil
 	}
 	for _, kind := range g.kinds() {
-		b.say(m, f.Name, Left, fmt.Sprintf("%d records of type %s", g.left[kind], dns.Type(kind)), "answers are not signed, so that records of DNSSEC have no use")
+		b.say(m, f.Name, Left, counted(g.left[kind], kind), "answers are not signed, so that records of DNSSEC have no use")
 	}
 	b.apex(m, f, g)
 	z := &zoneRecords{name: name, lines: g.lines}
@@ -136,6 +143,13 @@ func (g *zoneReading) kinds() []uint16 {
 	}
 	slices.Sort(out)
 	return out
+}
+
+func counted(n int, kind uint16) string {
+	if n == 1 {
+		return "1 record of type " + dns.Type(kind).String()
+	}
+	return fmt.Sprintf("%d records of type %s", n, dns.Type(kind))
 }
 
 func (b *bindReading) say(m *mapping, file string, kind Kind, text, why string) {

@@ -67,7 +67,7 @@ const anyNoun = "devno:1 encrypted:0 encryptmethod:1 kek:0 suffix:1"
 // u for one and its unit. The rest take one.
 var nounParams = map[string]string{
 	"gslb site": "siteType siteIPAddress publicIP metricExchange nwMetricExchange sessionExchange triggerMonitor parentSite backupParentlist:* clip publicCLIP naptrReplacementSuffix sitePassword",
-	"gslb service": "IP serviceType port publicIP publicPort cnameEntry maxClient healthMonitor siteName state cip:* sitePersistence sitePrefix cookieTimeout cltTimeout svrTimeout maxBandwidth downStateFlush maxAAAUsers monThreshold hashId comment appflowLog naptrReplacement naptrOrder naptrPreference naptrServices naptrDomainTTL " +
+	"gslb service": "IP IPAddress serviceType port publicIP publicPort cnameEntry maxClient healthMonitor siteName state cip:* sitePersistence sitePrefix cookieTimeout cltTimeout svrTimeout maxBandwidth downStateFlush maxAAAUsers monThreshold hashId comment appflowLog naptrReplacement naptrOrder naptrPreference naptrServices naptrDomainTTL " +
 		"monitorName monState weight viewName passive:0",
 	"gslb servicegroup": "autoScale maxClient cip:* healthMonitor cltTimeout svrTimeout maxBandwidth monThreshold state downStateFlush comment appflowLog autoDelayedTrofs siteName sitePersistence " +
 		"monitorName monState weight hashId publicIP publicPort sitePrefix order passive:0 delay graceful",

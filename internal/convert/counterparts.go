@@ -58,8 +58,7 @@ var reasons = map[string]string{
 	"dnssecoffload":        "zones are served as they are", "nsec": "zones are served as they are", "keyname": "zones are served as they are",
 	"proxymode":      "queries are not passed on to other servers",
 	"ecssubnet":      "static records are the same for all clients",
-	"backuppersist":  "",
-	"dnsprofilename": "profiles of DNS are in the node file", "autodelayedtrofs": "see autoscale.delay",
+	"dnsprofilename": "profiles of DNS are in the node file", "autodelayedtrofs": "addresses that are gone are drained for autoscale.delay",
 	"action": "a monitor that fails means DOWN",
 }
 

@@ -22,13 +22,17 @@ func NetScaler(o NetScalerOptions) (*Result, error) {
 	if len(o.Text) > MaxFileBytes {
 		return nil, fmt.Errorf("convert %q: it has %d bytes, the limit is %d", o.Name, len(o.Text), MaxFileBytes)
 	}
-	n := &netscaler{file: o.Name, passed: map[string]int{}, names: map[string]map[string]bool{}}
+	n := &netscaler{file: o.Name, passed: map[string]int{}, names: map[string]map[string]bool{}, zoneNames: map[string]*zoneRecords{}}
 	n.found = &findings{file: o.Name}
 	n.store = store{tables: map[string]*table{}, found: n.found}
 	if commands := n.read(o.Text); commands == 0 {
 		return nil, fmt.Errorf("convert %q: there is no command of a NetScaler in it", o.Name)
 	}
-	return n.convert(), nil
+	r := n.convert()
+	if len(r.Objects) == 0 {
+		return nil, fmt.Errorf("convert %q: nothing in it is about sites, services, virtual servers or zones that could be converted", o.Name)
+	}
+	return r, nil
 }
 
 // netscaler is one conversion.
@@ -42,6 +46,8 @@ type netscaler struct {
 	ranks       map[int]int                // orders, when some are too large
 	zones       []*zoneRecords
 	locations   []*mapping
+	zoneNames   map[string]*zoneRecords
+	servers     map[string]*virtualServer // by lower case
 	places      []placeRange
 	preferences []preference
 	sections    map[string][]*mapping

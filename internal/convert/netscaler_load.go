@@ -31,6 +31,7 @@ func (n *netscaler) loadSource(o, b, m *object, own string) {
 		}
 		if !config.ValidOID(oid) {
 			n.left(o, binding.line, binding.text, "metric %s of table %s has no object identifier in numbers here", name, tableName)
+			binding.params = nil
 			continue
 		}
 		entry := inline("name", name, "path", oid)

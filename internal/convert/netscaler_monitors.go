@@ -201,6 +201,9 @@ func replacedMonitor(n *netscaler, o *object) bool {
 		return false
 	}
 	o.out.set("type", instead)
+	for _, p := range o.params {
+		p.used = true // what it asked for is listed with it
+	}
 	n.changed(o, o.line, o.text, "there are no monitors of type %s: one of type %s was put in place, which sees %s", kind, instead, sees)
 	return true
 }

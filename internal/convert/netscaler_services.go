@@ -60,9 +60,12 @@ func (n *netscaler) serviceEnd(o *object) (own string, port int, alias string) {
 	if p := o.param("cnameEntry"); p != nil {
 		return "", 0, strings.TrimSuffix(p.value(), ".")
 	}
-	end := o.value("IP")
+	end := o.value("IP") // the argument by its name
 	if end == "" && len(args) > 0 {
 		end, args = args[0], args[1:]
+	}
+	if set := o.value("IPAddress"); set != "" {
+		end = set
 	}
 	for _, arg := range append(args, o.value("serviceType"), o.value("port")) {
 		if serviceTypes[strings.ToUpper(arg)] || arg == "" {

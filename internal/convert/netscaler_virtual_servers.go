@@ -22,8 +22,9 @@ type virtualServer struct {
 // convertVirtualServers makes the virtual servers. One that answers AAAA for a domain that another answers A for becomes part of it.
 func (n *netscaler) convertVirtualServers() {
 	all := n.gatherVirtualServers()
+	owners := map[string]*virtualServer{}
 	for _, v := range all {
-		n.claimDomains(v, all)
+		n.claimDomains(v, owners)
 	}
 	for _, v := range all {
 		n.absorb(v, all)
@@ -35,12 +36,13 @@ func (n *netscaler) convertVirtualServers() {
 	}
 	for _, v := range all {
 		if v.out != nil {
-			n.finishVirtualServer(v, all)
+			n.finishVirtualServer(v)
 		}
 	}
 }
 
 func (n *netscaler) gatherVirtualServers() (all []*virtualServer) {
+	n.servers = map[string]*virtualServer{}
 	for _, o := range n.store.table("gslb vserver").list {
 		n.nameFor(o, "virtual_servers")
 		if o.param("domainName") != nil { // some set the domain with the virtual server
@@ -52,7 +54,9 @@ func (n *netscaler) gatherVirtualServers() (all []*virtualServer) {
 			}
 			o.bindings = append(o.bindings, b)
 		}
-		all = append(all, &virtualServer{object: o, isNAPTR: o.is("dnsRecordType", "NAPTR")})
+		v := &virtualServer{object: o, isNAPTR: o.is("dnsRecordType", "NAPTR")}
+		all = append(all, v)
+		n.servers[strings.ToLower(o.name)] = v
 	}
 	return all
 }
@@ -69,16 +73,18 @@ func (v *virtualServer) family() string {
 	return kind
 }
 
-// claimDomains gives a virtual server the domains that no other has.
-func (n *netscaler) claimDomains(v *virtualServer, all []*virtualServer) {
+// claimDomains gives a virtual server the domains that no other has. owners holds who has which.
+func (n *netscaler) claimDomains(v *virtualServer, owners map[string]*virtualServer) {
 	for _, b := range v.bindings {
 		p := b.param("domainName")
 		if p == nil {
 			continue
 		}
-		other := ownerOf(p.value(), all)
+		domain := strings.ToLower(strings.TrimSuffix(p.value(), "."))
+		other := owners[domain]
 		switch {
 		case other == nil:
+			owners[domain] = v
 			v.domains = append(v.domains, b)
 		case other == v:
 			n.left(v.object, b.line, b.text, "the domain is bound already")
@@ -96,31 +102,13 @@ func (n *netscaler) claimDomains(v *virtualServer, all []*virtualServer) {
 	}
 }
 
-func ownerOf(domain string, all []*virtualServer) *virtualServer {
-	for _, v := range all {
-		for _, b := range v.domains {
-			if strings.EqualFold(strings.TrimSuffix(b.value("domainName"), "."), strings.TrimSuffix(domain, ".")) {
-				return v
-			}
-		}
+// serverOf returns a virtual server by its name, the one that it became part of if it did.
+func (n *netscaler) serverOf(name string) *virtualServer {
+	v := n.servers[strings.ToLower(name)]
+	for steps := 0; v != nil && v.within != nil && steps < len(n.servers); steps++ {
+		v = v.within
 	}
-	return nil
-}
-
-// find returns a virtual server by its name, the one that it became part of if it did.
-func find(all []*virtualServer, name string) *virtualServer {
-	for _, v := range all {
-		if strings.EqualFold(v.name, name) {
-			for range all {
-				if v.within == nil {
-					break
-				}
-				v = v.within
-			}
-			return v
-		}
-	}
-	return nil
+	return v
 }
 
 // absorb makes the twins of a virtual server part of it, and their backups part of its backup.
@@ -131,7 +119,7 @@ func (n *netscaler) absorb(v *virtualServer, all []*virtualServer) {
 			continue // it answers other names besides: its members are in both
 		}
 		twin.within = v
-		mine, its := find(all, v.value("backupVServer")), find(all, twin.value("backupVServer"))
+		mine, its := n.serverOf(v.value("backupVServer")), n.serverOf(twin.value("backupVServer"))
 		switch {
 		case its == nil || its == mine:
 		case mine == nil:
@@ -174,9 +162,10 @@ func (n *netscaler) startVirtualServer(v *virtualServer) {
 		v.out.set("domains", domains)
 	}
 	n.method(v)
-	members := n.vserverMembers(v, v, nil)
+	seen := map[string]bool{}
+	members := n.vserverMembers(v, v, nil, seen)
 	for _, twin := range v.twins {
-		members = n.vserverMembers(v, twin, members)
+		members = n.vserverMembers(v, twin, members, seen)
 	}
 	for _, b := range v.bindings {
 		b.out = v.out
@@ -220,8 +209,8 @@ func (n *netscaler) domains(v *virtualServer) (list []*mapping) {
 	return list
 }
 
-// vserverMembers adds the members of one virtual server to a list.
-func (n *netscaler) vserverMembers(v, from *virtualServer, list []*mapping) []*mapping {
+// vserverMembers adds the members of one virtual server to a list. seen holds those that are there.
+func (n *netscaler) vserverMembers(v, from *virtualServer, list []*mapping, seen map[string]bool) []*mapping {
 	for _, b := range from.bindings {
 		service, group := b.param("serviceName"), b.param("serviceGroupName")
 		key, p, o := "service", service, (*object)(nil)
@@ -239,9 +228,10 @@ func (n *netscaler) vserverMembers(v, from *virtualServer, list []*mapping) []*m
 			b.params = nil
 			continue
 		}
-		if slices.ContainsFunc(list, func(m *mapping) bool { return m.text(key) == o.as }) {
+		if seen[key+" "+o.as] {
 			continue
 		}
+		seen[key+" "+o.as] = true
 		m := inline(key, o.as)
 		if weight, ok := n.count(v.object, b, "weight", 1, config.MaxWeight); ok && weight > 1 {
 			m.set("weight", int(weight))
@@ -270,7 +260,9 @@ func (n *netscaler) method(v *virtualServer) {
 		}
 		method = known
 	}
-	v.out.set("method", string(method))
+	if v.param("lbMethod") != nil {
+		v.out.set("method", string(method))
+	}
 	backup := config.RoundRobin
 	if p := v.param("backupLBMethod"); p != nil {
 		known, ok := methods[strings.ToUpper(p.value())]
@@ -308,7 +300,7 @@ func (n *netscaler) hashMasks(v *virtualServer, used bool) {
 }
 
 // finishVirtualServer writes what follows the members.
-func (n *netscaler) finishVirtualServer(v *virtualServer, all []*virtualServer) {
+func (n *netscaler) finishVirtualServer(v *virtualServer) {
 	n.persistence(v)
 	if !v.is("ECS", "ENABLED") {
 		v.out.set("client_subnet", false) // a NetScaler's default
@@ -318,7 +310,7 @@ func (n *netscaler) finishVirtualServer(v *virtualServer, all []*virtualServer) 
 		v.out.set("max_answers", mostAnswers)
 	}
 	n.whenAllDown(v)
-	n.backup(v, all)
+	n.backup(v)
 	n.spillover(v)
 	if threshold, ok := n.count(v.object, v.object, "orderThreshold", 0, 100); ok && threshold > 0 {
 		v.out.set("order_threshold", int(threshold))
@@ -402,11 +394,11 @@ func (n *netscaler) whenAllDown(v *virtualServer) {
 	}
 }
 
-func (n *netscaler) backup(v *virtualServer, all []*virtualServer) {
+func (n *netscaler) backup(v *virtualServer) {
 	p := v.param("backupVServer")
 	hold := v.param("disablePrimaryOnDown")
 	if p != nil && p.value() != "" {
-		switch other := find(all, p.value()); {
+		switch other := n.serverOf(p.value()); {
 		case other == nil || other.out == nil:
 			n.left(v.object, p.line, p.text(), "there is no such virtual server in the document")
 		case other == v:

@@ -33,10 +33,10 @@ func (n *netscaler) collectZones() {
 		name, ok := n.ownerName(o)
 		switch {
 		case !ok:
-		case n.zone(name) != nil:
+		case n.zoneNames[name] != nil:
 			n.found.add(Left, o.line, o.text, "the zone has a SOA already")
 		default:
-			n.zones = append(n.zones, &zoneRecords{name: name, soa: o, line: o.line})
+			n.addZone(&zoneRecords{name: name, soa: o, line: o.line})
 		}
 	}
 	for _, o := range n.store.table("dns zone").list {
@@ -45,7 +45,7 @@ func (n *netscaler) collectZones() {
 			n.found.add(Left, o.line, o.text, "%v", err)
 			continue
 		}
-		z, own := n.zone(name), o.is("proxyMode", "NO")
+		z, own := n.zoneNames[name], o.is("proxyMode", "NO")
 		switch {
 		case !own && z != nil:
 			n.found.add(Left, o.line, o.text, "%s", reasons["proxymode"])
@@ -54,7 +54,7 @@ func (n *netscaler) collectZones() {
 			continue
 		case z == nil:
 			z = &zoneRecords{name: name, line: o.line}
-			n.zones = append(n.zones, z)
+			n.addZone(z)
 		}
 		z.object = o
 	}
@@ -72,22 +72,20 @@ func (n *netscaler) ownerName(o *object) (string, bool) {
 	return name, err == nil
 }
 
-func (n *netscaler) zone(name string) *zoneRecords {
-	i := slices.IndexFunc(n.zones, func(z *zoneRecords) bool { return z.name == name })
-	if i < 0 {
-		return nil
-	}
-	return n.zones[i]
+func (n *netscaler) addZone(z *zoneRecords) {
+	n.zones = append(n.zones, z)
+	n.zoneNames[z.name] = z
 }
 
-// zoneOf is the longest zone that a name is in.
-func (n *netscaler) zoneOf(name string) (best *zoneRecords) {
-	for _, z := range n.zones {
-		if (name == z.name || strings.HasSuffix(name, "."+z.name)) && (best == nil || len(z.name) > len(best.name)) {
-			best = z
+// zoneOf is the longest zone that a name is in; nil when there is none.
+func (n *netscaler) zoneOf(name string) *zoneRecords {
+	for name != "" {
+		if z := n.zoneNames[name]; z != nil {
+			return z
 		}
+		_, name, _ = strings.Cut(name, ".")
 	}
-	return best
+	return nil
 }
 
 // convertZones makes the zones, with those for balanced names that are in none.
@@ -141,7 +139,8 @@ func (n *netscaler) makeZones() {
 		}
 		z := &zoneRecords{name: m.name, made: true, line: m.line}
 		for _, s := range n.sections["sites"] {
-			if at := s.text("address"); at != "" && s.get("parent") == nil {
+			const most = 8 // their names and addresses fit into a small answer
+			if at := s.text("address"); at != "" && s.get("parent") == nil && len(z.servers) < most {
 				label := strings.ToLower(strings.NewReplacer("_", "-", ".", "-").Replace(s.text("name")))
 				z.servers = append(z.servers, "ns-"+label[:min(len(label), 60)]+"."+strings.TrimSuffix(m.name, "."))
 				kind := "A"
@@ -151,11 +150,11 @@ func (n *netscaler) makeZones() {
 				z.lines = append(z.lines, recordLine{z.servers[len(z.servers)-1] + ".", "3600 " + kind + " " + at})
 			}
 		}
-		n.zones = append(n.zones, z)
+		n.addZone(z)
 	}
 }
 
-// rootHints are names that a NetScaler knows the servers of the root by; they are in every configuration.
+// rootHint reports names that a NetScaler knows the servers of the root by; they are in every configuration.
 func rootHint(name string) bool {
 	return name == "." || strings.HasSuffix(name, ".root-servers.net.")
 }

@@ -46,7 +46,7 @@ type splitting struct {
 	unclosed  bool // a quote was not closed
 }
 
-// splitWords takes a line apart: words between blanks; "text" with \" and \\; q/text/ with any delimiter, nesting where it is a
+// splitWords takes a line apart: words between blanks; "text" with \" and \\; 'text'; q/text/ with any delimiter, nesting where it is a
 // bracket; a backslash at the end of a line joins the next. Text in double quotes may go on over lines.
 func splitWords(line string, from *lines) (words []word, unclosed bool) {
 	s := splitting{from: from, rest: line, octets: len(line)}
@@ -113,8 +113,16 @@ func (s *splitting) quoted() string {
 // delimiters are what can stand behind q.
 const delimiters = "/{<|~$^+=&%@`?([!"
 
-// delimited takes q{text} where it is closed on its line.
+// delimited takes q{text} and 'text' where it is closed on its line.
 func (s *splitting) delimited() (text string, ok bool) {
+	if s.rest[0] == '\'' {
+		end := strings.IndexByte(s.rest[1:], '\'') + 1
+		if end == 0 || end+1 < len(s.rest) && s.rest[end+1] != ' ' && s.rest[end+1] != '\t' {
+			return "", false
+		}
+		text, s.rest = s.rest[1:end], s.rest[end+1:]
+		return text, true
+	}
 	if len(s.rest) < 3 || s.rest[0] != 'q' || strings.IndexByte(delimiters, s.rest[1]) < 0 {
 		return "", false
 	}

@@ -19,6 +19,9 @@ const (
 	MaxObjectDepth = MaxDepth - 2
 )
 
+// maxKeyBytes bounds keys: longer ones are no keys of YAML once they are in quotes.
+const maxKeyBytes = MaxNameLength
+
 // maxNumberDigits bounds whole numbers, which are kept digit by digit.
 const maxNumberDigits = 40
 
@@ -81,6 +84,9 @@ func (w *canonicalWriter) mapping(n *node, path *trail) {
 			if entries[i-1].key.value == e.key.value {
 				w.refuse(e.key, step, finding{codeDuplicateKey, "key " + quote(e.key.value) + " stands twice", "remove one of them"})
 			}
+		}
+		if len(e.key.value) > maxKeyBytes {
+			w.refuse(e.key, step, finding{codeKey, fmt.Sprintf("a key has at most %d bytes, this one %d", maxKeyBytes, len(e.key.value)), ""})
 		}
 		w.out = append(appendJSONString(w.out, e.key.value), ':')
 		w.value(e.value, step)

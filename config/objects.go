@@ -66,6 +66,19 @@ func (s *Objects) find(key ObjectKey) (int, bool) {
 	return slices.BinarySearchFunc(s.list, key, func(o *Object, k ObjectKey) int { return o.key.Compare(k) })
 }
 
+// Sharing returns the same objects, with those of another set in place of equal ones: what Assemble knows of them stays known.
+func (s *Objects) Sharing(known *Objects) *Objects {
+	var put, gone = []*Object(nil), []ObjectKey(nil)
+	for _, d := range Diff(known, s) {
+		if d.After == nil {
+			gone = append(gone, d.Key)
+		} else {
+			put = append(put, d.After)
+		}
+	}
+	return known.With(put, gone)
+}
+
 // With returns the set with some objects put in, in place of those of the same keys, and others left out.
 func (s *Objects) With(put []*Object, remove []ObjectKey) *Objects {
 	put = slices.Clone(put)
@@ -86,6 +99,9 @@ func (s *Objects) With(put []*Object, remove []ObjectKey) *Objects {
 			}
 		}
 		if i < len(s.list) && s.list[i].key == o.key {
+			if s.list[i].hash == o.hash {
+				o = s.list[i] // what is known of it stays known
+			}
 			i++
 		}
 		out = append(out, o)

@@ -39,6 +39,7 @@ func addSamples(f *testing.F, directory string) {
 func FuzzNetScaler(f *testing.F) {
 	addSamples(f, "netscaler")
 	f.Add([]byte("add gslb site \"a\x00\xff\\\" b\" 192.0.2.1\nset lb monitor m -respCode\nbind gslb service\nrename gslb site a\nenable gslb servicegroup g"))
+	f.Add([]byte("add dns soaRec a.example\nadd dns mxRec a.example -mx b\x05.c"))
 	f.Fuzz(func(t *testing.T, text []byte) {
 		r, err := NetScaler(NetScalerOptions{Name: "ns.conf", Text: text})
 		if err != nil {

@@ -96,6 +96,8 @@ func (n *netscaler) command(c *command) {
 		n.passed[c.verb+" "+c.noun]++
 	case c.noun == "cs vserver" && c.param("targetType") != nil && strings.EqualFold(c.param("targetType").value(), "GSLB"):
 		n.found.add(Left, c.line, c.verb+" "+c.noun+" "+strings.Join(c.args[:min(1, len(c.args))], ""), "virtual servers that choose among GSLB virtual servers have no counterpart: use policies")
+	case c.noun == "responder global" && c.param("type") != nil && strings.HasPrefix(strings.ToUpper(c.param("type").value()), "DNS"):
+		n.found.add(Left, c.line, c.verb+" "+c.noun+" "+strings.Join(c.args[:min(1, len(c.args))], ""), "policies answer or drop no queries: see allow_query of zones, and views")
 	case known:
 		n.store.apply(c)
 	case group == "gslb" || group == "dns" || group == "location" || c.noun == "lb metric":

@@ -237,12 +237,15 @@ func recordData(o *object, kind string) (out []string, err error) {
 		return nil, fmt.Errorf("it has no data")
 	}
 	for _, data := range out {
-		if rr, err := dns.NewRR(". 0 IN " + recordTypes[kind] + " " + data); err != nil || rr == nil || strings.ContainsAny(data, "\n\r") {
+		if rr, err := dns.NewRR(". 0 IN " + recordTypes[kind] + " " + data); err != nil || rr == nil || strings.ContainsFunc(data, notPrinted) {
 			return nil, fmt.Errorf("%q is not the data of a record of type %s", data, recordTypes[kind])
 		}
 	}
 	return out, nil
 }
+
+// notPrinted reports what no zone file has as it is.
+func notPrinted(r rune) bool { return r < ' ' || r > '~' }
 
 func absolute(name string) string { return strings.TrimSuffix(name, ".") + "." }
 

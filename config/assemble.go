@@ -1,6 +1,7 @@
 package config
 
 import (
+	"fmt"
 	"reflect"
 	"slices"
 	"strconv"
@@ -42,6 +43,7 @@ func (a *assembly) assemble(report *Report, previous *Objects, lenient bool) *as
 	found.doc = a.decode(p, before, found)
 	a.doc = found.doc
 	a.checkViewOrder(report)
+	a.checkSize(report)
 	c := &checker{page: p, doc: a.doc, src: Source{Name: assembledName, Files: a.files}, settlement: a.settle(before, found)}
 	c.validate()
 	found.names = [len(kindWords)]map[string]int{ObjectSite: c.sites, ObjectMonitor: c.monitors, ObjectService: c.services, ObjectServiceGroup: c.groups,
@@ -114,6 +116,17 @@ func (a *assembly) orderViews() {
 		}
 	}
 	a.kinds[ObjectView] = append(first, rest...)
+}
+
+// checkSize refuses objects that are too much together.
+func (a *assembly) checkSize(report *Report) {
+	total := 0
+	for _, o := range a.objects.list {
+		total += len(o.text)
+	}
+	if total > MaxSourceBytes {
+		report.add(Problem{File: assembledName, Code: codeTooLarge, Message: fmt.Sprintf("all objects have %d bytes together; the limit is %d", total, MaxSourceBytes)})
+	}
 }
 
 // checkViewOrder warns of views that are not there.

@@ -82,24 +82,42 @@ func BenchmarkAssembleNew(b *testing.B) {
 	}
 }
 
-// BenchmarkAssembleOneChanged is what a PATCH of a service costs.
+// BenchmarkAssembleOneChanged is what a PATCH of one object costs.
 func BenchmarkAssembleOneChanged(b *testing.B) {
-	objects := largeObjects(b, benchServices)
-	if _, report := Assemble(objects, AssembleOptions{}); report.Errors() > 0 {
-		b.Fatal(report.Err())
-	}
-	i := 0
-	for b.Loop() {
-		i++
-		old := objects.Get(ObjectKey{ObjectService, fmt.Sprintf("svc%05d", i*7%benchServices)})
-		changed, err := MergePatch(old, fmt.Appendf(nil, `{"capacity": %d}`, i))
-		if err != nil {
-			b.Fatal(err)
-		}
-		objects = objects.With([]*Object{changed}, nil)
-		if _, report := Assemble(objects, AssembleOptions{}); report.Errors() > 0 {
-			b.Fatal(report.Err())
-		}
-		_ = objects.ID()
+	for _, c := range []struct {
+		key     ObjectKey
+		patch   string
+		lenient bool
+	}{
+		{ObjectKey{ObjectService, "svc%05d"}, `{"capacity": %d}`, false},
+		{ObjectKey{ObjectService, "svc%05d"}, `{"capacity": %d}`, true},
+		{ObjectKey{ObjectVirtualServer, "vs%05d"}, `{"comment": "change %d"}`, false},
+		{ObjectKey{ObjectMonitor, "mon7"}, `{"comment": "change %d"}`, false},
+		{ObjectKey{ObjectZone, "gslb.example.com"}, `{"comment": "change %d"}`, false},
+	} {
+		b.Run(fmt.Sprintf("%s/lenient=%v", c.key.Kind, c.lenient), func(b *testing.B) {
+			objects := largeObjects(b, benchServices)
+			opts := AssembleOptions{Lenient: c.lenient}
+			if doc, report := Assemble(objects, opts); doc == nil || report.Warnings() > 0 {
+				b.Fatal(report.Problems()[0])
+			}
+			i := 0
+			for b.Loop() {
+				i++
+				key := c.key
+				if strings.Contains(key.Name, "%") {
+					key.Name = fmt.Sprintf(key.Name, i*7%(benchServices/2))
+				}
+				changed, err := MergePatch(objects.Get(key), fmt.Appendf(nil, c.patch, i))
+				if err != nil {
+					b.Fatal(err)
+				}
+				objects = objects.With([]*Object{changed}, nil)
+				if doc, report := Assemble(objects, opts); doc == nil {
+					b.Fatal(report.Err())
+				}
+				_ = objects.ID()
+			}
+		})
 	}
 }

@@ -17,12 +17,14 @@ type assembled struct {
 //
 // What is said about a service depends on itself, its monitors, and on sites, views, zones and settings; about a group, likewise; about a virtual server, on
 // its members, on those of all virtual servers that it is a backup of or that are backups of it, and on the same. What depends on all objects of a kind
-// is looked at every time. A change of a site, view, zone, file or of the settings unsettles everything.
+// is looked at every time. A change of a site, of a view or of the settings unsettles everything; one of a zone or file what has names: virtual servers, and
+// services with hosts.
 type settlement struct {
 	before   *assembled // nil: nothing is settled
 	services []bool
 	groups   []bool
 	servers  []bool
+	zoned    bool                 // zones or their files are not what they were
 	same     [len(kindWords)]bool // the kind's objects are all as they were
 	names    [len(kindWords)]bool // the kind's names are
 	found    *assembled
@@ -39,15 +41,16 @@ func (a *assembly) settle(before, found *assembled) *settlement {
 		s.same[kind] = slices.Equal(a.kinds[kind], before.kinds[kind])
 		s.names[kind] = s.same[kind] || slices.EqualFunc(a.kinds[kind], before.kinds[kind], func(x, y *Object) bool { return x.key == y.key })
 	}
-	for _, kind := range []ObjectKind{ObjectSite, ObjectView, ObjectViewOrder, ObjectZone, ObjectSettings} {
+	for _, kind := range []ObjectKind{ObjectSite, ObjectView, ObjectViewOrder, ObjectSettings} {
 		if !s.same[kind] {
 			return s
 		}
 	}
 	calculated := slices.ContainsFunc(before.doc.Monitors, func(m Monitor) bool { return m.Type == MonitorCalculated })
-	if !slices.Equal(a.fileObjects, before.files) || !s.same[ObjectMonitor] && calculated {
+	if !s.same[ObjectMonitor] && calculated {
 		return s
 	}
+	s.zoned = !s.same[ObjectZone] || !slices.Equal(a.fileObjects, before.files)
 	s.unsettle(a.doc)
 	return s
 }
@@ -62,7 +65,8 @@ func (s *settlement) unsettle(doc *Document) {
 	services, groups, servers := s.moved(ObjectService), s.moved(ObjectServiceGroup), s.moved(ObjectVirtualServer)
 	s.services = make([]bool, len(doc.Services))
 	for i, o := range a.kinds[ObjectService] {
-		if s.before.noisy[o.key] || bound(doc.Services[i].Monitors) {
+		v := &doc.Services[i]
+		if s.before.noisy[o.key] || bound(v.Monitors) || s.zoned && (v.Host != "" || v.NAPTR != nil) {
 			services[o.key.Name] = true
 		}
 		s.services[i] = !services[o.key.Name]
@@ -76,7 +80,7 @@ func (s *settlement) unsettle(doc *Document) {
 	}
 	s.servers = make([]bool, len(doc.VirtualServers))
 	for i, o := range a.kinds[ObjectVirtualServer] {
-		if s.before.noisy[o.key] || slices.ContainsFunc(doc.VirtualServers[i].Members, func(m Member) bool { return services[m.Service] || groups[m.Group] }) {
+		if s.zoned || s.before.noisy[o.key] || slices.ContainsFunc(doc.VirtualServers[i].Members, func(m Member) bool { return services[m.Service] || groups[m.Group] }) {
 			servers[o.key.Name] = true
 		}
 	}

@@ -89,7 +89,7 @@ func otherExamples() []madeExample {
 		{"Sessions", FrameSessions, flagConfirm, 7, sessions},
 		{"Views", FrameViews, 0, 8, newBundle(FrameViews, 3, len(views), func(b []byte, i int) []byte { return views[i].append(b) }).parts[0]},
 		{"Overrides", FrameOverrides, 0, 9, newBundle(FrameOverrides, 1, 1, func(b []byte, i int) []byte { return overrides[i].append(b) }).parts[0]},
-		{"Config", FrameConfig, 0, 10, append([]byte{1, 0, 0, 0, 0, 0, 0, 4}, "head"...)},
+		{"Config", FrameConfig, 0, 10, append([]byte{200, 0, 0, 0, 0, 0, 0, 4}, "body"...)},
 		{"Decisions", FrameDecisions, 0, 11, decisions.append(nil)},
 		{"Ask", FrameAsk, 0, 12, appendAsk(nil, 1, 1, []byte(`{"name":"www.example.test","type":"A"}`))},
 		{"Answer", FrameAnswer, 0, 6, appendAsk(nil, 1, 3, []byte("the site is starting"))},

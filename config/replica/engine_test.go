@@ -150,8 +150,8 @@ func TestConflictIsKeptAndSettled(t *testing.T) {
 			if len(list) != 1 || list[0].Winner.Site != b.name || len(list[0].Losers) != 1 || string(list[0].Losers[0].Object.Text()) != `{"name":"a","v":"first"}` {
 				t.Fatalf("%s: conflicts %+v", s.name, list)
 			}
-			if !slices.ContainsFunc(s.events, func(e Event) bool { return e.Name == "config.conflict" && e.Text == "service/a" }) {
-				t.Errorf("%s: no event of the conflict: %+v", s.name, s.events)
+			if !s.noted(func(e Event) bool { return e.Name == "config.conflict" && e.Text == "service/a" }) {
+				t.Errorf("%s: no event of the conflict", s.name)
 			}
 		}
 		must[*revision.Outcome](t)(a.engine.Commit(context.Background(), &revision.Write{Resolve: []config.ObjectKey{serviceKey("a")}, Source: "resolve"}))
@@ -200,7 +200,7 @@ func TestUnavailable(t *testing.T) {
 	played(t, 2, func(w *world) {
 		w.startAll()
 		a, b := w.sites[0], w.sites[1]
-		a.store.before = func() error { return errFull }
+		a.store.fail(func() error { return errFull }, nil)
 		before := a.engine.Current()
 		if _, err := a.put("a", `{"v":2}`); !errors.Is(err, revision.ErrUnavailable) || !errors.Is(err, errFull) {
 			t.Fatalf("got %v", err)
@@ -210,7 +210,7 @@ func TestUnavailable(t *testing.T) {
 		if a.engine.Current() != before || a.engine.Sync().Unavailable == "" {
 			t.Fatal("something is served that is not kept")
 		}
-		a.store.before = nil
+		a.store.fail(nil, nil)
 		time.Sleep(time.Minute)
 		w.agree("with room again")
 		if why := a.engine.Sync().Unavailable; why != "" {
@@ -245,7 +245,7 @@ func TestClockGuard(t *testing.T) {
 func TestWithoutCompiling(t *testing.T) {
 	played(t, 2, func(w *world) {
 		a, b := w.sites[0], w.sites[1]
-		b.compiler.needs = "a"
+		b.compiler.need("a")
 		w.startAll()
 		must[*revision.Outcome](t)(a.engine.Commit(context.Background(), &revision.Write{Remove: []config.ObjectKey{serviceKey("a")}}))
 		time.Sleep(time.Minute)
@@ -284,7 +284,7 @@ func TestLongHistory(t *testing.T) {
 		if o := c.engine.Current().Objects.Get(long.Key()); o == nil || o.Hash() != long.Hash() {
 			t.Error("the long object was not told")
 		}
-		if !slices.ContainsFunc(c.store.log, func(l LogLine) bool { return l.Revision.Source == "state" }) {
+		if list := must[[]revision.Entry](t)(c.store.History("", 1000)); !slices.ContainsFunc(list, func(l revision.Entry) bool { return l.Revision.Source == "state" }) {
 			t.Error("the state was not told")
 		}
 	})

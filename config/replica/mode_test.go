@@ -101,7 +101,9 @@ func TestChild(t *testing.T) {
 			t.Errorf("a write at the child: %v", err)
 		}
 		// A child that does not keep to its mode.
+		child.engine.mu.Lock()
 		child.engine.opts.Mode = ModeSeed
+		child.engine.mu.Unlock()
 		out := must[*revision.Outcome](t)(child.put("a", `{"v":"child"}`))
 		time.Sleep(time.Minute)
 		if parent.engine.Current().Revision == out.Revision.ID || parent.text("a") != `{"name":"a","v":2}` {

@@ -105,7 +105,8 @@ func (c *course) step() {
 			c.crash(s)
 		}
 	case n < 97:
-		s.store.before = map[bool]func() error{true: func() error { return errFull }}[s.store.before == nil]
+		s.full = !s.full
+		s.store.fail(map[bool]func() error{true: func() error { return errFull }}[s.full], nil)
 	case n < 98:
 		c.lose(s)
 	}
@@ -150,13 +151,13 @@ func (c *course) crash(s *testSite) {
 	c.crashes++
 	die := func() error { return errors.New("killed") }
 	if c.random(2) == 0 {
-		s.store.before = die
+		s.store.fail(die, nil)
 	} else {
-		s.store.after = die
+		s.store.fail(nil, die)
 	}
 	_, _ = s.put(fmt.Sprintf("s%d", c.random(8)), fmt.Sprintf(`{"v":%d}`, 2000+c.random(1000)))
 	c.stop(s)
-	s.store.before, s.store.after = nil, nil
+	s.store.fail(nil, nil)
 	if c.random(2) == 0 {
 		c.start(s)
 	}
@@ -170,19 +171,17 @@ func (c *course) lose(s *testSite) {
 	}
 	s.store = c.newStore()
 	c.acked = slices.DeleteFunc(c.acked, func(a acknowledged) bool {
-		return !slices.ContainsFunc(c.sites, func(o *testSite) bool { return o.store.state.Vector().Covers(a.revision.Dot) })
+		return !slices.ContainsFunc(c.sites, func(o *testSite) bool { return o.store.covers(a.revision.Dot) })
 	})
 	c.start(s)
 }
 
 // check holds what all sites have against what was acknowledged.
 func (c *course) check() {
-	state := c.sites[0].engine.state
+	state := c.sites[0].state()
 	known := map[revision.Dot]*revision.Revision{}
 	for _, s := range c.sites {
-		for d, r := range s.store.all {
-			known[d] = r
-		}
+		s.store.ever(known)
 	}
 	for _, a := range c.acked {
 		r := a.revision
@@ -204,8 +203,8 @@ func (c *course) check() {
 		sync := s.engine.Sync()
 		// What a store told just before it was lost may have come without what it was based on.
 		sync.Quarantine = slices.DeleteFunc(sync.Quarantine, func(q revision.Quarantined) bool { return !state.Vector().Covers(q.Revision.Dot) && c.lost > 0 })
-		if len(sync.Quarantine) > 0 || len(s.engine.pending) > 0 || s.engine.Stats().Lies > 0 {
-			c.t.Fatalf("%s: still waits: %+v, %+v; lies: %d", s.name, sync.Quarantine, s.engine.pending, s.engine.Stats().Lies)
+		if len(sync.Quarantine) > 0 || s.pending() > 0 || s.engine.Stats().Lies > 0 {
+			c.t.Fatalf("%s: still waits: %+v, %d; lies: %d", s.name, sync.Quarantine, s.pending(), s.engine.Stats().Lies)
 		}
 	}
 }

@@ -25,6 +25,19 @@ type testCompiler struct {
 	adopted *revision.View
 }
 
+func (c *testCompiler) served() *revision.View {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.adopted
+}
+
+// need sets the object without which nothing compiles.
+func (c *testCompiler) need(name string) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.needs = name
+}
+
 type testCandidate struct {
 	objects *config.Objects
 	inert   []config.Problem
@@ -35,6 +48,8 @@ func (c *testCandidate) Inert() []config.Problem    { return c.inert }
 
 func (c *testCompiler) Compile(_ context.Context, objects *config.Objects, lenient bool) (Candidate, error) {
 	out := &testCandidate{objects: objects}
+	c.mu.Lock()
+	defer c.mu.Unlock()
 	if c.needs != "" && objects.Get(serviceKey(c.needs)) == nil {
 		return nil, fmt.Errorf("there is no %s", c.needs)
 	}
@@ -97,7 +112,28 @@ type testSite struct {
 	engine   *Engine
 	cancel   context.CancelFunc
 	ended    chan struct{}
+	full     bool
+	mu       sync.Mutex
 	events   []Event
+}
+
+func (s *testSite) note(e Event) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.events = append(s.events, e)
+}
+
+func (s *testSite) noted(want func(Event) bool) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return slices.ContainsFunc(s.events, want)
+}
+
+// state is what the site knows.
+func (s *testSite) state() *revision.State {
+	s.engine.mu.Lock()
+	defer s.engine.mu.Unlock()
+	return s.engine.state
 }
 
 // world is sites and the links between them.
@@ -148,14 +184,16 @@ func (w *world) start(s *testSite) {
 	ctx, cancel := context.WithCancel(context.Background())
 	engine, err := New(ctx, Options{Site: s.name, Mode: s.mode, Follows: s.name + ".yaml", Release: "1.2.3", Store: s.store, Compiler: s.compiler,
 		Seed: func() (*config.Objects, error) { return s.seed, nil }, Role: func(other string) Role { return w.role(s.name, other) },
-		Now: func() time.Time { return time.Now().Add(s.ahead) }, Event: func(e Event) { s.events = append(s.events, e) },
+		Now: func() time.Time { return time.Now().Add(s.ahead) }, Event: s.note,
 		Send: func(ctx context.Context, to string, kind uint8, body []byte) error {
 			return w.send(ctx, s, to, kind, body)
 		}})
 	if err != nil {
 		w.t.Fatalf("%s: %v", s.name, err)
 	}
+	w.mu.Lock()
 	s.engine, s.cancel, s.ended = engine, cancel, make(chan struct{})
+	w.mu.Unlock()
 	go func() {
 		defer close(s.ended)
 		if err := engine.Run(ctx); err != nil {
@@ -179,7 +217,9 @@ func (w *world) stop(s *testSite) {
 	}
 	s.cancel()
 	<-s.ended
+	w.mu.Lock()
 	s.engine = nil
+	w.mu.Unlock()
 }
 
 func (w *world) stopAll() {
@@ -227,7 +267,7 @@ func (w *world) setCut(a, b *testSite, cut bool) {
 
 func (w *world) heal() {
 	for _, s := range w.sites {
-		s.store.before, s.store.after = nil, nil
+		s.store.fail(nil, nil)
 		if s.engine == nil {
 			w.start(s)
 		}
@@ -270,11 +310,11 @@ func (w *world) agree(what string) {
 	first := w.sites[0].engine.Current()
 	for _, s := range w.sites {
 		v := s.engine.Current()
-		if v.Revision != first.Revision || v.Document != first.Document || s.compiler.adopted.Document != v.Document || v.Document != v.Objects.ID() {
+		if v.Revision != first.Revision || v.Document != first.Document || s.compiler.served().Document != v.Document || v.Document != v.Objects.ID() {
 			w.t.Fatalf("%s: %s has revision %s and document %s, %s has %s and %s\n%s", what, s.name, v.Revision, v.Document,
 				w.sites[0].name, first.Revision, first.Document, w.dump())
 		}
-		if kept, err := s.store.objects(); err != nil || kept.ID() != v.Document {
+		if kept, err := s.store.document(); err != nil || kept.ID() != v.Document {
 			w.t.Fatalf("%s: the store of %s has another document: %v", what, s.name, err)
 		}
 	}
@@ -283,7 +323,7 @@ func (w *world) agree(what string) {
 func (w *world) dump() string {
 	var b strings.Builder
 	for _, s := range w.sites {
-		fmt.Fprintf(&b, "%s %v: %+v\n", s.name, s.engine.state.Vector(), s.engine.Stats())
+		fmt.Fprintf(&b, "%s %v: %+v\n", s.name, s.state().Vector(), s.engine.Stats())
 		for _, p := range s.engine.Sync().Peers {
 			fmt.Fprintf(&b, "   %+v\n", p)
 		}
@@ -292,6 +332,12 @@ func (w *world) dump() string {
 		}
 	}
 	return b.String()
+}
+
+func (s *testSite) pending() int {
+	s.engine.mu.Lock()
+	defer s.engine.mu.Unlock()
+	return len(s.engine.pending)
 }
 
 // put commits one service.

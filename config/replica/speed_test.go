@@ -95,17 +95,17 @@ func TestEightSites(t *testing.T) {
 	}
 }
 
-// TestWholeDocumentTravels: a document of 20,000 services reaches a new site.
+// TestWholeDocumentTravels: a document of 12,000 services reaches a new site.
 func TestWholeDocumentTravels(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t, 2, 1)
 		defer w.stopAll()
-		w.sites[0].seed = manyServices(20_000)
+		w.sites[0].seed = manyServices(12_000)
 		w.sites[0].store, w.sites[1].store = trusted(w.newStore()), trusted(w.newStore())
 		w.startAll()
 		time.Sleep(time.Minute)
 		w.agree("told")
-		if got := w.sites[1].engine.Current().Objects.Len(); got != 20_000 {
+		if got := w.sites[1].engine.Current().Objects.Len(); got != 12_000 {
 			t.Errorf("the new site has %d services", got)
 		}
 	})

@@ -3,6 +3,7 @@ package replica
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"sync"
@@ -31,6 +32,33 @@ type memoryStore struct {
 func newMemoryStore(actor string, keep int) *memoryStore {
 	return &memoryStore{actor: actor, keep: keep, state: revision.NewState(), texts: map[config.ObjectHash][]byte{},
 		all: map[revision.Dot]*revision.Revision{}, once: map[string]string{}, notes: map[string][]byte{}}
+}
+
+// fail sets what happens before and after a record is kept.
+func (s *memoryStore) fail(before, after func() error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.before, s.after = before, after
+}
+
+func (s *memoryStore) covers(d revision.Dot) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.state.Vector().Covers(d)
+}
+
+// ever adds all revisions that were ever kept.
+func (s *memoryStore) ever(all map[revision.Dot]*revision.Revision) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	maps.Copy(all, s.all)
+}
+
+// document is what is kept as the document.
+func (s *memoryStore) document() (*config.Objects, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.objects()
 }
 
 func (s *memoryStore) Load() (*Loaded, error) {

@@ -85,8 +85,8 @@ func (s *Snapshot) replaces(old *Snapshot) {
 }
 
 func (f *field) replaces(old *field) {
-	if old.memo != nil && old.memo.hashed != nil && (f.memo == nil || f.memo.hashed != old.memo.hashed) {
-		old.memo.hashed.claim.end()
+	if old.hashed != nil && f.hashed != old.hashed {
+		old.hashed.claim.end()
 	}
 	if old.scoring != nil && old.scoring.many != nil {
 		old.scoring.many.claim.end()

@@ -43,8 +43,8 @@ func TestHashesShareAnAllowance(t *testing.T) {
 	}
 	blocks := 0
 	for i := range s.standings {
-		for b := range s.standings[i].fields[IPv4].memo.hashed.blocks {
-			if s.standings[i].fields[IPv4].memo.hashed.blocks[b].Load() != nil {
+		for b := range s.standings[i].fields[IPv4].hashed.blocks {
+			if s.standings[i].fields[IPv4].hashed.blocks[b].Load() != nil {
 				blocks++
 			}
 		}

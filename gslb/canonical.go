@@ -215,6 +215,7 @@ func (c *Canonical) field(k canonicalKey) *canonicalField {
 	}
 	if len(f.contenders) > 0 {
 		f.even = reduceWeights(f.contenders)
+		f.draws = newDraws(v, c.snapshot.Plan.services, f.contenders)
 	}
 	for i := range f.contenders {
 		f.usable = append(f.usable, f.contenders[i].service)
@@ -274,7 +275,7 @@ func (c *Canonical) orderField(v *virtualServer, family Family, only []bool, eff
 		switch s.familyReason(m, family) {
 		case ReasonUp:
 			svc := &s.Plan.services[m.service]
-			out.contenders = append(out.contenders, contender{service: m.service, site: svc.site, weight: m.weight, seed: svc.seed})
+			out.contenders = append(out.contenders, contender{service: m.service, site: svc.site, weight: m.weight})
 		case ReasonAddressDown:
 			failing = true
 		default:

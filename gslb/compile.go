@@ -75,7 +75,7 @@ func (c *compiler) compileServices() error {
 		}
 		out := Service{
 			Name: s.Name, Site: s.Site, site: siteIndex,
-			seed:           hashSeed(s),
+			drawer:         newDrawer(hashSeed(s)),
 			maxBandwidth:   s.MaxBandwidth,
 			loadThreshold:  s.LoadThreshold,
 			cost:           s.Cost,

@@ -153,6 +153,8 @@ func TestCounterfactualOfEachKind(t *testing.T) {
 	coherent := twoSites(config.VirtualServer{Method: config.RoundRobin})
 	coherent.doc.Settings.Answers.Coherent = true
 	otherFamily := func(s *Snapshot, l *Learned) { Decide(s, Query{Family: IPv6, LDNS: q.LDNS, At: q.At}, l, epoch, nil) }
+	notLocated := twoSites(config.VirtualServer{Method: config.StaticProximity, BackupMethod: config.SourceIPHashing})
+	notLocated.doc.Services[1].HashID = 1 // with which the client is a's
 	tests := []struct {
 		name  string
 		world *world
@@ -175,7 +177,7 @@ func TestCounterfactualOfEachKind(t *testing.T) {
 		{"session", twoSites(config.VirtualServer{Method: config.RoundRobin, Persistence: config.Persistence{Type: config.PersistenceSourceIP, Timeout: config.Duration(time.Minute), Prefix4: 32, Prefix6: 64}}),
 			session, "if the client had no session; it would take 1/2 of the answers"},
 		{"other family", coherent, otherFamily, "if the client had not been given another service for another family just now; it would take 1/2 of the answers"},
-		{"not located", twoSites(config.VirtualServer{Method: config.StaticProximity, BackupMethod: config.SourceIPHashing}), nil,
+		{"not located", notLocated, nil,
 			"if the client were located at na.us, as site nyc is (nothing is known of " + client + ")"},
 		{"located elsewhere", twoSites(config.VirtualServer{Method: config.StaticProximity}).location("198.51.100.0/24", "EU.NL"), nil, "if a were not usable"},
 		{"policy", twoSites(config.VirtualServer{Method: config.RoundRobin, Policies: []config.Policy{{Name: "home", Prefer: []string{"EU"}}}}), nil,

@@ -21,6 +21,8 @@ type field struct {
 	rotation   []uint16     // turns of round-robin, by index into contenders
 	fills      [2]*fill     // of the method and of its backup method; nil: they compare no loads, or none was reported
 	memo       *memo        // nil: few contenders
+	draws      *draws       // nil: no method is source-ip-hash
+	hashed     *hashedMemo  // nil: all are compared as soon
 	scoring    *scoring     // nil: no method is score
 	spots      *scoredSpots // nil: no method is score
 	sites      *fieldSites  // nil: few contenders
@@ -31,7 +33,6 @@ type contender struct {
 	service ServiceIndex
 	site    uint32
 	weight  uint32
-	seed    uint64
 	counted bool // Service.counted
 	aliased bool // the service answers with a CNAME
 }
@@ -189,7 +190,7 @@ func (s *Snapshot) contender(v *virtualServer, m *member) contender {
 	if st.Share > 0 && st.Share < 1 {
 		weight = max(1, uint64(float64(weight)*st.Share))
 	}
-	return contender{service: m.service, site: svc.site, weight: uint32(min(weight, maxWeight)), seed: svc.seed, counted: svc.counted, aliased: svc.CNAME != ""}
+	return contender{service: m.service, site: svc.site, weight: uint32(min(weight, maxWeight)), counted: svc.counted, aliased: svc.CNAME != ""}
 }
 
 // maxWeight bounds a contender's weight, whatever its load source says is behind it.
@@ -215,14 +216,15 @@ func (s *Snapshot) finishField(v *virtualServer, f *field, old *field) {
 	}
 	f.even = reduceWeights(f.contenders)
 	if old != nil && sameContenders(f, old) {
-		f.rotation, f.memo, f.sites, f.spots = old.rotation, old.memo, old.sites, old.spots
+		f.rotation, f.memo, f.draws, f.hashed, f.sites, f.spots = old.rotation, old.memo, old.draws, old.hashed, old.sites, old.spots
 	} else {
 		f.rotation = rotation(turnWeights(f.contenders))
 		if len(f.contenders) > fewContenders {
 			f.sites = newFieldSites(f.contenders, len(s.Plan.sites))
+			f.memo = newMemo(v)
 		}
-		if len(f.contenders) > fewContenders {
-			f.memo = s.newMemo(v, f.contenders)
+		if f.draws = newDraws(v, s.Plan.services, f.contenders); f.draws != nil && len(f.contenders) > hashedFrom && len(f.contenders) < hashedContenders {
+			f.hashed = s.newHashedMemo()
 		}
 	}
 	if len(f.contenders) == 1 {

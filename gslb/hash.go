@@ -13,6 +13,11 @@ import (
 // With u uniform in (0, 1), the winner is the member with the least -log2(u)/weight. All of it is integer arithmetic, so
 // that every site, processor and release makes the same choice; floating point would not promise that. The golden
 // vectors in hash_test.go hold it.
+//
+// The first six bits of a draw are made so that they need not be made for one member after the other: each of them is the parity
+// of some of 20 bits of the client, chosen by the member, and of one more bit of the client. So these bits of 64 members are the
+// exclusive or of a few words out of tables, by the client's bits (sieve). Any two members agree in a bit for exactly half of all
+// clients, and the bits of some members are independent of each other as long as their choices are.
 
 // logTable holds log2(1 + i/256) for i = 0…256 in units of 2^-32.
 var logTable = makeLogTable()
@@ -63,13 +68,74 @@ const (
 	drawMix2 = 0xc4ceb9fe1a85ec53
 )
 
-// draw mixes the client's and the member's hashes (the finalizer of MurmurHash3).
-func draw(client, seed uint64) uint64 {
-	h := client ^ bits.RotateLeft64(seed, 32)
+// mix is the finalizer of MurmurHash3.
+func mix(h uint64) uint64 {
 	h ^= h >> 33
 	h *= drawMix1
 	h ^= h >> 33
 	h *= drawMix2
 	h ^= h >> 33
 	return h
+}
+
+// draw mixes the client's and the member's hashes.
+func draw(client, seed uint64) uint64 { return mix(client ^ bits.RotateLeft64(seed, 32)) }
+
+// drawer is a member that draws.
+type drawer struct {
+	seed uint64
+	keys [drawKeys]uint64
+}
+
+const (
+	// drawKeys is how many words of a member choose among the client's bits: keyBits of each for one bit of a draw, of which
+	// firstBits are made so. The first word chooses among the lowest bits of the client, the second among the next ones.
+	drawKeys  = 2
+	keyBits   = 10
+	keyMask   = 1<<keyBits - 1
+	firstBits = 6
+	firstFrom = 64 - firstBits
+	firstMask = (1<<firstBits - 1) << firstFrom
+	// eachFirst is the lowest of the bits for each bit of a draw. Multiplied by gatherFirst, these are the first bits.
+	eachFirst   = 1 | 1<<10 | 1<<20 | 1<<30 | 1<<40 | 1<<50
+	gatherFirst = 1<<58 | 1<<49 | 1<<40 | 1<<31 | 1<<22 | 1<<13
+)
+
+func newDrawer(seed uint64) drawer {
+	d := drawer{seed: seed}
+	for i := range d.keys {
+		d.keys[i] = mix(seed + uint64(i+1)*golden)
+	}
+	return d
+}
+
+// draw is what a member draws for a client.
+func (m *drawer) draw(client uint64) uint64 {
+	return m.first(viewOf(client), client) | draw(client, m.seed)>>firstBits
+}
+
+// view is the bits of a client that keys choose among, for all first bits.
+type view [drawKeys]uint64
+
+func viewOf(client uint64) view {
+	return view{client & keyMask * eachFirst, client >> keyBits & keyMask * eachFirst}
+}
+
+// first is the first bits of a draw: parities of what the keys choose.
+func (m *drawer) first(of view, client uint64) uint64 {
+	v := of[0]&m.keys[0] ^ of[1]&m.keys[1]
+	v ^= v >> 5
+	w := v ^ v>>1
+	w ^= w>>2 ^ v>>4
+	return (w&eachFirst*gatherFirst ^ client) & firstMask
+}
+
+// halfMix is mix's first step, which can be made for the client and the member apart.
+func halfMix(h uint64) uint64 { return h ^ h>>33 }
+
+// nearlyDraw is mix without its first step, and without its last, h ^ h>>33.
+func nearlyDraw(h uint64) uint64 {
+	h *= drawMix1
+	h ^= h >> 33
+	return h * drawMix2
 }

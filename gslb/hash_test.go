@@ -6,6 +6,8 @@ import (
 	"net/netip"
 	"testing"
 
+	"github.com/cespare/xxhash/v2"
+
 	"fairlead/config"
 )
 
@@ -21,32 +23,32 @@ func TestNegLog2(t *testing.T) {
 }
 
 // goldenRendezvous holds clients and what they get of svc-0…3 with weights 1, 1, 2, 5, masked to /24 and /56. The vectors
-// were made by another program that follows the steps in docs/decision.md with floating-point logarithms.
+// in this file were made by another program, in another language, from the steps in docs/decision.md, with floating-point logarithms.
 var goldenRendezvous = []struct{ client, want string }{
 	{"192.0.2.1", "svc-1"},
 	{"192.0.2.254", "svc-1"},
-	{"192.0.3.1", "svc-1"},
-	{"198.51.100.1", "svc-2"},
+	{"192.0.3.1", "svc-3"},
+	{"198.51.100.1", "svc-3"},
 	{"203.0.113.77", "svc-3"},
 	{"10.0.0.1", "svc-3"},
-	{"10.0.1.1", "svc-3"},
-	{"10.0.2.1", "svc-0"},
+	{"10.0.1.1", "svc-2"},
+	{"10.0.2.1", "svc-2"},
 	{"10.0.3.1", "svc-3"},
-	{"10.0.4.1", "svc-2"},
-	{"100.64.7.7", "svc-1"},
-	{"172.16.5.4", "svc-2"},
+	{"10.0.4.1", "svc-1"},
+	{"100.64.7.7", "svc-0"},
+	{"172.16.5.4", "svc-3"},
 	{"8.8.8.8", "svc-3"},
 	{"9.9.9.9", "svc-1"},
-	{"1.1.1.1", "svc-3"},
+	{"1.1.1.1", "svc-0"},
 	{"223.5.5.5", "svc-3"},
 	{"2001:db8:1::1", "svc-3"},
 	{"2001:db8:1:ff::1", "svc-3"},
-	{"2001:db8:1:100::1", "svc-1"},
+	{"2001:db8:1:100::1", "svc-0"},
 	{"2001:db8:2::53", "svc-3"},
 	{"2001:db8:3::53", "svc-3"},
 	{"2a00:1450::1", "svc-3"},
 	{"fd00::1", "svc-2"},
-	{"2600::1", "svc-1"},
+	{"2600::1", "svc-2"},
 }
 
 // TestRendezvousGolden pins the choice itself: every site, processor and release must make it.
@@ -111,6 +113,44 @@ func TestRendezvousSharesAndMovement(t *testing.T) {
 		want := float64(w) / 10
 		if got := float64(counts[ServiceIndex(i)]) / clients; math.Abs(got-want) > 0.01 {
 			t.Errorf("member with weight %d got %.3f of the clients, want %.3f ± 0.01", w, got, want)
+		}
+	}
+}
+
+// TestDrawGolden pins the steps of a draw.
+func TestDrawGolden(t *testing.T) {
+	for _, tt := range []struct {
+		client, member   string
+		hash, seed, draw uint64
+	}{
+		{"192.0.2.1/24", "svc-0", 0xb05b865b1847749, 0x132b21cb0eca2e4e, 0x95a90d34b583959d},
+		{"2001:db8:1::1/56", "svc-3", 0x5fe067b1c616b074, 0x4ffad0d87dd0b961, 0x6ae59957a0b75fb5},
+		{"203.0.113.77/24", "#7", 0xeaf6940006eed27, 0x3b149f3ee8fd19b5, 0xb184142d59886bf0},
+	} {
+		hash, m := clientHash(netip.MustParsePrefix(tt.client).Masked().Addr()), newDrawer(xxhash.Sum64String(tt.member))
+		if got := m.draw(hash); hash != tt.hash || m.seed != tt.seed || got != tt.draw {
+			t.Errorf("client %s, member %s: hashes %#x and %#x, draw %#x; want %#x and %#x, %#x", tt.client, tt.member, hash, m.seed, got, tt.hash, tt.seed, tt.draw)
+		}
+	}
+}
+
+// TestRendezvousGoldenMany pins the choice among 300 members, svc0 to svc299 with weights 1, 2, 3, 1, 2, 3, ….
+func TestRendezvousGoldenMany(t *testing.T) {
+	var members []drawer
+	var contenders []contender
+	for i := range 300 {
+		members = append(members, newDrawer(xxhash.Sum64String(fmt.Sprint("svc", i))))
+		contenders = append(contenders, contender{service: ServiceIndex(i), weight: uint32(1 + i%3)})
+	}
+	w := drawsOf(members, contenders)
+	for i, want := range []string{
+		"svc135", "svc135", "svc39", "svc194", "svc128", "svc275", "svc169", "svc209",
+		"svc155", "svc47", "svc145", "svc290", "svc164", "svc247", "svc227", "svc242",
+	} {
+		client, bits := netip.MustParseAddr(goldenRendezvous[i].client), 24
+		masked, _ := client.Prefix(bits)
+		if got := fmt.Sprint("svc", w.best(clientHash(masked.Addr()))); got != want {
+			t.Errorf("client %s: got %s, want %s", client, got, want)
 		}
 	}
 }

@@ -83,7 +83,7 @@ func TestBackupMethodFillsForItself(t *testing.T) {
 // TestMemoOnlyWhereUsed: the choices of methods that need no memory take none.
 func TestMemoOnlyWhereUsed(t *testing.T) {
 	for method, want := range map[config.Method]bool{config.RoundRobin: false, config.LeastConnection: false, config.RTT: false,
-		config.SourceIPHashing: true, config.StaticProximity: true} {
+		config.SourceIPHashing: false, config.StaticProximity: true} {
 		w, _ := weighted(method, make([]int, 20), nil)
 		for i := range w.doc.VirtualServers[0].Members {
 			w.doc.VirtualServers[0].Members[i].Weight = 1
@@ -108,7 +108,7 @@ func TestMemoForgets(t *testing.T) {
 		ldns := netip.AddrFrom4([4]byte{byte(10 + i>>16), byte(i >> 8), byte(i), 0}) // of a /24 each
 		d := Decide(s, Query{Family: IPv4, LDNS: ldns}, l, epoch, nil)
 		masked, _ := ldns.Prefix(s.Plan.virtualServers[0].hash4)
-		if want := f.contenders[f.bestDraw(clientHash(masked.Addr()))].service; d.Services[0] != want {
+		if want := f.contenders[f.draws.best(clientHash(masked.Addr()))].service; d.Services[0] != want {
 			t.Fatalf("client %s: got service %d, want %d", ldns, d.Services[0], want)
 		}
 	}

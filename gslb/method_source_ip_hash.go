@@ -1,6 +1,10 @@
 package gslb
 
-import "math/bits"
+import (
+	"cmp"
+	"math/bits"
+	"slices"
+)
 
 // pickSourceIPHash takes the contender with the best weighted draw for the masked client (hash.go).
 func (d *Decider) pickSourceIPHash(v *virtualServer, f *field) (int, Reason) {
@@ -14,49 +18,168 @@ func (d *Decider) pickSourceIPHash(v *virtualServer, f *field) (int, Reason) {
 	}
 	d.needScope(mask, scopeHash)
 	client := clientHash(masked.Addr())
-	switch {
-	case f.memo == nil:
-		return f.bestDraw(client), ReasonHash
-	case f.memo.hashed == nil:
-		return f.memo.draws.best(client), ReasonHash
+	if f.hashed == nil {
+		return f.draws.best(client), ReasonHash
 	}
-	i := f.memo.hashed.find(client)
+	i := f.hashed.find(client)
 	if i == none {
-		i = f.memo.draws.best(client)
-		f.memo.hashed.add(client, i)
+		i = f.draws.best(client)
+		f.hashed.add(client, i)
 	}
 	return i, ReasonHash
 }
 
-// bestDraw compares all contenders, one by one (draws does so for many). With equal weights the least -log2 is the greatest draw.
-func (f *field) bestDraw(client uint64) int {
-	if !f.even {
-		return f.bestWeighted(client)
-	}
-	best, most := 0, draw(client, f.contenders[0].seed)
-	for i := 1; i < len(f.contenders); i++ {
-		h := draw(client, f.contenders[i].seed)
-		if h > most && (h-most >= 1<<sameLog || negLog2(h) < negLog2(most)) {
-			best, most = i, h
-		}
-	}
-	return best
+// draws is what is known of a field's contenders to draw. Immutable.
+type draws struct {
+	members []drawer // by weight, the greatest first, then as the contenders are
+	halves  []uint64 // their seeds, as nearlyDraw wants them
+	weights []uint32
+	of      []uint16 // contenders
+	even    bool     // all weights are equal
+	sieve   *sieve   // nil: few contenders
+	few     []eight  // of few contenders, the first bits of their draws; nil: weights differ, or they are many
 }
 
-// sameLog bounds how close two draws are that may have the same logarithm in units of 2^-32, as a power of two: closer ones
-// must be compared by it.
-const sameLog = 34
+// newDraws gathers what contenders need to draw; nil when they need not.
+func newDraws(v *virtualServer, services []Service, contenders []contender) *draws {
+	n := len(contenders)
+	if n <= 1 || v.picking != byHash && v.backupPicking != byHash {
+		return nil
+	}
+	members := make([]drawer, n)
+	for i := range contenders {
+		members[i] = services[contenders[i].service].drawer
+	}
+	return drawsOf(members, contenders)
+}
 
-func (f *field) bestWeighted(client uint64) int {
-	best, bestCost, bestWeight := none, uint64(0), uint64(1)
-	for i := range f.contenders {
-		c := &f.contenders[i]
-		cost, weight := negLog2(draw(client, c.seed)), uint64(c.weight)
-		high, low := bits.Mul64(cost, bestWeight)
-		bestHigh, bestLow := bits.Mul64(bestCost, weight)
-		if best == none || high < bestHigh || high == bestHigh && low < bestLow {
-			best, bestCost, bestWeight = i, cost, weight
+// drawsOf is newDraws for contenders of which members is how they draw.
+func drawsOf(members []drawer, contenders []contender) *draws {
+	n := len(contenders)
+	w := &draws{members: make([]drawer, n), halves: make([]uint64, n), weights: make([]uint32, n), of: make([]uint16, n), even: true}
+	for i := range w.of {
+		w.of[i] = uint16(i)
+	}
+	slices.SortStableFunc(w.of, func(a, b uint16) int { return cmp.Compare(contenders[b].weight, contenders[a].weight) })
+	for i, c := range w.of {
+		w.members[i], w.weights[i] = members[c], contenders[c].weight
+		w.halves[i] = halfMix(bits.RotateLeft64(members[c].seed, 32))
+		w.even = w.even && w.weights[i] == w.weights[0]
+	}
+	switch {
+	case n > fewContenders:
+		w.sieve = newSieve(w.members, w.weights)
+	case w.even:
+		for first := 0; first < n; first += len(eight{}.halves) {
+			w.few = append(w.few, newEight(w.members[first:min(n, first+len(eight{}.halves))]))
 		}
 	}
-	return best
+	return w
+}
+
+// best returns the contender with the best draw for a client.
+func (w *draws) best(client uint64) int {
+	switch {
+	case w.sieve != nil:
+		return w.sieved(client)
+	case !w.even:
+		return int(w.of[w.leastCost(client).best])
+	}
+	g, half, at := greatest{}, halfMix(client), partsOf(client)
+	for i := range w.few {
+		g = w.few[i].draw(client, half, &at, i*len(eight{}.halves), g)
+	}
+	if g.close() {
+		return int(w.of[w.leastCost(client).best])
+	}
+	return int(w.of[g.best()])
+}
+
+// greatest is the two greatest draws so far, where weights are equal: their upper bits, and below them who drew, the first being the
+// greatest. No branch depends on who is the best.
+type greatest struct{ most, second uint64 }
+
+const (
+	// drawnBits is how many bits say who drew.
+	drawnBits = 16
+	drawnMask = 1<<drawnBits - 1
+	// sameLog bounds how close two draws are that may have the same logarithm in units of 2^-32, as a power of two: closer ones
+	// must be compared by it.
+	sameLog = 34
+)
+
+func (g greatest) with(draw uint64, i int) greatest {
+	h := draw&^drawnMask | uint64(drawnMask-i)
+	return greatest{max(g.most, h), max(g.second, min(g.most, h))}
+}
+
+// best is who drew the greatest.
+func (g greatest) best() int { return drawnMask - int(g.most&drawnMask) }
+
+// close reports whether the two may have the same logarithm, so that the first of them wins: what was left out of both draws
+// (drawnMask, nearlyDraw) changes less than the second summand. That there is one alone is no reason.
+func (g greatest) close() bool {
+	return g.second > 0 && g.most-g.second < 1<<sameLog+1<<33
+}
+
+// drawing is the best draw by weight so far.
+type drawing struct {
+	best int // of members
+	cost uint64
+}
+
+// leastCost compares all members.
+func (w *draws) leastCost(client uint64) drawing {
+	at := drawing{best: none}
+	for i := range w.members {
+		at = w.compare(client, i, at)
+	}
+	return at
+}
+
+// compare takes a member if its draw is the best by weight so far; among equals, the first contender.
+func (w *draws) compare(client uint64, i int, at drawing) drawing {
+	cost := negLog2(w.members[i].draw(client))
+	if at.best != none {
+		high, low := bits.Mul64(cost, uint64(w.weights[at.best]))
+		bestHigh, bestLow := bits.Mul64(at.cost, uint64(w.weights[i]))
+		if high > bestHigh || high == bestHigh && (low > bestLow || low == bestLow && w.of[i] > w.of[at.best]) {
+			return at
+		}
+	}
+	return drawing{i, cost}
+}
+
+// eight is up to eight members with equal weights.
+type eight struct {
+	count  int
+	halves [8]uint64 // their seeds, as nearlyDraw wants them
+	// first is, of each part of the client's bits and each value, what it makes of the first bits of their draws: an octet each.
+	first [sieveParts * sieveValues]uint64
+}
+
+func newEight(members []drawer) eight {
+	e := eight{count: len(members)}
+	for i := range members {
+		m := &members[i]
+		e.halves[i] = halfMix(bits.RotateLeft64(m.seed, 32))
+		for part := range sieveParts {
+			for v := range uint64(sieveValues) {
+				var of view
+				of[part/partsOfKey] = v << (part % partsOfKey * partBits) * eachFirst
+				e.first[part*sieveValues+int(v)] |= m.first(of, 0) >> firstFrom << (8 * i)
+			}
+		}
+	}
+	return e
+}
+
+// draw makes the draws of all. base is the number of the first.
+func (e *eight) draw(client, half uint64, at *parts, base int, g greatest) greatest {
+	first := e.first[at[0]] ^ e.first[at[1]] ^ e.first[at[2]] ^ e.first[at[3]]
+	for i, seed := range e.halves[:e.count] {
+		g = g.with((first<<firstFrom^client)&firstMask|nearlyDraw(half^seed)>>firstBits, base+i)
+		first >>= 8
+	}
+	return g
 }

@@ -1,13 +1,34 @@
 package gslb
 
 import (
+	"math"
 	"math/bits"
 	"math/rand/v2"
 	"net/netip"
+	"slices"
 	"testing"
 
 	"fairlead/config"
 )
+
+// drawsBy is the draws of some members, and the best of them for a client by comparing all.
+func drawsBy(members []drawer, weights []uint32) (w *draws, best func(client uint64) int) {
+	var contenders []contender
+	for i := range members {
+		contenders = append(contenders, contender{service: ServiceIndex(i), weight: weights[i]})
+	}
+	reduceWeights(contenders)
+	return drawsOf(members, contenders), func(client uint64) int {
+		best, bestCost := 0, uint64(0)
+		for i := range members {
+			cost := negLog2(members[i].draw(client))
+			if i == 0 || less(cost, uint64(contenders[i].weight), bestCost, uint64(contenders[best].weight)) {
+				best, bestCost = i, cost
+			}
+		}
+		return best
+	}
+}
 
 // TestDrawsAmongMany: what only looks at the draws that may be the best chooses as what compares all of them.
 func TestDrawsAmongMany(t *testing.T) {
@@ -17,30 +38,66 @@ func TestDrawsAmongMany(t *testing.T) {
 		n      int
 		weight func(i int) int
 	}{
-		{"one", 1, func(int) int { return 7 }},
+		{"two", 2, func(int) int { return 7 }},
+		{"few", 16, func(i int) int { return 1 + i%3 }},
+		{"few, equal", 16, func(i int) int { return 1 }},
+		{"one more", 17, func(int) int { return 1 }},
+		{"a word", 64, func(int) int { return 1 }},
 		{"equal", 333, func(int) int { return 1 }},
+		{"a line", 512, func(int) int { return 1 }},
+		{"many", 1000, func(int) int { return 1 }},
+		{"many more", 5000, func(int) int { return 1 }},
 		{"two kinds", 500, func(i int) int { return 1 + i%2*99 }},
 		{"all different", 101, func(i int) int { return i + 1 }},
 		{"random", 130, func(int) int { return 1 + r.IntN(100) }},
+		{"random and many", 700, func(int) int { return 1 + r.IntN(100) }},
+		{"one has nearly all", 300, func(i int) int { return 1 + i/299*1_000_000 }},
 		{"as far apart as can be", 66, func(i int) int { return 1 + i%3*(maxWeight-1)/2 }},
 	} {
-		f := &field{}
+		var members []drawer
+		var weights []uint32
 		for i := range tt.n {
-			f.contenders = append(f.contenders, contender{service: ServiceIndex(i), weight: uint32(tt.weight(i)), seed: r.Uint64() >> (i % 2 * 62)}) // some have the same
+			members = append(members, newDrawer(r.Uint64()>>(i%2*62))) // some have the same
+			weights = append(weights, uint32(tt.weight(i)))
 		}
-		f.even = reduceWeights(f.contenders)
-		w := newDraws(f.contenders)
-		for range 20_000 {
+		w, best := drawsBy(members, weights)
+		for range 4_000_000 / (100 + tt.n) {
 			client := r.Uint64()
-			want := f.bestWeighted(client)
-			if got := w.best(client); got != want || f.bestDraw(client) != want {
-				t.Fatalf("%s: client %#x: got %d and %d, want %d", tt.name, client, got, f.bestDraw(client), want)
+			if got, want := w.best(client), best(client); got != want {
+				t.Fatalf("%s: client %#x: got %d, want %d", tt.name, client, got, want)
 			}
 		}
 	}
 }
 
-// undraw returns the seed that makes a client draw h.
+// TestSieveAsksForLess: when all whom the sieve finds may be worse than others, or there is nobody, it asks for fewer ones.
+func TestSieveAsksForLess(t *testing.T) {
+	for _, n := range []int{50, 100, 200} {
+		var members []drawer
+		weights := slices.Repeat([]uint32{1}, n)
+		for i := range n {
+			members = append(members, newDrawer(uint64(i)))
+		}
+		w, best := drawsBy(members, weights)
+		r, again, calls := rand.New(rand.NewPCG(9, uint64(n))), 0, 20_000
+		for range calls {
+			client := r.Uint64()
+			parts := partsOf(client)
+			if w.sift(client, &parts, 0).best != none {
+				continue
+			}
+			again++
+			if got, want := w.best(client), best(client); got != want {
+				t.Fatalf("%d members, client %#x: got %d, want %d", n, client, got, want)
+			}
+		}
+		if most := float64(calls) * math.Exp(-sieveFinds) * 2; again == 0 || float64(again) > most {
+			t.Errorf("of %d members nobody was found %d times in %d, want some, and less than %.0f", n, again, calls, most)
+		}
+	}
+}
+
+// undraw returns the seed with which a member draws h for a client, but for its first bits.
 func undraw(client, h uint64) uint64 {
 	inverse := func(x uint64) uint64 { // of an odd number, modulo 2^64
 		y := x
@@ -49,61 +106,68 @@ func undraw(client, h uint64) uint64 {
 		}
 		return y
 	}
-	h = halfMix(h) * inverse(drawMix2)
-	h = halfMix(h) * inverse(drawMix1)
-	return bits.RotateLeft64(halfMix(h)^client, 32)
+	half := func(h uint64) uint64 { return h ^ h>>33 }
+	h = half(h) * inverse(drawMix2)
+	h = half(h) * inverse(drawMix1)
+	return bits.RotateLeft64(half(h)^client, 32)
 }
 
 // TestDrawsThatAreClose: of draws with the same logarithm the first wins, not the greatest.
 func TestDrawsThatAreClose(t *testing.T) {
-	const client, high = 0x0123456789abcdef, 0xffff_0000_0000_0000
+	const client, low = 0xff23456789abcdef, 0xfff0_0000_0000_0000 >> firstBits
 	for _, apart := range []uint64{0, 1, 1 << 20, 1 << 31, 1 << 33, 1 << 35, 1 << 40} {
-		for _, first := range []int{3, 30} {
-			f := &field{even: true}
-			for i := range 40 {
-				f.contenders = append(f.contenders, contender{weight: 1, seed: undraw(client, uint64(i))})
-			}
-			f.contenders[first].seed, f.contenders[20].seed = undraw(client, high), undraw(client, high+apart)
-			if got := draw(client, f.contenders[20].seed); got != high+apart {
-				t.Fatalf("undraw is wrong: %#x", got)
-			}
-			if got, want := newDraws(f.contenders).best(client), f.bestWeighted(client); got != want {
-				t.Errorf("draws %#x apart, the less at %d: got %d, want %d", apart, first, got, want)
+		for _, n := range []int{10, 40, 400} {
+			for _, first := range []int{3, n - 1} {
+				members := make([]drawer, n) // they choose no bits: the first bits are the client's alone
+				for i := range n {
+					members[i].seed = undraw(client, uint64(i)<<firstBits)
+				}
+				members[first].seed, members[5].seed = undraw(client, low<<firstBits), undraw(client, (low+apart)<<firstBits)
+				if got, want := members[5].draw(client), uint64(client&firstMask|low+apart); got != want {
+					t.Fatalf("undraw is wrong: %#x, want %#x", got, want)
+				}
+				w, best := drawsBy(members, slices.Repeat([]uint32{1}, n))
+				if got, want := w.best(client), best(client); got != want {
+					t.Errorf("%d draws, %#x apart, the less at %d: got %d, want %d", n, apart, first, got, want)
+				}
 			}
 		}
 	}
 }
 
-// FuzzDraws looks for a client for whom the bound turns the best draw away.
-func FuzzDraws(f *testing.F) {
-	f.Add(uint64(1), uint64(2), uint32(3), uint32(4))
-	f.Add(^uint64(0), uint64(0), uint32(1), uint32(maxWeight))
-	f.Fuzz(func(t *testing.T, client, seed uint64, a, b uint32) {
-		in := &field{}
-		for i := range uint64(20) {
-			weight := max(1, a)
-			if i%3 == 0 {
-				weight = max(1, b)
-			}
-			in.contenders = append(in.contenders, contender{weight: weight, seed: seed + i*i})
+// TestTranspose compares with moving each bit.
+func TestTranspose(t *testing.T) {
+	r := rand.New(rand.NewPCG(1, 1))
+	var in, want [64]uint64
+	for i := range in {
+		in[i] = r.Uint64()
+		for j := range want {
+			want[j] |= in[i] >> j & 1 << i
 		}
-		if got, want := newDraws(in.contenders).best(client), in.bestWeighted(client); got != want {
+	}
+	if transpose(&in); in != want {
+		t.Error("a bit is where it should not be")
+	}
+}
+
+// FuzzDraws looks for a client for whom the sieve does not find the best.
+func FuzzDraws(f *testing.F) {
+	f.Add(uint64(1), uint64(2), uint32(3), uint32(4), uint16(20))
+	f.Add(^uint64(0), uint64(0), uint32(1), uint32(maxWeight), uint16(300))
+	f.Fuzz(func(t *testing.T, client, seed uint64, a, b uint32, n uint16) {
+		var members []drawer
+		var weights []uint32
+		for i := range uint64(max(2, n%600)) {
+			members, weights = append(members, newDrawer(seed+i*i)), append(weights, min(max(1, a), maxWeight))
+			if i%3 == 0 {
+				weights[i] = min(max(1, b), maxWeight)
+			}
+		}
+		w, best := drawsBy(members, weights)
+		if got, want := w.best(client), best(client); got != want {
 			t.Errorf("got %d, want %d", got, want)
 		}
 	})
-}
-
-// TestLeastForBounds: whoever is as good as the best passes, however the draws and weights are.
-func TestLeastForBounds(t *testing.T) {
-	r := rand.New(rand.NewPCG(7, 8))
-	for range 1_000_000 {
-		h := ^(r.Uint64() >> r.IntN(64))
-		at := drawing{best: 1, cost: negLog2(h), weight: uint64(1 + r.IntN(100))}
-		least := at.leastFor(at.weight)
-		if h>>31<<31 < least {
-			t.Fatalf("draw %#x does not reach its own bound %#x", h, least)
-		}
-	}
 }
 
 // hashClients is networks that ask: the one of rank n as often as 1/n.

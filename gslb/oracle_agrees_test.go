@@ -22,7 +22,7 @@ func newOracle(w *randomPlan, s *Snapshot) *oracle {
 		o.services[w.doc.Services[i].Name] = i
 	}
 	for i := range s.Plan.services {
-		o.seeds[s.Plan.services[i].Name] = s.Plan.services[i].seed
+		o.seeds[s.Plan.services[i].Name] = s.Plan.services[i].drawer.seed
 	}
 	return o
 }

@@ -31,7 +31,7 @@ func TestDecideAgreesWithOracleAmongMany(t *testing.T) {
 			}
 			want, got := c.ask(t, q)
 			if got.Outcome == OutcomeServices && !want.session && !want.resort {
-				for _, from := range []int{fewContenders, hashedFrom} {
+				for _, from := range []int{fewContenders, sieveMembers} {
 					if v := c.o.find(want.v); len(want.rest) > from {
 						many[fmt.Sprint(v.Method, " ", from)]++
 					}
@@ -52,7 +52,7 @@ func TestDecideAgreesWithOracleAmongMany(t *testing.T) {
 		t.Errorf("%d answers did not agree with another family's, %d did", parted, joins)
 	}
 	for _, m := range []config.Method{config.Scored, config.RTT, config.SourceIPHashing} {
-		for _, from := range []int{fewContenders, hashedFrom} {
+		for _, from := range []int{fewContenders, sieveMembers} {
 			if n := many[fmt.Sprint(m, " ", from)]; n < *rounds/400 {
 				t.Errorf("%d answers by %s of more than %d", n, m, from)
 			}

@@ -3,11 +3,14 @@ package gslb
 import (
 	"fmt"
 	"math"
+	"math/bits"
 	"net/netip"
 	"slices"
 	"sort"
 	"strings"
 	"time"
+
+	"github.com/cespare/xxhash/v2"
 
 	"fairlead/config"
 )
@@ -163,10 +166,32 @@ func (o *oracle) draws(v *config.VirtualServer, of []config.Member, client netip
 	masked, _ := client.Prefix(v.SourceIPHash.Prefix4)
 	var out []float64
 	for _, m := range of {
-		h := draw(clientHash(masked.Addr()), o.seeds[m.Service])
+		h := drawByHand(masked.Addr(), o.seeds[m.Service])
 		out = append(out, (64-math.Log2(float64(h)+1))/o.weight(v, m))
 	}
 	return out
+}
+
+// drawByHand follows the steps in docs/decision.md bit by bit.
+func drawByHand(masked netip.Addr, seed uint64) uint64 {
+	finish := func(h uint64) uint64 {
+		for _, k := range []uint64{0xff51afd7ed558ccd, 0xc4ceb9fe1a85ec53} {
+			h = (h ^ h>>33) * k
+		}
+		return h ^ h>>33
+	}
+	b := masked.As16()
+	client := xxhash.Sum64(b[:])
+	h := finish(client^(seed<<32|seed>>32)) >> 6
+	for k := range 6 {
+		bit := client >> (58 + k) & 1
+		for j := range uint64(2) {
+			key := finish(seed+(j+1)*0x9e3779b97f4a7c15) >> (10 * k)
+			bit += uint64(bits.OnesCount64(client >> (10 * j) & key & 1023))
+		}
+		h |= bit % 2 << (58 + k)
+	}
+	return h
 }
 
 // beyond is farther than anything on earth, and notNear the farness of a site that shares neither place nor coordinates.

@@ -73,7 +73,7 @@ type Service struct {
 	Capacity uint64
 
 	site           uint32
-	seed           uint64  // of the rendezvous hash
+	drawer         drawer  // for the rendezvous hash
 	maxConnections uint64  // 0: no limit
 	maxBandwidth   uint64  // bit/s; 0: no limit
 	loadThreshold  float64 // of custom load; 0: no limit

@@ -167,7 +167,7 @@ func (d *Decider) hashMetric(c *Candidate, v *virtualServer, by *contender) {
 	if err != nil {
 		return
 	}
-	cost := negLog2(draw(clientHash(masked.Addr()), by.seed))
+	cost := negLog2(d.s.Plan.services[by.service].drawer.draw(clientHash(masked.Addr())))
 	c.Metric, c.Unit = "draw per weight (least wins)", ""
 	c.Value = float64(cost) / (1 << 32) / float64(by.weight)
 	c.Detail = fmt.Sprintf("client %s, weight %d", masked, by.weight)

@@ -75,3 +75,15 @@ func renew(path string) error {
 	}
 	return errors.Join(err, db.Close())
 }
+
+// NotInUse returns an error if a process has the store of a data directory open. It changes nothing; there need be no store.
+func NotInUse(dir string) error {
+	f, err := os.Open(filepath.Join(dir, FileName))
+	if errors.Is(err, os.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	return errors.Join(lock(f, false), f.Close())
+}

@@ -19,7 +19,7 @@ import (
 // Layout of the database, version 2. Every value but the layout's number ends with a checksum of its bucket, its key and itself (sealed.go). Numbers
 // in keys are 8 octets, big-endian, so that order of keys is order of time.
 //
-//	meta       "layout" -> "2"; "actor" -> who this store is; "created" -> time; "commit" -> number of the last commit
+//	meta       "version" -> "2"; "actor" -> who this store is; "created" -> time; "commit" -> number of the last commit
 //	objects    SHA-256 of an object's text -> 0 and the text, or 1 and the text with gzip
 //	state      "snapshot" -> number of the last revision that is in it, and the state
 //	revisions  number -> revision, in the order in which they were learned
@@ -39,13 +39,11 @@ var (
 	bucketOrder     = []byte("order")
 	bucketNotes     = []byte("notes")
 
-	keyLayout   = []byte("layout")
+	keyLayout   = []byte("version") // as in layout 1, so that each release refuses what it does not know
 	keyActor    = []byte("actor")
 	keyCreated  = []byte("created")
 	keyCommit   = []byte("commit")
 	keySnapshot = []byte("snapshot")
-
-	keyLayout1 = []byte("version") // where layout 1 has its number
 )
 
 const (
@@ -120,7 +118,7 @@ func checkLayout(tx *bolt.Tx) error {
 		return damagedf("it is a database of something else")
 	}
 	switch got := string(meta.Get(keyLayout)); {
-	case got == "" && string(meta.Get(keyLayout1)) == "1":
+	case got == "1":
 		return errFirst
 	case got == "":
 		return damagedf("it is a database of something else")

@@ -3,8 +3,10 @@ package api
 import (
 	"context"
 	"errors"
+	"io"
 	"net/http"
 	"net/netip"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -20,6 +22,7 @@ import (
 	"fairlead/adns/transfer"
 	"fairlead/api/resource"
 	"fairlead/config"
+	"fairlead/config/revision"
 	"fairlead/internal/access"
 	"fairlead/internal/audit"
 	"fairlead/mep"
@@ -87,6 +90,13 @@ type Options struct {
 	TakeResolvers func(most int) []netip.Addr
 	// ReportRTT takes in what somebody measured from a site, and reports whether it counts. Nil: it goes to the table.
 	ReportRTT func(ldns netip.Addr, site string, rtt time.Duration, at time.Time) bool
+	// Documents is where the GSLB document is kept. Nil: it is neither read nor written here.
+	Documents revision.Documents
+	// Events is what happens, for those who listen. Nil: nobody is told.
+	Events *Events
+	// Backup writes all that the node knows; Restore takes it in. Nil: 503.
+	Backup  func(ctx context.Context, w io.Writer, passphrase string) error
+	Restore func(ctx context.Context, r io.Reader, passphrase string) (*resource.Restored, error)
 	// Ready returns what has to be so before queries are sent here. Nil: nothing.
 	Ready func() []Check
 	// Access knows who may ask. Nil: all who reach the interface are admins, as behind a listener on loopback.
@@ -102,8 +112,9 @@ type Options struct {
 // State is one moment of the node. It is immutable but for Snapshot.Learned.
 type State struct {
 	Snapshot       *adns.Snapshot
-	Document       *config.Document // that Snapshot was compiled from
-	DocumentID     string
+	Document       *config.Document             // that Snapshot was compiled from
+	DocumentID     string                       // hash of its objects
+	Revision       string                       // that it came with
 	DocumentSource string                       // path of the file it came from, or the data directory
 	Since          time.Time                    // when this document came into use
 	Drains         map[string]sites.DrainStatus // by service, of those that drain
@@ -173,7 +184,7 @@ func New(o Options) (http.Handler, error) {
 	if o.Ready == nil {
 		o.Ready = func() []Check { return nil }
 	}
-	r := &resources{Options: o, log: o.Logger.Named("api"), rights: rights(), refusals: newRefusalCounts(),
+	r := &resources{Options: o, log: o.Logger.Named("api"), rights: rights(), refusals: newRefusalCounts(), stop: make(chan struct{}),
 		attempts:    rate.NewLimiter(rate.Every(attemptInterval), attemptBurst),
 		explaining:  newLine("explanations", maxExplaining, maxExplainWaiting),
 		askingSites: newLine("questions to other sites", maxAskingSites, maxSitesWaiting),
@@ -183,7 +194,7 @@ func New(o Options) (http.Handler, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &handler{Handler: r.guard(router), log: r.log}, nil
+	return &handler{Handler: r.guard(oneName(router)), log: r.log, stop: sync.OnceFunc(func() { close(r.stop) })}, nil
 }
 
 // monitorDefaults fills in what monitors and load sources would tell.
@@ -208,7 +219,8 @@ func (o *Options) monitorDefaults() {
 // handler is what New returns: the guarded routes, with the log that Server's own messages go to.
 type handler struct {
 	http.Handler
-	log *zap.Logger
+	log  *zap.Logger
+	stop func() // ends responses that would go on
 }
 
 // resources answers requests.
@@ -222,6 +234,10 @@ type resources struct {
 	refusals refusalCounts
 	attempts *rate.Limiter // lines of the audit log about refused attempts
 	unsaid   atomic.Int64  // of them, that had no line
+
+	stop      chan struct{} // closed when the server stops
+	listening atomic.Int32  // clients of events
+	keys      idempotencyKeys
 
 	explaining, askingSites, whatIfs, testing *line
 }
@@ -260,6 +276,12 @@ func (r *resources) route() (*chi.Mux, error) {
 	r.registerSessions(rest)
 	r.registerResolvers(rest)
 	r.registerVersion(rest)
+	r.registerObjects(rest)
+	r.registerConfig(rest)
+	r.registerRevisions(rest)
+	r.registerSync(rest)
+	r.registerEvents(rest)
+	r.registerBackup(rest)
 	r.registerTokens(rest)
 	r.registerAudit(rest)
 

@@ -25,7 +25,22 @@ const (
 func (r *resources) guard(next http.Handler) http.Handler {
 	origins := http.NewCrossOriginProtection()
 	origins.SetDenyHandler(http.HandlerFunc(r.refuseOrigin))
-	return r.recovered(safeHeaders(r.knownHost(origins.Handler(http.MaxBytesHandler(r.identified(next), MaxBodyBytes)))))
+	return r.recovered(safeHeaders(r.knownHost(origins.Handler(limitBody(r.identified(next))))))
+}
+
+// limitBody bounds what is read of a request: some resources take whole documents.
+func limitBody(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
+		limit := int64(MaxBodyBytes)
+		switch path := req.URL.Path; {
+		case path == restorePath:
+			limit = MaxBackupBytes
+		case path == configPath, strings.HasPrefix(path, filesPath+"/"):
+			limit = MaxDocumentBody
+		}
+		req.Body = http.MaxBytesReader(w, req.Body, limit)
+		next.ServeHTTP(w, req)
+	})
 }
 
 // safeHeaders keeps responses out of caches and browsers from guessing their type.

@@ -92,7 +92,7 @@ func TestRoutes(t *testing.T) {
 		{http.MethodPost, "/v1/status/services", 405, "GET, HEAD"},
 		{"BREW", "/livez", 405, "GET, HEAD"},
 		{http.MethodGet, "/", 404, ""},
-		{http.MethodGet, "/docs", 404, ""},
+		{http.MethodGet, "/docs/", 404, ""},
 		{http.MethodGet, "/v1/version/", 404, ""},
 		{http.MethodGet, "/../livez", 404, ""},
 		{http.MethodHead, "/v1/version", 200, ""},

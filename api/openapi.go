@@ -27,7 +27,7 @@ func openAPIConfig(version string) huma.Config {
 		version = "unknown" // the key is required
 	}
 	c := huma.DefaultConfig("Fairlead", version)
-	c.Info.Description = "State, explanations and load reports of one Fairlead node."
+	c.Info.Description = "State, explanations and load reports of one Fairlead node, and the GSLB document that all sites share."
 	c.Info.License = &huma.License{Name: "Apache-2.0", Identifier: "Apache-2.0"}
 	c.OpenAPIPath, c.DocsPath, c.SchemasPath, c.CreateHooks = "", "", "", nil
 	c.Formats = map[string]huma.Format{"application/json": huma.DefaultJSONFormat, "json": huma.DefaultJSONFormat}
@@ -43,11 +43,15 @@ func openAPIConfig(version string) huma.Config {
 // register adds an operation. problems are the statuses, besides 401, 403, 421, 429 and 500, with which it may be refused. What its
 // handler returns as an error is a *problem, or something for the log.
 func register[I, O any](r *resources, rest huma.API, op huma.Operation, problems []int, handle func(context.Context, *I) (*O, error)) {
-	op.MaxBodyBytes = MaxBodyBytes
-	op.Responses = map[string]*huma.Response{}
+	if op.MaxBodyBytes == 0 {
+		op.MaxBodyBytes = MaxBodyBytes
+	}
+	if op.Responses == nil {
+		op.Responses = map[string]*huma.Response{}
+	}
 	schema := rest.OpenAPI().Components.Schemas.Schema(reflect.TypeFor[resource.Problem](), true, "Problem")
 	op.Middlewares = append(huma.Middlewares{r.checksRights(op.OperationID)}, op.Middlewares...)
-	for _, status := range append(problems, http.StatusUnauthorized, http.StatusForbidden, http.StatusMisdirectedRequest,
+	for _, status := range append(slices.Clone(problems), http.StatusUnauthorized, http.StatusForbidden, http.StatusMisdirectedRequest,
 		http.StatusTooManyRequests, http.StatusInternalServerError) {
 		response := &huma.Response{
 			Description: http.StatusText(status),
@@ -109,7 +113,9 @@ func (r *resources) plain(rest huma.API, router chi.Router, p plainRoute) {
 
 // registerOpenAPI writes the document, which does not change any more, and serves it.
 func (r *resources) registerOpenAPI(rest huma.API, router chi.Router) error {
-	var text []byte
+	var text, page []byte
+	r.plain(rest, router, plainRoute{path: docsPath, summary: "This interface as a page for people", media: "text/html",
+		handler: http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { writePage(w, page) })})
 	r.plain(rest, router, plainRoute{path: openAPIPath, summary: "This document", media: "application/json",
 		handler: http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 			w.Header().Set("Content-Type", "application/json")
@@ -117,17 +123,31 @@ func (r *resources) registerOpenAPI(rest huma.API, router chi.Router) error {
 		})})
 	loosen(rest.OpenAPI().Components.Schemas.Map())
 	listWords(rest.OpenAPI().Components.Schemas.Map())
+	if err := describeBodies(rest.OpenAPI()); err != nil {
+		return fmt.Errorf("write OpenAPI document: %w", err)
+	}
 	text, err := json.Marshal(rest.OpenAPI())
 	if err != nil {
 		return fmt.Errorf("write OpenAPI document: %w", err)
 	}
-	return nil
+	whole, err := decodeNumbers(text)
+	if err != nil {
+		return fmt.Errorf("write OpenAPI document: %w", err)
+	}
+	if err := addObjectSchemas(whole); err != nil {
+		return fmt.Errorf("write OpenAPI document: %w", err)
+	}
+	if text, err = json.Marshal(whole); err != nil {
+		return fmt.Errorf("write OpenAPI document: %w", err)
+	}
+	page, err = referencePage(whole)
+	return err
 }
 
 // loosen lets responses grow: a reader that validates must not stumble over a key that a later release adds. It also takes
 // out the schemas of huma's own errors, which no response has.
 func loosen(schemas map[string]*huma.Schema) {
-	requests := []string{"LoadReport", "RTTReport", "Order", "Withdrawal", "MeasurementReport", "ReportedValue", "MonitorQuestion", "NewToken"}
+	requests := []string{"LoadReport", "RTTReport", "Order", "Withdrawal", "MeasurementReport", "ReportedValue", "MonitorQuestion", "Resolution", "NewToken"}
 	for name, s := range schemas {
 		switch {
 		case name == "ErrorModel" || name == "ErrorDetail":
@@ -161,12 +181,10 @@ func listWords(schemas map[string]*huma.Schema) {
 	list("Change", "kind", kinds)
 }
 
-// onlyJSON hides the Accept header: there is one representation, and it is sent whatever the client prefers (RFC 9110
-// section 12.4.1).
+// onlyJSON hides the Accept header from huma: nearly all resources have one representation.
 func onlyJSON(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
-		req.Header.Del("Accept")
-		next.ServeHTTP(w, req)
+		next.ServeHTTP(w, keepAccept(req))
 	})
 }
 

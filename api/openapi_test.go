@@ -159,7 +159,10 @@ func TestOpenAPIListsReasons(t *testing.T) {
 // TestResponsesMayGrow lets a strict reader of this release read the next one's responses.
 func TestResponsesMayGrow(t *testing.T) {
 	for name, s := range openAPI(t, newFixture(t, nil))["components"].(map[string]any)["schemas"].(map[string]any) {
-		if closed := s.(map[string]any)["additionalProperties"] == false; closed != slices.Contains([]string{"LoadReport", "RTTReport", "Order", "Withdrawal", "MeasurementReport", "ReportedValue", "MonitorQuestion", "NewToken"}, name) {
+		if strings.HasPrefix(name, objectSchemaPrefix) {
+			continue // what operators write is checked strictly
+		}
+		if closed := s.(map[string]any)["additionalProperties"] == false; closed != slices.Contains([]string{"LoadReport", "RTTReport", "Order", "Withdrawal", "MeasurementReport", "ReportedValue", "MonitorQuestion", "Resolution", "NewToken"}, name) {
 			t.Errorf("schema %s: closed is %t", name, closed)
 		}
 	}

@@ -97,8 +97,12 @@ func methodNotAllowed(router chi.Routes) http.HandlerFunc {
 	methods := []string{http.MethodGet, http.MethodPut, http.MethodPost, http.MethodPatch, http.MethodDelete}
 	return func(w http.ResponseWriter, req *http.Request) {
 		var allowed []string
+		path := req.URL.Path
+		if req.URL.RawPath != "" {
+			path = req.URL.RawPath
+		}
 		for _, m := range methods {
-			if !router.Match(chi.NewRouteContext(), m, req.URL.Path) {
+			if !router.Match(chi.NewRouteContext(), m, path) {
 				continue
 			}
 			if allowed = append(allowed, m); m == http.MethodGet {
@@ -119,13 +123,13 @@ func fault(pointer, code, format string, args ...any) error {
 }
 
 // asProblem is the transformer that gives huma's own errors the form of all others.
-func asProblem(_ huma.Context, _ string, v any) (any, error) {
+func asProblem(ctx huma.Context, _ string, v any) (any, error) {
 	m, ok := v.(*huma.ErrorModel)
 	if !ok {
 		return v, nil
 	}
 	if len(m.Errors) == 0 {
-		return newProblem(m.Status, bareFault(m.Status, m.Detail)), nil
+		return newProblem(m.Status, bareFault(m.Status, m.Detail, ctx.Operation().MaxBodyBytes)), nil
 	}
 	faults := make([]resource.Fault, len(m.Errors))
 	for i, d := range m.Errors {
@@ -135,11 +139,11 @@ func asProblem(_ huma.Context, _ string, v any) (any, error) {
 }
 
 // bareFault is the fault of an error that huma gives no place.
-func bareFault(status int, detail string) resource.Fault {
+func bareFault(status int, detail string, limit int64) resource.Fault {
 	f := resource.Fault{Pointer: "/body", Code: resource.CodeInvalid, Detail: detail}
 	switch status {
 	case http.StatusRequestEntityTooLarge:
-		f.Code, f.Detail = resource.CodeRequestTooLarge, fmt.Sprintf("the body has more than the limit of %d bytes", MaxBodyBytes)
+		f.Code, f.Detail = resource.CodeRequestTooLarge, fmt.Sprintf("the body has more than the limit of %d bytes", limit)
 	case http.StatusBadRequest:
 		f.Code, f.Detail = resource.CodeRequired, "the body is missing"
 	}

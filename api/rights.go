@@ -36,5 +36,6 @@ func rights() map[string]right {
 		}
 	}
 	out["release-virtual-server"] = onObject
+	documentRights(out)
 	return out
 }

@@ -34,6 +34,7 @@ func Server(h http.Handler) *http.Server {
 	}
 	if ours, ok := h.(*handler); ok {
 		s.ErrorLog = stdLog(ours.log)
+		s.RegisterOnShutdown(ours.stop)
 	}
 	return s
 }

@@ -1,5 +1,7 @@
 package resource
 
+import "encoding/json"
+
 // Problem is why a request was not done (RFC 9457). Type is always "about:blank": Status and the codes in Errors tell
 // problems apart.
 type Problem struct {
@@ -8,14 +10,22 @@ type Problem struct {
 	Status int     `json:"status" doc:"The HTTP status."`
 	Detail string  `json:"detail" doc:"What was wrong with this request."`
 	Errors []Fault `json:"errors,omitempty" nullable:"false" doc:"Everything that was found wrong, all at once."`
+
+	// Of writes that were based on what is not current any more.
+	Revision string          `json:"revision,omitempty" doc:"The revision that counts now, when the write was based on another one."`
+	ETag     string          `json:"etag,omitempty" doc:"What If-Match would have to be."`
+	Current  json.RawMessage `json:"current,omitempty" doc:"The object as it is now, without secrets."`
 }
 
 // Fault is one thing that is wrong with a request.
 type Fault struct {
-	// Pointer says where, in the manner of a JSON Pointer (RFC 6901) whose first part is path, query, header or body.
-	Pointer string `json:"pointer" doc:"Where: a JSON Pointer whose first part is path, query, header or body."`
+	// Pointer says where, in the manner of a JSON Pointer (RFC 6901) whose first part is path, query, header or body; or objects, followed by the
+	// object of the document and the place in it.
+	Pointer string `json:"pointer" doc:"Where: a JSON Pointer whose first part is path, query, header or body; or objects, whose next part is an object of the document such as service~1web-ams."`
 	Code    string `json:"code" doc:"Stable word for what is wrong."`
 	Detail  string `json:"detail" doc:"What is wrong and what to do, for people."`
+	Line    int    `json:"line,omitempty" doc:"Line of the body, from 1. Absent: it is not in the body, or nobody can tell."`
+	Column  int    `json:"column,omitempty" doc:"Column of the body, from 1."`
 }
 
 // Codes of faults.
@@ -46,4 +56,15 @@ const (
 	CodeNoSuchResolver      = "no-such-resolver"       // nothing is known of the resolver
 	CodeNoSuchMonitor       = "no-such-monitor"        // the document has no monitor of this name
 	CodeNoLoadSource        = "no-load-source"         // the service has no load source
+
+	CodeNoSuchObject   = "no-such-object"   // the document has no object of this kind and name
+	CodeNoSuchRevision = "no-such-revision" // the history does not have it, or not any more
+	CodeNoSuchConflict = "no-such-conflict" // the object has no conflict, or not this side
+	CodeStale          = "stale"            // the object or the document has changed since
+	CodeReadOnly       = "read-only"        // documents are not written at this node
+	CodeAnswersLost    = "answers-lost"     // names would lose their answers, and force was not said
+	CodeNotStored      = "not-stored"       // the store cannot be written now
+	CodeKeyReused      = "key-reused"       // the idempotency key was used for another request
+	CodeNothingToKeep  = "nothing-to-keep"  // nothing waits to be confirmed
+	CodeNotABackup     = "not-a-backup"     // the file is damaged, or of another program
 )

@@ -26,6 +26,8 @@ type Options struct {
 	// not block long: the target's next probe waits for it. A call that has begun when SetTargets removes its target
 	// is not waited for.
 	Verdict func(Verdict)
+	// Busy reports whether Verdict would wait. Then it is called by a goroutine that holds up no other probe; nil: it never waits.
+	Busy func() bool
 	// Concurrency is how many probes run at once; due ones wait beyond that. 0: DefaultConcurrency.
 	Concurrency int
 	// Schedule is shared with others that run at intervals; nil: one of its own.
@@ -40,6 +42,7 @@ type Scheduler struct {
 	lane    *schedule.Lane
 	prober  *probe.Prober
 	verdict func(Verdict)
+	busy    func() bool
 	log     *zap.Logger
 	seed    uint64
 
@@ -72,6 +75,9 @@ func New(o Options) *Scheduler {
 	if o.Schedule == nil {
 		o.Schedule = schedule.New()
 	}
+	if o.Busy == nil {
+		o.Busy = func() bool { return false }
+	}
 	if o.Verdict == nil {
 		o.Verdict = func(Verdict) {}
 	}
@@ -79,6 +85,7 @@ func New(o Options) *Scheduler {
 		lane:    o.Schedule.Lane(o.Concurrency),
 		prober:  o.Prober,
 		verdict: o.Verdict,
+		busy:    o.Busy,
 		log:     o.Logger,
 		seed:    o.Seed,
 		targets: make(map[targetKey]*probed),
@@ -87,7 +94,18 @@ func New(o Options) *Scheduler {
 
 // Run probes until ctx ends, then waits for the probes under way, whose results are dropped. It returns nil, or an error
 // when it runs already. Targets and their states survive: Run may be called again.
-func (s *Scheduler) Run(ctx context.Context) error { return s.lane.Run(ctx) }
+func (s *Scheduler) Run(ctx context.Context) error {
+	running, stop := context.WithCancel(ctx)
+	var loop sync.WaitGroup
+	defer loop.Wait()
+	defer stop()
+	loop.Go(func() {
+		if err := s.prober.Run(running); err != nil {
+			s.log.Warn("monitor.loop", zap.Error(err)) // probes cost more without it, and come to the same
+		}
+	})
+	return s.lane.Run(ctx)
+}
 
 // SetTargets makes targets the ones to probe, and calculated those that are made of them. A target that was there with an equal
 // monitor keeps its state and its place in time; one whose monitor changed only in its timing (interval, down_interval, timeout, fall,
@@ -199,6 +217,7 @@ func (s *Scheduler) newJob(p *probed) *schedule.Job {
 		Interval: intervalOf(m, p.tally.state),
 		Jitter:   m.JitterPercent(),
 		Work:     func(ctx context.Context) { s.probe(ctx, p) },
+		Start:    func(ctx context.Context, finished func()) bool { return s.begin(ctx, p, finished) },
 	}
 }
 
@@ -212,9 +231,31 @@ func intervalOf(m *config.Monitor, state State) time.Duration {
 
 func (s *Scheduler) probe(ctx context.Context, p *probed) {
 	r := s.prober.Probe(ctx, p.target)
-	if ctx.Err() != nil {
-		return
+	if ctx.Err() == nil {
+		s.conclude(p, r)
 	}
+}
+
+// begin is probe without a goroutine, where that can be.
+func (s *Scheduler) begin(ctx context.Context, p *probed, finished func()) bool {
+	return s.prober.Begin(ctx, p.target, func(r probe.Result, cancelled bool) {
+		switch {
+		case cancelled:
+			finished()
+		case s.busy():
+			go func() {
+				s.conclude(p, r)
+				finished() // who started it waits for that
+			}()
+		default:
+			s.conclude(p, r)
+			finished()
+		}
+	})
+}
+
+// conclude makes a result known.
+func (s *Scheduler) conclude(p *probed, r probe.Result) {
 	v, dependents, ok := p.judge(r)
 	if !ok {
 		return

@@ -13,7 +13,7 @@ var guardedRooms = []string{"monitors", "monitors/probe", "monitors/source", "mo
 var unguarded = map[string][]string{
 	"net": {"Dial", "DialTimeout", "DialTCP", "DialUDP", "DialIP", "DialUnix", "Dialer", "Listen", "ListenPacket", "ListenUDP", "ListenConfig",
 		"DefaultResolver", "LookupHost", "LookupIP", "ResolveTCPAddr", "ResolveUDPAddr"},
-	"fairlead/monitors/direct": {"Dialer"},
+	"fairlead/monitors/direct": {"Dialer", "NewLoop"},
 	"crypto/tls":               {"Dial", "DialWithDialer", "Dialer"},
 	"net/http":                 {"Get", "Head", "Post", "PostForm", "DefaultClient", "DefaultTransport"},
 	"os/exec":                  {"Command", "CommandContext", "Cmd"},
@@ -36,7 +36,7 @@ func checkDials(t *tree) []finding {
 				constructor := ok && function.Recv == nil && function.Name.Name == "New"
 				ast.Inspect(decl, func(n ast.Node) bool {
 					s, ok := n.(*ast.SelectorExpr)
-					if !ok || !isIdent(s.X, name) || !slices.Contains(ways, s.Sel.Name) || constructor && s.Sel.Name == "Dialer" {
+					if !ok || !isIdent(s.X, name) || !slices.Contains(ways, s.Sel.Name) || constructor && (s.Sel.Name == "Dialer" || s.Sel.Name == "NewLoop") {
 						return true
 					}
 					found = append(found, t.at(s.Pos(), "%s.%s leaves out the guard: use what Options give", name, s.Sel.Name))
@@ -60,6 +60,8 @@ func TestDialsCatches(t *testing.T) {
 		{"a dialer", head + "func f() any { return net.Dialer{} }\n", []string{"monitors/probe/a.go:3: net.Dialer leaves"}},
 		{"a dialer of ours", "-- monitors/source/a.go --\npackage source\nimport \"fairlead/monitors/direct\"\nvar d direct.Dialer\n",
 			[]string{"monitors/source/a.go:3: direct.Dialer leaves"}},
+		{"a loop of ours", "-- monitors/source/a.go --\npackage source\nimport \"fairlead/monitors/direct\"\nvar l = direct.NewLoop()\n",
+			[]string{"monitors/source/a.go:3: direct.NewLoop leaves"}},
 		{"http", "-- monitors/source/a.go --\npackage source\nimport \"net/http\"\nvar f = http.Get\n", []string{"monitors/source/a.go:3: http.Get leaves"}},
 		{"renamed", "-- monitors/a.go --\npackage monitors\nimport x \"os/exec\"\nvar f = x.Command\n", []string{"monitors/a.go:3: x.Command leaves"}},
 	})

@@ -131,7 +131,7 @@ func (n *Node) build(in *intent) error {
 	n.publisher, n.keeper = newPublisher(n), newKeeper(n)
 	n.reach = newReach(&n.opts, n.log)
 	shared, prober := schedule.New(), n.reach.prober()
-	n.probes = monitors.New(monitors.Options{Schedule: shared, Prober: prober, Verdict: n.publisher.verdict, Logger: n.log, Seed: seed})
+	n.probes = monitors.New(monitors.Options{Schedule: shared, Prober: prober, Verdict: n.publisher.verdict, Busy: n.publisher.busy, Logger: n.log, Seed: seed})
 	n.loads = monitors.NewLoads(monitors.LoadOptions{Schedule: shared, Reader: n.reach.reader(), Load: n.publisher.load, Logger: n.log, Seed: seed})
 	var err error
 	if n.exchange, err = n.newExchange(in); err != nil {

@@ -58,6 +58,9 @@ func newPublisher(n *Node) *publisher {
 	return p
 }
 
+// busy reports whether who hands over something may have to wait soon.
+func (p *publisher) busy() bool { return len(p.inbox) > inbox/2 }
+
 // send hands an event over. It waits while the inbox is full, and not after the publisher has ended.
 func (p *publisher) send(event any) {
 	select {

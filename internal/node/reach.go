@@ -47,7 +47,7 @@ func newReach(o *Options, log *zap.Logger) *reach {
 
 // prober probes within the reach.
 func (r *reach) prober() *probe.Prober {
-	return probe.New(probe.Options{DialContext: r.dial, Connect: r.connect, Allowed: r.guard.Check, Secret: r.secrets.Read, Scripts: r.scripts})
+	return probe.New(probe.Options{DialContext: r.dial, Connect: r.connect, Plain: r.connect != nil, Allowed: r.guard.Check, Secret: r.secrets.Read, Scripts: r.scripts})
 }
 
 // reader reads load sources within the reach.

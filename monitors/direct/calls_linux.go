@@ -60,3 +60,36 @@ func transfer(call, fd uintptr, p []byte) (int, syscall.Errno) {
 		}
 	}
 }
+
+// wait returns what has happened in an epoll set. It does not wait for it.
+func wait(epoll int, events []syscall.EpollEvent) int {
+	n, _, errno := syscall.RawSyscall6(syscall.SYS_EPOLL_PWAIT, uintptr(epoll), uintptr(unsafe.Pointer(unsafe.SliceData(events))), uintptr(len(events)), 0, 0, 0)
+	if errno != 0 {
+		return 0
+	}
+	return int(n)
+}
+
+// control adds a socket to an epoll set, or takes it out.
+func control(epoll, call, fd int, event *syscall.EpollEvent) syscall.Errno {
+	_, _, errno := syscall.RawSyscall6(syscall.SYS_EPOLL_CTL, uintptr(epoll), uintptr(call), uintptr(fd), uintptr(unsafe.Pointer(event)), 0, 0)
+	return errno
+}
+
+// metItself reports whether a socket is connected with itself: its own address is that of the other end.
+func metItself(fd int, to *peer) bool {
+	var own peer
+	size := uint32(len(own.octets))
+	_, _, errno := syscall.RawSyscall(syscall.SYS_GETSOCKNAME, uintptr(fd), uintptr(unsafe.Pointer(&own.octets)), uintptr(unsafe.Pointer(&size)))
+	if errno != 0 {
+		return false
+	}
+	if to.length == syscall.SizeofSockaddrInet6 {
+		own.octets[4], own.octets[5], own.octets[6], own.octets[7] = 0, 0, 0, 0 // flow
+		return own.octets == to.octets
+	}
+	return [8]byte(own.octets[:8]) == [8]byte(to.octets[:8])
+}
+
+// shut closes a socket.
+func shut(fd int) { _, _, _ = syscall.RawSyscall(syscall.SYS_CLOSE, uintptr(fd), 0, 0) }

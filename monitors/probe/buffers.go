@@ -7,9 +7,8 @@ import (
 
 // buffers are what an exchange is read and written through. At thousands of probes a second they would be most of the garbage.
 type buffers struct {
-	r   *bufio.Reader
-	w   *bufio.Writer
-	out []byte // for a request that is sent at once; empty
+	r *bufio.Reader
+	w *bufio.Writer
 }
 
 // borrow returns buffers over a connection, until the probe is over.

@@ -30,7 +30,8 @@ type exchange struct {
 	target   Target
 	monitor  *config.Monitor // with the defaults of its section
 	started  time.Time
-	deadline time.Time
+	timeout  time.Duration
+	deadline time.Time // by it
 
 	first  time.Time // of the first byte of the answer; zero: none came
 	reason string    // of a probe that passes

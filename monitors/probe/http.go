@@ -1,6 +1,7 @@
 package probe
 
 import (
+	"bytes"
 	"cmp"
 	"crypto/tls"
 	"errors"
@@ -22,6 +23,15 @@ const (
 	maxWireBytes = 1 << 20  // of the body as sent, chunk framing included
 )
 
+// roomForRequest is as long as most requests are not.
+const roomForRequest = 256
+
+// Standard ports.
+const (
+	portHTTP  = 80
+	portHTTPS = 443
+)
+
 // userAgent is what probes and load reads call themselves.
 const userAgent = "fairlead"
 
@@ -40,12 +50,39 @@ func (x *exchange) askHTTP() error {
 	if err != nil {
 		return err
 	}
-	in := &x.bound
-	*in = boundedReader{r: conn, left: maxHeadBytes}
-	status, body, err := x.respond(conn, in, req, two)
+	if two {
+		in := x.bounded(conn)
+		s, err := x.request2(conn, in, fields2(req), []byte(x.monitor.HTTP.Body))
+		if err != nil {
+			return err
+		}
+		status, _, err := s.head()
+		if err != nil {
+			return err
+		}
+		return x.judgeResponse(in, status, s)
+	}
+	return x.hearHTTP(conn, x.send(conn, req))
+}
+
+// bounded reads a connection, as far as heads may reach.
+func (x *exchange) bounded(conn io.Reader) *boundedReader {
+	x.bound = boundedReader{r: conn, left: maxHeadBytes}
+	return &x.bound
+}
+
+// hearHTTP reads a response of HTTP/1.1 and judges it. writeErr is what became of sending the request.
+func (x *exchange) hearHTTP(conn io.Reader, writeErr error) error {
+	in := x.bounded(conn)
+	status, body, err := x.converse(in, writeErr)
 	if err != nil {
 		return err
 	}
+	return x.judgeResponse(in, status, body)
+}
+
+// judgeResponse judges a response of which the head was read.
+func (x *exchange) judgeResponse(in *boundedReader, status int, body io.Reader) error {
 	if x.status(status) {
 		return nil
 	}
@@ -58,10 +95,10 @@ func (x *exchange) askHTTP() error {
 func (x *exchange) openHTTP() (conn net.Conn, two bool, err error) {
 	version := x.monitor.HTTP.Version
 	if x.monitor.Type != config.MonitorHTTPS {
-		conn, err = x.dial("tcp", 80)
+		conn, err = x.dial("tcp", portHTTP)
 		return conn, version == config.HTTP2, err
 	}
-	if conn, err = x.dial("tcp", 443); err != nil {
+	if conn, err = x.dial("tcp", portHTTPS); err != nil {
 		return nil, false, err
 	}
 	host := trust.HostName(x.monitor.HTTP.Host)
@@ -78,19 +115,6 @@ func (x *exchange) openHTTP() (conn net.Conn, two bool, err error) {
 		return nil, false, err
 	}
 	return secure, secure.ConnectionState().NegotiatedProtocol == "h2", nil
-}
-
-// respond sends the request and reads the head of the final response.
-func (x *exchange) respond(conn net.Conn, in *boundedReader, req *http.Request, two bool) (status int, body io.Reader, err error) {
-	if !two {
-		return x.converse(conn, in, req)
-	}
-	s, err := x.request2(conn, in, fields2(req), []byte(x.monitor.HTTP.Body))
-	if err != nil {
-		return 0, nil, err
-	}
-	status, _, err = s.head()
-	return status, s, err
 }
 
 // boundedReader reads at most left bytes of r and remembers what ended it.
@@ -114,12 +138,10 @@ func (b *boundedReader) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// converse sends the request and reads the head of the final response. Informational responses (RFC 9110 15.2) are passed over;
-// in bounds all heads together.
-func (x *exchange) converse(w io.Writer, in *boundedReader, req *http.Request) (status int, body io.Reader, err error) {
-	b := x.borrow(w, in)
-	// A server may answer and close before it has read the request: the answer counts then, not the failed write.
-	writeErr := x.send(w, b, req)
+// converse reads the head of the final response. Informational responses (RFC 9110 15.2) are passed over; in bounds all heads
+// together. A server may answer and close before it has read the request: the answer counts then, not the failed write.
+func (x *exchange) converse(in *boundedReader, writeErr error) (status int, body io.Reader, err error) {
+	b := x.borrow(io.Discard, in)
 	if _, err := b.r.Peek(1); err != nil {
 		return 0, nil, reason.During(reason.Answer, cmp.Or(writeErr, err))
 	}
@@ -143,13 +165,17 @@ func (x *exchange) converse(w io.Writer, in *boundedReader, req *http.Request) (
 	}
 }
 
-// send sends req, or what is prepared, with one write if it fits into one.
-func (x *exchange) send(w io.Writer, b *buffers, req *http.Request) error {
+// send sends req, or what is prepared if it is nil, with one write if it fits into one.
+func (x *exchange) send(w io.Writer, req *http.Request) error {
 	if req != nil {
-		return cmp.Or(req.Write(b.w), b.w.Flush())
+		var whole bytes.Buffer
+		if err := req.Write(&whole); err != nil {
+			return err
+		}
+		_, err := w.Write(whole.Bytes())
+		return err
 	}
 	standard := x.portHTTP()
-	b.out = x.prepared.http.appendTo(b.out[:0], x.target.Endpoint(standard), standard)
-	_, err := w.Write(b.out)
+	_, err := w.Write(x.prepared.http.appendTo(make([]byte, 0, roomForRequest), x.target.Endpoint(standard), standard))
 	return err
 }

@@ -49,9 +49,9 @@ func (x *exchange) request() (*http.Request, error) {
 // portHTTP is the port of the scheme.
 func (x *exchange) portHTTP() uint16 {
 	if x.monitor.Type == config.MonitorHTTPS {
-		return 443
+		return portHTTPS
 	}
-	return 80
+	return portHTTP
 }
 
 // headers adds those of the document. One that stands there twice is sent twice.

@@ -92,13 +92,15 @@ func TestProbeHTTP(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			got := New(Options{}).Probe(context.Background(), serverTarget(t, server, httpMonitor(tt.probe)))
-			if got.OK != tt.ok || got.Reason != tt.want {
-				t.Errorf("got %v %q, want %v %q", got.OK, got.Reason, tt.ok, tt.want)
-			}
-			if strings.HasPrefix(got.Reason, "status") && got.Latency <= 0 {
-				t.Errorf("latency %v of an answer", got.Latency)
-			}
+			eachWay(t, func(t *testing.T, ask func(Target) Result) {
+				got := ask(serverTarget(t, server, httpMonitor(tt.probe)))
+				if got.OK != tt.ok || got.Reason != tt.want {
+					t.Errorf("got %v %q, want %v %q", got.OK, got.Reason, tt.ok, tt.want)
+				}
+				if strings.HasPrefix(got.Reason, "status") && got.Latency <= 0 {
+					t.Errorf("latency %v of an answer", got.Latency)
+				}
+			})
 		})
 	}
 }
@@ -171,25 +173,27 @@ func TestProbeHostileHTTP(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			m := httpMonitor(config.HTTPProbe{ExpectBody: tt.body})
-			began := time.Now()
-			got := New(Options{}).Probe(context.Background(), target("web", rawServer(t, tt.answer), m))
-			if got.OK || !strings.HasPrefix(got.Reason, tt.want) {
-				t.Errorf("got %v %q, want a failure with %q", got.OK, got.Reason, tt.want)
-			}
-			if took := time.Since(began); took > 4*time.Second {
-				t.Errorf("took %v", took)
-			}
+			eachWay(t, func(t *testing.T, ask func(Target) Result) {
+				began := time.Now()
+				got := ask(target("web", rawServer(t, tt.answer), httpMonitor(config.HTTPProbe{ExpectBody: tt.body})))
+				if got.OK || !strings.HasPrefix(got.Reason, tt.want) {
+					t.Errorf("got %v %q, want a failure with %q", got.OK, got.Reason, tt.want)
+				}
+				if took := time.Since(began); took > 4*time.Second {
+					t.Errorf("took %v", took)
+				}
+			})
 		})
 	}
 }
 
 func TestProbeDoesNotReadBodyUnasked(t *testing.T) {
 	address := rawServer(t, func(c net.Conn) { send("HTTP/1.1 200 OK\r\n\r\n")(c); repeat(strings.Repeat("x", 4096))(c) })
-	got := New(Options{}).Probe(context.Background(), target("web", address, httpMonitor(config.HTTPProbe{})))
-	if !got.OK {
-		t.Errorf("got %q, want success: no body was asked for", got.Reason)
-	}
+	eachWay(t, func(t *testing.T, ask func(Target) Result) {
+		if got := ask(target("web", address, httpMonitor(config.HTTPProbe{}))); !got.OK {
+			t.Errorf("got %q, want success: no body was asked for", got.Reason)
+		}
+	})
 }
 
 func TestProbeDoesNotDecodeGzip(t *testing.T) {

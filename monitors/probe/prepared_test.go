@@ -49,7 +49,7 @@ func TestPreparedRequest(t *testing.T) {
 					t.Fatal(err)
 				}
 				var got bytes.Buffer
-				if err := x.send(&got, new(buffers), nil); err != nil {
+				if err := x.send(&got, nil); err != nil {
 					t.Fatal(err)
 				}
 				if got.String() != want.String() {

@@ -95,7 +95,10 @@ type Options struct {
 	DialContext DialFunc
 	// Connect opens those over TCP; nil: DialContext does, or, when that is nil too, the network is meant.
 	Connect ConnectFunc
-	// Allowed refuses addresses that must not be reached where DialContext is not asked (ping); nil: all may.
+	// Plain says that Connect asks Allowed, opens a connection, and does nothing else: probes that need no more may then be made without
+	// it, by Begin.
+	Plain bool
+	// Allowed refuses addresses that must not be reached where neither is asked (ping, and what Begin begins); nil: all may.
 	Allowed func(network string, to netip.AddrPort) error
 	// Secret reads passwords and keys; nil: there are none.
 	Secret func(config.Secret) (string, error)
@@ -112,6 +115,7 @@ type Prober struct {
 	packets sync.Pool // of *[maxHeard]byte, as well
 	counts  *counts
 	pinger  icmp.Pinger
+	loop    *direct.Loop // nil: connections are not opened plainly
 }
 
 // New returns a Prober. It starts nothing.
@@ -119,7 +123,7 @@ func New(o Options) *Prober {
 	if o.DialContext == nil {
 		o.DialContext = (&net.Dialer{KeepAlive: -1}).DialContext // a probe is over before a keepalive would be sent
 		if o.Connect == nil {
-			o.Connect = direct.Dialer{}.Connect
+			o.Connect, o.Plain = direct.Dialer{}.Connect, true
 		}
 	}
 	if o.Allowed == nil {
@@ -131,7 +135,11 @@ func New(o Options) *Prober {
 	if o.Trust == nil {
 		o.Trust = trust.New(o.Secret)
 	}
-	return &Prober{opts: o, counts: newCounts()}
+	p := &Prober{opts: o, counts: newCounts()}
+	if o.Plain && o.Connect != nil {
+		p.loop = direct.NewLoop()
+	}
+	return p
 }
 
 // Probe runs one probe of t now and returns within its timeout, or soon after ctx ends. It leaves no trace: no verdict,
@@ -142,15 +150,12 @@ func (p *Prober) Probe(ctx context.Context, t Target) Result { return p.run(ctx,
 func (p *Prober) Trace(ctx context.Context, t Target) Result { return p.run(ctx, t, true) }
 
 func (p *Prober) run(ctx context.Context, t Target, trace bool) Result {
-	timeout := Timeout(t.Monitor.Interval, t.Monitor.Timeout)
 	prepared := t.Prepared
 	if prepared == nil || prepared.of != t.Monitor {
 		prepared = Prepare(t.Monitor)
 	}
-	x := &exchange{Prober: p, prepared: prepared, target: t, monitor: &prepared.monitor, started: time.Now(), traced: trace}
-	x.closes = x.room[:0]
-	x.deadline = x.started.Add(timeout)
-	x.ctx = ctx
+	x := &exchange{Prober: p, traced: trace}
+	x.fill(ctx, t, prepared)
 	if !prepared.bare || p.opts.Connect == nil {
 		limited, cancel := context.WithDeadline(ctx, x.deadline)
 		defer cancel()
@@ -161,22 +166,38 @@ func (p *Prober) run(ctx context.Context, t Target, trace bool) Result {
 		err = x.ask()
 	}
 	x.close()
+	return x.result(ctx, err)
+}
 
+// fill says what is asked, from now on.
+func (x *exchange) fill(ctx context.Context, t Target, prepared *Prepared) {
+	x.ctx, x.prepared, x.target, x.monitor = ctx, prepared, t, &prepared.monitor
+	x.closes = x.room[:0]
+	x.started, x.timeout = time.Now(), Timeout(t.Monitor.Interval, t.Monitor.Timeout)
+	x.deadline = x.started.Add(x.timeout)
+}
+
+// result makes the result of what is over, and counts it unless ctx has ended. err is what its kind returned.
+func (x *exchange) result(ctx context.Context, err error) Result {
 	r := Result{OK: err == nil, Drain: x.drain, Reason: x.reason, At: time.Now(), Values: x.values, Steps: x.steps}
 	if !x.first.IsZero() {
 		r.Latency = x.first.Sub(x.started)
 	}
 	if ctx.Err() != nil {
-		r.OK, r.Drain, r.Reason = false, false, "cancelled"
+		r.OK, r.Drain, r.Reason = false, false, cancelled
 		return r
 	}
 	if err != nil {
-		r.Reason = reason.Describe(err, r.At, timeout)
+		r.Reason = reason.Describe(err, r.At, x.timeout)
 	}
-	r = judge(r, err, t.Monitor)
-	p.counts.add(t.Monitor.Type, outcomeOf(&r, err), r.At.Sub(x.started))
+	m := x.target.Monitor
+	r = judge(r, err, m)
+	x.counts.add(m.Type, outcomeOf(&r, err), r.At.Sub(x.started))
 	return r
 }
+
+// cancelled is the reason of a probe whose context has ended.
+const cancelled = "cancelled"
 
 // judge applies what a monitor makes of the answer: drain_on, reverse, and max_response_time.
 func judge(r Result, err error, m *config.Monitor) Result {

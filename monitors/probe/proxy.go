@@ -15,13 +15,8 @@ const (
 
 // introduce sends the header of the PROXY protocol that the monitor wants.
 func (x *exchange) introduce(conn net.Conn) error {
-	header := ""
-	switch x.monitor.ProxyProtocol {
-	case config.ProxyV1:
-		header = proxyUnknown
-	case config.ProxyV2:
-		header = proxyLocal
-	default:
+	header := x.proxyHeader()
+	if header == "" {
 		return nil
 	}
 	if _, err := conn.Write([]byte(header)); err != nil {
@@ -29,4 +24,15 @@ func (x *exchange) introduce(conn net.Conn) error {
 	}
 	x.step("proxy header", string(x.monitor.ProxyProtocol))
 	return nil
+}
+
+// proxyHeader is that header; empty: none.
+func (x *exchange) proxyHeader() string {
+	switch x.monitor.ProxyProtocol {
+	case config.ProxyV1:
+		return proxyUnknown
+	case config.ProxyV2:
+		return proxyLocal
+	}
+	return ""
 }

@@ -1,7 +1,7 @@
 package probe
 
 import (
-	"net"
+	"io"
 
 	"fairlead/monitors/reason"
 )
@@ -15,8 +15,7 @@ func (x *exchange) askTCP() error {
 		return err
 	}
 	if len(d.send) == 0 && !d.expects() {
-		x.answered() // the connection was the answer; how its end goes says nothing
-		x.passes("connected")
+		x.connected()
 		return nil
 	}
 	if len(d.send) > 0 {
@@ -28,8 +27,14 @@ func (x *exchange) askTCP() error {
 	return x.listen(conn, d)
 }
 
+// connected notes that the connection was the answer; how its end goes says nothing.
+func (x *exchange) connected() {
+	x.answered()
+	x.reason = "connected"
+}
+
 // listen reads from a stream until the dialogue is satisfied.
-func (x *exchange) listen(conn net.Conn, d *dialogue) error {
+func (x *exchange) listen(conn io.Reader, d *dialogue) error {
 	heard := hearing{dialogue: d}
 	part := make([]byte, 4096)
 	for heard.room() > 0 {

@@ -26,6 +26,10 @@ type Job struct {
 	// Work is called by one goroutine at a time, and must return soon after its context ends. A context that has ended
 	// means: the result is no longer wanted. The context outlives the run; it ends with the job or with the Lane's Run.
 	Work func(context.Context)
+	// Start, unless it is nil, is asked before: it may begin the work elsewhere, without a goroutine of the Lane. Then it returns true,
+	// and finished must be called once the work is over, on another goroutine than Start's. It must not wait for anything. False
+	// leaves the run to Work.
+	Start func(ctx context.Context, finished func()) bool
 
 	// What follows is guarded by Schedule.mu.
 	interval time.Duration // Interval, until Retime says otherwise
@@ -42,6 +46,7 @@ type Job struct {
 	owed           time.Duration // how much the plan moved while the job was overdue
 	ctx            context.Context
 	cancel         context.CancelFunc
+	finished       func() // for Start; nil: it was not asked yet
 
 	// Where it is linked.
 	earlier, later *Job

@@ -56,6 +56,37 @@ func (l *Lane) start(j *Job) {
 	l.children.Go(func() { l.work(j) })
 }
 
+// startElsewhere has a job that has begun, and was counted among the children, start without a goroutine of the lane, unless it does not.
+func (l *Lane) startElsewhere(j *Job) {
+	if j.finished == nil {
+		j.finished = func() { l.finishElsewhere(j) }
+	}
+	if j.Start(j.ctx, j.finished) {
+		return
+	}
+	defer l.children.Done() // the goroutine counts for itself
+	l.schedule.mu.Lock()
+	defer l.schedule.mu.Unlock()
+	l.start(j)
+}
+
+// finishElsewhere plans the next run of a job that was started elsewhere, and starts another one if there is any.
+func (l *Lane) finishElsewhere(j *Job) {
+	defer l.children.Done()
+	next, _ := l.finish(time.Now(), j, nil)
+	if next == nil {
+		return
+	}
+	if next.Start != nil {
+		l.children.Add(1)
+		l.startElsewhere(next)
+		return
+	}
+	l.schedule.mu.Lock()
+	defer l.schedule.mu.Unlock()
+	l.start(next)
+}
+
 // work runs jobs one after the other until there is none, and no need to wait for another.
 func (l *Lane) work(j *Job) {
 	more := make(chan *Job, 1)
@@ -69,7 +100,7 @@ func (l *Lane) work(j *Job) {
 }
 
 // finish plans the job's next run and returns another one to run now. If there is none, its goroutine may be parked: the next job
-// comes by way of more.
+// comes by way of more. nil: it is nobody's goroutine to park.
 func (l *Lane) finish(now time.Time, j *Job, more chan *Job) (next *Job, parked bool) {
 	s := l.schedule
 	s.mu.Lock()
@@ -80,7 +111,7 @@ func (l *Lane) finish(now time.Time, j *Job, more chan *Job) (next *Job, parked 
 	if !j.removed {
 		s.plan(now, j) // a run that took longer than the interval makes the job next, not late
 	}
-	if next = l.begin(now); next != nil || l.ctx == nil || len(l.parked) >= maxParked {
+	if next = l.begin(now); next != nil || l.ctx == nil || more == nil || len(l.parked) >= maxParked {
 		return next, false
 	}
 	l.parked = append(l.parked, more)

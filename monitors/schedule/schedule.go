@@ -21,6 +21,8 @@ type Schedule struct {
 	lanes  []*Lane
 	active int // lanes
 	pauses uint64
+
+	starting []*Job // room for those of one look; of the goroutine that turns the wheel
 }
 
 // New returns a Schedule without lanes.
@@ -61,21 +63,38 @@ func (s *Schedule) turn(ctx context.Context) {
 
 // look starts what is due and says how long nothing else will be; negative when only a wake changes that.
 func (s *Schedule) look(now time.Time) (wait time.Duration) {
+	wait, elsewhere := s.lookFor(now)
+	for _, j := range elsewhere {
+		j.lane.startElsewhere(j)
+	}
+	clear(elsewhere)
+	return wait
+}
+
+// lookFor is look, and returns those that may be started elsewhere than on a goroutine of their lane.
+func (s *Schedule) lookFor(now time.Time) (wait time.Duration, elsewhere []*Job) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.expire(now)
+	elsewhere = s.starting[:0]
 	for _, l := range s.lanes {
 		for j := l.begin(now); j != nil; j = l.begin(now) {
-			l.start(j)
+			if j.Start != nil {
+				l.children.Add(1)
+				elsewhere = append(elsewhere, j)
+			} else {
+				l.start(j)
+			}
 		}
 	}
+	s.starting = elsewhere
 	next, ok := s.wheel.next()
 	if !ok {
 		s.asleep = 1<<63 - 1
-		return -1
+		return -1, elsewhere
 	}
 	s.asleep = next
-	return max(0, s.timeOf(next).Sub(now))
+	return max(0, s.timeOf(next).Sub(now)), elsewhere
 }
 
 // expire moves what is due from the wheel to the lists of its lanes.

@@ -1,0 +1,22 @@
+//go:build !linux || 386
+
+package direct
+
+import "context"
+
+type flight struct{}
+
+// Loop takes no exchanges on this system.
+type Loop struct{}
+
+// NewLoop returns a Loop.
+func NewLoop() *Loop { return new(Loop) }
+
+// Start reports that the exchange is not for the loop.
+func (*Loop) Start(*Exchange) bool { return false }
+
+// Run waits until ctx ends.
+func (*Loop) Run(ctx context.Context) error {
+	<-ctx.Done()
+	return nil
+}

@@ -3,7 +3,6 @@ package config
 import (
 	"fmt"
 	"reflect"
-	"slices"
 	"strconv"
 	"strings"
 )
@@ -46,6 +45,7 @@ func (a *assembly) assemble(report *Report, previous *Objects, lenient bool) *as
 	a.checkSize(report)
 	c := &checker{page: p, doc: a.doc, src: Source{Name: assembledName, Files: a.files}, settlement: a.settle(before, found)}
 	c.validate()
+	report.placed = nil
 	found.names = [len(kindWords)]map[string]int{ObjectSite: c.sites, ObjectMonitor: c.monitors, ObjectService: c.services, ObjectServiceGroup: c.groups,
 		ObjectVirtualServer: c.servers, ObjectView: c.views}
 	return found
@@ -80,18 +80,15 @@ type assembly struct {
 
 func newAssembly(o *Objects) *assembly {
 	a := &assembly{objects: o, files: map[string][]byte{}, trees: map[*Object]*node{}}
-	for _, x := range slices.Backward(o.list) {
-		if x.key.Kind != ObjectFile {
-			break // files are the last kind
-		}
-		a.files[x.key.Name] = x.text
-	}
 	for kind := ObjectZone; kind.Valid(); kind++ {
 		first, _ := o.find(ObjectKey{Kind: kind})
 		next, _ := o.find(ObjectKey{Kind: kind + 1})
 		a.kinds[kind] = o.list[first:next:next]
 	}
 	a.fileObjects, a.kinds[ObjectFile] = a.kinds[ObjectFile], nil
+	for _, file := range a.fileObjects {
+		a.files[file.key.Name] = file.text
+	}
 	a.orderViews()
 	return a
 }
@@ -118,11 +115,14 @@ func (a *assembly) orderViews() {
 	a.kinds[ObjectView] = append(first, rest...)
 }
 
-// checkSize refuses objects that are too much together.
+// checkSize refuses objects that are too much together, and warns of those that this release does not know.
 func (a *assembly) checkSize(report *Report) {
 	total := 0
 	for _, o := range a.objects.list {
-		total += len(o.text)
+		if total += len(o.text); !o.key.Kind.Valid() {
+			report.add(Problem{File: assembledName, Code: codeInertKey, Object: o.key.String(),
+				Message: fmt.Sprintf("objects of kind %d are not known to this release and have no effect", o.key.Kind)})
+		}
 	}
 	if total > MaxSourceBytes {
 		report.add(Problem{File: assembledName, Code: codeTooLarge, Message: fmt.Sprintf("all objects have %d bytes together; the limit is %d", total, MaxSourceBytes)})

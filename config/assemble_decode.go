@@ -9,7 +9,7 @@ import (
 // decodedObject is an object as the model has it: a pointer to a Service, and so on. It is shared by all documents that the object is in.
 type decodedObject struct {
 	value any
-	keys  []string // that stand in its text
+	keys  []string // that stand in the text of a zone, which may be large; nil for others
 }
 
 // decode makes the document's objects of what each of them is.
@@ -69,7 +69,11 @@ func decodeOne[T any](d *decoder, found *assembled, o *Object, path *trail) *T {
 	n := o.tree()
 	d.value(n, v, path, nil)
 	if failed == len(d.page.failed) && errors == report.errors && warnings == report.warnings {
-		o.decoded.Store(&decodedObject{out, n.keys()})
+		kept := &decodedObject{value: out}
+		if o.key.Kind == ObjectZone {
+			kept.keys = n.keys()
+		}
+		o.decoded.Store(kept)
 	} else {
 		found.noisy[o.key], found.kept[o.key.Kind] = true, false
 	}
@@ -92,7 +96,7 @@ func (a *assembly) present(path string) bool {
 		return false
 	}
 	o := a.objects.Get(key)
-	if known := o.decoded.Load(); known != nil && inside != "" && strings.IndexByte(inside[1:], '/') < 0 {
+	if known := o.decoded.Load(); known != nil && known.keys != nil && inside != "" && strings.IndexByte(inside[1:], '/') < 0 {
 		return slices.Contains(known.keys, inside[1:])
 	}
 	return (&page{root: a.treeOf(o)}).find(inside) != nil

@@ -2,7 +2,7 @@ package config
 
 // Labels returns the object's labels, as far as they are texts; nil when it has none.
 func (o *Object) Labels() map[string]string {
-	if o.key.Kind == ObjectFile {
+	if o.opaque() {
 		return nil
 	}
 	n := o.tree()

@@ -63,13 +63,13 @@ func NewFile(path string, text []byte) *Object {
 }
 
 // ObjectFromCanonical makes an object of what Text returned, at another time or another site. It returns an error unless the text is canonical and
-// has the name of the key.
+// has the name of the key. Objects of a kind that only a newer release knows are taken as they are: they are passed on, and have no effect here.
 func ObjectFromCanonical(key ObjectKey, text []byte) (*Object, error) {
-	if !key.Kind.Valid() || key.Name == "" {
-		return nil, fmt.Errorf("read object %q: there is no such kind, or no name", key)
+	if key.Kind == 0 || key.Name == "" {
+		return nil, fmt.Errorf("read object %q: it has no kind, or no name", key)
 	}
-	if key.Kind == ObjectFile {
-		return NewFile(key.Name, text), nil
+	if key.Kind == ObjectFile || !key.Kind.Valid() {
+		return sealObject(key, bytes.Clone(text)), nil
 	}
 	n, err := parseJSON(text, MaxObjectDepth)
 	if err != nil {
@@ -94,3 +94,6 @@ func ObjectFromCanonical(key ObjectKey, text []byte) (*Object, error) {
 }
 
 var errNotCanonical = errors.New("the text is not in canonical form")
+
+// opaque reports whether the object's text is no JSON: it is a file, or of a kind that only a newer release knows.
+func (o *Object) opaque() bool { return o.key.Kind == ObjectFile || !o.key.Kind.Valid() }

@@ -10,7 +10,7 @@ import (
 func MergePatch(o *Object, patch []byte) (*Object, error) {
 	report := new(Report)
 	p := newPage(o.key.String(), patch, report)
-	if o.key.Kind == ObjectFile {
+	if o.opaque() {
 		p.problem("", codeWrongKind, "put the whole file", "a file cannot be patched")
 		return nil, &ObjectError{o.key, report.Problems()}
 	}

@@ -17,7 +17,7 @@ var (
 // Masked returns the object's text with *** in place of what not everybody may see who may read the document: values of headers that let in
 // who has them, users in URLs, and secrets that stand where only their place belongs. It is JSON.
 func (o *Object) Masked() []byte {
-	if o.key.Kind == ObjectFile {
+	if o.opaque() {
 		return o.text
 	}
 	n := o.tree()
@@ -29,7 +29,7 @@ func (o *Object) Masked() []byte {
 
 // MaskedYAML is YAML with what Masked leaves out.
 func (o *Object) MaskedYAML() []byte {
-	if o.key.Kind == ObjectFile {
+	if o.opaque() {
 		return o.text
 	}
 	return o.yamlOf(masked(o.tree()))
@@ -91,11 +91,11 @@ func masked(n *node) *node {
 // change the rest. Entries of lists are found by their names, else by their places. An object that has none is returned as it is. What
 // the other one does not have is an error.
 func (o *Object) Unmask(old *Object) (*Object, error) {
-	if o.key.Kind == ObjectFile || !strings.Contains(string(o.text), hiddenSecret) {
+	if o.opaque() || !strings.Contains(string(o.text), hiddenSecret) {
 		return o, nil
 	}
 	var from *node
-	if old != nil && old.key.Kind != ObjectFile {
+	if old != nil && !old.opaque() {
 		from = old.tree()
 	}
 	u := unmasker{}

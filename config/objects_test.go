@@ -34,3 +34,29 @@ func TestObjectsID(t *testing.T) {
 		t.Errorf("id after removing is %s", back.ID())
 	}
 }
+
+func TestObjectsOfANewerRelease(t *testing.T) {
+	newer, err := ObjectFromCanonical(ObjectKey{ObjectFile + 1, "x"}, []byte("anything\x00"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	objects := baseObjects(t).With([]*Object{newer}, nil)
+	for _, lenient := range []bool{false, true} {
+		doc, report := Assemble(objects, AssembleOptions{Lenient: lenient})
+		if doc == nil || len(doc.Zones) != 3 {
+			t.Fatalf("lenient %v: %v", lenient, report.Err())
+		}
+		if got := found(report); len(got) != 1 || got[0] != "FL9201 unknown/x" {
+			t.Errorf("lenient %v: reported %v", lenient, got)
+		}
+	}
+	if newer.Labels() != nil || len(newer.YAML()) == 0 || len(newer.Masked()) == 0 {
+		t.Error("it is not shown as it is")
+	}
+	if _, err := MergePatch(newer, []byte("{}")); err == nil {
+		t.Error("it can be patched")
+	}
+	if text := objects.Source().Text; len(text) == 0 {
+		t.Error("no text")
+	}
+}

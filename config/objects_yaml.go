@@ -86,7 +86,7 @@ func (s *Objects) document(yield func(kind ObjectKind, objects []*Object, t refl
 
 // YAML returns the object for people: keys in the order of the model. A file is itself.
 func (o *Object) YAML() []byte {
-	if o.key.Kind == ObjectFile {
+	if o.opaque() {
 		return o.text
 	}
 	return o.yamlOf(o.tree())

@@ -111,7 +111,7 @@ func (e *Engine) draft(ctx context.Context, d *draft) error {
 	}
 	base := view.Objects
 	if w.Replace != nil {
-		base = w.Replace
+		base = w.Replace.Sharing(view.Objects) // what is known of objects that stay is known still
 	}
 	for _, k := range w.Remove {
 		if view.Objects.Get(k) == nil {

@@ -27,6 +27,9 @@ func played(t *testing.T, sites int, story func(w *world)) {
 	})
 }
 
+// pass lets time pass in the bubble.
+func pass(d time.Duration) { time.Sleep(d) }
+
 func must[T any](t testing.TB) func(v T, err error) T {
 	return func(v T, err error) T {
 		t.Helper()
@@ -205,8 +208,15 @@ func TestUnavailable(t *testing.T) {
 		if _, err := a.put("a", `{"v":2}`); !errors.Is(err, revision.ErrUnavailable) || !errors.Is(err, errFull) {
 			t.Fatalf("got %v", err)
 		}
-		must[*revision.Outcome](t)(b.put("b", `{"v":2}`))
-		time.Sleep(time.Second)
+		for i := range 100 { // more than a store keeps for others: they are told the state
+			must[*revision.Outcome](t)(b.put("b", fmt.Sprintf(`{"v":%d}`, 2+i)))
+		}
+		w.setCut(a, b, true)
+		w.setCut(a, b, false)
+		time.Sleep(10 * time.Minute)
+		if sent := a.engine.Stats().Sent + b.engine.Stats().Sent; sent > 600 {
+			t.Errorf("the sites sent %d messages while one could keep nothing", sent)
+		}
 		if a.engine.Current() != before || a.engine.Sync().Unavailable == "" {
 			t.Fatal("something is served that is not kept")
 		}
@@ -280,6 +290,12 @@ func TestLongHistory(t *testing.T) {
 		w.agree("told")
 		if a.text("c") != `{"name":"c","v":"alone"}` || c.text("s49") != `{"name":"s49","v":99}` {
 			t.Errorf("a has %s, c has %s", a.text("c"), c.text("s49"))
+		}
+		for _, s := range w.sites {
+			t.Logf("%s: %+v", s.name, s.engine.Stats())
+			if sent := s.engine.Stats().Sent; sent > 1000 {
+				t.Errorf("%s sent %d messages for 100 writes", s.name, sent)
+			}
 		}
 		if o := c.engine.Current().Objects.Get(long.Key()); o == nil || o.Hash() != long.Hash() {
 			t.Error("the long object was not told")

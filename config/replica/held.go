@@ -178,8 +178,13 @@ func (e *Engine) dropTexts() {
 }
 
 // takeParts puts objects together. Only what was asked for is taken.
-func (e *Engine) takeParts(p *peer, parts []part) error {
+func (e *Engine) takeParts(p *peer, parts []part, more bool) error {
 	wanted := e.allLacking()
+	if more {
+		p.objects = e.opts.Now() // the rest is on its way
+	} else if slices.ContainsFunc(parts, func(in part) bool { return wanted[in.hash] }) {
+		p.objects = time.Time{} // else another question would bring no more
+	}
 	for i := range parts {
 		in := &parts[i]
 		if !wanted[in.hash] {

@@ -96,10 +96,7 @@ func (e *Engine) take(p *peer, m message) error {
 		if err != nil || !e.believes(p) {
 			return err
 		}
-		if p.objects = p.objects.Add(-wantPatience); more {
-			p.objects = e.opts.Now()
-		}
-		return e.takeParts(p, parts)
+		return e.takeParts(p, parts, more)
 	case KindState:
 		s, err := revision.DecodeState(m.body)
 		if err != nil || !e.believes(p) {

@@ -19,7 +19,7 @@ func TestFollow(t *testing.T) {
 		a, b := w.sites[0], w.sites[1]
 		a.mode = ModeFollow
 		w.startAll()
-		time.Sleep(time.Second)
+		pass(time.Second)
 		if _, err := a.put("a", `{"v":2}`); !errors.Is(err, revision.ErrReadOnly) || !strings.Contains(err.Error(), "site0.yaml") {
 			t.Errorf("a write at the follower: %v", err)
 		}
@@ -30,13 +30,13 @@ func TestFollow(t *testing.T) {
 		if out, err := a.engine.Follow(context.Background(), file, false); err != nil || len(out.Changes) != 3 {
 			t.Fatalf("follow: %+v, %v", out, err)
 		}
-		time.Sleep(time.Second)
+		pass(time.Second)
 		w.agree("the file")
 		w.setCut(a, b, true)
 		must[*revision.Outcome](t)(b.put("a", `{"v":"hand"}`))
 		must[*revision.Outcome](t)(b.put("d", `{"v":"hand"}`))
 		w.setCut(a, b, false)
-		time.Sleep(time.Second)
+		pass(time.Second)
 		w.agree("put back")
 		if got := b.engine.Current().Document; got != file.ID() {
 			t.Errorf("the document is %s, want the file: %s", got, file.ID())
@@ -49,7 +49,7 @@ func TestFollow(t *testing.T) {
 		w.stop(a)
 		w.start(a)
 		must[*revision.Outcome](t)(a.engine.Follow(context.Background(), file, false))
-		time.Sleep(time.Minute)
+		pass(time.Minute)
 		if w.agree("restarted"); a.engine.Current().Revision != at {
 			t.Errorf("a restart with the same file wrote something")
 		}
@@ -63,9 +63,9 @@ func TestTwoFiles(t *testing.T) {
 		a.mode, b.mode = ModeFollow, ModeFollow
 		w.startAll()
 		must[*revision.Outcome](t)(a.engine.Follow(context.Background(), fileOf(service("a", `{"v":"a"}`)), false))
-		time.Sleep(time.Second)
+		pass(time.Second)
 		must[*revision.Outcome](t)(b.engine.Follow(context.Background(), fileOf(service("a", `{"v":"b"}`)), false))
-		time.Sleep(5 * time.Minute)
+		pass(5 * time.Minute)
 		w.agree("two files")
 		if a.text("a") != `{"name":"a","v":"b"}` || a.engine.Stats().Written != 1 || b.engine.Stats().Written != 1 {
 			t.Errorf("%s counts; written %d and %d times", a.text("a"), a.engine.Stats().Written, b.engine.Stats().Written)
@@ -95,7 +95,7 @@ func TestChild(t *testing.T) {
 		}
 		w.startAll()
 		must[*revision.Outcome](t)(other.put("a", `{"v":2}`))
-		time.Sleep(2 * time.Second)
+		pass(2 * time.Second)
 		w.agree("told")
 		if _, err := child.put("a", `{"v":3}`); !errors.Is(err, revision.ErrReadOnly) {
 			t.Errorf("a write at the child: %v", err)
@@ -105,14 +105,14 @@ func TestChild(t *testing.T) {
 		child.engine.opts.Mode = ModeSeed
 		child.engine.mu.Unlock()
 		out := must[*revision.Outcome](t)(child.put("a", `{"v":"child"}`))
-		time.Sleep(time.Minute)
+		pass(time.Minute)
 		if parent.engine.Current().Revision == out.Revision.ID || parent.text("a") != `{"name":"a","v":2}` {
 			t.Error("the parent believed its child")
 		}
 		child.store = w.newStore()
 		w.stop(child)
 		w.start(child)
-		time.Sleep(time.Second)
+		pass(time.Second)
 		w.agree("with a new store")
 	})
 }
@@ -129,7 +129,7 @@ func TestChildWithASeed(t *testing.T) {
 			return RoleChild
 		}
 		w.startAll()
-		time.Sleep(time.Minute)
+		pass(time.Minute)
 		if w.agree("told"); child.text("old") != "" || parent.text("old") != "" {
 			t.Error("the child's seed is still there")
 		}

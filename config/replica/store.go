@@ -66,7 +66,7 @@ type Record struct {
 	Revisions []*revision.Revision
 	// Objects are those that the state or the log names and that may not be kept yet.
 	Objects []*config.Object
-	// Log is what came into effect here, oldest first.
+	// Log is what came into effect here, oldest first. Where a whole state was taken in, the line has a revision that is not one of Revisions.
 	Log []LogLine
 	// Settled are ids of revisions whose Pending ends: they were confirmed or undone.
 	Settled []string

@@ -60,6 +60,9 @@ func (t *transaction) apply(r *revision.Revision, from string) error {
 	return nil
 }
 
+// stateActor stands in the history where a whole state was taken in. There is no revision of it.
+const stateActor = "state"
+
 // join takes in a whole state.
 func (t *transaction) join(o *revision.State, from string) error {
 	keys, err := t.state.Join(o)
@@ -71,7 +74,14 @@ func (t *transaction) join(o *revision.State, from string) error {
 		steps[i] = Step{k, t.old.Winner(k).Hash, t.state.Winner(k).Hash}
 	}
 	t.record.Whole = true
-	r := &revision.Revision{ID: t.state.ID(), Site: from, Source: "state", Reason: fmt.Sprintf("the history of site %s as a whole", from), Time: t.state.Newest()}
+	r := &revision.Revision{Dot: revision.Dot{Actor: stateActor, Seq: 1}, Seen: revision.Vector{}, Site: from, Source: "state",
+		Reason: fmt.Sprintf("the history of site %s as a whole", from), Time: t.state.Newest()}
+	for _, s := range steps {
+		r.Changes = append(r.Changes, revision.Change{Key: s.Key, Hash: s.After})
+	}
+	if err := r.Seal(); err != nil {
+		return err
+	}
 	t.line(r, from, keys, steps)
 	return nil
 }

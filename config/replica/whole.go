@@ -13,8 +13,8 @@ import (
 
 // takeState takes a whole state in hand: objects that it names are asked for, and then it is joined.
 func (e *Engine) takeState(p *peer, s *revision.State) error {
-	p.wanted = time.Time{}
 	now := e.opts.Now()
+	p.wanted = now // nothing else is asked for until its objects are there
 	if own := e.state.Vector()[e.actor]; s.Vector()[e.actor] > own {
 		return ownActor(s.Vector()[e.actor], own)
 	}

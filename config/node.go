@@ -19,7 +19,10 @@ type Node struct {
 // NodeConfig names the document's source: exactly one of Seed and Follow.
 type NodeConfig struct {
 	Seed   string `json:"seed,omitempty" doc:"GSLB document read once, when data_dir holds no revision yet."`
-	Follow string `json:"follow,omitempty" doc:"GSLB document that is the truth: read at start and on SIGHUP."`
+	Follow string `json:"follow,omitempty" doc:"GSLB document that is the truth: read at start, when it changes, and on SIGHUP. It is not written through the API then."`
+
+	Force    bool `json:"force,omitempty" default:"false" doc:"Serve a followed document although names that have an answer would have none. Else it is refused."`
+	ReadOnly bool `json:"read_only,omitempty" default:"false" doc:"Documents come from the parent site, and are not written here. A seed is what to begin with."`
 }
 
 // NodeDNS is the authoritative server's part.

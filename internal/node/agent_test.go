@@ -8,6 +8,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -190,7 +191,9 @@ func (w *agentWorld) edge(at string, reach sites.SiteReach, via string) {
 	w.t.Helper()
 	var got sites.SiteStatus
 	for deadline := time.Now().Add(10 * time.Second); time.Now().Before(deadline); <-time.After(10 * time.Millisecond) {
-		if got = w.nodes[at].State().Sites[2]; got.Reach == reach && (via == "" || got.Via == via) {
+		st := w.nodes[at].State()
+		index := slices.IndexFunc(st.Document.Sites, func(s config.Site) bool { return s.Name == "edge" })
+		if got = st.Sites[index]; got.Reach == reach && (via == "" || got.Via == via) {
 			return
 		}
 	}

@@ -69,6 +69,7 @@ func TestANewGroupIsResolvedBeforeItIsServed(t *testing.T) {
 	names.Say(t, "pods.test. 0 A 192.0.2.11")
 	p := newPlace(t, true)
 	p.write(document("192.0.2.1"))
+	p.config.Config.Force = true // www has no answer any more
 	n, _ := p.serve(nil)
 	p.write(groupDocument(names.Address, ""))
 	if err := n.Reload(); err != nil {

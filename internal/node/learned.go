@@ -68,7 +68,7 @@ func newKeeper(n *Node) *keeper {
 		l := n.State().Snapshot.Learned
 		return learnedTables{sessions: l.Sessions, resolvers: l.Resolvers, pushed: l.Pushed}
 	}}
-	if n.store != nil {
+	if n.opts.Source == nil {
 		k.path = filepath.Join(n.opts.Config.DataDir, learnedFile)
 	}
 	return k

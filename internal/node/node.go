@@ -8,6 +8,7 @@ import (
 	"net"
 	"net/http"
 	"net/netip"
+	"os"
 	"path/filepath"
 	"slices"
 	"sync"
@@ -22,7 +23,8 @@ import (
 	"fairlead/adns"
 	"fairlead/api"
 	"fairlead/config"
-	store "fairlead/config/store/layout1"
+	"fairlead/config/replica"
+	"fairlead/config/store"
 	"fairlead/mep"
 	"fairlead/monitors"
 	"fairlead/monitors/schedule"
@@ -57,7 +59,10 @@ type Options struct {
 type Node struct {
 	opts  Options
 	log   *zap.Logger
-	store *store.Store // nil when the document came with Options
+	store *store.Store
+
+	temporary string          // directory of store, when the document came with Options; it goes with the node
+	documents *replica.Engine // intent: what is written, and by whom
 
 	dns       *answering
 	observers adns.Observers
@@ -84,9 +89,8 @@ type Node struct {
 	reloadErr atomic.Pointer[string] // why the last reload was refused; nil: it was not
 	leaving   atomic.Bool
 
-	reloading sync.Mutex // one Reload at a time
-	newest    *intent    // of the same
-	latest    string     // id of the document that is served, or handed to the publisher after it
+	reloading sync.Mutex // one document at a time is handed to the publisher
+	newest    *intent    // that is served, or was handed over after it
 }
 
 // New reads the document, compiles it and builds the rooms. Nothing listens or runs yet. An error lists every problem of
@@ -113,13 +117,13 @@ func New(o Options) (*Node, error) {
 	if err := n.newExchangers(); err != nil {
 		return nil, err
 	}
-	in, err := n.firstIntent()
-	if err != nil {
+	if err := n.openDocuments(context.Background()); err != nil {
 		return nil, err
 	}
-	if err := n.build(in); err != nil {
+	if err := n.build(n.newest); err != nil {
 		return nil, errors.Join(err, n.closeStore())
 	}
+	n.noteUnreadSeed()
 	return n, nil
 }
 
@@ -157,14 +161,13 @@ func (n *Node) build(in *intent) error {
 	}
 	n.headroom = newHeadroom(n.State, n.observers.Sketch)
 	n.publisher.adopt(in, time.Now())
-	n.latest, n.newest = in.id, in
 	told := api.Options{
 		Site: c.Site, Version: n.opts.Version, State: n.State, Peers: n.peers, MEPRejections: n.rejections, MEPEndings: n.endings, SharedSessions: n.sharedSessions, Agreements: n.agreements,
 		DNSStats: n.dns.Stats, TransferStats: n.zones.out.Stats, Secondaries: n.zones.secondary.Status, Groups: n.groups, Geo: n.geo.status,
 		Sketch: n.observers.Sketch.View, SketchSize: n.headroom.sketchSize, Peak: n.headroom.history, Headroom: n.headroom.list,
 		Overrides: n.orders.Overrides, AskSite: n.askSite(),
 		ResolverCounts: n.resolvers.Counts, TakeResolvers: n.resolvers.Take, ReportRTT: n.resolvers.Report,
-		Ready: n.ready, Logger: n.log,
+		Documents: n.documents, Ready: n.ready, Logger: n.log,
 	}
 	n.tellMonitors(&told, prober)
 	n.handler, err = api.New(told)
@@ -275,6 +278,8 @@ func (n *Node) Run(ctx context.Context) error {
 	group.Go(func() error { return n.autoscale.run(running) })
 	group.Go(func() error { return n.announced.run(running) })
 	group.Go(func() error { return n.geo.run(running) })
+	group.Go(func() error { return n.documents.Run(running) })
+	group.Go(func() error { return n.watchFollowed(running) })
 	group.Go(func() error { return n.serveAPI(running) })
 	if n.exchange != nil {
 		group.Go(func() error { return n.exchange.Run(running) })
@@ -330,11 +335,14 @@ func (n *Node) serveAPI(ctx context.Context) error {
 	return fmt.Errorf("serve the API: %w", err)
 }
 
-func (n *Node) closeStore() error {
-	if n.store == nil {
-		return nil
+func (n *Node) closeStore() (err error) {
+	if n.store != nil {
+		err = n.store.Close()
 	}
-	return n.store.Close()
+	if n.temporary != "" {
+		err = errors.Join(err, os.RemoveAll(n.temporary))
+	}
+	return err
 }
 
 // DNSAddrs returns the addresses served over UDP and TCP, in the order of the node file.
@@ -385,7 +393,7 @@ func (n *Node) endings() map[mep.Ending]uint64 {
 // receive takes in what the exchange tells. No belief follows from sessions of clients, measurements of resolvers and digests of
 // answers: they go elsewhere.
 func (n *Node) receive(e mep.Event) {
-	if n.sharing.peer(e) {
+	if n.hearDocuments(e) || n.sharing.peer(e) {
 		return
 	}
 	switch e := e.(type) {

@@ -46,7 +46,7 @@ func newOrders(n *Node) *orders {
 			n.exchange.AnnounceOverrides()
 		}
 	}
-	if n.store == nil {
+	if n.opts.Source != nil {
 		return o
 	}
 	o.path = filepath.Join(n.opts.Config.DataDir, overridesName)

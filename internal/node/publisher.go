@@ -3,6 +3,7 @@ package node
 import (
 	"context"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"go.uber.org/zap"
@@ -29,8 +30,10 @@ const (
 // publisher is the one writer of the snapshot. Its fields but inbox belong to its goroutine, or to New before that runs.
 type publisher struct {
 	node  *Node
-	inbox chan any // monitors.Verdict, monitors.Load, mep.Event, *intent, refresh, *voteAsked, *probeAnswered
+	inbox chan any // monitors.Verdict, monitors.Load, mep.Event, *intent, adoption, refresh, *voteAsked, *probeAnswered
 	ended chan struct{}
+
+	running atomic.Bool
 
 	in         *intent
 	tracker    *sites.Tracker
@@ -75,8 +78,29 @@ func (p *publisher) peer(e mep.Event)           { p.send(e) }
 func (p *publisher) adoptLater(in *intent)      { p.send(in) }
 func (p *publisher) refresh()                   { p.send(refresh{}) }
 
+// adoption is a document that somebody waits for to be served.
+type adoption struct {
+	in     *intent
+	served chan struct{}
+}
+
+// adoptNow returns when a document is served, or the publisher has ended. Before that runs nobody asks: the document is served first then.
+func (p *publisher) adoptNow(in *intent) {
+	if !p.running.Load() {
+		p.adoptLater(in)
+		return
+	}
+	a := adoption{in, make(chan struct{})}
+	p.send(a)
+	select {
+	case <-a.served:
+	case <-p.ended:
+	}
+}
+
 // run takes in events and publishes until ctx ends.
 func (p *publisher) run(ctx context.Context) error {
+	p.running.Store(true)
 	var asking sync.WaitGroup
 	defer asking.Wait()
 	defer close(p.ended)
@@ -144,6 +168,11 @@ func (p *publisher) take(event any, at time.Time) urgency {
 		p.adopt(e, at)
 		e.trim()
 		return soon
+	case adoption:
+		p.adopt(e.in, at)
+		close(e.served)
+		e.in.trim()
+		return soon
 	case refresh:
 		return states
 	case *voteAsked, *probeAnswered:
@@ -183,7 +212,7 @@ func (p *publisher) adopt(in *intent, now time.Time) {
 	}
 	n.dns.want(in.answers(n.opts.Config.Site))
 	n.zones.served(in)
-	n.log.Info("config.serving", zap.String("revision", in.id), zap.String("from", in.from), zap.Uint64("snapshot", p.generation))
+	n.log.Info("config.serving", zap.String("revision", in.revision), zap.String("document", in.id), zap.String("from", in.from), zap.Uint64("snapshot", p.generation))
 }
 
 // learn makes room for what queries of a document teach, with what is known already.
@@ -218,7 +247,7 @@ func (p *publisher) publish(now time.Time) {
 		Drains:   p.drains(now),
 		Snapshot: &adns.Snapshot{Generation: p.generation, Zones: p.in.zones, GSLB: p.snapshot, Learned: p.learned},
 		Sites:    p.tracker.Sites(), ViewsLeftOut: p.tracker.ViewsLeftOut(),
-		Document: p.in.document, DocumentID: p.in.id, DocumentSource: p.in.from, Since: p.in.since,
+		Document: p.in.document, DocumentID: p.in.id, Revision: p.in.revision, DocumentSource: p.in.from, Since: p.in.since,
 	}
 	if text := p.node.reloadErr.Load(); text != nil {
 		state.LastError = *text

@@ -38,7 +38,7 @@ func (n *Node) replan() {
 // replanned is an intent with what its plan is made of as it is now. Zones are compiled anew for balanced names only.
 func (n *Node) replanned(in *intent) (*intent, error) {
 	next := *in
-	next.document, next.octets = n.autoscale.expanded(in.written), 0 // no text was read
+	next.document, next.octets = n.autoscale.expanded(in.written), 0 // nothing was read
 	var err error
 	if next.plan, err = n.plan(next.document); err != nil {
 		return nil, err

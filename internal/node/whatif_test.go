@@ -60,7 +60,7 @@ virtual_servers:
 	}
 	// 80 × 1.25 connections are 100: all of them at red, which carries just that.
 	after := out.Rounds[0].State
-	if len(out.Rounds) != 1 || len(after.Services) != 2 || after.Services[0].Name != "red" || math.Abs(*after.Services[0].Connections-100) > 0.5 || after.Services[0].Share != 1 {
+	if len(out.Rounds) != 1 || len(after.Services) != 2 || after.Services[1].Name != "red" || math.Abs(*after.Services[1].Connections-100) > 0.5 || after.Services[1].Share != 1 {
 		t.Errorf("what-if: got %+v", out)
 	}
 	sites, err := c.Sites(ctx)

@@ -1,0 +1,69 @@
+package node
+
+import (
+	"context"
+	"slices"
+
+	"go.uber.org/zap"
+
+	"fairlead/config/replica"
+	"fairlead/mep"
+)
+
+// roleOf is what another site is to this one, for documents.
+func (n *Node) roleOf(site string) replica.Role {
+	st := n.state.Load()
+	if st == nil {
+		return replica.RoleNone
+	}
+	own, other := st.Document.Site(n.opts.Config.Site), st.Document.Site(site)
+	switch {
+	case own == nil || other == nil || other.Foreign:
+		return replica.RoleNone
+	case own.Parent == site || slices.Contains(own.BackupParents, site):
+		return replica.RoleParent
+	case other.Parent == own.Name || slices.Contains(other.BackupParents, own.Name):
+		return replica.RoleChild
+	case own.Parent == "" && other.Parent == "":
+		return replica.RoleMesh
+	}
+	return replica.RoleNone
+}
+
+// members are the other sites that write documents.
+func (n *Node) members() []string {
+	st := n.state.Load()
+	if st == nil {
+		return nil
+	}
+	var out []string
+	for i := range st.Document.Sites {
+		if s := &st.Document.Sites[i]; s.Parent == "" && !s.Foreign && s.Name != n.opts.Config.Site {
+			out = append(out, s.Name)
+		}
+	}
+	return out
+}
+
+func (n *Node) sendDocuments(ctx context.Context, site string, kind uint8, body []byte) error {
+	return n.exchange.SendConfig(ctx, site, kind, body)
+}
+
+// hearDocuments gives the engine of documents what concerns it. It reports whether nobody else wants the event.
+func (n *Node) hearDocuments(e mep.Event) bool {
+	switch e := e.(type) {
+	case *mep.ConfigMessage:
+		n.documents.Hear(e.Peer, e.Kind, e.Body)
+		return true
+	case *mep.SessionUp:
+		n.documents.PeerUp(e.Peer)
+	case *mep.SessionDown:
+		n.documents.PeerDown(e.Peer)
+	}
+	return false
+}
+
+// documentEvent tells of what happened to the document. It is called with the engine's lock held.
+func (n *Node) documentEvent(e replica.Event) {
+	n.log.Info(e.Name, zap.String("revision", e.Revision), zap.String("site", e.Site), zap.String("author", e.Author), zap.String("what", e.Text))
+}

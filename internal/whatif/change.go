@@ -1,0 +1,244 @@
+package whatif
+
+import (
+	"cmp"
+	"context"
+	"math"
+	"net/netip"
+	"slices"
+	"time"
+
+	"fairlead/config/revision"
+	"fairlead/gslb"
+)
+
+const (
+	// changeKinds bounds the kinds of queries that are looked at for a change, the most frequent ones; changeTime is how long that may take.
+	changeKinds = 1024
+	changeTime  = 25 * time.Millisecond
+	changeDraws = 24
+	// maxListed bounds each list of an effect.
+	maxListed = 100
+	// leastMoved is the share from which an answer counts as moved: less is what rotations differ by.
+	leastMoved = 0.02
+)
+
+// Change is a document that answers, and one that would.
+type Change struct {
+	Before, After *gslb.Plan
+	// Status and Learned are what is believed and known with Before; they are only read.
+	Status  *gslb.Status
+	Learned *gslb.Learned
+	// State is what After itself says of a service, by its ServiceIndex: Up, Disabled or Draining.
+	State   func(gslb.ServiceIndex) gslb.State
+	Queries []Query
+}
+
+// Effect says how answers would change: for all names whether there is one, and for the queries how they are shared out. Services that only After has
+// are taken for UP, all others for what they are.
+func (c *Change) Effect(ctx context.Context) *revision.Effect {
+	at := c.Status.At
+	was := &drawer{snapshot: gslb.NewSnapshot(1, c.Before, c.Status, nil), learned: c.Learned.Copy()}
+	next := gslb.NewLearned(c.After)
+	next.Sessions, next.Resolvers, next.Pushed = was.learned.Sessions, was.learned.Resolvers, was.learned.Pushed
+	will := &drawer{snapshot: gslb.NewSnapshot(1, c.After, c.carry(), nil), learned: next.Copy()} // a copy leaves no mark on what it shares
+	x := &comparison{change: c, was: was, will: will, at: at.UnixNano(), out: &revision.Effect{}, names: map[string]*moved{}}
+	x.domains(domainsOf(c.Before), domainsOf(c.After))
+	x.queries(ctx)
+	return x.finish()
+}
+
+// carry is what is believed, for After.
+func (c *Change) carry() *gslb.Status {
+	out := &gslb.Status{At: c.Status.At, Alarm: c.Status.Alarm, Isolated: c.Status.Isolated, Services: make([]gslb.ServiceStatus, c.After.Services())}
+	for i := range out.Services {
+		index := gslb.ServiceIndex(i)
+		st := gslb.ServiceStatus{State: gslb.Up, Since: c.Status.At}
+		if old, ok := c.Before.ServiceByName(c.After.Service(index).Name); ok {
+			st = c.Status.Services[old]
+		}
+		switch wanted := c.State(index); {
+		case wanted != gslb.Up:
+			st.State = wanted
+		case st.State == gslb.Disabled || st.State == gslb.Draining:
+			st.State = gslb.Up
+		}
+		out.Services[i] = st
+	}
+	return out
+}
+
+func domainsOf(p *gslb.Plan) map[string]gslb.DomainIndex {
+	out := make(map[string]gslb.DomainIndex, p.Domains())
+	for i := range p.Domains() {
+		out[p.Domain(gslb.DomainIndex(i)).Name] = gslb.DomainIndex(i)
+	}
+	return out
+}
+
+// moved is what is known of one name.
+type moved struct {
+	queries  float64
+	moved    float64 // of queries
+	from, to map[string]float64
+}
+
+// comparison is an Effect that is being found out.
+type comparison struct {
+	change        *Change
+	was, will     *drawer
+	at            int64
+	before, after map[string]gslb.DomainIndex
+	out           *revision.Effect
+	names         map[string]*moved
+	total, shift  float64
+	a, b          []part
+}
+
+var bothFamilies = [...]gslb.Family{gslb.IPv4, gslb.IPv6}
+
+// domains finds names that have an answer in one of the documents only.
+func (x *comparison) domains(before, after map[string]gslb.DomainIndex) {
+	x.before, x.after = before, after
+	for name, d := range before {
+		if to, ok := after[name]; x.answers(x.was, d, true) && !x.answers(x.will, to, ok) {
+			x.out.LostNames = append(x.out.LostNames, name)
+		}
+	}
+	for name, d := range after {
+		if from, ok := before[name]; x.answers(x.will, d, true) && !x.answers(x.was, from, ok) {
+			x.out.NewNames = append(x.out.NewNames, name)
+		}
+	}
+	for _, list := range []*[]string{&x.out.LostNames, &x.out.NewNames} {
+		slices.Sort(*list)
+		if extra := len(*list) - maxListed; extra > 0 {
+			x.out.More += extra
+			*list = (*list)[:maxListed]
+		}
+	}
+}
+
+// answers reports whether a name has an address for anybody of whom nothing is known.
+func (x *comparison) answers(d *drawer, domain gslb.DomainIndex, there bool) bool {
+	if !there {
+		return false
+	}
+	for _, family := range bothFamilies {
+		d.decider.Query = gslb.Query{Domain: domain, Family: family, At: x.at, LDNS: unknownClient(family)}
+		d.decider.Decide(d.snapshot, d.learned, time.Time{}, nil)
+		if to, _ := Outcome(&d.decider.Decision); to >= 0 || to == LastResort {
+			return true
+		}
+	}
+	return false
+}
+
+func unknownClient(family gslb.Family) netip.Addr {
+	if family == gslb.IPv6 {
+		return netip.IPv6Unspecified()
+	}
+	return netip.IPv4Unspecified()
+}
+
+// queries compares how queries are shared out, the most frequent kinds first.
+func (x *comparison) queries(ctx context.Context) {
+	all := slices.Clone(x.change.Queries)
+	slices.SortStableFunc(all, func(a, b Query) int { return cmp.Compare(b.Weight, a.Weight) })
+	until := time.Now().Add(changeTime)
+	for i := range all[:min(len(all), changeKinds)] {
+		if i%16 == 15 && (ctx.Err() != nil || time.Now().After(until)) {
+			return
+		}
+		x.query(&all[i])
+	}
+}
+
+func (x *comparison) query(q *Query) {
+	from, wasThere := x.before[q.Name]
+	to, isThere := x.after[q.Name]
+	if !wasThere && !isThere {
+		return
+	}
+	x.a = x.look(x.was, q, from, wasThere, x.a)
+	x.b = x.look(x.will, q, to, isThere, x.b)
+	m := x.names[q.Name]
+	if m == nil {
+		m = &moved{from: map[string]float64{}, to: map[string]float64{}}
+		x.names[q.Name] = m
+	}
+	shares := map[string]float64{}
+	for _, p := range x.a {
+		name := serviceName(x.change.Before, p.to)
+		shares[name] += p.share
+		m.from[name] += p.share * q.Weight
+	}
+	for _, p := range x.b {
+		name := serviceName(x.change.After, p.to)
+		shares[name] -= p.share
+		m.to[name] += p.share * q.Weight
+	}
+	distance := 0.0
+	for _, d := range shares {
+		distance += math.Abs(d) / 2
+	}
+	if distance < leastMoved {
+		distance = 0
+	}
+	x.total, x.shift = x.total+q.Weight, x.shift+distance*q.Weight
+	m.queries, m.moved = m.queries+q.Weight, m.moved+distance*q.Weight
+}
+
+// look decides a query by one of the documents.
+func (x *comparison) look(d *drawer, q *Query, domain gslb.DomainIndex, there bool, into []part) []part {
+	if !there {
+		return append(into[:0], part{Nobody, 1})
+	}
+	query := gslb.Query{Domain: domain, Family: q.Family, At: x.at, LDNS: q.LDNS, Subnet: q.Subnet, Listener: q.Listener}
+	if !query.LDNS.IsValid() {
+		query.LDNS = unknownClient(q.Family)
+	}
+	return d.draw(&query, changeDraws, MostDraws, into)
+}
+
+// serviceName is what an outcome is called.
+func serviceName(p *gslb.Plan, to int32) string {
+	switch to {
+	case Nobody, Familyless:
+		return "(no address)"
+	case LastResort:
+		return "(last resort)"
+	}
+	return p.Service(gslb.ServiceIndex(to)).Name
+}
+
+func (x *comparison) finish() *revision.Effect {
+	if x.total == 0 {
+		return x.out
+	}
+	x.out.Queries, x.out.Moved = uint64(math.Ceil(x.total)), x.shift/x.total
+	for name, m := range x.names {
+		if m.moved == 0 {
+			continue
+		}
+		x.out.Names = append(x.out.Names, revision.NameEffect{Name: name, Queries: uint64(math.Ceil(m.queries)), Moved: m.moved / m.queries,
+			From: sharesOf(m.from, m.queries), To: sharesOf(m.to, m.queries)})
+	}
+	slices.SortFunc(x.out.Names, func(a, b revision.NameEffect) int {
+		return cmp.Or(cmp.Compare(b.Moved*float64(b.Queries), a.Moved*float64(a.Queries)), cmp.Compare(a.Name, b.Name))
+	})
+	if extra := len(x.out.Names) - maxListed; extra > 0 {
+		x.out.More += extra
+		x.out.Names = x.out.Names[:maxListed]
+	}
+	return x.out
+}
+
+func sharesOf(weights map[string]float64, all float64) []revision.Share {
+	var out []revision.Share
+	for service, w := range weights {
+		out = append(out, revision.Share{Service: service, Part: w / all})
+	}
+	slices.SortFunc(out, func(a, b revision.Share) int { return cmp.Or(cmp.Compare(b.Part, a.Part), cmp.Compare(a.Service, b.Service)) })
+	return out[:min(len(out), maxListed)]
+}

@@ -124,8 +124,8 @@ func (g greatest) close() bool {
 
 // drawing is the best draw by weight so far.
 type drawing struct {
-	best int // of members
-	cost uint64
+	best       int // of members
+	draw, cost uint64
 }
 
 // leastCost compares all members.
@@ -137,9 +137,14 @@ func (w *draws) leastCost(client uint64) drawing {
 	return at
 }
 
-// compare takes a member if its draw is the best by weight so far; among equals, the first contender.
+// compare takes a member if its draw is the best by weight so far; among equals, the first contender. Those before have no less
+// weight, so that a draw that is no greater needs no logarithm.
 func (w *draws) compare(client uint64, i int, at drawing) drawing {
-	cost := negLog2(w.members[i].draw(client))
+	h := w.members[i].draw(client)
+	if at.best != none && h <= at.draw && at.cost > 0 {
+		return at
+	}
+	cost := negLog2(h)
 	if at.best != none {
 		high, low := bits.Mul64(cost, uint64(w.weights[at.best]))
 		bestHigh, bestLow := bits.Mul64(at.cost, uint64(w.weights[i]))
@@ -147,7 +152,7 @@ func (w *draws) compare(client uint64, i int, at drawing) drawing {
 			return at
 		}
 	}
-	return drawing{i, cost}
+	return drawing{i, h, cost}
 }
 
 // eight is up to eight members with equal weights.

@@ -151,7 +151,8 @@ func (w *draws) sift(client uint64, at *parts, fewer int) drawing {
 		return w.leastCost(client)
 	}
 	best := s.most.best()
-	return drawing{best, negLog2(w.members[best].draw(client))}
+	h := w.members[best].draw(client)
+	return drawing{best, h, negLog2(h)}
 }
 
 // sifting compares members whom a sieve found: some at a time, so that it need not be guessed where the next one is.

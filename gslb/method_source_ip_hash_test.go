@@ -1,6 +1,7 @@
 package gslb
 
 import (
+	"fmt"
 	"math"
 	"math/bits"
 	"math/rand/v2"
@@ -239,6 +240,28 @@ func TestHashedMemoTellsClientsApart(t *testing.T) {
 	for bit := range 64 {
 		if got := m.find(client ^ 1<<bit); got != none {
 			t.Errorf("bit %d differs: got %d", bit, got)
+		}
+	}
+}
+
+// BenchmarkDraws is the choice alone, for a client that was never met.
+func BenchmarkDraws(b *testing.B) {
+	for _, n := range []int{4, 16, 64, 128, 256, 512, 1000} {
+		for name, heaviest := range map[string]int{"equal": 1, "weights": 100} {
+			b.Run(fmt.Sprintf("%s/%d", name, n), func(b *testing.B) {
+				r := rand.New(rand.NewPCG(1, 2))
+				var members []drawer
+				var weights []uint32
+				for range n {
+					members, weights = append(members, newDrawer(r.Uint64())), append(weights, uint32(1+r.IntN(heaviest)))
+				}
+				w, _ := drawsBy(members, weights)
+				client := uint64(1)
+				for b.Loop() {
+					client = mix(client + golden)
+					w.best(client)
+				}
+			})
 		}
 	}
 }

@@ -3,6 +3,7 @@ package adns
 import (
 	"context"
 	"crypto/tls"
+	"crypto/x509"
 	"errors"
 	"fmt"
 	"io"
@@ -70,6 +71,17 @@ func LoadCertificates(o CertificateOptions) (*Certificates, error) {
 
 // NotAfter is when the certificate in use expires.
 func (c *Certificates) NotAfter() time.Time { return c.current.Load().Leaf.NotAfter }
+
+// Leaf is the certificate in use. It is only read.
+func (c *Certificates) Leaf() *x509.Certificate { return c.current.Load().Leaf }
+
+// Certificate is the certificate in use, for another server's tls.Config.GetCertificate.
+func (c *Certificates) Certificate(hello *tls.ClientHelloInfo) (*tls.Certificate, error) {
+	return c.get(hello)
+}
+
+// Watch follows the files until ctx ends, for a certificate that is not the DNS server's. Then it returns nil.
+func (c *Certificates) Watch(ctx context.Context) error { return c.watch(ctx) }
 
 // get is what a handshake calls.
 func (c *Certificates) get(*tls.ClientHelloInfo) (*tls.Certificate, error) {

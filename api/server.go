@@ -3,6 +3,7 @@ package api
 import (
 	"log"
 	"net/http"
+	"strings"
 	"time"
 
 	"go.uber.org/zap"
@@ -33,10 +34,25 @@ func Server(h http.Handler) *http.Server {
 		MaxHeaderBytes:    maxHeaderBytes,
 	}
 	if ours, ok := h.(*handler); ok {
-		s.ErrorLog = stdLog(ours.log)
+		s.ErrorLog = log.New(&serverMessages{log: ours.log}, "", 0)
 		s.RegisterOnShutdown(ours.stop)
 	}
 	return s
+}
+
+// serverMessages takes what the server says of connections, such as handshakes that failed: one line a second, because anybody can cause
+// them.
+type serverMessages struct {
+	log  *zap.Logger
+	last every
+}
+
+// Write logs one message.
+func (m *serverMessages) Write(text []byte) (int, error) {
+	if m.last.allow(time.Now(), refusedInterval) {
+		m.log.Warn("api.connection", zap.String("what", strings.TrimSpace(string(text))))
+	}
+	return len(text), nil
 }
 
 // stdLog adapts a logger for packages that want the standard one.

@@ -84,6 +84,9 @@ func (c *Client) request(ctx context.Context, call call) (*http.Request, error) 
 	if err != nil {
 		return nil, fmt.Errorf("make request for %s: %w", call.path, err)
 	}
+	if c.token != "" {
+		request.Header.Set("Authorization", "Bearer "+c.token)
+	}
 	if body != nil {
 		request.Header.Set("Content-Type", "application/json")
 	}

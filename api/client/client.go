@@ -2,8 +2,6 @@ package client
 
 import (
 	"context"
-	"fmt"
-	"net"
 	"net/http"
 	"net/url"
 	"strings"
@@ -21,41 +19,14 @@ const (
 
 // Client asks one node. Safe for concurrent use.
 type Client struct {
-	base *url.URL // scheme and host alone
-	http *http.Client
+	base  *url.URL // scheme and host alone
+	token string   // empty: none is sent
+	http  *http.Client
 }
 
-// New returns a client for the node at an address: host:port, or an http URL without a path. Nothing is asked yet.
-func New(address string) (*Client, error) {
-	text := address
-	if !strings.Contains(text, "://") {
-		text = "http://" + text
-	}
-	base, err := url.Parse(text)
-	switch {
-	case err != nil:
-		return nil, fmt.Errorf("read API address %q: write it as host:port, for example %s", address, DefaultAddress)
-	case base.Scheme != "http":
-		return nil, fmt.Errorf("read API address %q: the scheme is %q; the API speaks http", address, base.Scheme)
-	case base.Hostname() == "" || base.Port() == "":
-		return nil, fmt.Errorf("read API address %q: write it as host:port, for example %s", address, DefaultAddress)
-	case strings.Trim(base.Path, "/") != "" || base.RawQuery != "" || base.Fragment != "" || base.User != nil:
-		return nil, fmt.Errorf("read API address %q: there is something besides host and port", address)
-	}
-	return &Client{
-		base: &url.URL{Scheme: base.Scheme, Host: base.Host},
-		http: &http.Client{
-			Timeout: RequestTimeout,
-			Transport: &http.Transport{
-				DialContext:            (&net.Dialer{Timeout: RequestTimeout}).DialContext,
-				MaxIdleConnsPerHost:    1,
-				IdleConnTimeout:        RequestTimeout,
-				MaxResponseHeaderBytes: maxHeaderBytes,
-			},
-			CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
-		},
-	}, nil
-}
+// New returns a client for the node at an address: host:port, or an http or https URL without a path. It says nothing of who asks. Nothing
+// is asked yet.
+func New(address string) (*Client, error) { return Open(Options{Address: address}) }
 
 // Address returns the host and port that are asked.
 func (c *Client) Address() string { return c.base.Host }

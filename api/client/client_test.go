@@ -90,7 +90,7 @@ func TestNew(t *testing.T) {
 		{"127.0.0.1", "", "host:port"},
 		{":8053", "", "host:port"},
 		{"::1:8053", "", "host:port"},
-		{"https://127.0.0.1:8053", "", `scheme is "https"`},
+		{"https://127.0.0.1:8053", "127.0.0.1:8053", ""},
 		{"unix:///run/x.sock", "", `scheme is "unix"`},
 		{"http://127.0.0.1:8053/v1", "", "besides host and port"},
 		{"http://user:pass@127.0.0.1:8053", "", "besides host and port"},

@@ -2,9 +2,12 @@ package main
 
 import (
 	"errors"
+	"fmt"
+	"io"
 	"net/http"
 	"net/netip"
 	"os"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -14,12 +17,22 @@ import (
 
 // apiFlags are the flags of commands that ask a running node.
 type apiFlags struct {
-	address string
-	output  string
+	address   string
+	output    string
+	token     string
+	tokenFile string
+	ca        string
+	cert, key string
 }
 
 func (f *apiFlags) add(cmd *cobra.Command) {
 	cmd.Flags().StringVar(&f.address, "api", "", "address of the node's API (default $FAIRLEAD_API, else "+client.DefaultAddress+")")
+	cmd.Flags().StringVar(&f.token, "token", "", "token to ask with; others on this machine may see it: rather use --token-file or $FAIRLEAD_TOKEN")
+	cmd.Flags().StringVar(&f.tokenFile, "token-file", "", "file that holds the token")
+	cmd.Flags().StringVar(&f.ca, "ca", "", "PEM file with the authorities of the node's certificate (default: the system's)")
+	cmd.Flags().StringVar(&f.cert, "cert", "", "PEM file with a client certificate to show")
+	cmd.Flags().StringVar(&f.key, "key", "", "PEM file with its private key")
+	cmd.MarkFlagsMutuallyExclusive("token", "token-file")
 	cmd.Flags().StringVarP(&f.output, "output", "o", "table", "table, or json: the API's own answer")
 	cmd.PreRunE = func(*cobra.Command, []string) error {
 		if f.output != "table" && f.output != "json" {
@@ -37,11 +50,38 @@ func (f *apiFlags) client() (*client.Client, error) {
 	if address == "" {
 		address = client.DefaultAddress
 	}
-	c, err := client.New(address)
+	token, err := f.secret()
+	if err != nil {
+		return nil, exit(exitUsage, err)
+	}
+	c, err := client.Open(client.Options{Address: address, Token: token, CAFile: f.ca, CertFile: f.cert, KeyFile: f.key})
 	if err != nil {
 		return nil, exit(exitUsage, err)
 	}
 	return c, nil
+}
+
+// maxTokenFile bounds a file that holds a token, in bytes.
+const maxTokenFile = 4096
+
+// secret is the token to ask with; empty: none.
+func (f *apiFlags) secret() (string, error) {
+	switch {
+	case f.token != "":
+		return f.token, nil
+	case f.tokenFile == "":
+		return os.Getenv("FAIRLEAD_TOKEN"), nil
+	}
+	file, err := os.Open(f.tokenFile)
+	if err != nil {
+		return "", fmt.Errorf("read token: %w", err)
+	}
+	defer file.Close()
+	text, err := io.ReadAll(io.LimitReader(file, maxTokenFile))
+	if err != nil {
+		return "", fmt.Errorf("read token: %w", err)
+	}
+	return strings.TrimSpace(string(text)), nil
 }
 
 // apiError gives an error of the client its exit code.
@@ -64,16 +104,21 @@ func apiError(err error) error {
 
 // refusalCode is the exit code of a request that a node refused for these faults.
 func refusalCode(status int, faults []resource.Fault) int {
+	if status == http.StatusUnauthorized || status == http.StatusForbidden {
+		return exitNotAllowed
+	}
 	bad := status == http.StatusUnprocessableEntity || status == http.StatusBadRequest
 	code := exitFailed
 	for _, f := range faults {
 		switch f.Code {
-		case resource.CodeNoSuchService, resource.CodeNoSuchSite, resource.CodeNoSuchVirtualServer, resource.CodeNothingToEnd:
+		case resource.CodeNoSuchService, resource.CodeNoSuchSite, resource.CodeNoSuchVirtualServer, resource.CodeNothingToEnd, resource.CodeNoSuchToken:
 			if code == exitFailed {
 				code = exitNotFound
 			}
 		case resource.CodeSiteSilent:
 			return exitUnreachable
+		case resource.CodeNameTaken:
+			return exitConflict
 		case resource.CodeRequired, resource.CodeUnknown, resource.CodeInvalid:
 			if bad {
 				code = exitUsage // it was written wrongly, whatever else there is

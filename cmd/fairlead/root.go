@@ -17,6 +17,8 @@ const (
 	exitFailed      = 1 // the operation failed, or what was checked is invalid
 	exitUsage       = 2 // wrong arguments, also those that only the node can judge; a file that cannot be read
 	exitNotFound    = 3 // the node has nothing of this name
+	exitConflict    = 4 // somebody else was first
+	exitNotAllowed  = 5 // the node does not know who asks, or does not let them
 	exitUnreachable = 6 // no node, DNS server or other site answers
 )
 
@@ -66,13 +68,14 @@ func newRoot() *cobra.Command {
 		Long: `Fairlead is an authoritative DNS server that steers clients between sites. Sites tell each other state and load
 over the Metric Exchange Protocol, and every answer can be explained.
 
-Exit codes: 0 done; 1 failed or invalid; 2 usage, or a file that cannot be read; 3 not found; 6 unreachable.`,
+Exit codes: 0 done; 1 failed or invalid; 2 usage, or a file that cannot be read; 3 not found; 4 conflict; 5 not allowed; 6 unreachable.`,
 		SilenceErrors: true, SilenceUsage: true,
 		Version: version(),
 	}
 	root.AddCommand(newDemo(), newServe(), newCheck(), newSchema(), newQuery(), newExplain(), newLocate(), newWhatIf(), newReplay(), newStatus(), newPKI(), newBench(), newVersion())
 	root.AddCommand(newDisable(), newEnable(), newDrain(), newClear(), newRelease())
 	root.AddCommand(newBackup(), newRestore())
+	root.AddCommand(newToken(), newAudit())
 	root.AddCommand(newSessions(), newLDNS(), newMeasure(), newMonitor(), newLoad())
 	root.AddCommand(newConvert())
 	return root

@@ -53,10 +53,17 @@ func fits(s *config.APISubject, c *x509.Certificate, subject string) bool {
 	return s.SAN != "" && slices.ContainsFunc(c.DNSNames, func(name string) bool { return strings.EqualFold(name, s.SAN) })
 }
 
-// withoutSpaces takes out the spaces that people write between attributes. One that is part of a value there is escaped.
+// withoutSpaces takes out the spaces that people write between attributes: those after a comma that is not escaped.
 func withoutSpaces(subject string) string {
-	for strings.Contains(subject, ", ") {
-		subject = strings.ReplaceAll(subject, ", ", ",")
+	var out strings.Builder
+	between, escaped := false, false
+	for _, c := range subject {
+		if between && c == ' ' {
+			continue
+		}
+		between = c == ',' && !escaped
+		escaped = c == '\\' && !escaped
+		out.WriteRune(c)
 	}
-	return subject
+	return out.String()
 }

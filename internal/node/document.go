@@ -130,6 +130,7 @@ func (n *Node) Reload() error {
 	n.reloadCookieSecrets()
 	_ = n.dns.ReloadCertificates()
 	n.geo.reread()
+	n.door.reload()
 	path := n.opts.Config.Config.Follow
 	if path == "" || n.opts.Source != nil {
 		n.log.Info("config.unchanged", zap.String("why", "the node follows no file"))

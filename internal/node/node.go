@@ -79,6 +79,7 @@ type Node struct {
 	reach     *reach // of both
 	resolvers *resolverWatch
 	handler   http.Handler
+	door      *door
 	apiSocket net.Listener
 
 	publisher *publisher
@@ -170,8 +171,20 @@ func (n *Node) build(in *intent) error {
 		Documents: n.documents, Ready: n.ready, Logger: n.log,
 	}
 	n.tellMonitors(&told, prober)
+	if n.door, err = newDoor(&c.API, n.keeps(), n.log); err != nil {
+		return err
+	}
+	n.door.tell(&told)
 	n.handler, err = api.New(told)
 	return err
+}
+
+// keeps is the data directory; empty for a node whose document came with Options, which keeps nothing.
+func (n *Node) keeps() string {
+	if n.opts.Source != nil {
+		return ""
+	}
+	return n.opts.Config.DataDir
 }
 
 // exchanges reports whether the node file has this node exchange metrics with other sites.
@@ -243,7 +256,7 @@ func bindAdvice(key string, err error) error {
 
 // Close releases what New and Listen took, for a Node that will not Run.
 func (n *Node) Close() error {
-	err := errors.Join(n.dns.Close(), n.closeStore())
+	err := errors.Join(n.dns.Close(), n.door.close(), n.closeStore())
 	if n.exchange != nil {
 		err = errors.Join(err, n.exchange.Close())
 	}
@@ -280,6 +293,7 @@ func (n *Node) Run(ctx context.Context) error {
 	group.Go(func() error { return n.geo.run(running) })
 	group.Go(func() error { return n.documents.Run(running) })
 	group.Go(func() error { return n.watchFollowed(running) })
+	group.Go(func() error { return n.door.run(running) })
 	group.Go(func() error { return n.serveAPI(running) })
 	if n.exchange != nil {
 		group.Go(func() error { return n.exchange.Run(running) })
@@ -296,7 +310,7 @@ func (n *Node) Run(ctx context.Context) error {
 	err := group.Wait()
 	n.keeper.save(time.Now())
 	n.orders.flush()
-	return errors.Join(err, n.closeStore())
+	return errors.Join(err, n.door.close(), n.closeStore())
 }
 
 // leave announces the stop and keeps answering, by the belief of this moment, while resolvers' retries go elsewhere.
@@ -325,7 +339,7 @@ func (n *Node) serveAPI(ctx context.Context) error {
 			_ = server.Close() // the requests that are left had their second
 		}
 	})
-	err := server.Serve(n.apiSocket)
+	err := n.door.serve(server, n.apiSocket)
 	if !cancel() {
 		<-stopped
 	}

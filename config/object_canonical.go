@@ -15,6 +15,8 @@ import (
 const (
 	// MaxObjectBytes is the largest canonical text of an object that is no file.
 	MaxObjectBytes = MaxDocumentBytes
+	// MaxObjectName bounds the name of an object, in bytes: that of a zone for many views is the longest.
+	MaxObjectName = 16 << 10
 	// MaxObjectDepth is how deep an object may nest: in a document it stands two levels down.
 	MaxObjectDepth = MaxDepth - 2
 )

@@ -62,6 +62,7 @@ func TestNewObjectRefuses(t *testing.T) {
 		{"example.com", "name: example.com\nviews: [a]", ObjectZone, codeName},
 		{"views", "a: b", ObjectViewOrder, codeWrongKind},
 		{"web", "a: \xff", ObjectService, codeNotUTF8},
+		{strings.Repeat("n", MaxObjectName+1), "{}", ObjectFile, codeName},
 		{"web", strings.Repeat("k", 200) + ": 1", ObjectService, codeKey},
 	} {
 		_, err := NewObject(c.kind, c.name, []byte(c.text))

@@ -26,20 +26,30 @@ func (e *ObjectError) Error() string {
 // something is not judged: that is for Assemble, which sees the whole document. Errors are *ObjectError.
 func NewObject(kind ObjectKind, name string, text []byte) (*Object, error) {
 	key := ObjectKey{kind, CanonicalObjectName(kind, name)}
-	if kind == ObjectFile && name != "" {
-		return NewFile(name, text), nil
-	}
 	report := new(Report)
 	p := newPage(key.String(), text, report)
-	if !kind.Valid() || key.Name == "" {
+	switch {
+	case !kind.Valid() || key.Name == "" || len(key.Name) > MaxObjectName:
 		p.problem("", codeName, "", "%s is not the name of an object", quote(key.String()))
-	} else if p.root = parseObjectText(p); p.root != nil {
-		root := nameObject(p, key, p.root)
-		if o := newObjectOf(key, root, func(n *node, path *trail, f finding) { p.failAt(n, path.String(), f) }); report.Errors() == 0 {
+	case kind == ObjectFile && len(text) > MaxZoneFileBytes:
+		p.problem("", codeTooLarge, "", "the file has %d bytes; the limit is %d", len(text), MaxZoneFileBytes)
+	case kind == ObjectFile:
+		return NewFile(name, text), nil
+	default:
+		if o := newObject(p, key); o != nil && report.Errors() == 0 {
 			return o, nil
 		}
 	}
 	return nil, &ObjectError{key, report.Problems()}
+}
+
+// newObject makes an object of a page's text, and reports what keeps it from being one.
+func newObject(p *page, key ObjectKey) *Object {
+	if p.root = parseObjectText(p); p.root == nil {
+		return nil
+	}
+	root := nameObject(p, key, p.root)
+	return newObjectOf(key, root, func(n *node, path *trail, f finding) { p.failAt(n, path.String(), f) })
 }
 
 // parseObjectText reads JSON as what it is: YAML does not know all of its escapes.
@@ -65,8 +75,11 @@ func NewFile(path string, text []byte) *Object {
 // ObjectFromCanonical makes an object of what Text returned, at another time or another site. It returns an error unless the text is canonical and
 // has the name of the key. Objects of a kind that only a newer release knows are taken as they are: they are passed on, and have no effect here.
 func ObjectFromCanonical(key ObjectKey, text []byte) (*Object, error) {
-	if key.Kind == 0 || key.Name == "" {
-		return nil, fmt.Errorf("read object %q: it has no kind, or no name", key)
+	if key.Kind == 0 || key.Name == "" || len(key.Name) > MaxObjectName {
+		return nil, fmt.Errorf("read object %q: it has no kind, or no name of at most %d bytes", clip(key.String()), MaxObjectName)
+	}
+	if len(text) > max(MaxObjectBytes, MaxZoneFileBytes) {
+		return nil, fmt.Errorf("read object %q: %d bytes are too many", clip(key.String()), len(text))
 	}
 	if key.Kind == ObjectFile || !key.Kind.Valid() {
 		return sealObject(key, bytes.Clone(text)), nil

@@ -110,6 +110,8 @@ func (s *splitter) object(kind ObjectKind, n *node, path string) *Object {
 		s.page.failAt(n, path, *f)
 	case name == "":
 		s.fail(n, path+at(nameKey(kind)), codeMissingKey, "", "key %q is missing", nameKey(kind))
+	case len(name) > MaxObjectName:
+		s.fail(n, path+at(nameKey(kind)), codeName, "", "the name has %d bytes; the limit is %d", len(name), MaxObjectName)
 	case other != nil && kind == ObjectZone:
 		s.fail(n, path, codeDuplicateZone, fmt.Sprintf("the other one is in line %d", other.line), "zone %s is listed twice", quote(name))
 	case other != nil:

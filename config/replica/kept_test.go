@@ -2,6 +2,7 @@ package replica
 
 import (
 	"context"
+	"crypto/sha256"
 	"fmt"
 	"path/filepath"
 	"testing"
@@ -78,4 +79,40 @@ func (w *world) keptStep() {
 	case s.engine == nil:
 		w.start(s)
 	}
+}
+
+// PlayLater has a site take in an object of a kind that only a later release knows, and opens its store again.
+func PlayLater(t *testing.T, open func() (Store, func() error, error)) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, 1, 1)
+		defer w.stopAll()
+		s := w.sites[0]
+		s.seed, s.open = config.NewObjects([]*config.Object{service("a", `{"v":1}`)}), open
+		w.startAll()
+		e := s.engine
+		e.opts.Send = func(context.Context, string, uint8, []byte) error { return nil }
+		e.PeerUp("nyc")
+		text := `{"later":true}`
+		object := service("a", `{"v":2}`)
+		later := sealed(t, &revision.Revision{Dot: revision.Dot{Actor: "nyc1", Seq: 1}, Seen: s.state().Vector().Clone(), Extra: []byte("later"),
+			Changes: []revision.Change{{Key: object.Key(), Hash: object.Hash()}, {Key: config.ObjectKey{Kind: 99, Name: "x"}, Hash: sha256.Sum256([]byte(text))}}})
+		e.Hear("nyc", KindRevisions, told(t, []*revision.Revision{later}, text, string(object.Text())))
+		time.Sleep(time.Second)
+		if s.text("a") != string(object.Text()) || e.Current().Revision != later.ID || e.Current().Objects.Len() != 2 {
+			t.Fatalf("after the later release's write: %s, %s, %s\n%s", s.text("a"), e.Current().Revision, e.Sync().Unavailable, w.dump())
+		}
+		// A whole document of this release does not remove it.
+		must[*revision.Outcome](t)(e.Commit(context.Background(), &revision.Write{Replace: fileOf(object, service("b", `{"v":1}`))}))
+		if got := s.engine.Current().Objects.Len(); got != 3 {
+			t.Errorf("after a whole document it has %d objects", got)
+		}
+		w.stop(s)
+		w.start(s)
+		if s.text("b") == "" || s.engine.Current().Objects.Len() != 3 {
+			t.Errorf("opened again it has %d objects", s.engine.Current().Objects.Len())
+		}
+		if s.text("a") != string(object.Text()) || !s.state().Vector().Covers(later.Dot) {
+			t.Errorf("opened again: %s, %s", s.text("a"), s.engine.Current().Revision)
+		}
+	})
 }

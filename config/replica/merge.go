@@ -156,8 +156,8 @@ func (e *Engine) merge(ctx context.Context, list []*held) error {
 
 // keepObject adds an object that was heard to what is stored.
 func (e *Engine) keepObject(t *transaction, key config.ObjectKey, hash config.ObjectHash) error {
-	if hash == (config.ObjectHash{}) || !key.Kind.Valid() {
-		return nil // a kind of a later release has no meaning here
+	if hash == (config.ObjectHash{}) {
+		return nil
 	}
 	if o := e.Current().Objects.Get(key); o != nil && o.Hash() == hash {
 		return nil
@@ -187,7 +187,7 @@ func (e *Engine) finishMerge(ctx context.Context, t *transaction, from string) e
 	var put []*config.Object
 	var remove []config.ObjectKey
 	for _, c := range t.changes() {
-		if c.After == (config.ObjectHash{}) || !c.Key.Kind.Valid() {
+		if c.After == (config.ObjectHash{}) {
 			remove = append(remove, c.Key)
 			continue
 		}

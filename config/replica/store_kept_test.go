@@ -22,3 +22,15 @@ func TestSitesWithDirectories(t *testing.T) {
 		})
 	}
 }
+
+// TestLaterRelease: what only a later release knows is kept by those that do not.
+func TestLaterRelease(t *testing.T) {
+	dir := t.TempDir()
+	replica.PlayLater(t, func() (replica.Store, func() error, error) {
+		s, err := store.Open(dir, store.Options{})
+		if err != nil {
+			return nil, nil, err
+		}
+		return s, s.Close, nil
+	})
+}

@@ -32,7 +32,7 @@ func (e *Engine) Conflicts() []revision.Conflict {
 
 func (e *Engine) side(k config.ObjectKey, r revision.Register) revision.Side {
 	s := revision.Side{Revision: r.Origin.ID, Site: r.Origin.Site, Author: r.Origin.Author, Reason: r.Origin.Reason, Time: r.Origin.Time}
-	if r.Hash != (config.ObjectHash{}) && k.Kind.Valid() {
+	if r.Hash != (config.ObjectHash{}) {
 		s.Object, _ = e.stored(k, r.Hash)
 	}
 	return s

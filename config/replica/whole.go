@@ -35,9 +35,7 @@ func namedBy(s *revision.State) []config.ObjectHash {
 	all := map[config.ObjectHash]bool{}
 	for k := range s.Keys {
 		for _, r := range s.Registers(k) {
-			if k.Kind.Valid() {
-				all[r.Hash] = true
-			}
+			all[r.Hash] = true
 		}
 	}
 	delete(all, config.ObjectHash{})

@@ -111,7 +111,7 @@ func (e *Engine) draft(ctx context.Context, d *draft) error {
 	}
 	base := view.Objects
 	if w.Replace != nil {
-		base = w.Replace.Sharing(view.Objects) // what is known of objects that stay is known still
+		base = withLater(w.Replace, view.Objects).Sharing(view.Objects) // what is known of objects that stay is known still
 	}
 	for _, k := range w.Remove {
 		if view.Objects.Get(k) == nil {
@@ -144,6 +144,20 @@ func (e *Engine) draft(ctx context.Context, d *draft) error {
 		return fmt.Errorf("compute the effect: %w", err)
 	}
 	return refuseLost(w, d.outcome.Effect)
+}
+
+// withLater adds to a whole document what only a later release knows: whoever wrote it here could not have meant to remove that.
+func withLater(document, now *config.Objects) *config.Objects {
+	var later []*config.Object
+	for o := range now.All {
+		if !o.Key().Kind.Valid() {
+			later = append(later, o)
+		}
+	}
+	if later == nil {
+		return document
+	}
+	return document.With(later, nil)
 }
 
 func checkTexts(w *revision.Write) error {

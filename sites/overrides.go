@@ -135,7 +135,9 @@ type OverridesOptions struct {
 	Site string // this one
 	// Changed is told after every change, from the goroutine that made it. nil: nobody.
 	Changed func()
-	Logger  *zap.Logger
+	// Heard is told of each one that was given here, or heard from another site, with no lock held. nil: nobody.
+	Heard  func(Override)
+	Logger *zap.Logger
 }
 
 // Overrides is all overrides that this node knows of, of all sites. There is at most one for each name of a kind: the one
@@ -158,6 +160,9 @@ func NewOverrides(o OverridesOptions) *Overrides {
 	}
 	if o.Changed == nil {
 		o.Changed = func() {}
+	}
+	if o.Heard == nil {
+		o.Heard = func(Override) {}
 	}
 	return &Overrides{opts: o, log: o.Logger.Named("sites"), entries: map[overrideKey]Override{}}
 }
@@ -206,6 +211,7 @@ func (s *Overrides) Give(o Order, now time.Time) (Override, error) {
 	s.revision++
 	s.mu.Unlock()
 	s.log.Info("override.given", out.fields()...)
+	s.opts.Heard(out)
 	s.opts.Changed()
 	return out, nil
 }

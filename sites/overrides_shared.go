@@ -29,6 +29,11 @@ func (s *Overrides) Records(now time.Time) []mep.OverrideRecord {
 	return out
 }
 
+func (s *Overrides) heard(o *Override) {
+	s.log.Info("override.heard", o.fields()...)
+	s.opts.Heard(*o)
+}
+
 // Merge takes in what another site holds; age is how old that was when it arrived, at now. Of two for one name the later
 // one counts, wherever it was given. It reports whether anything changed.
 func (s *Overrides) Merge(records []mep.OverrideRecord, age time.Duration, now time.Time) bool {
@@ -55,12 +60,12 @@ func (s *Overrides) Merge(records []mep.OverrideRecord, age time.Duration, now t
 	for i := range news {
 		switch n := &news[i]; {
 		case !n.now.ended():
-			s.log.Info("override.heard", n.now.fields()...)
+			s.heard(&n.now)
 		case n.old.Action == 0 || n.old.ended(): // what it ended was not heard here
 		case n.old.Revision == n.now.Revision && n.old.Site == n.now.Site:
 			s.log.Info("override.expired", n.old.fields()...) // there a moment before, as clocks and ticks differ
 		default:
-			s.log.Info("override.heard", n.now.fields()...)
+			s.heard(&n.now)
 		}
 	}
 	if len(news) > 0 {

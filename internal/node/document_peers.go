@@ -4,8 +4,6 @@ import (
 	"context"
 	"slices"
 
-	"go.uber.org/zap"
-
 	"fairlead/config/replica"
 	"fairlead/mep"
 )
@@ -61,9 +59,4 @@ func (n *Node) hearDocuments(e mep.Event) bool {
 		n.documents.PeerDown(e.Peer)
 	}
 	return false
-}
-
-// documentEvent tells of what happened to the document. It is called with the engine's lock held.
-func (n *Node) documentEvent(e replica.Event) {
-	n.log.Info(e.Name, zap.String("revision", e.Revision), zap.String("site", e.Site), zap.String("author", e.Author), zap.String("what", e.Text))
 }

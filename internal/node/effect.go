@@ -41,7 +41,9 @@ func awaitsMembers(doc *config.Document, name string) bool {
 func virtualServerOf(doc *config.Document, name string) *config.VirtualServer {
 	for i := range doc.VirtualServers {
 		v := &doc.VirtualServers[i]
-		if slices.ContainsFunc(v.Domains, func(d config.Domain) bool { return strings.EqualFold(strings.TrimSuffix(d.Name, "."), strings.TrimSuffix(name, ".")) }) {
+		if slices.ContainsFunc(v.Domains, func(d config.Domain) bool {
+			return strings.EqualFold(strings.TrimSuffix(d.Name, "."), strings.TrimSuffix(name, "."))
+		}) {
 			return v
 		}
 	}

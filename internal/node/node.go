@@ -82,6 +82,7 @@ type Node struct {
 	door      *door
 	apiSocket net.Listener
 
+	events    *api.Events
 	publisher *publisher
 	keeper    *keeper
 	orders    *orders
@@ -106,7 +107,7 @@ func New(o Options) (*Node, error) {
 	if o.PeerEvent == nil {
 		o.PeerEvent = func(mep.Event) {}
 	}
-	n := &Node{opts: o, log: o.Logger}
+	n := &Node{opts: o, log: o.Logger, events: api.NewEvents()}
 	n.autoscale = newAutoscale(n.log, n.replan)
 	n.announced = newAnnounced(n.log, n.replan, n.believe)
 	n.autoscale.announced = n.announced
@@ -168,7 +169,7 @@ func (n *Node) build(in *intent) error {
 		Sketch: n.observers.Sketch.View, SketchSize: n.headroom.sketchSize, Peak: n.headroom.history, Headroom: n.headroom.list,
 		Overrides: n.orders.Overrides, AskSite: n.askSite(),
 		ResolverCounts: n.resolvers.Counts, TakeResolvers: n.resolvers.Take, ReportRTT: n.resolvers.Report,
-		Documents: n.documents, Ready: n.ready, Logger: n.log,
+		Documents: n.documents, Events: n.events, Ready: n.ready, Logger: n.log,
 	}
 	n.tellMonitors(&told, prober)
 	if n.door, err = newDoor(&c.API, n.keeps(), n.log); err != nil {

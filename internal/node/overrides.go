@@ -39,7 +39,7 @@ type orders struct {
 // newOrders returns the orders of the last run.
 func newOrders(n *Node) *orders {
 	o := &orders{log: n.log, changed: make(chan struct{}, 1)}
-	o.Overrides = sites.NewOverrides(sites.OverridesOptions{Site: n.opts.Config.Site, Changed: o.note, Logger: n.log})
+	o.Overrides = sites.NewOverrides(sites.OverridesOptions{Site: n.opts.Config.Site, Changed: o.note, Heard: n.tellOverride, Logger: n.log})
 	o.tell = func() {
 		n.publisher.refresh()
 		if n.exchange != nil {

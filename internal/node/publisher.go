@@ -55,7 +55,7 @@ type refresh struct{}
 
 func newPublisher(n *Node) *publisher {
 	p := &publisher{node: n, inbox: make(chan any, inbox), ended: make(chan struct{})}
-	p.tracker = sites.New(sites.Options{Site: n.opts.Config.Site, Alone: !n.exchanges(), Transition: n.opts.Transition, Overrides: n.orders.Overrides, Logger: n.log})
+	p.tracker = sites.New(sites.Options{Site: n.opts.Config.Site, Alone: !n.exchanges(), Transition: n.tellTransition, Overrides: n.orders.Overrides, Logger: n.log})
 	p.holds = sites.NewHolds(n.orders.Overrides)
 	p.inquiries = newInquiries(p)
 	return p
@@ -180,7 +180,7 @@ func (p *publisher) take(event any, at time.Time) urgency {
 	case *mep.OverridesReport:
 		return ifChanged(p.node.orders.Merge(e.Records, e.Age, e.ReceivedAt))
 	case mep.Event:
-		p.node.opts.PeerEvent(e)
+		p.node.tellPeer(e)
 		if p.node.leaving.Load() {
 			return soon // sessions end because this node leaves; that says nothing about others
 		}

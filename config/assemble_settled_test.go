@@ -5,6 +5,7 @@ import (
 	"math/rand/v2"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -180,5 +181,36 @@ func TestAssembleKeepsWhatItShares(t *testing.T) {
 	}
 	if first.Zones[0].Data != second.Zones[0].Data {
 		t.Error("the zone was read again")
+	}
+}
+
+// TestAssembleAtOnce has several goroutines assemble what shares objects.
+func TestAssembleAtOnce(t *testing.T) {
+	base := objectsOf(t, manyRelations, map[string][]byte{"zones/file.zone": []byte("@ 60 SOA ns1.example.net. h.example.net. 1 1 1 1 1\n@ 60 NS ns1.example.net.\n")})
+	var wait sync.WaitGroup
+	ids := make([]string, 4)
+	for i := range ids {
+		wait.Go(func() {
+			objects := base
+			for n := range 20 {
+				o, err := NewObject(ObjectService, "d", fmt.Appendf(nil, "{site: nyc, addresses: [198.51.100.%d]}", n+10))
+				if err != nil {
+					t.Error(err)
+					return
+				}
+				objects = objects.With([]*Object{o}, nil)
+				for _, lenient := range []bool{false, true} {
+					if doc, report := Assemble(objects, AssembleOptions{Lenient: lenient}); doc == nil {
+						t.Error(report.Err())
+					}
+				}
+				_, _ = Assemble(base, AssembleOptions{Previous: objects})
+			}
+			ids[i] = objects.ID()
+		})
+	}
+	wait.Wait()
+	if len(slices.Compact(ids)) != 1 {
+		t.Errorf("ids differ: %v", ids)
 	}
 }

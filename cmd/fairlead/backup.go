@@ -11,6 +11,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"fairlead/api/client"
 	"fairlead/config"
 	"fairlead/internal/backup"
 )
@@ -20,6 +21,7 @@ const maxPassphraseFile = 4096
 
 // backupFlags are the flags of fairlead backup.
 type backupFlags struct {
+	api                                   apiFlags
 	output, node, dataDir, passphraseFile string
 	secrets                               bool
 }
@@ -27,32 +29,38 @@ type backupFlags struct {
 func newBackup() *cobra.Command {
 	var f backupFlags
 	cmd := &cobra.Command{
-		Use: "backup {--node FILE | --data-dir DIR} [-o FILE]", Short: "Put everything that a stopped node knows into one file", Args: cobra.NoArgs,
+		Use: "backup [--node FILE | --data-dir DIR] [-o FILE]", Short: "Put everything that a node knows into one file", Args: cobra.NoArgs,
 		Long: `Backup writes the document with its history, overrides, what was learned, sessions, tokens (their hashes), the audit log and the node
 file into one file. Keys and secrets are in it only with --with-secrets, and then it is encrypted with a passphrase.
 
-The node must be stopped.`,
-		Example: "  fairlead backup --node /etc/fairlead/node.yaml -o ams.backup",
+Without --node and --data-dir the node that runs is asked; with them, a stopped node's files are read.`,
+		Example: "  fairlead backup -o ams.backup\n  fairlead backup --node /etc/fairlead/node.yaml -o ams.backup",
 		RunE:    func(cmd *cobra.Command, _ []string) error { return f.run(cmd) },
 	}
 	cmd.Flags().StringVarP(&f.output, "output", "o", "", "file to write; it must not exist (default: standard output)")
-	cmd.Flags().StringVar(&f.node, "node", "", "node file of the site")
-	cmd.Flags().StringVar(&f.dataDir, "data-dir", "", "data directory, where there is no node file")
-	cmd.Flags().BoolVar(&f.secrets, "with-secrets", false, "the keys and secrets that the node file names, too; needs --node and --passphrase-file")
+	cmd.Flags().StringVar(&f.node, "node", "", "node file of a node that is stopped")
+	cmd.Flags().StringVar(&f.dataDir, "data-dir", "", "data directory of a node that is stopped, where there is no node file")
+	cmd.Flags().BoolVar(&f.secrets, "with-secrets", false, "the keys and secrets that the node file names, too; needs --passphrase-file, and --node where the node is stopped")
 	cmd.Flags().StringVar(&f.passphraseFile, "passphrase-file", "", "file whose first line the backup is encrypted with")
-	cmd.MarkFlagsOneRequired("node", "data-dir")
-	cmd.MarkFlagsMutuallyExclusive("node", "data-dir")
+	cmd.Flags().StringVar(&f.api.address, "api", "", "address of the node's API (default $FAIRLEAD_API, else "+client.DefaultAddress+")")
+	cmd.MarkFlagsMutuallyExclusive("node", "data-dir", "api")
 	return cmd
 }
 
 func (f *backupFlags) run(cmd *cobra.Command) error {
 	o := backup.OfflineOptions{DataDir: f.dataDir, NodeFile: f.node, Release: version(), Secrets: f.secrets, Now: time.Now()}
-	if f.secrets && (f.node == "" || f.passphraseFile == "") {
-		return usagef("--with-secrets needs --node, which names them, and --passphrase-file")
+	if f.secrets && (f.passphraseFile == "" || f.dataDir != "") {
+		return usagef("--with-secrets needs --passphrase-file, and a node that runs or --node, which name them")
 	}
 	var err error
 	if o.Passphrase, err = readPassphrase(f.passphraseFile); err != nil {
 		return err
+	}
+	if f.node == "" && f.dataDir == "" {
+		if !f.secrets && f.passphraseFile != "" {
+			return usagef("a node that runs puts secrets into each backup that is encrypted: say so with --with-secrets")
+		}
+		return f.write(cmd, func(w io.Writer) error { return f.ask(cmd, w, o.Passphrase) })
 	}
 	if f.node != "" {
 		node, report, err := config.LoadNode(f.node)
@@ -64,13 +72,32 @@ func (f *backupFlags) run(cmd *cobra.Command) error {
 		}
 		o.Node, o.DataDir = node, node.DataDir
 	}
-	if f.output == "" {
-		if isTerminal(cmd.OutOrStdout()) {
-			return usagef("a backup is no text: name a file with --output")
-		}
-		return backupError(backup.Offline(cmd.OutOrStdout(), o))
+	return f.write(cmd, func(w io.Writer) error { return backup.Offline(w, o) })
+}
+
+// ask gets the backup of a node that runs.
+func (f *backupFlags) ask(cmd *cobra.Command, w io.Writer, passphrase string) error {
+	c, err := f.api.client()
+	if err != nil {
+		return err
 	}
-	return f.toFile(func(w io.Writer) error { return backup.Offline(w, o) })
+	body, err := c.API().ReadBackup(cmd.Context(), client.ReadBackupParams{FairleadPassphrase: passphrase})
+	if err != nil {
+		return apiError(err)
+	}
+	_, err = io.Copy(w, body)
+	return errors.Join(err, body.Close())
+}
+
+// write writes to the file that is wanted, or to standard output.
+func (f *backupFlags) write(cmd *cobra.Command, make func(io.Writer) error) error {
+	if f.output != "" {
+		return f.toFile(make)
+	}
+	if isTerminal(cmd.OutOrStdout()) {
+		return usagef("a backup is no text: name a file with --output")
+	}
+	return backupError(make(cmd.OutOrStdout()))
 }
 
 // toFile writes a new file, which is there only when all of it is.
@@ -90,8 +117,9 @@ func (f *backupFlags) toFile(write func(io.Writer) error) error {
 }
 
 func backupError(err error) error {
-	if err == nil {
-		return nil
+	var coded *exitError
+	if err == nil || errors.As(err, &coded) {
+		return err
 	}
 	return exit(exitFailed, err)
 }

@@ -142,15 +142,15 @@ func TestConflictIsKeptAndSettled(t *testing.T) {
 		w.startAll()
 		a, b := w.sites[0], w.sites[1]
 		w.setCut(a, b, true)
-		must[*revision.Outcome](t)(a.put("a", `{"v":"first"}`))
+		must[*revision.Outcome](t)(b.put("a", `{"v":"first"}`))
 		time.Sleep(time.Minute)
-		must[*revision.Outcome](t)(b.put("a", `{"v":"second"}`))
+		must[*revision.Outcome](t)(a.put("a", `{"v":"second"}`)) // later, at the site whose name is less
 		w.setCut(a, b, false)
 		time.Sleep(time.Second)
 		w.agree("merged")
 		for _, s := range w.sites {
 			list := s.engine.Conflicts()
-			if len(list) != 1 || list[0].Winner.Site != b.name || len(list[0].Losers) != 1 || string(list[0].Losers[0].Object.Text()) != `{"name":"a","v":"first"}` {
+			if len(list) != 1 || list[0].Winner.Site != a.name || len(list[0].Losers) != 1 || string(list[0].Losers[0].Object.Text()) != `{"name":"a","v":"first"}` {
 				t.Fatalf("%s: conflicts %+v", s.name, list)
 			}
 			if !s.noted(func(e Event) bool { return e.Name == "config.conflict" && e.Text == "service/a" }) {
@@ -194,6 +194,30 @@ func TestConfirm(t *testing.T) {
 		}
 		if entry := must[*revision.Entry](t)(a.engine.Find(a.engine.Current().Revision)); entry.Revision.Source != "rollback" || !strings.Contains(entry.Revision.Reason, undone[:8]) {
 			t.Errorf("the last line is %+v", entry.Revision)
+		}
+	})
+}
+
+// TestOldSeedStaysAway: a site that lost its store begins with its seed, which names what was removed long ago. It comes back nowhere.
+func TestOldSeedStaysAway(t *testing.T) {
+	played(t, 3, func(w *world) {
+		w.startAll()
+		a, b := w.sites[0], w.sites[1]
+		must[*revision.Outcome](t)(a.engine.Commit(context.Background(), &revision.Write{Remove: []config.ObjectKey{serviceKey("b")}}))
+		time.Sleep(time.Second)
+		w.stop(b)
+		b.store = w.newStore()
+		b.seed = b.seed.With([]*config.Object{service("old", `{"v":1}`)}, nil)
+		w.setCut(a, b, true)
+		w.setCut(b, w.sites[2], true)
+		w.start(b)
+		if b.text("old") == "" || b.text("b") == "" {
+			t.Fatal("a site alone does not serve its seed")
+		}
+		w.heal()
+		time.Sleep(time.Minute)
+		if w.agree("healed"); b.text("old") != "" || b.text("b") != "" || a.text("a") == "" || len(a.engine.Conflicts()) > 0 {
+			t.Errorf("an old seed came back: %q, %q, %+v", b.text("old"), b.text("b"), a.engine.Conflicts())
 		}
 	})
 }

@@ -68,6 +68,10 @@ func (e *Engine) once(key string) (*revision.Outcome, error) {
 		return out, nil
 	}
 	entry, err := e.opts.Store.Find(id)
+	if errors.Is(err, revision.ErrUnknown) {
+		out.Revision = &revision.Revision{ID: id} // the key is remembered for longer than the line of the history
+		return out, nil
+	}
 	if err != nil {
 		return nil, fmt.Errorf("find what was made with the idempotency key: %w", err)
 	}

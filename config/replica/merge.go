@@ -138,6 +138,11 @@ func (e *Engine) mergeAll(ctx context.Context, list []*held) bool {
 // merge takes in revisions, all or none.
 func (e *Engine) merge(ctx context.Context, list []*held) error {
 	t := e.begin()
+	all := make([]*revision.Revision, len(list))
+	for i, h := range list {
+		all[i] = h.revision
+	}
+	t.state.Expect(all)
 	for _, h := range list {
 		if err := t.apply(h.revision, h.from); err != nil {
 			return err

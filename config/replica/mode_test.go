@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -133,5 +134,28 @@ func TestChildWithASeed(t *testing.T) {
 		if w.agree("told"); child.text("old") != "" || parent.text("old") != "" {
 			t.Error("the child's seed is still there")
 		}
+	})
+}
+
+// TestRoleChanges: a site that was nothing to this one becomes one of the mesh while the session goes on.
+func TestRoleChanges(t *testing.T) {
+	played(t, 2, func(w *world) {
+		var stranger atomic.Bool
+		stranger.Store(true)
+		w.role = func(string, string) Role {
+			if stranger.Load() {
+				return RoleNone
+			}
+			return RoleMesh
+		}
+		w.startAll()
+		must[*revision.Outcome](t)(w.sites[0].put("a", `{"v":2}`))
+		pass(time.Minute)
+		if w.sites[1].text("a") != `{"name":"a","v":1}` {
+			t.Error("a stranger was told")
+		}
+		stranger.Store(false)
+		pass(time.Minute)
+		w.agree("one mesh")
 	})
 }

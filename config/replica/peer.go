@@ -56,7 +56,7 @@ type peer struct {
 func (e *Engine) PeerUp(site string) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	if e.opts.Send == nil || e.opts.Role(site) == RoleNone {
+	if e.opts.Send == nil {
 		return
 	}
 	p := e.peers[site]
@@ -166,7 +166,7 @@ func (e *Engine) sendOne(ctx context.Context, p *peer, done chan struct{}, m out
 
 // send queues a message. It reports whether there was room.
 func (e *Engine) send(p *peer, kind uint8, body []byte) bool {
-	if !p.up {
+	if !p.up || e.opts.Role(p.site) == RoleNone { // a document may change what it is, while the session goes on
 		return false
 	}
 	if kind == KindHeads {

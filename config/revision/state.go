@@ -54,6 +54,7 @@ type State struct {
 	vector Vector
 	heads  []Head // in order of the ids
 	newest time.Time
+	expect Vector // seeds that stay when the first write comes, since one that follows it has seen them
 	base   map[config.ObjectKey][]Register // never written to: shared among forks
 	over   map[config.ObjectKey][]Register // in place of base; empty ones: there is none. Slices are never written to
 }
@@ -177,8 +178,18 @@ func (s *State) Apply(r *Revision) error {
 	return nil
 }
 
-// keepSeeds forgets seeds that the first write has not seen.
+// Expect announces revisions that will be applied together, before the first of them: a seed that any of them has seen does not give way.
+func (s *State) Expect(list []*Revision) {
+	s.expect = Vector{}
+	for _, r := range list {
+		s.expect.Join(r.Seen)
+	}
+}
+
+// keepSeeds forgets seeds that the first write has not seen, nor those that are expected with it.
 func (s *State) keepSeeds(seen Vector) {
+	seen = seen.Clone()
+	seen.Join(s.expect)
 	if seen.Includes(s.vector) {
 		return
 	}

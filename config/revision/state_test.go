@@ -358,3 +358,21 @@ func TestPruneWaitsForAll(t *testing.T) {
 		t.Errorf("forgot %d of too many, want 11", got)
 	}
 }
+
+// TestExpectedSeedStays: of writes that come together, a later one may have seen a seed that the first one has not.
+func TestExpectedSeedStays(t *testing.T) {
+	s := NewState()
+	mine := &Revision{Dot: Dot{"seed:mine", 1}, Seen: Vector{}, Changes: []Change{{key(1), hash(1)}}}
+	first := &Revision{Dot: Dot{"store", 1}, Seen: Vector{}, Time: time.Unix(1e9, 0), Changes: []Change{{key(2), hash(2)}}}
+	second := &Revision{Dot: Dot{"store", 2}, Seen: Vector{"store": 1, "seed:mine": 1}, Time: time.Unix(1e9, 1000), Changes: []Change{{key(3), hash(3)}}}
+	if err := errors.Join(mine.Seal(), first.Seal(), second.Seal(), s.Apply(mine)); err != nil {
+		t.Fatal(err)
+	}
+	s.Expect([]*Revision{first, second})
+	if err := errors.Join(s.Apply(first), s.Apply(second)); err != nil {
+		t.Fatal(err)
+	}
+	if s.Winner(key(1)).Hash != hash(1) || len(s.Heads()) != 1 {
+		t.Errorf("the seed is gone, or there are %d newest revisions", len(s.Heads()))
+	}
+}

@@ -54,7 +54,7 @@ type State struct {
 	vector Vector
 	heads  []Head // in order of the ids
 	newest time.Time
-	expect Vector // seeds that stay when the first write comes, since one that follows it has seen them
+	expect Vector                          // seeds that stay when the first write comes, since one that follows it has seen them
 	base   map[config.ObjectKey][]Register // never written to: shared among forks
 	over   map[config.ObjectKey][]Register // in place of base; empty ones: there is none. Slices are never written to
 }

@@ -214,7 +214,13 @@ type documentsFixture struct {
 // newDocumentsFixture has tokens of kim and ada, who are admins, and for each role one that is limited to team web.
 func newDocumentsFixture(t testing.TB) *documentsFixture {
 	t.Helper()
-	f := &documentsFixture{docs: newMemoryDocuments(t, testDocument), who: "kim", tokens: map[string]string{}}
+	return newDocumentsFixtureOf(t, testDocument)
+}
+
+// newDocumentsFixtureOf is newDocumentsFixture with another document.
+func newDocumentsFixtureOf(t testing.TB, text string) *documentsFixture {
+	t.Helper()
+	f := &documentsFixture{docs: newMemoryDocuments(t, text), who: "kim", tokens: map[string]string{}}
 	path, team := filepath.Join(t.TempDir(), "tokens.json"), map[string]string{"team": "web"}
 	for _, spec := range []access.TokenSpec{{Name: "kim", Role: access.Admin}, {Name: "ada", Role: access.Admin}, {Name: "viewer", Role: access.Viewer, Labels: team},
 		{Name: "operator", Role: access.Operator, Labels: team}, {Name: "admin", Role: access.Admin, Labels: team}} {

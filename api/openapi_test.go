@@ -169,12 +169,12 @@ func TestResponsesMayGrow(t *testing.T) {
 }
 
 var (
-	routeHeading = regexp.MustCompile(`(?m)^## ((?:GET|PUT|POST|DELETE) /\S+)$`)
+	routeHeading = regexp.MustCompile(`(?m)^## ((?:GET|PUT|PATCH|POST|DELETE) /\S+)$`)
 	codeRow      = regexp.MustCompile("(?m)^\\| `([a-z-]+)` \\| [0-9, ]+ \\| ")
 	codeConstant = regexp.MustCompile(`(?m)^\tCode\w+ += "([a-z-]+)"`)
 )
 
-// TestPageDescribesAll compares docs/api.md with the routes and the codes of faults.
+// TestPageDescribesAll compares docs/api.md and docs/api-documents.md with the routes and the codes of faults.
 func TestPageDescribesAll(t *testing.T) {
 	page, err := os.ReadFile("../docs/api.md")
 	if err != nil {
@@ -186,7 +186,11 @@ func TestPageDescribesAll(t *testing.T) {
 			routes = append(routes, strings.ToUpper(method)+" "+path)
 		}
 	}
-	compareSets(t, "routes", routes, firstGroups(routeHeading, page))
+	documents, err := os.ReadFile(documentsPage)
+	if err != nil {
+		t.Fatal(err)
+	}
+	compareSets(t, "routes", routes, firstGroups(routeHeading, append(page, documents...)))
 	source, err := os.ReadFile("resource/problem.go")
 	if err != nil {
 		t.Fatal(err)

@@ -21,8 +21,15 @@ type NodeConfig struct {
 	Seed   string `json:"seed,omitempty" doc:"GSLB document read once, when data_dir holds no revision yet."`
 	Follow string `json:"follow,omitempty" doc:"GSLB document that is the truth: read at start, when it changes, and on SIGHUP. It is not written through the API then."`
 
-	Force    bool `json:"force,omitempty" default:"false" doc:"Serve a followed document although names that have an answer would have none. Else it is refused."`
-	ReadOnly bool `json:"read_only,omitempty" default:"false" doc:"Documents come from the parent site, and are not written here. A seed is what to begin with."`
+	History  NodeHistory `json:"history,omitempty" doc:"How much of the past is kept in data_dir."`
+	Force    bool        `json:"force,omitempty" default:"false" doc:"Serve a followed document although names that have an answer would have none. Else it is refused."`
+	ReadOnly bool        `json:"read_only,omitempty" default:"false" doc:"Documents come from the parent site, and are not written here. A seed is what to begin with."`
+}
+
+// NodeHistory bounds the revisions that are kept. The document itself is kept however large it is.
+type NodeHistory struct {
+	Revisions int `json:"revisions,omitempty" default:"1000" range:"1000..100000" doc:"Revisions (1,000 to 100,000)."`
+	Megabytes int `json:"megabytes,omitempty" default:"256" range:"16..65536" doc:"Size of history and objects together, in MiB; the oldest revisions go when it is reached."`
 }
 
 // NodeDNS is the authoritative server's part.

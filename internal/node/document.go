@@ -29,7 +29,7 @@ func (n *Node) openDocuments(ctx context.Context) error {
 		}
 		n.temporary = dir
 	}
-	if n.store, err = store.Open(dir, store.Options{Logger: n.log}); err != nil {
+	if n.store, err = store.Open(dir, store.Options{Revisions: n.opts.Config.Config.History.Revisions, Size: int64(n.opts.Config.Config.History.Megabytes) << 20, Logger: n.log}); err != nil {
 		return errors.Join(err, n.closeStore())
 	}
 	o.Store = n.store

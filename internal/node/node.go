@@ -169,7 +169,7 @@ func (n *Node) build(in *intent) error {
 		Sketch: n.observers.Sketch.View, SketchSize: n.headroom.sketchSize, Peak: n.headroom.history, Headroom: n.headroom.list,
 		Overrides: n.orders.Overrides, AskSite: n.askSite(),
 		ResolverCounts: n.resolvers.Counts, TakeResolvers: n.resolvers.Take, ReportRTT: n.resolvers.Report,
-		Documents: n.documents, Events: n.events, Ready: n.ready, Logger: n.log,
+		Documents: n.documents, Backup: n.backup, Restore: n.restore, Events: n.events, Ready: n.ready, Logger: n.log,
 	}
 	n.tellMonitors(&told, prober)
 	if n.door, err = newDoor(&c.API, n.keeps(), n.log); err != nil {
@@ -293,6 +293,7 @@ func (n *Node) Run(ctx context.Context) error {
 	group.Go(func() error { return n.announced.run(running) })
 	group.Go(func() error { return n.geo.run(running) })
 	group.Go(func() error { return n.documents.Run(running) })
+	group.Go(func() error { return n.store.Run(running) })
 	group.Go(func() error { return n.watchFollowed(running) })
 	group.Go(func() error { return n.door.run(running) })
 	group.Go(func() error { return n.serveAPI(running) })

@@ -27,6 +27,7 @@ type memoryDocuments struct {
 	refuse    error // of all commits
 	clock     time.Time
 	commits   int
+	before    func() // called once, before the next commit: what somebody else does at that moment
 }
 
 func newMemoryDocuments(t testing.TB, text string) *memoryDocuments {
@@ -112,6 +113,10 @@ func (d *memoryDocuments) plan(w *revision.Write) (*revision.Outcome, error) {
 }
 
 func (d *memoryDocuments) Commit(_ context.Context, w *revision.Write) (*revision.Outcome, error) {
+	if before := d.before; before != nil {
+		d.before = nil
+		before()
+	}
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	if out := d.once[w.Once]; out != nil && w.Once != "" {

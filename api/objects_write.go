@@ -128,6 +128,9 @@ func (r *resources) putObject(ctx context.Context, kind config.ObjectKind, name 
 		if err != nil {
 			return nil, objectProblem(err)
 		}
+		if whole != sent && match == nil {
+			match = map[config.ObjectKey]config.ObjectHash{key: hashOf(now)} // what its secrets were taken from
+		}
 		return &revision.Write{Match: match, Put: []*config.Object{whole}}, nil
 	}
 	return r.writeObject(ctx, i)

@@ -142,6 +142,8 @@ func (r *resources) putConfig(ctx context.Context, in *putConfigInput) (*writeOu
 		w := &revision.Write{Replace: objects}
 		if len(in.match.list) > 0 {
 			w.Base = in.match.list[0]
+		} else if !form || objects != sent {
+			w.Base = current.Revision // files and secrets that are taken from it must not be older than what counts
 		}
 		return w, nil
 	}

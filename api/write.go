@@ -104,7 +104,7 @@ func (r *resources) write(ctx context.Context, i *intent) (*revision.Outcome, er
 		if err := i.allowed(who, changes); err != nil {
 			return nil, r.refusedWrite(ctx, i, err)
 		}
-		i.complete(w, who, changes)
+		i.complete(w, who, current)
 		if w.Once, err = r.keys.once(who, i); err != nil {
 			return nil, err
 		}
@@ -139,7 +139,7 @@ func (r *resources) perform(ctx context.Context, docs revision.Documents, i *int
 }
 
 // complete fills in what every write says.
-func (i *intent) complete(w *revision.Write, who access.Identity, changes []config.ObjectDiff) {
+func (i *intent) complete(w *revision.Write, who access.Identity, current *revision.View) {
 	w.Author, w.Source, w.Reason = authorOf(who), i.in.Source, i.in.Reason
 	if i.source != "" {
 		w.Source = i.source
@@ -148,14 +148,23 @@ func (i *intent) complete(w *revision.Write, who access.Identity, changes []conf
 	if !who.Limited() {
 		return
 	}
-	// What was allowed was allowed for these objects: they must not be others when it is written.
+	// What was allowed was allowed for these objects: they must not be others when it is written, also those that it leaves as they are now.
+	if w.Replace != nil && w.Base == "" {
+		w.Base = current.Revision
+	}
 	if w.Match == nil {
 		w.Match = map[config.ObjectKey]config.ObjectHash{}
 	}
-	for _, c := range changes {
-		if _, said := w.Match[c.Key]; !said {
-			w.Match[c.Key] = hashOf(c.Before)
+	match := func(key config.ObjectKey) {
+		if _, said := w.Match[key]; !said {
+			w.Match[key] = hashOf(current.Objects.Get(key))
 		}
+	}
+	for _, o := range w.Put {
+		match(o.Key())
+	}
+	for _, key := range w.Remove {
+		match(key)
 	}
 }
 

@@ -278,3 +278,42 @@ func FuzzRead(f *testing.F) {
 		}
 	})
 }
+
+// TestSecretsInTheDataDirectory: a node file may name keys there, and somebody may keep one there.
+func TestSecretsInTheDataDirectory(t *testing.T) {
+	o, _ := site(t)
+	in := func(name string) string { return filepath.Join(o.DataDir, name) }
+	o.Node.API.TLS.Key = put(t, in("tls/api.key"), "-----BEGIN EC PRIVATE KEY-----\nnamed\n")
+	o.Node.DNS.CookieSecretFile = put(t, in("cookies"), "s3cret cookies\n")
+	o.Node.DNS.TSIGKeys = []config.NodeTSIGKey{{Name: "k", SecretFile: put(t, in("tsig/k"), "s3cret tsig\n")}}
+	o.Node.Probes.Secrets.Directories = append(o.Node.Probes.Secrets.Directories, filepath.Dir(put(t, in("secrets/db"), "s3cret password\n")))
+	put(t, in("kept/old.pem"), "-----BEGIN CERTIFICATE-----\n-----BEGIN PRIVATE KEY-----\nkept\n")
+	put(t, in("learned.json"), "{}")
+	c, err := Gather(o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	check := func(what string, c Contents, named, kept bool) {
+		t.Helper()
+		var text strings.Builder
+		for _, p := range c.Parts {
+			if err := p.Write(&text); err != nil {
+				t.Fatal(err)
+			}
+		}
+		for _, secret := range []string{"EC PRIVATE KEY", "s3cret cookies", "s3cret tsig", "s3cret password"} {
+			if n := strings.Count(text.String(), secret); n > 1 || (n == 1) != named {
+				t.Errorf("%s: %d times %q", what, n, secret)
+			}
+		}
+		if strings.Contains(text.String(), "kept") != kept {
+			t.Errorf("%s: a key that nothing names: got %t, want %t", what, !kept, kept)
+		}
+	}
+	check("without secrets", c, false, false)
+	o.Secrets = true
+	if c, err = Gather(o); err != nil {
+		t.Fatal(err)
+	}
+	check("with secrets", c, true, true)
+}

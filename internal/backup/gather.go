@@ -58,7 +58,11 @@ func Gather(o GatherOptions) (Contents, error) {
 			}})
 		}
 	}
-	err := filepath.WalkDir(o.DataDir, func(path string, d fs.DirEntry, err error) error {
+	elsewhere, err := o.secrets()
+	if err != nil {
+		return Contents{}, wrap("gather backup", err)
+	}
+	err = filepath.WalkDir(o.DataDir, func(path string, d fs.DirEntry, err error) error {
 		name, relErr := filepath.Rel(o.DataDir, path)
 		switch {
 		case err != nil || relErr != nil:
@@ -68,7 +72,7 @@ func Gather(o GatherOptions) (Contents, error) {
 				return fs.SkipDir
 			}
 			return nil
-		case d.Type().IsRegular():
+		case d.Type().IsRegular() && !elsewhere.has(path):
 			c.Parts = append(c.Parts, file(dataDir+filepath.ToSlash(name), path, ""))
 		}
 		return nil
@@ -80,7 +84,7 @@ func Gather(o GatherOptions) (Contents, error) {
 	if !o.Secrets || o.Node == nil {
 		return c, nil
 	}
-	secrets, err := secretParts(o.Node)
+	secrets, err := secretParts(elsewhere.paths)
 	if err != nil {
 		return Contents{}, wrap("gather backup", err)
 	}
@@ -120,8 +124,8 @@ func inside(dir, path string) bool {
 	return err == nil && filepath.IsLocal(name)
 }
 
-// secretParts are the keys, certificates and secrets that a node file names. What is not there is left out: a node runs without many of them.
-func secretParts(n *config.Node) ([]Part, error) {
+// secretPaths are the keys, certificates and secrets that a node file names, in order.
+func secretPaths(n *config.Node) ([]string, error) {
 	paths := []string{n.MEP.TLS.Cert, n.MEP.TLS.Key, n.MEP.TLS.CA, n.API.TLS.Cert, n.API.TLS.Key, n.API.TLS.ClientCA, n.DNS.CookieSecretFile}
 	if t := n.DNS.TLS; t != nil {
 		paths = append(paths, t.Cert, t.Key)
@@ -147,8 +151,13 @@ func secretParts(n *config.Node) ([]Part, error) {
 		}
 	}
 	slices.Sort(paths)
+	return slices.Compact(paths), nil
+}
+
+// secretParts are secrets. What is not there is left out: a node runs without many of them.
+func secretParts(paths []string) ([]Part, error) {
 	var parts []Part
-	for i, path := range slices.Compact(paths) {
+	for i, path := range paths {
 		info, err := os.Stat(path)
 		if err != nil || !info.Mode().IsRegular() {
 			continue

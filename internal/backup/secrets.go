@@ -1,0 +1,62 @@
+package backup
+
+import (
+	"bytes"
+	"io"
+	"os"
+	"path/filepath"
+)
+
+// maxSniffed is how much of a file is looked at for a private key. Keys in PEM stand at the beginning, behind certificates at most.
+const maxSniffed = 64 << 10
+
+// secretFiles are files that no backup without a passphrase has, wherever they lie: a node file may well name a key in the data directory.
+type secretFiles struct {
+	paths []string // that the node file names
+	real  map[string]bool
+	known bool // they are parts of their own
+}
+
+// secrets finds out which files these are.
+func (o *GatherOptions) secrets() (*secretFiles, error) {
+	s := &secretFiles{real: map[string]bool{}, known: o.Secrets && o.Node != nil}
+	if o.Node == nil {
+		return s, nil
+	}
+	var err error
+	if s.paths, err = secretPaths(o.Node); err != nil {
+		return nil, err
+	}
+	for _, path := range s.paths {
+		s.real[whole(path)] = true
+	}
+	return s, nil
+}
+
+// whole is a path without links, as far as there is such a file.
+func whole(path string) string {
+	if at, err := filepath.EvalSymlinks(path); err == nil {
+		path = at
+	}
+	if at, err := filepath.Abs(path); err == nil {
+		path = at
+	}
+	return path
+}
+
+// has reports whether a file of the data directory is one of them: named by the node file, or a private key by what it holds.
+func (s *secretFiles) has(path string) bool {
+	if s.real[whole(path)] {
+		return true
+	}
+	if s.known {
+		return false // the backup is encrypted
+	}
+	f, err := os.Open(path)
+	if err != nil {
+		return false // it is told when it is to be read
+	}
+	defer func() { _ = f.Close() }()
+	text, err := io.ReadAll(io.LimitReader(f, maxSniffed))
+	return err == nil && bytes.Contains(text, []byte("PRIVATE KEY-----"))
+}

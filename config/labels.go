@@ -65,7 +65,7 @@ func checkLabelOf(key, value string) error {
 
 // labelled is an object's labels and comment with their place in the document.
 type labelled struct {
-	kind    string
+	list    string // of the document
 	index   int
 	labels  Labels
 	comment string
@@ -73,36 +73,38 @@ type labelled struct {
 
 // checkLabels checks the labels and comments of all objects.
 func (c *checker) checkLabels() {
-	checkLabelsOf(c, "zones", c.doc.Zones, func(z *Zone) (Labels, string) { return z.Labels, z.Comment })
-	checkLabelsOf(c, "sites", c.doc.Sites, func(s *Site) (Labels, string) { return s.Labels, s.Comment })
-	checkLabelsOf(c, "monitors", c.doc.Monitors, func(m *Monitor) (Labels, string) { return m.Labels, m.Comment })
-	checkLabelsOf(c, "services", c.doc.Services, func(s *Service) (Labels, string) { return s.Labels, s.Comment })
-	checkLabelsOf(c, "service_groups", c.doc.ServiceGroups, func(g *ServiceGroup) (Labels, string) { return g.Labels, g.Comment })
-	checkLabelsOf(c, "virtual_servers", c.doc.VirtualServers, func(v *VirtualServer) (Labels, string) { return v.Labels, v.Comment })
-	checkLabelsOf(c, "views", c.doc.Views, func(v *View) (Labels, string) { return v.Labels, v.Comment })
-	checkLabelsOf(c, "locations", c.doc.Locations, func(l *Location) (Labels, string) { return l.Labels, l.Comment })
+	checkLabelsOf(c, ObjectZone, "zones", c.doc.Zones, func(z *Zone) (Labels, string) { return z.Labels, z.Comment })
+	checkLabelsOf(c, ObjectSite, "sites", c.doc.Sites, func(s *Site) (Labels, string) { return s.Labels, s.Comment })
+	checkLabelsOf(c, ObjectMonitor, "monitors", c.doc.Monitors, func(m *Monitor) (Labels, string) { return m.Labels, m.Comment })
+	checkLabelsOf(c, ObjectService, "services", c.doc.Services, func(s *Service) (Labels, string) { return s.Labels, s.Comment })
+	checkLabelsOf(c, ObjectServiceGroup, "service_groups", c.doc.ServiceGroups, func(g *ServiceGroup) (Labels, string) { return g.Labels, g.Comment })
+	checkLabelsOf(c, ObjectVirtualServer, "virtual_servers", c.doc.VirtualServers, func(v *VirtualServer) (Labels, string) { return v.Labels, v.Comment })
+	checkLabelsOf(c, ObjectView, "views", c.doc.Views, func(v *View) (Labels, string) { return v.Labels, v.Comment })
+	checkLabelsOf(c, ObjectLocation, "locations", c.doc.Locations, func(l *Location) (Labels, string) { return l.Labels, l.Comment })
 }
 
-func checkLabelsOf[T any](c *checker, kind string, objects []T, of func(*T) (Labels, string)) {
+func checkLabelsOf[T any](c *checker, kind ObjectKind, list string, objects []T, of func(*T) (Labels, string)) {
 	for i := range objects {
 		if labels, comment := of(&objects[i]); len(labels) > 0 || comment != "" {
-			c.checkLabelled(labelled{kind: kind, index: i, labels: labels, comment: comment})
+			c.look(kind, i, func() { c.checkLabelled(labelled{list: list, index: i, labels: labels, comment: comment}) })
 		}
 	}
 }
 
 func (c *checker) checkLabelled(o labelled) {
-	path := at(o.kind, o.index, "labels")
 	if len(o.labels) > MaxLabels {
-		c.problem(path, codeTooMany, "", "%d labels; the limit is %d", len(o.labels), MaxLabels)
+		c.problem(at(o.list, o.index, "labels"), codeTooMany, "", "%d labels; the limit is %d", len(o.labels), MaxLabels)
 		return
 	}
 	for _, key := range slices.Sorted(maps.Keys(o.labels)) {
 		if err := checkLabelOf(key, o.labels[key]); err != nil {
-			c.problem(path+at(key), codeLabel, "a key is a name such as team, a value one short line of text", "%v", err)
+			c.problem(at(o.list, o.index, "labels", key), codeLabel, "a key is a name such as team, a value one short line of text", "%v", err)
 		}
 	}
-	path = at(o.kind, o.index, "comment")
+	if o.comment == "" {
+		return
+	}
+	path := at(o.list, o.index, "comment")
 	if n := len(o.comment); n > MaxComment {
 		c.problem(path, codeComment, "", "the comment has %d bytes; the limit is %d", n, MaxComment)
 	}

@@ -126,10 +126,14 @@ func (t *Tracker) SetDocument(doc *config.Document, plan *gslb.Plan, now time.Ti
 	own := doc.Site(t.opts.Site)
 	t.answers = own == nil || own.Answers()
 	sites, list := t.newSites(doc, now)
-	services, kept := make([]evidence, len(doc.Services)), answersKept(doc, plan)
+	services := make([]evidence, len(doc.Services))
+	var kept map[string]time.Duration
+	if slices.ContainsFunc(doc.Services, func(s config.Service) bool { return s.Load != nil }) {
+		kept = answersKept(doc, plan)
+	}
 	probed, of := Probed(doc, t.opts.Site), newKinds(doc)
 	t.probed = nil
-	byName, groups := make(map[string]int, len(doc.Services)), t.groups()
+	byName, groups := t.places(doc.Services), t.groups()
 	for i := range doc.Services {
 		s := &doc.Services[i]
 		e := evidence{service: s, site: sites[s.Site], trigger: triggers[s.Site], since: now, kinds: of}
@@ -140,12 +144,12 @@ func (t *Tracker) SetDocument(doc *config.Document, plan *gslb.Plan, now time.Ti
 		if s.Load != nil {
 			e.busy = &busy{from: t.rounds.n, kept: kept[s.Name]}
 		}
-		if j, ok := t.byName[s.Name]; ok {
+		if j, ok := t.place(s.Name, i); ok {
 			e.inherit(&t.services[j], now)
 		} else {
 			e.ramp.out = groups[s.Group]
 		}
-		services[i], byName[s.Name] = e, i
+		services[i] = e
 		e.site.services = append(e.site.services, int32(i))
 	}
 	t.convene(doc, services)
@@ -157,6 +161,31 @@ func (t *Tracker) SetDocument(doc *config.Document, plan *gslb.Plan, now time.Ti
 	t.reached++
 }
 
+// places says where services stand in a document, by name. Most documents differ in what services are, and not in their names: then it is what it was.
+func (t *Tracker) places(services []config.Service) map[string]int {
+	same := len(services) == len(t.services)
+	for i := 0; same && i < len(services); i++ {
+		same = services[i].Name == t.services[i].service.Name
+	}
+	if same && t.byName != nil {
+		return t.byName
+	}
+	byName := make(map[string]int, len(services))
+	for i := range services {
+		byName[services[i].Name] = i
+	}
+	return byName
+}
+
+// place is where a service stood in the document before, most likely where it stands now.
+func (t *Tracker) place(name string, now int) (int, bool) {
+	if now < len(t.services) && t.services[now].service.Name == name {
+		return now, true
+	}
+	j, ok := t.byName[name]
+	return j, ok
+}
+
 // takeOver takes over what other sites said that they see.
 func (t *Tracker) takeOver(services []evidence, sites map[string]*site) {
 	for i := range services {
@@ -166,8 +195,11 @@ func (t *Tracker) takeOver(services []evidence, sites map[string]*site) {
 				site.viewed = append(site.viewed, int32(i))
 			}
 		}
-		j, ok := t.byName[e.service.Name]
-		if !ok || e.quorum == nil {
+		if e.quorum == nil {
+			continue
+		}
+		j, ok := t.place(e.service.Name, i)
+		if !ok {
 			continue
 		}
 		old := &t.services[j]

@@ -21,7 +21,7 @@ func (c compiler) Effect(ctx context.Context, before, after replica.Candidate) (
 	}
 	next := after.(*intent)
 	view := c.observers.Sketch.View()
-	change := whatif.Change{Before: st.Snapshot.GSLB.Plan, After: next.plan, Status: st.Snapshot.GSLB.Status, Learned: st.Snapshot.Learned,
+	change := whatif.Change{Before: st.Snapshot.GSLB, After: next.plan, Learned: st.Snapshot.Learned,
 		Queries: api.SketchQueries(&view), State: func(i gslb.ServiceIndex) gslb.State { return wantedState(&next.document.Services[i]) }}
 	effect := change.Effect(ctx)
 	effect.LostNames = slices.DeleteFunc(effect.LostNames, func(name string) bool { return awaitsMembers(next.written, name) })

@@ -25,10 +25,10 @@ const (
 
 // Change is a document that answers, and one that would.
 type Change struct {
-	Before, After *gslb.Plan
-	// Status and Learned are what is believed and known with Before; they are only read.
-	Status  *gslb.Status
+	// Before is what answers, with what is believed of it, and Learned what is known with it; they are only read.
+	Before  *gslb.Snapshot
 	Learned *gslb.Learned
+	After   *gslb.Plan
 	// State is what After itself says of a service, by its ServiceIndex: Up, Disabled or Draining.
 	State   func(gslb.ServiceIndex) gslb.State
 	Queries []Query
@@ -37,25 +37,25 @@ type Change struct {
 // Effect says how answers would change: for all names whether there is one, and for the queries how they are shared out. Services that only After has
 // are taken for UP, all others for what they are.
 func (c *Change) Effect(ctx context.Context) *revision.Effect {
-	at := c.Status.At
-	was := &drawer{snapshot: gslb.NewSnapshot(1, c.Before, c.Status, nil), learned: c.Learned.Copy()}
+	was := &drawer{snapshot: c.Before, learned: c.Learned.Copy()}
 	next := gslb.NewLearned(c.After)
 	next.Sessions, next.Resolvers, next.Pushed = was.learned.Sessions, was.learned.Resolvers, was.learned.Pushed
 	will := &drawer{snapshot: gslb.NewSnapshot(1, c.After, c.carry(), nil), learned: next.Copy()} // a copy leaves no mark on what it shares
-	x := &comparison{change: c, was: was, will: will, at: at.UnixNano(), out: &revision.Effect{}, names: map[string]*moved{}}
-	x.domains(domainsOf(c.Before), domainsOf(c.After))
+	x := &comparison{change: c, was: was, will: will, at: c.Before.Status.At.UnixNano(), out: &revision.Effect{}, names: map[string]*moved{}}
+	x.domains(domainsOf(c.Before.Plan), domainsOf(c.After))
 	x.queries(ctx)
 	return x.finish()
 }
 
 // carry is what is believed, for After.
 func (c *Change) carry() *gslb.Status {
-	out := &gslb.Status{At: c.Status.At, Alarm: c.Status.Alarm, Isolated: c.Status.Isolated, Services: make([]gslb.ServiceStatus, c.After.Services())}
+	was := c.Before.Status
+	out := &gslb.Status{At: was.At, Alarm: was.Alarm, Isolated: was.Isolated, Services: make([]gslb.ServiceStatus, c.After.Services())}
 	for i := range out.Services {
 		index := gslb.ServiceIndex(i)
-		st := gslb.ServiceStatus{State: gslb.Up, Since: c.Status.At}
-		if old, ok := c.Before.ServiceByName(c.After.Service(index).Name); ok {
-			st = c.Status.Services[old]
+		st := gslb.ServiceStatus{State: gslb.Up, Since: was.At}
+		if old, ok := c.Before.Plan.ServiceByName(c.After.Service(index).Name); ok {
+			st = was.Services[old]
 		}
 		switch wanted := c.State(index); {
 		case wanted != gslb.Up:
@@ -101,12 +101,16 @@ var bothFamilies = [...]gslb.Family{gslb.IPv4, gslb.IPv6}
 func (x *comparison) domains(before, after map[string]gslb.DomainIndex) {
 	x.before, x.after = before, after
 	for name, d := range before {
-		if to, ok := after[name]; x.answers(x.was, d, true) && !x.answers(x.will, to, ok) {
+		to, stays := after[name]
+		switch was, will := x.answers(x.was, d), stays && x.answers(x.will, to); {
+		case was && !will:
 			x.out.LostNames = append(x.out.LostNames, name)
+		case !was && will:
+			x.out.NewNames = append(x.out.NewNames, name)
 		}
 	}
 	for name, d := range after {
-		if from, ok := before[name]; x.answers(x.will, d, true) && !x.answers(x.was, from, ok) {
+		if _, there := before[name]; !there && x.answers(x.will, d) {
 			x.out.NewNames = append(x.out.NewNames, name)
 		}
 	}
@@ -120,10 +124,7 @@ func (x *comparison) domains(before, after map[string]gslb.DomainIndex) {
 }
 
 // answers reports whether a name has an address for anybody of whom nothing is known.
-func (x *comparison) answers(d *drawer, domain gslb.DomainIndex, there bool) bool {
-	if !there {
-		return false
-	}
+func (x *comparison) answers(d *drawer, domain gslb.DomainIndex) bool {
 	for _, family := range bothFamilies {
 		d.decider.Query = gslb.Query{Domain: domain, Family: family, At: x.at, LDNS: unknownClient(family)}
 		d.decider.Decide(d.snapshot, d.learned, time.Time{}, nil)
@@ -169,7 +170,7 @@ func (x *comparison) query(q *Query) {
 	}
 	shares := map[string]float64{}
 	for _, p := range x.a {
-		name := serviceName(x.change.Before, p.to)
+		name := serviceName(x.change.Before.Plan, p.to)
 		shares[name] += p.share
 		m.from[name] += p.share * q.Weight
 	}
@@ -239,6 +240,8 @@ func sharesOf(weights map[string]float64, all float64) []revision.Share {
 	for service, w := range weights {
 		out = append(out, revision.Share{Service: service, Part: w / all})
 	}
-	slices.SortFunc(out, func(a, b revision.Share) int { return cmp.Or(cmp.Compare(b.Part, a.Part), cmp.Compare(a.Service, b.Service)) })
+	slices.SortFunc(out, func(a, b revision.Share) int {
+		return cmp.Or(cmp.Compare(b.Part, a.Part), cmp.Compare(a.Service, b.Service))
+	})
 	return out[:min(len(out), maxListed)]
 }

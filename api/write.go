@@ -37,6 +37,7 @@ type WriteParams struct {
 
 	ReasonHeader string `header:"Fairlead-Reason" maxLength:"1000" doc:"Why, for those who will wonder."`
 	Source       string `header:"Fairlead-Source" enum:"api,cli,console" default:"api" doc:"By what the author wrote."`
+	Author       string `header:"Fairlead-Author" maxLength:"256" doc:"Who writes, as user@host: counts where the node knows no more than that it is somebody on its own machine."`
 	Key          string `header:"Idempotency-Key" maxLength:"255" doc:"A text of the client's own, which makes repeating the request harmless: for 24 hours a second one with the same key is told the outcome of the first."`
 
 	confirm time.Duration
@@ -141,6 +142,9 @@ func (r *resources) perform(ctx context.Context, docs revision.Documents, i *int
 // complete fills in what every write says.
 func (i *intent) complete(w *revision.Write, who access.Identity, current *revision.View) {
 	w.Author, w.Source, w.Reason = authorOf(who), i.in.Source, i.in.Reason
+	if who.Kind == access.ByLoopback && i.in.Author != "" {
+		w.Author = i.in.Author
+	}
 	if i.source != "" {
 		w.Source = i.source
 	}

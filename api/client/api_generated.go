@@ -45,6 +45,7 @@ func (api API) DeleteFile(ctx context.Context, path string, p WriteParams) (*res
 	i.set("query", "reason", p.Reason)
 	i.set("header", "Fairlead-Reason", p.FairleadReason)
 	i.set("header", "Fairlead-Source", p.FairleadSource)
+	i.set("header", "Fairlead-Author", p.FairleadAuthor)
 	i.set("header", "Idempotency-Key", p.IdempotencyKey)
 	i.set("header", "If-Match", p.IfMatch)
 	i.set("header", "If-None-Match", p.IfNoneMatch)
@@ -60,6 +61,7 @@ func (api API) DeleteLocation(ctx context.Context, name string, p WriteParams) (
 	i.set("query", "reason", p.Reason)
 	i.set("header", "Fairlead-Reason", p.FairleadReason)
 	i.set("header", "Fairlead-Source", p.FairleadSource)
+	i.set("header", "Fairlead-Author", p.FairleadAuthor)
 	i.set("header", "Idempotency-Key", p.IdempotencyKey)
 	i.set("header", "If-Match", p.IfMatch)
 	i.set("header", "If-None-Match", p.IfNoneMatch)
@@ -75,6 +77,7 @@ func (api API) DeleteMonitor(ctx context.Context, name string, p WriteParams) (*
 	i.set("query", "reason", p.Reason)
 	i.set("header", "Fairlead-Reason", p.FairleadReason)
 	i.set("header", "Fairlead-Source", p.FairleadSource)
+	i.set("header", "Fairlead-Author", p.FairleadAuthor)
 	i.set("header", "Idempotency-Key", p.IdempotencyKey)
 	i.set("header", "If-Match", p.IfMatch)
 	i.set("header", "If-None-Match", p.IfNoneMatch)
@@ -90,6 +93,7 @@ func (api API) DeleteService(ctx context.Context, name string, p WriteParams) (*
 	i.set("query", "reason", p.Reason)
 	i.set("header", "Fairlead-Reason", p.FairleadReason)
 	i.set("header", "Fairlead-Source", p.FairleadSource)
+	i.set("header", "Fairlead-Author", p.FairleadAuthor)
 	i.set("header", "Idempotency-Key", p.IdempotencyKey)
 	i.set("header", "If-Match", p.IfMatch)
 	i.set("header", "If-None-Match", p.IfNoneMatch)
@@ -105,6 +109,7 @@ func (api API) DeleteServiceGroup(ctx context.Context, name string, p WriteParam
 	i.set("query", "reason", p.Reason)
 	i.set("header", "Fairlead-Reason", p.FairleadReason)
 	i.set("header", "Fairlead-Source", p.FairleadSource)
+	i.set("header", "Fairlead-Author", p.FairleadAuthor)
 	i.set("header", "Idempotency-Key", p.IdempotencyKey)
 	i.set("header", "If-Match", p.IfMatch)
 	i.set("header", "If-None-Match", p.IfNoneMatch)
@@ -120,6 +125,7 @@ func (api API) DeleteSettings(ctx context.Context, p WriteParams) (*resource.Wri
 	i.set("query", "reason", p.Reason)
 	i.set("header", "Fairlead-Reason", p.FairleadReason)
 	i.set("header", "Fairlead-Source", p.FairleadSource)
+	i.set("header", "Fairlead-Author", p.FairleadAuthor)
 	i.set("header", "Idempotency-Key", p.IdempotencyKey)
 	i.set("header", "If-Match", p.IfMatch)
 	i.set("header", "If-None-Match", p.IfNoneMatch)
@@ -135,6 +141,7 @@ func (api API) DeleteSite(ctx context.Context, name string, p WriteParams) (*res
 	i.set("query", "reason", p.Reason)
 	i.set("header", "Fairlead-Reason", p.FairleadReason)
 	i.set("header", "Fairlead-Source", p.FairleadSource)
+	i.set("header", "Fairlead-Author", p.FairleadAuthor)
 	i.set("header", "Idempotency-Key", p.IdempotencyKey)
 	i.set("header", "If-Match", p.IfMatch)
 	i.set("header", "If-None-Match", p.IfNoneMatch)
@@ -150,6 +157,7 @@ func (api API) DeleteView(ctx context.Context, name string, p WriteParams) (*res
 	i.set("query", "reason", p.Reason)
 	i.set("header", "Fairlead-Reason", p.FairleadReason)
 	i.set("header", "Fairlead-Source", p.FairleadSource)
+	i.set("header", "Fairlead-Author", p.FairleadAuthor)
 	i.set("header", "Idempotency-Key", p.IdempotencyKey)
 	i.set("header", "If-Match", p.IfMatch)
 	i.set("header", "If-None-Match", p.IfNoneMatch)
@@ -165,6 +173,7 @@ func (api API) DeleteViewOrder(ctx context.Context, p WriteParams) (*resource.Wr
 	i.set("query", "reason", p.Reason)
 	i.set("header", "Fairlead-Reason", p.FairleadReason)
 	i.set("header", "Fairlead-Source", p.FairleadSource)
+	i.set("header", "Fairlead-Author", p.FairleadAuthor)
 	i.set("header", "Idempotency-Key", p.IdempotencyKey)
 	i.set("header", "If-Match", p.IfMatch)
 	i.set("header", "If-None-Match", p.IfNoneMatch)
@@ -180,6 +189,7 @@ func (api API) DeleteVirtualServer(ctx context.Context, name string, p WritePara
 	i.set("query", "reason", p.Reason)
 	i.set("header", "Fairlead-Reason", p.FairleadReason)
 	i.set("header", "Fairlead-Source", p.FairleadSource)
+	i.set("header", "Fairlead-Author", p.FairleadAuthor)
 	i.set("header", "Idempotency-Key", p.IdempotencyKey)
 	i.set("header", "If-Match", p.IfMatch)
 	i.set("header", "If-None-Match", p.IfNoneMatch)
@@ -195,6 +205,7 @@ func (api API) DeleteZone(ctx context.Context, name string, p WriteParams) (*res
 	i.set("query", "reason", p.Reason)
 	i.set("header", "Fairlead-Reason", p.FairleadReason)
 	i.set("header", "Fairlead-Source", p.FairleadSource)
+	i.set("header", "Fairlead-Author", p.FairleadAuthor)
 	i.set("header", "Idempotency-Key", p.IdempotencyKey)
 	i.set("header", "If-Match", p.IfMatch)
 	i.set("header", "If-None-Match", p.IfNoneMatch)
@@ -677,6 +688,7 @@ func (api API) PatchLocation(ctx context.Context, name string, body Text, p Writ
 	i.set("query", "reason", p.Reason)
 	i.set("header", "Fairlead-Reason", p.FairleadReason)
 	i.set("header", "Fairlead-Source", p.FairleadSource)
+	i.set("header", "Fairlead-Author", p.FairleadAuthor)
 	i.set("header", "Idempotency-Key", p.IdempotencyKey)
 	i.set("header", "If-Match", p.IfMatch)
 	i.set("header", "If-None-Match", p.IfNoneMatch)
@@ -692,6 +704,7 @@ func (api API) PatchMonitor(ctx context.Context, name string, body Text, p Write
 	i.set("query", "reason", p.Reason)
 	i.set("header", "Fairlead-Reason", p.FairleadReason)
 	i.set("header", "Fairlead-Source", p.FairleadSource)
+	i.set("header", "Fairlead-Author", p.FairleadAuthor)
 	i.set("header", "Idempotency-Key", p.IdempotencyKey)
 	i.set("header", "If-Match", p.IfMatch)
 	i.set("header", "If-None-Match", p.IfNoneMatch)
@@ -707,6 +720,7 @@ func (api API) PatchService(ctx context.Context, name string, body Text, p Write
 	i.set("query", "reason", p.Reason)
 	i.set("header", "Fairlead-Reason", p.FairleadReason)
 	i.set("header", "Fairlead-Source", p.FairleadSource)
+	i.set("header", "Fairlead-Author", p.FairleadAuthor)
 	i.set("header", "Idempotency-Key", p.IdempotencyKey)
 	i.set("header", "If-Match", p.IfMatch)
 	i.set("header", "If-None-Match", p.IfNoneMatch)
@@ -722,6 +736,7 @@ func (api API) PatchServiceGroup(ctx context.Context, name string, body Text, p 
 	i.set("query", "reason", p.Reason)
 	i.set("header", "Fairlead-Reason", p.FairleadReason)
 	i.set("header", "Fairlead-Source", p.FairleadSource)
+	i.set("header", "Fairlead-Author", p.FairleadAuthor)
 	i.set("header", "Idempotency-Key", p.IdempotencyKey)
 	i.set("header", "If-Match", p.IfMatch)
 	i.set("header", "If-None-Match", p.IfNoneMatch)
@@ -737,6 +752,7 @@ func (api API) PatchSettings(ctx context.Context, body Text, p WriteParams) (*re
 	i.set("query", "reason", p.Reason)
 	i.set("header", "Fairlead-Reason", p.FairleadReason)
 	i.set("header", "Fairlead-Source", p.FairleadSource)
+	i.set("header", "Fairlead-Author", p.FairleadAuthor)
 	i.set("header", "Idempotency-Key", p.IdempotencyKey)
 	i.set("header", "If-Match", p.IfMatch)
 	i.set("header", "If-None-Match", p.IfNoneMatch)
@@ -752,6 +768,7 @@ func (api API) PatchSite(ctx context.Context, name string, body Text, p WritePar
 	i.set("query", "reason", p.Reason)
 	i.set("header", "Fairlead-Reason", p.FairleadReason)
 	i.set("header", "Fairlead-Source", p.FairleadSource)
+	i.set("header", "Fairlead-Author", p.FairleadAuthor)
 	i.set("header", "Idempotency-Key", p.IdempotencyKey)
 	i.set("header", "If-Match", p.IfMatch)
 	i.set("header", "If-None-Match", p.IfNoneMatch)
@@ -767,6 +784,7 @@ func (api API) PatchView(ctx context.Context, name string, body Text, p WritePar
 	i.set("query", "reason", p.Reason)
 	i.set("header", "Fairlead-Reason", p.FairleadReason)
 	i.set("header", "Fairlead-Source", p.FairleadSource)
+	i.set("header", "Fairlead-Author", p.FairleadAuthor)
 	i.set("header", "Idempotency-Key", p.IdempotencyKey)
 	i.set("header", "If-Match", p.IfMatch)
 	i.set("header", "If-None-Match", p.IfNoneMatch)
@@ -782,6 +800,7 @@ func (api API) PatchVirtualServer(ctx context.Context, name string, body Text, p
 	i.set("query", "reason", p.Reason)
 	i.set("header", "Fairlead-Reason", p.FairleadReason)
 	i.set("header", "Fairlead-Source", p.FairleadSource)
+	i.set("header", "Fairlead-Author", p.FairleadAuthor)
 	i.set("header", "Idempotency-Key", p.IdempotencyKey)
 	i.set("header", "If-Match", p.IfMatch)
 	i.set("header", "If-None-Match", p.IfNoneMatch)
@@ -797,6 +816,7 @@ func (api API) PatchZone(ctx context.Context, name string, body Text, p WritePar
 	i.set("query", "reason", p.Reason)
 	i.set("header", "Fairlead-Reason", p.FairleadReason)
 	i.set("header", "Fairlead-Source", p.FairleadSource)
+	i.set("header", "Fairlead-Author", p.FairleadAuthor)
 	i.set("header", "Idempotency-Key", p.IdempotencyKey)
 	i.set("header", "If-Match", p.IfMatch)
 	i.set("header", "If-None-Match", p.IfNoneMatch)
@@ -823,6 +843,7 @@ type PutConfigParams struct {
 	Reason         string // Why, for those who will wonder. The header Fairlead-Reason says the same.
 	FairleadReason string // Why, for those who will wonder.
 	FairleadSource string // By what the author wrote.
+	FairleadAuthor string // Who writes, as user@host: counts where the node knows no more than that it is somebody on its own machine.
 	IdempotencyKey string // A text of the client's own, which makes repeating the request harmless: for 24 hours a second one with the same key is told the outcome of the first.
 	IfMatch        string // Revision, in quotes, that the document must have still: 412 when it has another one.
 }
@@ -836,6 +857,7 @@ func (api API) PutConfig(ctx context.Context, body Text, p PutConfigParams) (*re
 	i.set("query", "reason", p.Reason)
 	i.set("header", "Fairlead-Reason", p.FairleadReason)
 	i.set("header", "Fairlead-Source", p.FairleadSource)
+	i.set("header", "Fairlead-Author", p.FairleadAuthor)
 	i.set("header", "Idempotency-Key", p.IdempotencyKey)
 	i.set("header", "If-Match", p.IfMatch)
 	return invoke[resource.WriteResult](ctx, api, i)
@@ -850,6 +872,7 @@ func (api API) PutFile(ctx context.Context, path string, body Text, p WriteParam
 	i.set("query", "reason", p.Reason)
 	i.set("header", "Fairlead-Reason", p.FairleadReason)
 	i.set("header", "Fairlead-Source", p.FairleadSource)
+	i.set("header", "Fairlead-Author", p.FairleadAuthor)
 	i.set("header", "Idempotency-Key", p.IdempotencyKey)
 	i.set("header", "If-Match", p.IfMatch)
 	i.set("header", "If-None-Match", p.IfNoneMatch)
@@ -865,6 +888,7 @@ func (api API) PutLocation(ctx context.Context, name string, body Text, p WriteP
 	i.set("query", "reason", p.Reason)
 	i.set("header", "Fairlead-Reason", p.FairleadReason)
 	i.set("header", "Fairlead-Source", p.FairleadSource)
+	i.set("header", "Fairlead-Author", p.FairleadAuthor)
 	i.set("header", "Idempotency-Key", p.IdempotencyKey)
 	i.set("header", "If-Match", p.IfMatch)
 	i.set("header", "If-None-Match", p.IfNoneMatch)
@@ -880,6 +904,7 @@ func (api API) PutMonitor(ctx context.Context, name string, body Text, p WritePa
 	i.set("query", "reason", p.Reason)
 	i.set("header", "Fairlead-Reason", p.FairleadReason)
 	i.set("header", "Fairlead-Source", p.FairleadSource)
+	i.set("header", "Fairlead-Author", p.FairleadAuthor)
 	i.set("header", "Idempotency-Key", p.IdempotencyKey)
 	i.set("header", "If-Match", p.IfMatch)
 	i.set("header", "If-None-Match", p.IfNoneMatch)
@@ -900,6 +925,7 @@ type WriteParams struct {
 	Reason         string // Why, for those who will wonder. The header Fairlead-Reason says the same.
 	FairleadReason string // Why, for those who will wonder.
 	FairleadSource string // By what the author wrote.
+	FairleadAuthor string // Who writes, as user@host: counts where the node knows no more than that it is somebody on its own machine.
 	IdempotencyKey string // A text of the client's own, which makes repeating the request harmless: for 24 hours a second one with the same key is told the outcome of the first.
 	IfMatch        string // ETag that the object must have still; * for any: 412 when it has another one.
 	IfNoneMatch    string // * when the object must not exist yet.
@@ -914,6 +940,7 @@ func (api API) PutService(ctx context.Context, name string, body Text, p WritePa
 	i.set("query", "reason", p.Reason)
 	i.set("header", "Fairlead-Reason", p.FairleadReason)
 	i.set("header", "Fairlead-Source", p.FairleadSource)
+	i.set("header", "Fairlead-Author", p.FairleadAuthor)
 	i.set("header", "Idempotency-Key", p.IdempotencyKey)
 	i.set("header", "If-Match", p.IfMatch)
 	i.set("header", "If-None-Match", p.IfNoneMatch)
@@ -929,6 +956,7 @@ func (api API) PutServiceGroup(ctx context.Context, name string, body Text, p Wr
 	i.set("query", "reason", p.Reason)
 	i.set("header", "Fairlead-Reason", p.FairleadReason)
 	i.set("header", "Fairlead-Source", p.FairleadSource)
+	i.set("header", "Fairlead-Author", p.FairleadAuthor)
 	i.set("header", "Idempotency-Key", p.IdempotencyKey)
 	i.set("header", "If-Match", p.IfMatch)
 	i.set("header", "If-None-Match", p.IfNoneMatch)
@@ -944,6 +972,7 @@ func (api API) PutSettings(ctx context.Context, body Text, p WriteParams) (*reso
 	i.set("query", "reason", p.Reason)
 	i.set("header", "Fairlead-Reason", p.FairleadReason)
 	i.set("header", "Fairlead-Source", p.FairleadSource)
+	i.set("header", "Fairlead-Author", p.FairleadAuthor)
 	i.set("header", "Idempotency-Key", p.IdempotencyKey)
 	i.set("header", "If-Match", p.IfMatch)
 	i.set("header", "If-None-Match", p.IfNoneMatch)
@@ -959,6 +988,7 @@ func (api API) PutSite(ctx context.Context, name string, body Text, p WriteParam
 	i.set("query", "reason", p.Reason)
 	i.set("header", "Fairlead-Reason", p.FairleadReason)
 	i.set("header", "Fairlead-Source", p.FairleadSource)
+	i.set("header", "Fairlead-Author", p.FairleadAuthor)
 	i.set("header", "Idempotency-Key", p.IdempotencyKey)
 	i.set("header", "If-Match", p.IfMatch)
 	i.set("header", "If-None-Match", p.IfNoneMatch)
@@ -974,6 +1004,7 @@ func (api API) PutView(ctx context.Context, name string, body Text, p WriteParam
 	i.set("query", "reason", p.Reason)
 	i.set("header", "Fairlead-Reason", p.FairleadReason)
 	i.set("header", "Fairlead-Source", p.FairleadSource)
+	i.set("header", "Fairlead-Author", p.FairleadAuthor)
 	i.set("header", "Idempotency-Key", p.IdempotencyKey)
 	i.set("header", "If-Match", p.IfMatch)
 	i.set("header", "If-None-Match", p.IfNoneMatch)
@@ -989,6 +1020,7 @@ func (api API) PutViewOrder(ctx context.Context, body Text, p WriteParams) (*res
 	i.set("query", "reason", p.Reason)
 	i.set("header", "Fairlead-Reason", p.FairleadReason)
 	i.set("header", "Fairlead-Source", p.FairleadSource)
+	i.set("header", "Fairlead-Author", p.FairleadAuthor)
 	i.set("header", "Idempotency-Key", p.IdempotencyKey)
 	i.set("header", "If-Match", p.IfMatch)
 	i.set("header", "If-None-Match", p.IfNoneMatch)
@@ -1004,6 +1036,7 @@ func (api API) PutVirtualServer(ctx context.Context, name string, body Text, p W
 	i.set("query", "reason", p.Reason)
 	i.set("header", "Fairlead-Reason", p.FairleadReason)
 	i.set("header", "Fairlead-Source", p.FairleadSource)
+	i.set("header", "Fairlead-Author", p.FairleadAuthor)
 	i.set("header", "Idempotency-Key", p.IdempotencyKey)
 	i.set("header", "If-Match", p.IfMatch)
 	i.set("header", "If-None-Match", p.IfNoneMatch)
@@ -1019,6 +1052,7 @@ func (api API) PutZone(ctx context.Context, name string, body Text, p WriteParam
 	i.set("query", "reason", p.Reason)
 	i.set("header", "Fairlead-Reason", p.FairleadReason)
 	i.set("header", "Fairlead-Source", p.FairleadSource)
+	i.set("header", "Fairlead-Author", p.FairleadAuthor)
 	i.set("header", "Idempotency-Key", p.IdempotencyKey)
 	i.set("header", "If-Match", p.IfMatch)
 	i.set("header", "If-None-Match", p.IfNoneMatch)
@@ -1183,6 +1217,7 @@ type ResolveConflictParams struct {
 	Reason         string // Why, for those who will wonder. The header Fairlead-Reason says the same.
 	FairleadReason string // Why, for those who will wonder.
 	FairleadSource string // By what the author wrote.
+	FairleadAuthor string // Who writes, as user@host: counts where the node knows no more than that it is somebody on its own machine.
 	IdempotencyKey string // A text of the client's own, which makes repeating the request harmless: for 24 hours a second one with the same key is told the outcome of the first.
 }
 
@@ -1195,6 +1230,7 @@ func (api API) ResolveConflict(ctx context.Context, kind string, name string, bo
 	i.set("query", "reason", p.Reason)
 	i.set("header", "Fairlead-Reason", p.FairleadReason)
 	i.set("header", "Fairlead-Source", p.FairleadSource)
+	i.set("header", "Fairlead-Author", p.FairleadAuthor)
 	i.set("header", "Idempotency-Key", p.IdempotencyKey)
 	return invoke[resource.WriteResult](ctx, api, i)
 }
@@ -1225,6 +1261,7 @@ type RollbackRevisionParams struct {
 	Reason         string   // Why, for those who will wonder. The header Fairlead-Reason says the same.
 	FairleadReason string   // Why, for those who will wonder.
 	FairleadSource string   // By what the author wrote.
+	FairleadAuthor string   // Who writes, as user@host: counts where the node knows no more than that it is somebody on its own machine.
 	IdempotencyKey string   // A text of the client's own, which makes repeating the request harmless: for 24 hours a second one with the same key is told the outcome of the first.
 	Object         []string // Only these objects, such as service/web-ams. Absent: the whole document.
 }
@@ -1238,6 +1275,7 @@ func (api API) RollbackRevision(ctx context.Context, id string, p RollbackRevisi
 	i.set("query", "reason", p.Reason)
 	i.set("header", "Fairlead-Reason", p.FairleadReason)
 	i.set("header", "Fairlead-Source", p.FairleadSource)
+	i.set("header", "Fairlead-Author", p.FairleadAuthor)
 	i.set("header", "Idempotency-Key", p.IdempotencyKey)
 	i.setList("query", "object", p.Object)
 	return invoke[resource.WriteResult](ctx, api, i)

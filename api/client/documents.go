@@ -98,6 +98,7 @@ func (a API) WriteObject(ctx context.Context, method, collection, name string, b
 	i.set("query", "reason", p.Reason)
 	i.set("header", "Fairlead-Reason", p.FairleadReason)
 	i.set("header", "Fairlead-Source", p.FairleadSource)
+	i.set("header", "Fairlead-Author", p.FairleadAuthor)
 	i.set("header", "Idempotency-Key", p.IdempotencyKey)
 	i.set("header", "If-Match", p.IfMatch)
 	i.set("header", "If-None-Match", p.IfNoneMatch)

@@ -111,13 +111,14 @@ func refusalCode(status int, faults []resource.Fault) int {
 	code := exitFailed
 	for _, f := range faults {
 		switch f.Code {
-		case resource.CodeNoSuchService, resource.CodeNoSuchSite, resource.CodeNoSuchVirtualServer, resource.CodeNothingToEnd, resource.CodeNoSuchToken:
+		case resource.CodeNoSuchService, resource.CodeNoSuchSite, resource.CodeNoSuchVirtualServer, resource.CodeNothingToEnd, resource.CodeNoSuchToken,
+			resource.CodeNoSuchObject, resource.CodeNoSuchRevision, resource.CodeNoSuchConflict:
 			if code == exitFailed {
 				code = exitNotFound
 			}
 		case resource.CodeSiteSilent:
 			return exitUnreachable
-		case resource.CodeNameTaken:
+		case resource.CodeNameTaken, resource.CodeStale, resource.CodeReadOnly, resource.CodeAnswersLost, resource.CodeKeyReused, resource.CodeNothingToKeep:
 			return exitConflict
 		case resource.CodeRequired, resource.CodeUnknown, resource.CodeInvalid:
 			if bad {

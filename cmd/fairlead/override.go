@@ -10,6 +10,7 @@ import (
 
 	"fairlead/api/client"
 	"fairlead/api/resource"
+	"fairlead/config"
 )
 
 // orderFlags are the flags of commands that order something.
@@ -77,6 +78,8 @@ All sites follow within seconds, and a restart does not end it. It ends by itsel
 "fairlead clear NAME". While it lasts it beats the document's state; it does not make a service UP that
 monitors see DOWN (docs/belief.md).`,
 		Example: "  fairlead " + action + " web-ams --reason \"kernel update\" --for 2h",
+
+		ValidArgsFunction: completeNames(config.ObjectService),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			c, err := f.client()
 			if err != nil {
@@ -106,6 +109,8 @@ func newClear() *cobra.Command {
 	cmd := &cobra.Command{
 		Use: "clear NAME", Short: "End the override of a service or site: the document's state counts again", Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error { return f.withdraw(cmd, f.about(args[0]), "clear") },
+
+		ValidArgsFunction: completeNames(config.ObjectService),
 	}
 	f.add(cmd, false)
 	cmd.Flags().BoolVar(&f.site, "site", false, "NAME is a site")
@@ -119,6 +124,7 @@ func newRelease() *cobra.Command {
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return f.withdraw(cmd, client.Subject{Kind: "virtual-servers", Name: args[0]}, "release")
 		},
+		ValidArgsFunction: completeNames(config.ObjectVirtualServer),
 	}
 	f.add(cmd, false)
 	return cmd

@@ -78,6 +78,7 @@ Exit codes: 0 done; 1 failed or invalid; 2 usage, or a file that cannot be read;
 	root.AddCommand(newToken(), newAudit())
 	root.AddCommand(newSessions(), newLDNS(), newMeasure(), newMonitor(), newLoad())
 	root.AddCommand(newConvert())
+	root.AddCommand(newGet(), newApply(), newDiff(), newEdit(), newDelete(), newPatch(), newHistory(), newShow(), newRollback(), newConfirm(), newSync(), newEvents())
 	return root
 }
 

@@ -94,7 +94,7 @@ func (n *Node) serveArrivals(a *arrivals, b *arrivalBatch) {
 	in := n.withArrivals(n.newest, b.zones, b.errs)
 	a.took(time.Since(began))
 	if in != n.newest {
-		n.newest = in
+		n.newest, n.beside = in, n.beside+1
 		n.publisher.adoptLater(in)
 	}
 }

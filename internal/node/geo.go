@@ -256,6 +256,6 @@ func (n *Node) meetGeo(ctx context.Context) {
 		n.log.Error("config.replan", zap.Error(err), zap.String("then", "clients are not located by files"))
 		return
 	}
-	n.newest = in
+	n.newest, n.beside = in, n.beside+1
 	n.publisher.adopt(in, time.Now())
 }

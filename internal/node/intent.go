@@ -26,7 +26,8 @@ type intent struct {
 	zones    *adns.Zones
 	since    time.Time
 	objects  *config.Objects
-	octets   int // of objects that were read for it
+	octets   int    // of objects that were read for it
+	beside   uint64 // what Node.beside was before it was compiled
 
 	warnings, inert []config.Problem
 }
@@ -55,7 +56,8 @@ type compiler struct{ *Node }
 func (c compiler) Compile(_ context.Context, objects *config.Objects, lenient bool) (replica.Candidate, error) {
 	n := c.Node
 	doc, report := config.Assemble(objects, config.AssembleOptions{Lenient: lenient})
-	in := &intent{from: n.documentFrom(), id: objects.ID(), written: doc, since: time.Now(), objects: objects, octets: n.fresh(objects)}
+	in := &intent{from: n.documentFrom(), id: objects.ID(), written: doc, since: time.Now(), objects: objects}
+	before := n.latest(in)
 	var wrong []config.Problem
 	for _, p := range report.Problems() {
 		switch {
@@ -75,7 +77,7 @@ func (c compiler) Compile(_ context.Context, objects *config.Objects, lenient bo
 	}
 	in.document = n.autoscale.expanded(doc)
 	var err error
-	if in.plan, err = n.plan(in.document); err != nil {
+	if in.plan, err = n.plan(in.document, before); err != nil {
 		return nil, err
 	}
 	if in.zones, err = adns.CompileZonesFrom(in.document, in.plan, n.zones.secondary.Records); err != nil {
@@ -84,11 +86,18 @@ func (c compiler) Compile(_ context.Context, objects *config.Objects, lenient bo
 	return in, nil
 }
 
-// fresh is how many octets of objects the document that is served does not have.
-func (n *Node) fresh(objects *config.Objects) (octets int) {
+// latest returns the intent that is served, or nil, and notes in the next one what that has besides its text.
+func (n *Node) latest(next *intent) *intent {
 	n.reloading.Lock()
 	before := n.newest
+	next.beside = n.beside
 	n.reloading.Unlock()
+	next.octets = fresh(next.objects, before)
+	return before
+}
+
+// fresh is how many octets of objects the document that is served does not have.
+func fresh(objects *config.Objects, before *intent) (octets int) {
 	old := config.NewObjects(nil)
 	if before != nil {
 		old = before.objects
@@ -103,7 +112,8 @@ func (n *Node) fresh(objects *config.Objects) (octets int) {
 
 // Adopt has an intent served; see replica.Compiler.
 func (c compiler) Adopt(candidate replica.Candidate, v *revision.View) {
-	n, in := c.Node, candidate.(*intent)
+	n, made := c.Node, *candidate.(*intent) // the engine hands the same one over again when a revision changes no object
+	in := &made
 	in.revision = v.Revision
 	for _, p := range in.warnings {
 		n.log.Warn("config.warning", zap.String("problem", p.String()))
@@ -118,9 +128,30 @@ func (c compiler) Adopt(candidate replica.Candidate, v *revision.View) {
 		return
 	}
 	n.noteRestart(in)
-	in = n.withGroups(context.Background(), in)
+	in = n.withGroups(context.Background(), n.caughtUp(in))
 	n.newest = in
 	n.publisher.adoptNow(in)
+}
+
+// caughtUp is an intent with what has come beside the document since it was compiled: zones of primaries, location files, members of groups.
+// n.reloading is held.
+func (n *Node) caughtUp(in *intent) *intent {
+	next := *in
+	switch {
+	case in.id == n.newest.id:
+		next.document, next.plan, next.zones, next.octets = n.newest.document, n.newest.plan, n.newest.zones, 0
+	case in.beside != n.beside:
+		var err error
+		next.document = n.autoscale.expanded(in.written)
+		if next.plan, err = n.plan(next.document, n.newest); err == nil {
+			next.zones, err = adns.CompileZonesFrom(next.document, next.plan, n.zones.secondary.Records)
+		}
+		if err != nil {
+			n.log.Error("config.replan", zap.Error(err), zap.String("then", "zones of primaries, location files and groups are as they were when the document was written"))
+			return in
+		}
+	}
+	return &next
 }
 
 // noteRestart warns of what a document changes that takes effect when the node is started again.

@@ -93,6 +93,7 @@ type Node struct {
 
 	reloading sync.Mutex // one document at a time is handed to the publisher
 	newest    *intent    // that is served, or was handed over after it
+	beside    uint64     // grows when newest changes by something else than a document
 }
 
 // New reads the document, compiles it and builds the rooms. Nothing listens or runs yet. An error lists every problem of

@@ -12,11 +12,11 @@ import (
 	"fairlead/gslb"
 )
 
-// plan compiles a document whose groups are expanded, with what this node knows beside it.
-func (n *Node) plan(doc *config.Document) (*gslb.Plan, error) {
+// plan compiles a document whose groups are expanded, with what this node knows beside it. It takes over what before has; nil: nothing.
+func (n *Node) plan(doc *config.Document, before *intent) (*gslb.Plan, error) {
 	options := gslb.CompileOptions{Geo: n.geo.table.Load()}
-	if n.newest != nil {
-		options.Before = n.newest.plan
+	if before != nil {
+		options.Before = before.plan
 	}
 	return gslb.Compile(doc, options)
 }
@@ -31,7 +31,7 @@ func (n *Node) replan() {
 		n.log.Error("config.replan", zap.Error(err), zap.String("then", "what is served stays"))
 		return
 	}
-	n.newest = in
+	n.newest, n.beside = in, n.beside+1
 	n.publisher.adoptLater(in)
 }
 
@@ -40,7 +40,7 @@ func (n *Node) replanned(in *intent) (*intent, error) {
 	next := *in
 	next.document, next.octets = n.autoscale.expanded(in.written), 0 // nothing was read
 	var err error
-	if next.plan, err = n.plan(next.document); err != nil {
+	if next.plan, err = n.plan(next.document, n.newest); err != nil {
 		return nil, err
 	}
 	if next.zones, err = in.zones.Replace(next.document, next.plan, nil, n.zones.secondary.Records); err != nil {
@@ -71,7 +71,7 @@ func (n *Node) meetGroups(ctx context.Context) {
 	n.reloading.Lock()
 	defer n.reloading.Unlock()
 	if in := n.withGroups(ctx, n.newest); in != n.newest {
-		n.newest = in
+		n.newest, n.beside = in, n.beside+1
 		n.publisher.adopt(in, time.Now())
 	}
 }

@@ -68,5 +68,5 @@ func (r *resources) listAudit(ctx context.Context, in *auditInput) (*auditOutput
 
 func describeEntry(l *audit.Line) resource.AuditEntry {
 	return resource.AuditEntry{Seq: l.Seq, Time: l.Time.UTC(), Who: resource.AuditWho(l.Who), Action: l.Action, Object: l.Object, Reason: l.Reason,
-		Before: l.Before, After: l.After, Diff: l.Diff, Cut: l.Cut, Request: l.Request, Outcome: string(l.Outcome), Unsaid: l.Unsaid, Prev: l.Prev}
+		Before: l.Before, After: l.After, Force: l.Force, Diff: l.Diff, Cut: l.Cut, Request: l.Request, Outcome: string(l.Outcome), Unsaid: l.Unsaid, Prev: l.Prev}
 }

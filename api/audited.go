@@ -40,6 +40,7 @@ func (r *resources) audited(ctx context.Context, e audit.Entry) error {
 		p.retry = auditRetry
 		return p
 	}
+	r.tellAudited(&e)
 	return nil
 }
 
@@ -50,6 +51,26 @@ func (r *resources) auditFailed(ctx context.Context, e audit.Entry, err error) {
 	if again := r.audited(context.WithoutCancel(ctx), e); again != nil {
 		r.log.Warn("api.failure_not_audited", zap.String("action", e.Action), zap.String("object", e.Object), zap.Error(again))
 	}
+}
+
+// auditDone writes to the audit log which revision an accepted write became. It is made by then: that this cannot be written is in the log of the
+// node, and the history of documents has the revision with its author.
+func (r *resources) auditDone(ctx context.Context, e audit.Entry) {
+	e.Outcome = audit.Done
+	if err := r.audited(context.WithoutCancel(ctx), e); err != nil {
+		r.log.Warn("api.revision_not_audited", zap.String("action", e.Action), zap.String("object", e.Object), zap.String("revision", e.After), zap.Error(err))
+	}
+}
+
+// tellAudited tells those who listen, and may read the audit log, of a new line.
+func (r *resources) tellAudited(e *audit.Entry) {
+	who := e.Who.Name
+	if who == "" {
+		who = e.Who.Kind
+	}
+	data := *e
+	data.Diff = "" // the log has it
+	r.Events.Publish(resource.Event{Type: EventAudit, Time: e.Time, Subject: e.Object, Summary: who + ": " + e.Action + " " + e.Object + ": " + string(e.Outcome)}, data)
 }
 
 // noteAttempt writes a refused attempt to the audit log, or only counts it when there were many. That it cannot be written changes
@@ -66,7 +87,9 @@ func (r *resources) noteAttempt(ctx context.Context, e audit.Entry) {
 	e.Outcome, e.Unsaid = audit.Refused, int(r.unsaid.Swap(0))
 	if err := r.Audit.Append(ctx, e); err != nil {
 		r.unsaid.Add(int64(e.Unsaid) + 1)
+		return
 	}
+	r.tellAudited(&e)
 }
 
 func (r *resources) signEntry(ctx context.Context, e *audit.Entry) {
@@ -77,4 +100,5 @@ func (r *resources) signEntry(ctx context.Context, e *audit.Entry) {
 	}
 	e.Who = audit.Who{Name: who.Name, Kind: string(kind), ID: who.TokenID, Remote: a.remote}
 	e.Request = a.request
+	e.Time = time.Now().UTC()
 }

@@ -207,10 +207,10 @@ func TestWritesAreAudited(t *testing.T) {
 	refusal(t, f.request(http.MethodPatch, "/v1/services/web-ams", `{"port":83}`))
 	f.who = "kim"
 	page := get[resource.AuditPage](t, f.fixture, "/v1/audit")
-	if len(page.Entries) != 2 {
-		t.Fatalf("entries %+v, want two", page.Entries)
+	if len(page.Entries) != 3 || page.Entries[1].Outcome != "done" || page.Entries[1].After != f.docs.Current().Revision {
+		t.Fatalf("entries %+v, want three", page.Entries)
 	}
-	refused, done := page.Entries[0], page.Entries[1]
+	refused, done := page.Entries[0], page.Entries[2]
 	if done.Action != "patch" || done.Object != "service/web-ams" || done.Who.Name != "kim" || done.Reason != "moved" || done.Outcome != "accepted" || !strings.Contains(done.Diff, "+port: 81") {
 		t.Errorf("done is %+v", done)
 	}

@@ -14,6 +14,7 @@ import (
 
 	"fairlead/api/resource"
 	"fairlead/gslb"
+	"fairlead/internal/audit"
 )
 
 const sessionsPath = "/v1/sessions"
@@ -33,6 +34,18 @@ func readSessionFilter(virtualServer, client string) (f sessionFilter, err error
 		return f, fault("/query/client", resource.CodeInvalid, "%q is not an IP address such as 203.0.113.5 or 2001:db8::5", clip(client))
 	}
 	return f, nil
+}
+
+// object names what it lets through, for the audit log.
+func (f *sessionFilter) object() string {
+	name := "session"
+	if f.virtualServer != "" {
+		name += "/" + f.virtualServer
+	}
+	if f.client.IsValid() {
+		name += "/" + f.client.String()
+	}
+	return name
 }
 
 type sessionsInput struct {
@@ -221,9 +234,12 @@ func (v *sessionView) longest(id uint32) (seconds int64) {
 	return seconds
 }
 
-func (r *resources) dropSessions(_ context.Context, in *dropInput) (*droppedOutput, error) {
+func (r *resources) dropSessions(ctx context.Context, in *dropInput) (*droppedOutput, error) {
 	v, err := r.sessionView(&in.filter)
 	if err != nil {
+		return nil, err
+	}
+	if err := r.audited(ctx, audit.Entry{Action: "drop", Object: in.filter.object()}); err != nil {
 		return nil, err
 	}
 	out := &droppedOutput{}

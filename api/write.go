@@ -14,6 +14,7 @@ import (
 	"fairlead/config"
 	"fairlead/config/revision"
 	"fairlead/internal/access"
+	"fairlead/internal/audit"
 )
 
 // Limits of writes.
@@ -129,13 +130,16 @@ func (r *resources) perform(ctx context.Context, docs revision.Documents, i *int
 		return docs.Plan(ctx, w)
 	}
 	entry := i.entry()
-	entry.Before, entry.Diff = current.Revision, diffForAudit(w, current.Objects)
+	entry.Before, entry.Force, entry.Diff = current.Revision, w.Force, diffForAudit(w, current.Objects)
 	var out *revision.Outcome
 	err := r.auditedDo(ctx, entry, func() (err error) {
 		// A client that goes away does not undo half of a write.
 		out, err = docs.Commit(context.WithoutCancel(ctx), w)
 		return err
 	})
+	if err == nil && out.Revision != nil {
+		r.auditDone(ctx, audit.Entry{Action: entry.Action, Object: entry.Object, Before: entry.Before, After: out.Revision.ID, Force: entry.Force})
+	}
 	return out, err
 }
 

@@ -26,10 +26,11 @@ type AuditEntry struct {
 	Reason  string    `json:"reason,omitempty" doc:"What was said for it, or why it was refused or failed."`
 	Before  string    `json:"before,omitempty" doc:"Revision that it was based on."`
 	After   string    `json:"after,omitempty" doc:"Revision that it made."`
+	Force   bool      `json:"force,omitempty" doc:"It was to be made also when names lose their answers."`
 	Diff    string    `json:"diff,omitempty" doc:"What changed, without secrets."`
 	Cut     bool      `json:"diff_cut,omitempty" doc:"Whether the diff was too long to keep all of it."`
 	Request string    `json:"request,omitempty" doc:"The request's X-Request-Id."`
-	Outcome string    `json:"outcome" doc:"accepted: checked, and then made. refused: not allowed. failed: accepted by an earlier line, and then not made."`
+	Outcome string    `json:"outcome" doc:"accepted: checked, and then made. done: accepted by an earlier line, and made as the revision after. failed: accepted by an earlier line, and then not made. refused: not allowed."`
 	Unsaid  int       `json:"unsaid,omitempty" doc:"Refused attempts before this one that were too many to write each."`
 	Prev    string    `json:"prev" doc:"SHA-256 of the line before, in hexadecimal."`
 }

@@ -4,11 +4,13 @@ import (
 	"fmt"
 	"path/filepath"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
 
 	"fairlead/api/client"
+	"fairlead/api/resource"
 	"fairlead/config"
 	"fairlead/internal/audit"
 )
@@ -56,7 +58,7 @@ func newAuditList() *cobra.Command {
 				if who == "" {
 					who = e.Who.Kind
 				}
-				rows = append(rows, []string{strconv.FormatUint(e.Seq, 10), e.Time.UTC().Format(time.RFC3339), who, e.Action, e.Object, e.Outcome, e.Reason})
+				rows = append(rows, []string{strconv.FormatUint(e.Seq, 10), e.Time.UTC().Format(time.RFC3339), who, e.Action, e.Object, e.Outcome, auditReason(&e)})
 			}
 			return table(cmd.OutOrStdout(), "", rows...)
 		},
@@ -67,6 +69,18 @@ func newAuditList() *cobra.Command {
 	cmd.Flags().StringVar(&since, "since", "", "only the last 12h or 90d")
 	cmd.Flags().IntVar(&filter.Most, "limit", 100, "at most so many; 0: all")
 	return cmd
+}
+
+// auditReason is why, in one cell: what was said, the revision that was made, and whether it was forced.
+func auditReason(e *resource.AuditEntry) string {
+	text := e.Reason
+	if e.After != "" {
+		text = strings.TrimSpace(fmt.Sprintf("%s revision %.12s", text, e.After))
+	}
+	if e.Force {
+		text = strings.TrimSpace(text + " (forced)")
+	}
+	return text
 }
 
 func newAuditVerify() *cobra.Command {

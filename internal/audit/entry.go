@@ -16,6 +16,7 @@ const (
 	Accepted Outcome = "accepted" // checked and about to be made: the line is written first
 	Refused  Outcome = "refused"  // not allowed; nothing was changed
 	Failed   Outcome = "failed"   // accepted, and then could not be made
+	Done     Outcome = "done"     // accepted, and then made: Entry.After says which revision it is
 )
 
 // Who is somebody who changes something.
@@ -35,6 +36,7 @@ type Entry struct {
 	Reason  string    `json:"reason,omitempty"`
 	Before  string    `json:"before,omitempty"` // revision that it was based on
 	After   string    `json:"after,omitempty"`  // revision that it makes
+	Force   bool      `json:"force,omitempty"`  // although names lose their answers
 	Diff    string    `json:"diff,omitempty"`   // without secrets
 	Cut     bool      `json:"diff_cut,omitempty"`
 	Request string    `json:"request,omitempty"` // id of the request

@@ -210,6 +210,8 @@ const (
 	codeNodeAPITLS     Code = "FL2161"
 	codeNodeAPISubject Code = "FL2162"
 	codeNodeAPIHost    Code = "FL2163"
+
+	codeNodeEtcd Code = "FL2170"
 )
 
 // FL9xxx: warnings. FL9008 was that of settings without effect in a release.
@@ -399,7 +401,7 @@ func answerCodes() []CodeText {
 // nodeCodes are those of the node file, and warnings.
 func nodeCodes() []CodeText {
 	return []CodeText{
-		{codeNodeSource, "A node file needs exactly one of config.seed and config.follow."},
+		{codeNodeSource, "A node file needs exactly one of config.seed and config.follow; with config.store.etcd a seed or none."},
 		{codeNodeListen, "The value is not an address to listen on."},
 		{codeNodeMEPIdentity, "MEP needs a certificate, its key and a CA, or insecure: true."},
 		{codeNodeSite, "The node's site is not in its GSLB document."},
@@ -428,6 +430,7 @@ func nodeCodes() []CodeText {
 		{codeNodeAPITLS, "TLS for the API lacks its certificate or its key."},
 		{codeNodeAPISubject, "A subject of client certificates is malformed, stands twice, or is not asked for."},
 		{codeNodeAPIHost, "A name of the API is not the name of a host."},
+		{codeNodeEtcd, "What is said of the etcd that keeps the document is malformed, or lacks a part."},
 		{codeWarnShortTTL, "A TTL below 5 seconds."},
 		{codeWarnUnusedServer, "A virtual server has no domains and is nobody's backup."},
 		{codeWarnUnusedService, "A service or a service group is a member of no virtual server."},

@@ -42,6 +42,9 @@ func parseNode(path string, text []byte, report *Report) (*Node, *page) {
 func (n *Node) joinPaths(dir string) {
 	paths := []*string{&n.DataDir, &n.Config.Seed, &n.Config.Follow, &n.MEP.TLS.Cert, &n.MEP.TLS.Key, &n.MEP.TLS.CA,
 		&n.API.TLS.Cert, &n.API.TLS.Key, &n.API.TLS.ClientCA, &n.API.TokensFile, &n.API.Audit.File, &n.DNS.CookieSecretFile, &n.DNS.QueryLog.File}
+	if e := n.Config.Store.Etcd; e != nil {
+		paths = append(paths, &e.TLS.Cert, &e.TLS.Key, &e.TLS.CA, &e.PasswordFile)
+	}
 	if t := n.DNS.TLS; t != nil {
 		paths = append(paths, &t.Cert, &t.Key)
 	}
@@ -125,6 +128,9 @@ func checkNodeDocument(p *page, n *Node) {
 	file, key := n.Config.Seed, "/config/seed"
 	if file == "" {
 		file, key = n.Config.Follow, "/config/follow"
+	}
+	if file == "" {
+		return // it is in etcd
 	}
 	src, err := ReadSource(file)
 	if err != nil {

@@ -16,14 +16,16 @@ type Node struct {
 	Log     NodeLog    `json:"log,omitempty" doc:"Log output, on stderr."`
 }
 
-// NodeConfig names the document's source: exactly one of Seed and Follow.
+// NodeConfig names the document's source: exactly one of Seed and Follow, or Store with or without a Seed.
 type NodeConfig struct {
 	Seed   string `json:"seed,omitempty" doc:"GSLB document read once, when data_dir holds no revision yet."`
 	Follow string `json:"follow,omitempty" doc:"GSLB document that is the truth: read at start, when it changes, and on SIGHUP. It is not written through the API then."`
 
 	History  NodeHistory `json:"history,omitempty" doc:"How much of the past is kept in data_dir."`
 	Force    bool        `json:"force,omitempty" default:"false" doc:"Serve a followed document although names that have an answer would have none. Else it is refused."`
-	ReadOnly bool        `json:"read_only,omitempty" default:"false" doc:"Documents come from the parent site, and are not written here. A seed is what to begin with."`
+	ReadOnly bool        `json:"read_only,omitempty" default:"false" doc:"Documents come from the parent site, or from etcd, and are not written here. A seed is what to begin with."`
+
+	Store NodeStore `json:"store,omitempty" doc:"Where the document is kept, when not in data_dir alone."`
 }
 
 // NodeHistory bounds the revisions that are kept. The document itself is kept however large it is.

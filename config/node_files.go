@@ -33,6 +33,7 @@ func checkNodeFiles(p *page, n *Node) {
 	checkSecureFiles(p, n, time.Now())
 	checkGeoFiles(p, n)
 	checkAPIFiles(p, n)
+	checkEtcdFiles(p, n)
 	if n.MEP.Insecure || n.MEP.TLS.Cert == "" {
 		return
 	}

@@ -26,6 +26,7 @@ func validateNode(p *page, n *Node) {
 		c.page.problem("/data_dir", codeNodeDataDir, "write data_dir: /var/lib/fairlead", "the data directory is empty")
 	}
 	c.checkSource()
+	c.checkStore()
 	c.checkDNS()
 	c.checkObservers()
 	c.checkMEP()
@@ -36,7 +37,7 @@ func validateNode(p *page, n *Node) {
 
 func (c *nodeChecker) checkSource() {
 	switch s := c.node.Config; {
-	case s.Seed == "" && s.Follow == "":
+	case s.Seed == "" && s.Follow == "" && s.Store.Etcd == nil:
 		c.page.problem("/config", codeNodeSource, "add seed: or follow: with the path of the GSLB document", "the node has no GSLB document")
 	case s.Seed != "" && s.Follow != "":
 		c.page.problem("/config/follow", codeNodeSource, "seed is read once, follow is the truth at every start: keep one", "seed and follow exclude each other")

@@ -32,8 +32,14 @@ func (n *Node) openDocuments(ctx context.Context) error {
 	if n.store, err = store.Open(dir, store.Options{Revisions: n.opts.Config.Config.History.Revisions, Size: int64(n.opts.Config.Config.History.Megabytes) << 20, Logger: n.log}); err != nil {
 		return errors.Join(err, n.closeStore())
 	}
-	o.Store = n.store
-	if n.documents, err = replica.New(ctx, o); err != nil {
+	if etcd := n.opts.Config.Config.Store.Etcd; etcd != nil && n.opts.Source == nil {
+		err = n.openEtcd(ctx, etcd)
+	} else {
+		o.Store = n.store
+		n.mesh, err = replica.New(ctx, o)
+		n.documents = n.mesh
+	}
+	if err != nil {
 		return errors.Join(fmt.Errorf("data_dir %q: %w", dir, err), n.closeStore())
 	}
 	if n.newest == nil {
@@ -90,7 +96,7 @@ func (n *Node) follow(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	_, err = n.documents.Follow(ctx, objects, n.opts.Config.Config.Force)
+	_, err = n.mesh.Follow(ctx, objects, n.opts.Config.Config.Force)
 	if errors.Is(err, revision.ErrRefused) {
 		return fmt.Errorf("%w; set config.force in the node file if that is what you want", err)
 	}
@@ -155,4 +161,8 @@ func (n *Node) reread(ctx context.Context) error {
 	return nil
 }
 
-var _ revision.Documents = (*replica.Engine)(nil)
+// documents is an engine of documents: that of the mesh of sites, or that of etcd.
+type documents interface {
+	revision.Documents
+	Run(ctx context.Context) error
+}

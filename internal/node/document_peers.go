@@ -49,14 +49,18 @@ func (n *Node) sendDocuments(ctx context.Context, site string, kind uint8, body 
 
 // hearDocuments gives the engine of documents what concerns it. It reports whether nobody else wants the event.
 func (n *Node) hearDocuments(e mep.Event) bool {
+	if n.mesh == nil { // the document is in etcd
+		_, is := e.(*mep.ConfigMessage)
+		return is
+	}
 	switch e := e.(type) {
 	case *mep.ConfigMessage:
-		n.documents.Hear(e.Peer, e.Kind, e.Body)
+		n.mesh.Hear(e.Peer, e.Kind, e.Body)
 		return true
 	case *mep.SessionUp:
-		n.documents.PeerUp(e.Peer)
+		n.mesh.PeerUp(e.Peer)
 	case *mep.SessionDown:
-		n.documents.PeerDown(e.Peer)
+		n.mesh.PeerDown(e.Peer)
 	}
 	return false
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"net"
 	"net/http"
@@ -62,7 +63,8 @@ type Node struct {
 	store *store.Store
 
 	temporary string          // directory of store, when the document came with Options; it goes with the node
-	documents *replica.Engine // intent: what is written, and by whom
+	documents documents       // intent: what is written, and by whom
+	mesh      *replica.Engine // the same when sites exchange it; nil: it is in etcd
 
 	dns       *answering
 	observers adns.Observers
@@ -353,8 +355,11 @@ func (n *Node) serveAPI(ctx context.Context) error {
 }
 
 func (n *Node) closeStore() (err error) {
+	if c, is := n.documents.(io.Closer); is {
+		err = c.Close()
+	}
 	if n.store != nil {
-		err = n.store.Close()
+		err = errors.Join(err, n.store.Close())
 	}
 	if n.temporary != "" {
 		err = errors.Join(err, os.RemoveAll(n.temporary))

@@ -1,0 +1,63 @@
+package etcdstore
+
+import (
+	"context"
+	"errors"
+)
+
+// errCompacted says that etcd has forgotten what changed since; what is there now has to be read.
+var errCompacted = errors.New("etcd has compacted what was to be watched")
+
+// Limits of what is asked of etcd, below what it takes by default: 128 operations and 1.5 MiB in a transaction.
+const (
+	maxOps   = 100
+	maxBytes = 1 << 20
+	// maxChunk is the most bytes of one value; what is larger is under several keys.
+	maxChunk = 512 << 10
+	// pageKeys is how many values one answer has.
+	pageKeys = 64
+)
+
+// item is one key of etcd.
+type item struct {
+	key     string
+	value   []byte
+	version int64 // revision of etcd that changed it last
+}
+
+// moment is when, and where, something was read.
+type moment struct {
+	cluster uint64 // id; another one has another history
+	version int64  // revision of etcd
+}
+
+// move is a transaction that moves the head.
+type move struct {
+	key     string
+	version int64  // that key must have; 0: it must not exist
+	present string // another key that must exist; empty: none
+	absent  string // one that must not; empty: none
+	put     []item
+	once    *item // that goes by itself after onceAge
+	remove  []string
+}
+
+// keyspace is what the engine needs of etcd. Keys are below a prefix, which is not in them. Every error but errCompacted means that etcd did not
+// answer; that of commit, that it may have been done.
+type keyspace interface {
+	// read returns what is under some prefixes, at most maxOps of them, at one moment, in order of the keys.
+	read(ctx context.Context, prefixes ...string) ([][]item, moment, error)
+	// scan returns at most limit items from a key on, and before another; without their values if keysOnly.
+	scan(ctx context.Context, from, to string, limit int64, keysOnly bool) ([]item, error)
+	// put writes keys, in as many transactions as it takes.
+	put(ctx context.Context, items []item) error
+	// commit does a move, and reports whether it was done, and the version of what it put.
+	commit(ctx context.Context, m *move) (bool, int64, error)
+	// drop removes keys that were not changed after a revision of etcd, while a key has a version.
+	drop(ctx context.Context, guard string, version int64, keys []string, after int64) (bool, error)
+	// lock takes a key that goes with its owner, or after ttl seconds, and reports whether it was free.
+	lock(ctx context.Context, key string, ttl int64) (bool, error)
+	// watch calls changed whenever a key has changed after a revision of etcd, until ctx ends or it cannot go on.
+	watch(ctx context.Context, key string, after int64, changed func()) error
+	close() error
+}

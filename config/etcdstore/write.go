@@ -1,0 +1,386 @@
+package etcdstore
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/url"
+	"slices"
+	"time"
+
+	"go.uber.org/zap"
+
+	"fairlead/config"
+	"fairlead/config/replica"
+	"fairlead/config/revision"
+)
+
+const (
+	// maxTries is how often a write is made anew since another one was faster.
+	maxTries = 16
+	// maxOnceKey bounds an idempotency key.
+	maxOnceKey = 128
+	// onceNothing is kept for a write that changed nothing.
+	onceNothing = "-"
+	// settleFor is how long is waited to learn whether a write was made that etcd did not answer.
+	settleFor = 10 * time.Second
+)
+
+// draft is a write that was checked, and is not stored.
+type draft struct {
+	write     *revision.Write
+	outcome   *revision.Outcome
+	objects   *config.Objects // after it
+	candidate replica.Candidate
+	keys      []config.ObjectKey
+	confirmed string // a write that waits and does not after this one
+}
+
+// Plan says what a write would do to what this node has; see revision.Documents. It does not ask etcd.
+func (e *Engine) Plan(ctx context.Context, w *revision.Write) (*revision.Outcome, error) {
+	e.work.Lock()
+	defer e.work.Unlock()
+	d := &draft{write: w}
+	err := e.draft(ctx, d)
+	return d.outcome, err
+}
+
+// Commit makes a write; see revision.Documents. When another node was faster it is made anew on top of that, unless it has a Base, is a whole
+// document, or changes an object that the other one has changed: then the error wraps ErrStale.
+func (e *Engine) Commit(ctx context.Context, w *revision.Write) (*revision.Outcome, error) {
+	if len(w.Once) > maxOnceKey {
+		return nil, fmt.Errorf("%w: an idempotency key of %d bytes is above the limit of %d", revision.ErrRefused, len(w.Once), maxOnceKey)
+	}
+	d := &draft{write: w}
+	e.work.Lock()
+	defer e.work.Unlock()
+	err := e.writable()
+	if err == nil {
+		err = e.commit(ctx, d)
+	}
+	if err != nil {
+		e.log.Info("config.write.refused", zap.String("author", w.Author), zap.String("source", w.Source), zap.Error(err))
+	}
+	return d.outcome, err
+}
+
+func (e *Engine) writable() error {
+	if e.opts.ReadOnly {
+		return fmt.Errorf("%w: config.read_only is set at this node of site %s; write at another one", revision.ErrReadOnly, e.opts.Site)
+	}
+	return nil
+}
+
+// currentNow takes in what etcd has now. The error wraps ErrUnavailable.
+func (e *Engine) currentNow(ctx context.Context) error {
+	s, err := e.look(ctx)
+	if err == nil {
+		err = e.take(ctx, s)
+	}
+	if err != nil {
+		e.lost(err)
+		return fmt.Errorf("%w: etcd: %w", revision.ErrUnavailable, err)
+	}
+	return nil
+}
+
+func (e *Engine) commit(ctx context.Context, d *draft) error {
+	if err := e.currentNow(ctx); err != nil {
+		return err
+	}
+	for try := 1; ; try++ {
+		if done, err := e.once(ctx, d); done || err != nil {
+			return err
+		}
+		d.outcome, d.candidate, d.keys = nil, nil, nil
+		if err := e.draft(ctx, d); err != nil {
+			return err
+		}
+		if len(d.keys) == 0 && d.write.Once == "" && d.confirmed == "" {
+			return nil
+		}
+		done, err := e.move(ctx, d)
+		if done || err != nil {
+			return err
+		}
+		before := e.Current().Objects
+		if err := e.currentNow(ctx); err != nil {
+			return err
+		}
+		w := d.write
+		touched := config.Diff(before, e.Current().Objects)
+		same := slices.IndexFunc(touched, func(c config.ObjectDiff) bool { return slices.Contains(d.keys, c.Key) })
+		switch {
+		case len(touched) > 0 && (w.Base != "" || w.Replace != nil):
+			return fmt.Errorf("%w: another write was faster, and revision %s is current now", revision.ErrStale, e.Current().Revision)
+		case same >= 0:
+			return fmt.Errorf("%w: another write was faster and changed %s, too", revision.ErrStale, touched[same].Key)
+		case try == maxTries:
+			return fmt.Errorf("%w: other writes were faster %d times", revision.ErrStale, try)
+		}
+	}
+}
+
+// once finds what was made with the same idempotency key.
+func (e *Engine) once(ctx context.Context, d *draft) (bool, error) {
+	if d.write.Once == "" {
+		return false, nil
+	}
+	keys, err := e.connected()
+	if err != nil {
+		return false, fmt.Errorf("%w: %w", revision.ErrUnavailable, err)
+	}
+	key := onceKey + url.PathEscape(d.write.Once)
+	all, _, err := keys.read(ctx, key)
+	if err != nil {
+		return false, fmt.Errorf("%w: %w", revision.ErrUnavailable, err)
+	}
+	i := slices.IndexFunc(all[0], func(it item) bool { return it.key == key })
+	if i < 0 {
+		return false, nil
+	}
+	d.outcome = &revision.Outcome{View: e.Current()}
+	if id := string(all[0][i].value); id != onceNothing {
+		d.outcome.Revision = &revision.Revision{ID: id}
+		if entry, err := e.opts.Store.Find(id); err == nil {
+			d.outcome.Revision = entry.Revision
+		}
+	}
+	return true, nil
+}
+
+// draft checks a write against what is there and fills in the rest of d. The outcome may be there with an error, too.
+func (e *Engine) draft(ctx context.Context, d *draft) error {
+	w, view := d.write, e.Current()
+	if err := replica.CheckWrite(w, view); err != nil {
+		return err
+	}
+	if len(w.Resolve) > 0 {
+		return fmt.Errorf("resolve the conflict of %s: %w: a document in etcd has no conflicts", w.Resolve[0], revision.ErrUnknown)
+	}
+	base := view.Objects
+	if w.Replace != nil {
+		base = w.Replace.Sharing(view.Objects)
+	}
+	for _, k := range w.Remove {
+		if view.Objects.Get(k) == nil {
+			return fmt.Errorf("remove %s: %w", k, revision.ErrUnknown)
+		}
+	}
+	d.objects = base.With(w.Put, w.Remove)
+	d.outcome = &revision.Outcome{View: view}
+	for _, c := range config.Diff(view.Objects, d.objects) {
+		d.outcome.Changes = append(d.outcome.Changes, revision.ObjectChange(c))
+		d.keys = append(d.keys, c.Key)
+	}
+	if len(d.keys) == 0 {
+		return nil
+	}
+	var err error
+	if d.candidate, err = replica.CompileWrite(ctx, e.opts.Compiler, d.objects, view); err != nil {
+		return err
+	}
+	d.outcome.Warnings = d.candidate.Warnings()
+	if d.outcome.Effect, err = e.opts.Compiler.Effect(ctx, e.candidate, d.candidate); err != nil {
+		return fmt.Errorf("compute the effect: %w", err)
+	}
+	return replica.RefuseLost(w, d.outcome.Effect)
+}
+
+// move writes what a draft needs and moves the head. It reports false when another write was faster.
+func (e *Engine) move(ctx context.Context, d *draft) (bool, error) {
+	w := d.write
+	m := &move{key: headKey, version: e.version}
+	if d.confirmed != "" {
+		m.present, m.remove = pendingKey+d.confirmed, []string{pendingKey + d.confirmed}
+	}
+	if w.Once != "" {
+		m.absent = onceKey + url.PathEscape(w.Once)
+		m.once = &item{key: m.absent, value: []byte(onceNothing)}
+	}
+	if len(d.keys) == 0 {
+		done, _, err := e.moved(ctx, m, nil)
+		return done, err
+	}
+	a, items, err := e.revisionOf(d)
+	if err != nil {
+		return false, fmt.Errorf("%w: %w", revision.ErrRefused, err)
+	}
+	r := a.lines[0].Revision
+	if m.once != nil {
+		m.once.value = []byte(r.ID)
+	}
+	if w.Confirm > 0 {
+		if items, err = pend(a, m, d, items); err != nil {
+			return false, err
+		}
+	}
+	return e.moveTo(ctx, d, a, m, items)
+}
+
+// revisionOf makes a write's revision, and all that has to be in etcd before it counts.
+func (e *Engine) revisionOf(d *draft) (*arrival, []item, error) {
+	w, now := d.write, e.opts.Now()
+	h := &head{Layout: layout, Lineage: e.head.Lineage, Number: e.head.Number + 1, Manifest: e.head.Manifest, Base: e.head.Base}
+	r := &revision.Revision{Dot: revision.Dot{Actor: h.actor(), Seq: h.Number}, Seen: e.state.Vector().Clone(), Site: e.opts.Site, Author: w.Author,
+		Source: w.Source, Reason: w.Reason, Time: e.state.NextTime(now), Parents: []string{e.head.Revision}}
+	a := &arrival{seen: &seen{moment: moment{cluster: e.cluster}, head: h}, state: e.state.Fork(), fresh: map[config.ObjectHash]*config.Object{},
+		objects: d.objects, candidate: d.candidate}
+	var items []item
+	for _, k := range d.keys {
+		c := revision.Change{Key: k}
+		if o := d.objects.Get(k); o != nil {
+			c.Hash = o.Hash()
+			a.fresh[c.Hash] = o
+			items = append(items, chunked(objectKey(k, c.Hash), o.Text())...)
+		}
+		r.Changes = append(r.Changes, c)
+	}
+	if err := r.Seal(); err != nil {
+		return nil, nil, err
+	}
+	items, err := e.finish(a, r, items)
+	return a, items, err
+}
+
+// finish adds a revision, and a manifest when one is due, to what has to be in etcd.
+func (e *Engine) finish(a *arrival, r *revision.Revision, items []item) ([]item, error) {
+	if err := e.applyAll(a, []*revision.Revision{r}); err != nil {
+		return nil, err
+	}
+	text, err := r.Encode()
+	if err != nil {
+		return nil, err
+	}
+	h := a.head
+	items = append(items, chunked(numbered(revisionsKey, h.Number, r.ID), text)...)
+	if h.Manifest == 0 || h.Number-h.Manifest >= manifestEvery {
+		if text, err = a.state.Encode(); err != nil {
+			return nil, err
+		}
+		h.Manifest, h.Base = h.Number, r.ID
+		items = append(items, chunked(numbered(manifestsKey, h.Number, r.ID), text)...)
+	}
+	h.Revision, h.Document, h.Site, h.Author, h.Source, h.Reason, h.Time = r.ID, a.objects.ID(), r.Site, r.Author, r.Source, r.Reason, r.Time
+	return items, nil
+}
+
+// moveTo writes and moves, and has what was written served.
+func (e *Engine) moveTo(ctx context.Context, d *draft, a *arrival, m *move, items []item) (bool, error) {
+	r := a.lines[0].Revision
+	text, err := json.Marshal(a.head)
+	if err != nil {
+		return false, err
+	}
+	m.put = append(m.put, item{key: headKey, value: text})
+	done, version, err := e.moved(ctx, m, items)
+	switch {
+	case err != nil && e.wasMade(ctx, r.ID):
+	case err != nil:
+		return false, err
+	case !done:
+		return false, nil
+	default:
+		a.key = version
+		e.mu.Lock()
+		for _, p := range e.pending {
+			if p.Revision != d.confirmed {
+				a.pending = append(a.pending, p)
+			}
+		}
+		e.mu.Unlock()
+		e.arrive(a)
+	}
+	d.outcome.Revision, d.outcome.View = r, e.Current()
+	return true, nil
+}
+
+// moved puts items and does a move. The error wraps ErrUnavailable.
+func (e *Engine) moved(ctx context.Context, m *move, items []item) (bool, int64, error) {
+	keys, err := e.connected()
+	if err == nil {
+		err = keys.put(ctx, items)
+	}
+	var done bool
+	var version int64
+	if err == nil {
+		if done, version, err = keys.commit(ctx, m); err != nil {
+			err = fmt.Errorf("%w (it was asked to, and may have done it)", err)
+		}
+	}
+	if err != nil {
+		e.lost(err)
+		return false, 0, fmt.Errorf("%w: etcd: %w", revision.ErrUnavailable, err)
+	}
+	return done, version, nil
+}
+
+// wasMade asks whether a write was made although etcd did not say so, and takes it in.
+func (e *Engine) wasMade(ctx context.Context, id string) bool {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), settleFor)
+	defer cancel()
+	s, err := e.look(ctx)
+	if err == nil {
+		err = e.take(ctx, s)
+	}
+	if err != nil {
+		return false
+	}
+	if e.head != nil && e.head.Revision == id {
+		return true
+	}
+	_, err = e.opts.Store.Find(id)
+	return err == nil
+}
+
+// plant begins a history in etcd with this node's document.
+func (e *Engine) plant(ctx context.Context, s *seen) error {
+	objects := e.Current().Objects
+	if objects.Len() == 0 && e.opts.Seed != nil {
+		seed, err := e.opts.Seed()
+		if err != nil {
+			return fmt.Errorf("read the document to begin with: %w", err)
+		}
+		if seed != nil {
+			objects = seed
+		}
+	}
+	if objects.Len() == 0 {
+		return errors.New("it has no document, and this node has none to put there: set config.seed in the node file of one node")
+	}
+	c, err := e.opts.Compiler.Compile(ctx, objects, false)
+	if err != nil {
+		return err
+	}
+	var random [8]byte
+	_, _ = rand.Read(random[:]) // it never fails
+	h := &head{Layout: layout, Lineage: hex.EncodeToString(random[:]), Number: 1}
+	r := &revision.Revision{Dot: revision.Dot{Actor: h.actor(), Seq: 1}, Seen: revision.Vector{}, Site: e.opts.Site, Author: "node " + e.opts.Site,
+		Source: "seed", Reason: "etcd had no document", Time: e.state.NextTime(e.opts.Now())}
+	a := &arrival{seen: &seen{moment: s.moment, head: h}, state: revision.NewState(), whole: true, objects: objects, candidate: c, keys: map[config.ObjectKey]bool{},
+		fresh: map[config.ObjectHash]*config.Object{}}
+	for k := range e.state.Keys {
+		a.keys[k] = true
+	}
+	var items []item
+	for o := range objects.All {
+		r.Changes = append(r.Changes, revision.Change{Key: o.Key(), Hash: o.Hash()})
+		items = append(items, chunked(objectKey(o.Key(), o.Hash()), o.Text())...)
+	}
+	if err := r.Seal(); err != nil {
+		return err
+	}
+	if items, err = e.finish(a, r, items); err != nil {
+		return err
+	}
+	a.lines[0].Steps = a.steps(e.state)
+	d := &draft{write: &revision.Write{}, outcome: &revision.Outcome{}}
+	done, err := e.moveTo(ctx, d, a, &move{key: headKey}, items)
+	if err != nil || done {
+		return err
+	}
+	return e.currentNow(ctx) // another node was faster
+}

@@ -3,6 +3,7 @@ package replica
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -89,7 +90,7 @@ func (e *Engine) Confirm(_ context.Context, id, author string) error {
 		return fmt.Errorf("confirm revision %s: %w: it does not wait to be confirmed", id, revision.ErrUnknown)
 	}
 	full := e.pending[i].Revision
-	if err := e.settlePending(full); err != nil {
+	if err := e.settlePending(full, slices.Delete(slices.Clone(e.pending), i, i+1)); err != nil {
 		return err
 	}
 	e.log.Info("config.confirmed", zap.String("revision", full), zap.String("author", author))
@@ -97,10 +98,30 @@ func (e *Engine) Confirm(_ context.Context, id, author string) error {
 	return nil
 }
 
-// settlePending forgets that a write waits.
-func (e *Engine) settlePending(id string) error {
+// undone is what waits to be confirmed when one of it was undone. A later write that was made over it goes back to what was before both, since
+// nobody has confirmed what was between.
+func (e *Engine) undone(p pending) []pending {
+	var list []pending
+	for _, q := range e.pending {
+		if q.Revision == p.Revision {
+			continue
+		}
+		q.Undo = slices.Clone(q.Undo)
+		for i := range q.Undo {
+			for _, u := range p.Undo {
+				if v := &q.Undo[i]; v.Kind == u.Kind && v.Name == u.Name && v.Before == u.Put {
+					v.Before = u.Before
+				}
+			}
+		}
+		list = append(list, q)
+	}
+	return list
+}
+
+// settlePending forgets that a write waits; list is what waits then.
+func (e *Engine) settlePending(id string, list []pending) error {
 	t := e.begin()
-	list := slices.DeleteFunc(slices.Clone(e.pending), func(p pending) bool { return p.Revision == id })
 	notePendingList(t, list)
 	t.record.Settled = []string{id}
 	if err := e.store(t); err != nil {
@@ -113,13 +134,17 @@ func (e *Engine) settlePending(id string) error {
 // undoPending undoes what was not confirmed in time. What did not work is tried again at the next tick.
 func (e *Engine) undoPending(ctx context.Context) {
 	now := e.opts.Now()
-	for _, p := range slices.Clone(e.pending) {
+	for _, waits := range slices.Clone(e.pending) {
+		i := slices.IndexFunc(e.pending, func(p pending) bool { return p.Revision == waits.Revision })
+		p := e.pending[i] // as it is after others were undone
 		if now.Before(p.Until) {
 			continue
 		}
 		if err := e.undo(ctx, p); err != nil {
 			e.log.Error("config.undo.failed", zap.String("revision", p.Revision), zap.Error(err))
-			return
+			if errors.Is(err, revision.ErrUnavailable) {
+				return
+			}
 		}
 	}
 }
@@ -154,15 +179,16 @@ func (e *Engine) undo(ctx context.Context, p pending) error {
 		}
 	}
 	if len(w.Put)+len(w.Remove) == 0 {
-		return e.settlePending(p.Revision)
+		return e.settlePending(p.Revision, e.undone(p))
 	}
+	list := e.undone(p)
 	if err := e.writeOurs(ctx, w, func(t *transaction) {
 		t.record.Settled = []string{p.Revision}
-		notePendingList(t, slices.DeleteFunc(slices.Clone(e.pending), func(q pending) bool { return q.Revision == p.Revision }))
+		notePendingList(t, list)
 	}); err != nil {
 		return err
 	}
-	e.pending = slices.DeleteFunc(e.pending, func(q pending) bool { return q.Revision == p.Revision })
+	e.pending = list
 	e.stats.undone.Add(1)
 	e.log.Warn("config.undone", zap.String("revision", p.Revision), zap.String("why", w.Reason))
 	e.event("config.undone", &revision.Revision{ID: p.Revision, Site: e.opts.Site}, w.Reason)

@@ -74,6 +74,9 @@ type Options struct {
 	Seed func() (*config.Objects, error)
 	// Role says what a site is to this one now. nil: all are of the mesh.
 	Role func(site string) Role
+	// Parent is the site that this one reports to now; empty: none. A site with a parent is ModeReadOnly in place of ModeSeed, since
+	// nobody would hear what it writes. nil: it has none.
+	Parent func() string
 	// Members returns the other sites that write or are told; removed objects are remembered until all of them know. nil: those that were heard.
 	Members func() []string
 	// Send sends a message to a site that is up and returns when it was written, as mep.Exchange.SendConfig does. nil: there are no others.
@@ -153,6 +156,9 @@ func New(ctx context.Context, o Options) (*Engine, error) {
 	if o.Role == nil {
 		o.Role = func(string) Role { return RoleMesh }
 	}
+	if o.Parent == nil {
+		o.Parent = func() string { return "" }
+	}
 	if o.Event == nil {
 		o.Event = func(Event) {}
 	}
@@ -225,6 +231,14 @@ func (e *Engine) plant(ctx context.Context, seed *config.Objects) error {
 	e.state = t.state
 	e.adopt(c, seed)
 	return nil
+}
+
+// mode is who may write here now.
+func (e *Engine) mode() Mode {
+	if e.opts.Mode == ModeSeed && e.opts.Parent() != "" {
+		return ModeReadOnly
+	}
+	return e.opts.Mode
 }
 
 // adopt has a document served. What it is made of is in the store.

@@ -269,7 +269,7 @@ func (e *Engine) wantFrom(p *peer) {
 	}
 	w := want{what: wantRevisions, have: e.having()}
 	switch same := p.heads.revision == e.state.ID() && p.heads.document == e.Current().Document; {
-	case e.opts.Mode == ModeReadOnly && e.onlySeedsBeyond(theirs):
+	case e.mode() == ModeReadOnly && e.onlySeedsBeyond(theirs):
 		w.what = wantState
 	case w.have.Includes(theirs) && theirs.Equal(ours) && !same:
 		// As many revisions and another document: one of both has lost something. The whole state heals it.

@@ -113,7 +113,7 @@ func (e *Engine) believes(p *peer) bool {
 	case RoleParent:
 		return true
 	case RoleMesh:
-		return e.opts.Mode != ModeReadOnly
+		return e.mode() != ModeReadOnly
 	}
 	return false
 }

@@ -137,6 +137,47 @@ func TestChildWithASeed(t *testing.T) {
 	})
 }
 
+// TestChildBySite: a site that has a parent by its document does not write, whatever its node file says, as long as it has one.
+func TestChildBySite(t *testing.T) {
+	played(t, 2, func(w *world) {
+		parent, child := w.sites[0], w.sites[1]
+		var orphan atomic.Bool
+		child.seed = fileOf(service("old", `{"v":1}`))
+		child.parent = func() string {
+			if orphan.Load() {
+				return ""
+			}
+			return parent.name
+		}
+		w.role = func(self, _ string) Role {
+			switch {
+			case orphan.Load():
+				return RoleMesh
+			case self == child.name:
+				return RoleParent
+			}
+			return RoleChild
+		}
+		w.startAll()
+		pass(time.Minute)
+		if w.agree("told"); child.text("old") != "" {
+			t.Error("the child's seed is still there")
+		}
+		if _, err := child.put("a", `{"v":3}`); !errors.Is(err, revision.ErrReadOnly) || !strings.Contains(err.Error(), "its parent site0; write there") {
+			t.Errorf("a write at the child: %v", err)
+		}
+		if got := child.engine.Sync().Mode; got != "read_only" {
+			t.Errorf("the mode is shown as %q", got)
+		}
+		orphan.Store(true)
+		must[*revision.Outcome](t)(child.put("a", `{"v":4}`))
+		pass(time.Minute)
+		if w.agree("no child any more"); parent.text("a") != `{"name":"a","v":4}` {
+			t.Errorf("the parent has %s", parent.text("a"))
+		}
+	})
+}
+
 // TestRoleChanges: a site that was nothing to this one becomes one of the mesh while the session goes on.
 func TestRoleChanges(t *testing.T) {
 	played(t, 2, func(w *world) {

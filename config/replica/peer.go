@@ -193,7 +193,7 @@ func (e *Engine) send(p *peer, kind uint8, body []byte) bool {
 
 func (e *Engine) tellHeads(p *peer) {
 	v := e.Current()
-	h := heads{mode: e.opts.Mode, clock: e.opts.Now(), revision: e.state.ID(), document: v.Document, release: e.opts.Release, vector: e.state.Vector()}
+	h := heads{mode: e.mode(), clock: e.opts.Now(), revision: e.state.ID(), document: v.Document, release: e.opts.Release, vector: e.state.Vector()}
 	if len(h.release) > maxRelease {
 		h.release = h.release[:maxRelease]
 	}

@@ -107,6 +107,7 @@ type testSite struct {
 	ahead    time.Duration
 	mode     Mode
 	seed     *config.Objects
+	parent   func() string
 	store    *memoryStore
 	compiler *testCompiler
 	engine   *Engine
@@ -193,7 +194,7 @@ func (w *world) start(s *testSite) {
 	}
 	engine, err := New(ctx, Options{Site: s.name, Mode: s.mode, Follows: s.name + ".yaml", Release: "1.2.3", Store: store, Compiler: s.compiler,
 		Seed: func() (*config.Objects, error) { return s.seed, nil }, Role: func(other string) Role { return w.role(s.name, other) },
-		Now: func() time.Time { return time.Now().Add(s.ahead) }, Event: s.note,
+		Parent: s.parent, Now: func() time.Time { return time.Now().Add(s.ahead) }, Event: s.note,
 		Send: func(ctx context.Context, to string, kind uint8, body []byte) error {
 			return w.send(ctx, s, to, kind, body)
 		}})

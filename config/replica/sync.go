@@ -42,7 +42,7 @@ func (e *Engine) side(k config.ObjectKey, r revision.Register) revision.Side {
 func (e *Engine) Sync() *revision.Sync {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	s := &revision.Sync{Mode: e.opts.Mode.String(), Follows: e.opts.Follows, Inert: e.Current().Inert, Unavailable: e.unavailable, Damaged: e.damaged,
+	s := &revision.Sync{Mode: e.mode().String(), Follows: e.opts.Follows, Inert: e.Current().Inert, Unavailable: e.unavailable, Damaged: e.damaged,
 		Conflicts: len(e.state.Conflicts())}
 	files := e.otherFiles()
 	for _, site := range e.peerNames() {

@@ -45,7 +45,7 @@ func namedBy(s *revision.State) []config.ObjectHash {
 // mergeState joins a whole state. A child takes it in place of a seed of its own.
 func (e *Engine) mergeState(ctx context.Context, in *incoming) error {
 	t := e.begin()
-	if e.opts.Mode == ModeReadOnly && e.onlySeedsBeyond(in.state.Vector()) {
+	if e.mode() == ModeReadOnly && e.onlySeedsBeyond(in.state.Vector()) {
 		keys := map[config.ObjectKey]bool{}
 		for k := range t.state.Keys {
 			keys[k] = true

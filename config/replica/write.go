@@ -84,11 +84,11 @@ const onceNothing = "-"
 
 // writable says why documents are not written here.
 func (e *Engine) writable() error {
-	switch e.opts.Mode {
+	switch e.mode() {
 	case ModeFollow:
 		return fmt.Errorf("%w: site %s follows the file %s; change that", revision.ErrReadOnly, e.opts.Site, e.opts.Follows)
 	case ModeReadOnly:
-		return fmt.Errorf("%w: site %s takes its document from its parent; write there", revision.ErrReadOnly, e.opts.Site)
+		return fmt.Errorf("%w: site %s takes its document from its parent%s; write there", revision.ErrReadOnly, e.opts.Site, prefixed(" ", e.opts.Parent()))
 	}
 	for _, site := range e.peerNames() {
 		if p := e.peers[site]; p.up && p.heads != nil && p.heads.mode == ModeFollow && e.opts.Role(site) == RoleMesh {
@@ -97,6 +97,14 @@ func (e *Engine) writable() error {
 		}
 	}
 	return nil
+}
+
+// prefixed is a text with something before it, unless it is empty.
+func prefixed(before, text string) string {
+	if text == "" {
+		return ""
+	}
+	return before + text
 }
 
 // draft checks a write against what is there and fills in the rest of d. The outcome may be there with an error, too.
@@ -109,6 +117,9 @@ func (e *Engine) draft(ctx context.Context, d *draft) error {
 	}
 	if err := checkTexts(w); err != nil {
 		return err
+	}
+	if w.Confirm > 0 && len(e.pending) >= MaxPending {
+		return fmt.Errorf("%w: %d writes wait to be confirmed, which is the limit; confirm one of them, or wait until one is undone", revision.ErrRefused, MaxPending)
 	}
 	if err := stale(w, view); err != nil {
 		return err

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -217,7 +218,12 @@ func printAsDocument(w io.Writer, lists ...*resource.ObjectList) error {
 			objects = append(objects, o)
 		}
 	}
-	return config.NewObjects(objects).YAML(w)
+	var b bytes.Buffer
+	if err := config.NewObjects(objects).YAML(&b); err != nil {
+		return err
+	}
+	_, err := w.Write(bytes.TrimPrefix(b.Bytes(), []byte("sites: []\n"))) // which no document is without, but a part of one
+	return err
 }
 
 // follow shows a list, and from then on what changes in it.

@@ -61,6 +61,7 @@ func (r *resources) events(ctx context.Context, in *eventsInput) (*huma.StreamRe
 		return nil, busy(fmt.Sprintf("%d clients listen already, which is the limit", maxEventClients))
 	}
 	c := &eventClient{events: r.Events, wanted: in.Type, audit: access.From(ctx).Could(access.Administer) == nil, last: from}
+	c.still = func() bool { return true }
 	return &huma.StreamResponse{Body: func(hc huma.Context) {
 		defer r.listening.Add(-1)
 		req, w := humachi.Unwrap(hc)
@@ -71,6 +72,9 @@ func (r *resources) events(ctx context.Context, in *eventsInput) (*huma.StreamRe
 			return
 		}
 		c.out, c.flush = w, http.NewResponseController(w)
+		if r.Access != nil {
+			c.still = func() bool { return stillReads(r.Access, req, c.audit) }
+		}
 		if !known {
 			c.drop("the node has restarted since, and what happened in between is not known")
 			return
@@ -79,12 +83,19 @@ func (r *resources) events(ctx context.Context, in *eventsInput) (*huma.StreamRe
 	}}, nil
 }
 
+// stillReads reports whether who began a request may go on with it: a token can be revoked, and a certificate expire, while events are read.
+func stillReads(guard *access.Guard, req *http.Request, audit bool) bool {
+	who, err := guard.Authenticate(req)
+	return err == nil && who.Could(access.Read) == nil && (!audit || who.Could(access.Administer) == nil)
+}
+
 // eventClient is one client that listens. Writing to it may block; nobody waits for it.
 type eventClient struct {
 	events *Events
-	wanted []string // types; empty: all
-	audit  bool     // it may read the audit log
-	last   uint64   // event that it has, or does not want
+	wanted []string    // types; empty: all
+	audit  bool        // it may read the audit log
+	last   uint64      // event that it has, or does not want
+	still  func() bool // whether it may listen still
 	out    io.Writer
 	flush  *http.ResponseController
 }
@@ -109,7 +120,7 @@ func (c *eventClient) run(ctx context.Context, stop <-chan struct{}) {
 		select {
 		case <-more:
 		case <-beat.C:
-			if c.send(": heartbeat\n\n") != nil {
+			if !c.still() || c.send(": heartbeat\n\n") != nil {
 				return
 			}
 		case <-ctx.Done():

@@ -332,6 +332,10 @@ func TestSubjects(t *testing.T) {
 		if got := err == nil && who.Kind == ByCertificate && who.Role == Operator; got != s.want {
 			t.Errorf("%+v: got %+v, %v, want %v", s.subject, who, err, s.want)
 		}
+		var refusal *Refusal
+		if who, err := g.authenticate(r, c.NotAfter.Add(time.Second)); !errors.As(err, &refusal) || refusal.Reason != UnknownCertificate {
+			t.Errorf("%+v: after the certificate has expired on a connection that goes on: %+v, %v", s.subject, who, err)
+		}
 	}
 }
 

@@ -87,7 +87,7 @@ func (g *Guard) authenticate(r *http.Request, now time.Time) (Identity, error) {
 		return g.byToken(sent, now)
 	}
 	if r.TLS != nil && len(r.TLS.VerifiedChains) > 0 {
-		return g.byCertificate(r.TLS.VerifiedChains[0][0])
+		return g.byCertificate(r.TLS.VerifiedChains[0][0], now)
 	}
 	if remote := remoteAddress(r); g.opts.Anonymous > NoRole && remote.IsLoopback() {
 		return Identity{Name: "loopback", Kind: ByLoopback, Role: g.opts.Anonymous}, nil

@@ -6,13 +6,18 @@ import (
 	"encoding/asn1"
 	"slices"
 	"strings"
+	"time"
 
 	"fairlead/config"
 )
 
-// byCertificate finds the first subject of the node file that a verified certificate fits.
-func (g *Guard) byCertificate(c *x509.Certificate) (Identity, error) {
+// byCertificate finds the first subject of the node file that a verified certificate fits. It was verified when the connection began, which may be long
+// ago: whether it has expired since is looked at again.
+func (g *Guard) byCertificate(c *x509.Certificate, now time.Time) (Identity, error) {
 	subject := subjectOf(c)
+	if now.After(c.NotAfter) {
+		return Identity{}, &Refusal{Reason: UnknownCertificate, Why: "the certificate of " + clip(subject) + " expired at " + c.NotAfter.UTC().Format(time.RFC3339)}
+	}
 	for i := range g.opts.Subjects {
 		s := &g.opts.Subjects[i]
 		if !fits(s, c, subject) {

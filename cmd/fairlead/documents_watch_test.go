@@ -99,7 +99,7 @@ func TestSyncCommands(t *testing.T) {
 	if code := run(t.Context(), []string{"sync", "status", "--api", api}, &out, &problems); code != exitDone {
 		t.Fatalf("exit code %d: %s", code, problems.String())
 	}
-	says(t, out.String(), "revision 0123456789ab", "ALARM: the disk is full", "1 conflicts", "not taken: revision 77c0 of eve, from nyc: its clock is ahead",
+	says(t, out.String(), "revision 0123456789ab", "ALARM: the disk is full", "1 conflict: fairlead", "not taken: revision 77c0 of eve, from nyc: its clock is ahead",
 		"without effect: service/web site: there is no site [FL1301]", "nyc   up       another   1      2       seed")
 	out = output{}
 	if code := run(t.Context(), []string{"sync", "conflicts", "--api", api}, &out, &problems); code != exitFailed {

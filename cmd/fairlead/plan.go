@@ -152,3 +152,11 @@ func shortRevision(id string) string {
 	}
 	return printable(id)
 }
+
+// countOf is a number of things in words.
+func countOf(n int, noun string) string {
+	if n == 1 {
+		return "1 " + noun
+	}
+	return fmt.Sprintf("%d %ss", n, noun)
+}

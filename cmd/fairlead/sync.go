@@ -57,7 +57,7 @@ func printSync(w io.Writer, s *resource.Sync, now time.Time) error {
 		}
 	}
 	if s.Conflicts > 0 {
-		fmt.Fprintf(w, "%d conflicts: fairlead sync conflicts\n", s.Conflicts)
+		fmt.Fprintf(w, "%s: fairlead sync conflicts\n", countOf(s.Conflicts, "conflict"))
 	}
 	for _, q := range s.Quarantine {
 		fmt.Fprintf(w, "not taken: revision %s of %s, from %s: %s\n", shortRevision(q.Revision.ID), printable(q.Revision.Author), printable(q.From), printable(q.Why))

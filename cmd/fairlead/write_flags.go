@@ -170,7 +170,7 @@ func answersLost(cmd *cobra.Command, refused *client.Problem) error {
 	if names == 0 {
 		return exit(exitConflict, refused)
 	}
-	return exit(exitConflict, fmt.Errorf("nothing was written: %d names would have no answer any more; say --force if that is meant", names))
+	return exit(exitConflict, fmt.Errorf("nothing was written: %s would have no answer any more; say --force if that is meant", countOf(names, "name")))
 }
 
 // reportOf makes a report of faults in what was sent and in the document that it would make; nil when they are about something else.

@@ -19,6 +19,8 @@ const (
 	MaxTextBytes = 128 << 20
 	// TextTimeout is the longest that one request of API may take, unless its context ends earlier. Streams have none.
 	TextTimeout = 2 * time.Minute
+
+	passphraseHeader = "Fairlead-Passphrase" // of backups
 )
 
 // API has one method for each operation of the interface, generated from its description. Get it from Client.API.
@@ -86,6 +88,9 @@ func (a API) send(ctx context.Context, i *invocation) (*http.Response, error) {
 	}
 	for name, values := range i.header {
 		request.Header[name] = values
+	}
+	if request.Header.Get(passphraseHeader) != "" && plain(a.c.base) {
+		return nil, fmt.Errorf("ask %s: a passphrase is not sent over plain http to another machine: write https://", a.c.base.Host)
 	}
 	if i.text != nil {
 		media := i.text.Type

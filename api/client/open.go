@@ -39,7 +39,7 @@ func Open(o Options) (*Client, error) {
 	if secure && base.Scheme == "http" {
 		return nil, fmt.Errorf("read API address %q: with a CA or a certificate the scheme is https", o.Address)
 	}
-	if o.Token != "" && base.Scheme == "http" && !thisMachine(base.Hostname()) {
+	if o.Token != "" && plain(base) {
 		return nil, fmt.Errorf("ask %s: %w", base.Host, ErrPlainToken)
 	}
 	if strings.ContainsFunc(o.Token, func(c rune) bool { return c <= ' ' || c > '~' }) {
@@ -103,6 +103,9 @@ func baseURL(address string, secure bool) (*url.URL, error) {
 	}
 	return base, nil
 }
+
+// plain reports whether others can read what is sent to an address on its way.
+func plain(base *url.URL) bool { return base.Scheme == "http" && !thisMachine(base.Hostname()) }
 
 // thisMachine reports whether a host of an address is this machine, whatever name servers say.
 func thisMachine(host string) bool {

@@ -26,13 +26,7 @@ type apiFlags struct {
 }
 
 func (f *apiFlags) add(cmd *cobra.Command) {
-	cmd.Flags().StringVar(&f.address, "api", "", "address of the node's API (default $FAIRLEAD_API, else "+client.DefaultAddress+")")
-	cmd.Flags().StringVar(&f.token, "token", "", "token to ask with; others on this machine may see it: rather use --token-file or $FAIRLEAD_TOKEN")
-	cmd.Flags().StringVar(&f.tokenFile, "token-file", "", "file that holds the token")
-	cmd.Flags().StringVar(&f.ca, "ca", "", "PEM file with the authorities of the node's certificate (default: the system's)")
-	cmd.Flags().StringVar(&f.cert, "cert", "", "PEM file with a client certificate to show")
-	cmd.Flags().StringVar(&f.key, "key", "", "PEM file with its private key")
-	cmd.MarkFlagsMutuallyExclusive("token", "token-file")
+	f.reach(cmd)
 	cmd.Flags().StringVarP(&f.output, "output", "o", "table", "table, or json: the API's own answer")
 	cmd.PreRunE = func(*cobra.Command, []string) error {
 		if f.output != "table" && f.output != "json" {
@@ -40,6 +34,17 @@ func (f *apiFlags) add(cmd *cobra.Command) {
 		}
 		return nil
 	}
+}
+
+// reach adds the flags that say which node is asked, and by whom.
+func (f *apiFlags) reach(cmd *cobra.Command) {
+	cmd.Flags().StringVar(&f.address, "api", "", "address of the node's API (default $FAIRLEAD_API, else "+client.DefaultAddress+")")
+	cmd.Flags().StringVar(&f.token, "token", "", "token to ask with; others on this machine may see it: rather use --token-file or $FAIRLEAD_TOKEN")
+	cmd.Flags().StringVar(&f.tokenFile, "token-file", "", "file that holds the token")
+	cmd.Flags().StringVar(&f.ca, "ca", "", "PEM file with the authorities of the node's certificate (default: the system's)")
+	cmd.Flags().StringVar(&f.cert, "cert", "", "PEM file with a client certificate to show")
+	cmd.Flags().StringVar(&f.key, "key", "", "PEM file with its private key")
+	cmd.MarkFlagsMutuallyExclusive("token", "token-file")
 }
 
 func (f *apiFlags) client() (*client.Client, error) {

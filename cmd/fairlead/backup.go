@@ -42,7 +42,7 @@ Without --node and --data-dir the node that runs is asked; with them, a stopped 
 	cmd.Flags().StringVar(&f.dataDir, "data-dir", "", "data directory of a node that is stopped, where there is no node file")
 	cmd.Flags().BoolVar(&f.secrets, "with-secrets", false, "the keys and secrets that the node file names, too; needs --passphrase-file, and --node where the node is stopped")
 	cmd.Flags().StringVar(&f.passphraseFile, "passphrase-file", "", "file whose first line the backup is encrypted with")
-	cmd.Flags().StringVar(&f.api.address, "api", "", "address of the node's API (default $FAIRLEAD_API, else "+client.DefaultAddress+")")
+	f.api.reach(cmd)
 	cmd.MarkFlagsMutuallyExclusive("node", "data-dir", "api")
 	return cmd
 }
@@ -81,6 +81,7 @@ func (f *backupFlags) ask(cmd *cobra.Command, w io.Writer, passphrase string) er
 	if err != nil {
 		return err
 	}
+	defer c.Close()
 	body, err := c.API().ReadBackup(cmd.Context(), client.ReadBackupParams{FairleadPassphrase: passphrase})
 	if err != nil {
 		return apiError(err)

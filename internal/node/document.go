@@ -17,7 +17,7 @@ import (
 // documents opens where documents are kept and finds the one to start with: n.newest.
 func (n *Node) openDocuments(ctx context.Context) error {
 	o := replica.Options{Site: n.opts.Config.Site, Mode: n.mode(), Follows: n.opts.Config.Config.Follow, Release: n.opts.Version, Compiler: compiler{n},
-		Seed: n.seed, Role: n.roleOf, Members: n.members, Event: n.documentEvent, Logger: n.log.Named("documents")}
+		Seed: n.seed, Role: n.roleOf, Parent: n.parent, Members: n.members, Event: n.documentEvent, Logger: n.log.Named("documents")}
 	if n.exchanges() {
 		o.Send = n.sendDocuments
 	}

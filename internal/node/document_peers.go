@@ -28,6 +28,16 @@ func (n *Node) roleOf(site string) replica.Role {
 	return replica.RoleNone
 }
 
+// parent is the site that this one reports to; empty: none.
+func (n *Node) parent() string {
+	if st := n.state.Load(); st != nil {
+		if own := st.Document.Site(n.opts.Config.Site); own != nil {
+			return own.Parent
+		}
+	}
+	return ""
+}
+
 // members are the other sites that write documents.
 func (n *Node) members() []string {
 	st := n.state.Load()

@@ -30,7 +30,11 @@ type Change struct {
 	Learned *gslb.Learned
 	After   *gslb.Plan
 	// State is what After itself says of a service, by its ServiceIndex: Up, Disabled or Draining.
-	State   func(gslb.ServiceIndex) gslb.State
+	State func(gslb.ServiceIndex) gslb.State
+	// Was is what the document of Before says, by its ServiceIndex: a service that is out for another reason stays out. nil: what is believed.
+	Was func(gslb.ServiceIndex) gslb.State
+	// Awaits reports whether a name is to have members that the document does not know; then it is not among the lost ones. nil: none is.
+	Awaits  func(name string) bool
 	Queries []Query
 }
 
@@ -38,8 +42,7 @@ type Change struct {
 // are taken for UP, all others for what they are.
 func (c *Change) Effect(ctx context.Context) *revision.Effect {
 	was := &drawer{snapshot: c.Before, learned: c.Learned.Copy()}
-	next := gslb.NewLearned(c.After)
-	next.Sessions, next.Resolvers, next.Pushed = was.learned.Sessions, was.learned.Resolvers, was.learned.Pushed
+	next := c.Learned.Carry(c.Before.Plan, c.After)
 	will := &drawer{snapshot: gslb.NewSnapshot(1, c.After, c.carry(), nil), learned: next.Copy()} // a copy leaves no mark on what it shares
 	x := &comparison{change: c, was: was, will: will, at: c.Before.Status.At.UnixNano(), out: &revision.Effect{}, names: map[string]*moved{}}
 	x.domains(domainsOf(c.Before.Plan), domainsOf(c.After))
@@ -53,17 +56,40 @@ func (c *Change) carry() *gslb.Status {
 	out := &gslb.Status{At: was.At, Alarm: was.Alarm, Isolated: was.Isolated, Services: make([]gslb.ServiceStatus, c.After.Services())}
 	for i := range out.Services {
 		index := gslb.ServiceIndex(i)
-		st := gslb.ServiceStatus{State: gslb.Up, Since: was.At}
+		st, said := gslb.ServiceStatus{State: gslb.Up, Since: was.At}, gslb.Up
 		if old, ok := c.Before.Plan.ServiceByName(c.After.Service(index).Name); ok {
 			st = was.Services[old]
+			if said = st.State; c.Was != nil {
+				said = c.Was(old)
+			}
 		}
 		switch wanted := c.State(index); {
+		case wanted == said && c.Was != nil: // an operator, a monitor or another site has it as it is
 		case wanted != gslb.Up:
 			st.State = wanted
-		case st.State == gslb.Disabled || st.State == gslb.Draining:
+		case st.State == said && said != gslb.Down:
 			st.State = gslb.Up
 		}
 		out.Services[i] = st
+	}
+	out.Held = c.held()
+	return out
+}
+
+// held is which virtual servers stay on their backup, for After.
+func (c *Change) held() []bool {
+	held := map[string]bool{}
+	for i, is := range c.Before.Status.Held {
+		if is {
+			held[c.Before.Plan.VirtualServerName(gslb.VirtualServerIndex(i))] = true
+		}
+	}
+	if len(held) == 0 {
+		return nil
+	}
+	out := make([]bool, c.After.VirtualServers())
+	for i := range out {
+		out[i] = held[c.After.VirtualServerName(gslb.VirtualServerIndex(i))]
 	}
 	return out
 }
@@ -103,7 +129,7 @@ func (x *comparison) domains(before, after map[string]gslb.DomainIndex) {
 	for name, d := range before {
 		to, stays := after[name]
 		switch was, will := x.answers(x.was, d), stays && x.answers(x.will, to); {
-		case was && !will:
+		case was && !will && (x.change.Awaits == nil || !x.change.Awaits(name)):
 			x.out.LostNames = append(x.out.LostNames, name)
 		case !was && will:
 			x.out.NewNames = append(x.out.NewNames, name)

@@ -214,7 +214,8 @@ func TestDryRunWritesNothing(t *testing.T) {
 
 func TestAuthorAndReason(t *testing.T) {
 	f := newDocumentsFixture(t)
-	got := f.write(t, http.MethodPut, "/v1/monitors/x?confirm=5m", `{"type":"tcp"}`, http.StatusCreated, "Fairlead-Reason", "new check", "Fairlead-Source", "cli")
+	got := f.write(t, http.MethodPut, "/v1/monitors/x?confirm=5m", `{"type":"tcp"}`, http.StatusCreated, "Fairlead-Reason", "new check", "Fairlead-Source", "cli",
+		"Fairlead-Author", "eve@elsewhere") // of who has a token, the node knows better
 	e, err := f.docs.Find(got.Revision)
 	if err != nil || e.Revision.Author != "kim" || e.Revision.Reason != "new check" || e.Revision.Source != "cli" || e.Pending.IsZero() || got.ConfirmBy == "" {
 		t.Errorf("written %+v, told %+v", e, got)

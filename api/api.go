@@ -113,6 +113,7 @@ type Options struct {
 type State struct {
 	Snapshot       *adns.Snapshot
 	Document       *config.Document             // that Snapshot was compiled from
+	Written        *config.Document             // the same before its service groups were expanded; nil: it is Document
 	DocumentID     string                       // hash of its objects
 	Revision       string                       // that it came with
 	DocumentSource string                       // path of the file it came from, or the data directory

@@ -58,7 +58,10 @@ func (r *resources) registerOverrides(rest huma.API) {
 	for _, of := range []struct {
 		path, what string
 		kind       sites.OverrideKind
-	}{{"/v1/services", "a service", sites.OfService}, {"/v1/sites", "all services of a site", sites.OfSite}} {
+	}{
+		{"/v1/services", "a service", sites.OfService}, {"/v1/service-groups", "all services of a group", sites.OfServiceGroup},
+		{"/v1/sites", "all services of a site", sites.OfSite}, {"/v1/virtual-servers", "a virtual server", sites.OfVirtualServerUse},
+	} {
 		for _, action := range []sites.OverrideAction{sites.Enable, sites.Disable, sites.Drain} {
 			summary := "Override the document for a time: " + action.String() + " " + of.what
 			register(r, rest, operation(of.path, of.kind.String(), action, summary), problems,
@@ -106,10 +109,10 @@ func (r *resources) order(ctx context.Context, o sites.Order, lasting string) (*
 		return nil, notReady()
 	}
 	entry := audit.Entry{Action: o.Action.String(), Object: o.Kind.String() + "/" + o.Name, Reason: o.Reason}
-	if err := r.may(ctx, entry, access.Operate, labelsOf(st.Document, &o)); err != nil {
+	if err := r.may(ctx, entry, access.Operate, labelsOf(st, &o)); err != nil {
 		return nil, err
 	}
-	if err := named(st.Document, &o); err != nil && !(o.Action == sites.Release && r.Overrides.Held(o.Name)) {
+	if err := named(st, &o); err != nil && !(o.Action == sites.Release && r.Overrides.Held(o.Name)) {
 		return nil, err
 	}
 	if o.For = sites.DefaultOverride; lasting != "" {
@@ -158,7 +161,8 @@ func ownerOf(who access.Identity, named string) string {
 }
 
 // labelsOf are the labels of what an order is about; none when the document does not have it.
-func labelsOf(d *config.Document, o *sites.Order) map[string]string {
+func labelsOf(st *State, o *sites.Order) map[string]string {
+	d := st.Document
 	switch o.Kind {
 	case sites.OfService:
 		if s := documentService(d, o.Name); s != nil {
@@ -168,7 +172,11 @@ func labelsOf(d *config.Document, o *sites.Order) map[string]string {
 		if s := d.Site(o.Name); s != nil {
 			return s.Labels
 		}
-	case sites.OfVirtualServer:
+	case sites.OfServiceGroup:
+		if g := st.serviceGroup(o.Name); g != nil {
+			return g.Labels
+		}
+	case sites.OfVirtualServer, sites.OfVirtualServerUse:
 		for i := range d.VirtualServers {
 			if d.VirtualServers[i].Name == o.Name {
 				return d.VirtualServers[i].Labels
@@ -179,7 +187,8 @@ func labelsOf(d *config.Document, o *sites.Order) map[string]string {
 }
 
 // named refuses orders about what the document does not have. What was ordered before can be ended all the same.
-func named(d *config.Document, o *sites.Order) error {
+func named(st *State, o *sites.Order) error {
+	d, virtualServer := st.Document, o.Kind == sites.OfVirtualServer || o.Kind == sites.OfVirtualServerUse
 	switch {
 	case o.Action == sites.Clear:
 		return nil
@@ -188,9 +197,26 @@ func named(d *config.Document, o *sites.Order) error {
 	case o.Kind == sites.OfSite && d.Site(o.Name) == nil:
 		return newProblem(http.StatusNotFound, resource.Fault{Pointer: "/path/name", Code: resource.CodeNoSuchSite,
 			Detail: "the document has no site \"" + clip(o.Name) + "\"; " + sitesPath + " lists them"})
-	case o.Kind == sites.OfVirtualServer && !slices.ContainsFunc(d.VirtualServers, func(v config.VirtualServer) bool { return v.Name == o.Name }):
+	case o.Kind == sites.OfServiceGroup && st.serviceGroup(o.Name) == nil:
+		return newProblem(http.StatusNotFound, resource.Fault{Pointer: "/path/name", Code: resource.CodeNoSuchObject,
+			Detail: "the document has no service group \"" + clip(o.Name) + "\""})
+	case virtualServer && !slices.ContainsFunc(d.VirtualServers, func(v config.VirtualServer) bool { return v.Name == o.Name }):
 		return newProblem(http.StatusNotFound, resource.Fault{Pointer: "/path/name", Code: resource.CodeNoSuchVirtualServer,
 			Detail: "the document has no virtual server \"" + clip(o.Name) + "\""})
+	}
+	return nil
+}
+
+// serviceGroup returns a group as the document has it, whether it has services or not; nil: there is none.
+func (st *State) serviceGroup(name string) *config.ServiceGroup {
+	d := st.Written
+	if d == nil {
+		d = st.Document
+	}
+	for i := range d.ServiceGroups {
+		if d.ServiceGroups[i].Name == name {
+			return &d.ServiceGroups[i]
+		}
 	}
 	return nil
 }
@@ -209,7 +235,7 @@ func (v *serviceView) believed(out *resource.Service, s *config.Service, status 
 	if share := status.Share; share > 0 && share < 1 {
 		out.Share = &share
 	}
-	if o, ok := v.overrides.For(s.Name, s.Site, v.now); ok {
+	if o, ok := v.overrides.For(s.Name, s.Group, s.Site, v.now); ok {
 		out.Override = describeOverride(&o)
 	}
 	if d, ok := v.state.Drains[s.Name]; ok {

@@ -65,8 +65,8 @@ func (c *Canonical) Decide(question int) CanonicalDecision {
 	for depth := 0; vs != none && depth <= MaxBackupDepth; depth++ {
 		v := &s.Plan.virtualServers[vs]
 		switch f := c.field(canonicalKey{vs, none, d.Query.Family}); {
-		case !f.settled:
-		case s.standings[vs].held || c.spills(vs):
+		case !f.settled || s.standings[vs].ordered == Disabled:
+		case s.standings[vs].held || s.standings[vs].ordered == Draining || c.spills(vs):
 			if left == none {
 				left = vs
 			}
@@ -78,7 +78,7 @@ func (c *Canonical) Decide(question int) CanonicalDecision {
 	switch {
 	case left == none:
 		return c.lastResort(domain, own)
-	case !s.standings[left].held && s.Plan.virtualServers[left].spillover.empty:
+	case !s.standings[left].held && s.standings[left].ordered != Draining && s.Plan.virtualServers[left].spillover.empty:
 		return CanonicalDecision{Outcome: OutcomeEmpty, VirtualServer: VirtualServerIndex(left), TTL: domain.TTL}
 	}
 	return c.answer(domain, left)
@@ -179,6 +179,9 @@ func (c *Canonical) lastResort(domain *Domain, own *virtualServer) CanonicalDeci
 
 // usable reports whether a member may be picked for some family.
 func (c *Canonical) usable(vs int) bool {
+	if c.snapshot.standings[vs].ordered == Disabled {
+		return false
+	}
 	last := Family(families)
 	if c.snapshot.Plan.others != nil && c.snapshot.Plan.others[vs] != none {
 		last += otherFamilies

@@ -13,7 +13,7 @@ import (
 
 // bare is the status without numbers and doubts: by states alone.
 func bare(s *Snapshot) *Snapshot {
-	status := &Status{At: s.Status.At, Held: s.Status.Held, Services: make([]ServiceStatus, len(s.Status.Services))}
+	status := &Status{At: s.Status.At, Held: s.Status.Held, Ordered: s.Status.Ordered, Services: make([]ServiceStatus, len(s.Status.Services))}
 	for i := range status.Services {
 		st := &s.Status.Services[i]
 		status.Services[i] = ServiceStatus{State: st.State, Without4: st.Without4, Without6: st.Without6}

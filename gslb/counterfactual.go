@@ -20,6 +20,7 @@ const (
 	ChangePair      ChangeKind = "other-family" // the client was not given a service for another family just now
 	ChangeState     ChangeKind = "state"        // the service is UP, with an address of the family
 	ChangeLimit     ChangeKind = "limit"        // the service is below a limit of its own
+	ChangeOverride  ChangeKind = "override"     // an operator's order about a virtual server ends
 	ChangeHold      ChangeKind = "hold"         // a virtual server is returned from its backup
 	ChangeSpillover ChangeKind = "spillover"    // a virtual server has not reached its threshold
 	ChangeLoad      ChangeKind = "load"         // a load or measure of the service
@@ -34,7 +35,7 @@ const (
 
 // ChangeKinds lists all kinds.
 func ChangeKinds() []ChangeKind {
-	return []ChangeKind{ChangeSession, ChangePair, ChangeState, ChangeLimit, ChangeHold, ChangeSpillover, ChangeLoad, ChangeRTT, ChangePushed,
+	return []ChangeKind{ChangeSession, ChangePair, ChangeState, ChangeLimit, ChangeOverride, ChangeHold, ChangeSpillover, ChangeLoad, ChangeRTT, ChangePushed,
 		ChangePlace, ChangeWeight, ChangePolicy, ChangeOrder, ChangeOthers}
 }
 

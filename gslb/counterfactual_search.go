@@ -215,6 +215,11 @@ func (k *seeker) pair() *Change {
 func (k *seeker) chainChange() *Change {
 	for _, vs := range k.chain {
 		v, st := &k.base.Plan.virtualServers[vs], &k.base.standings[vs]
+		if st.ordered != Unknown {
+			if c := k.with(Change{Kind: ChangeOverride, Text: fmt.Sprintf("if %s were used as the document says (now: %s)", v.name, k.base.Status.order(vs).Reason), edits: []edit{unordered(vs)}}); c != nil {
+				return c
+			}
+		}
 		if st.held {
 			if c := k.with(Change{Kind: ChangeHold, Text: fmt.Sprintf("if %s were released from its backup", v.name), edits: []edit{released(vs)}}); c != nil {
 				return c

@@ -16,7 +16,7 @@ import (
 func TestCounterfactualsAreTrue(t *testing.T) {
 	kinds := map[ChangeKind]int{}
 	beyond, beyondWins := 0, 0
-	for seed := range uint64(500) {
+	for seed := range uint64(700) {
 		r := rand.New(rand.NewPCG(seed, 23))
 		w := randomWorld(r)
 		s, l := w.snapshotHeld(t)

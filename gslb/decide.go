@@ -101,6 +101,8 @@ func (d *Decider) walk(domain *Domain) bool {
 			goesOn = d.gone(v, st, f)
 		case st.held:
 			goesOn = ReasonHeld
+		case st.ordered == Draining:
+			goesOn = d.drained(v, st, f)
 		case st.spilled || v.spillover.stay.on:
 			goesOn = d.spill(v, st)
 		}
@@ -125,7 +127,7 @@ func (d *Decider) walk(domain *Domain) bool {
 // gone says whether the client leaves a virtual server that nobody new is sent to: not while it has a session there that
 // may be used.
 func (d *Decider) gone(v *virtualServer, st *standing, f *field) Reason {
-	if v.persistence.on {
+	if v.persistence.on && st.ordered != Disabled {
 		if _, reason := d.sessionMember(v, st, f); reason == ReasonSession {
 			return ReasonUsable
 		}
@@ -144,8 +146,8 @@ func (d *Decider) answerAt(vs int, f *field, spilled int) {
 	d.answer(&d.s.Plan.virtualServers[vs], f)
 }
 
-// comeBack settles what becomes of a client that was sent on from a virtual server with usable members, by spillover or by
-// backup_hold, when no backup can take it.
+// comeBack settles what becomes of a client that was sent on from a virtual server with usable members, by spillover, by backup_hold or by
+// an operator who drains it, when no backup can take it.
 func (d *Decider) comeBack(vs int) bool {
 	v, st := &d.s.Plan.virtualServers[vs], &d.s.standings[vs]
 	d.Decision.VirtualServer = VirtualServerIndex(vs)
@@ -153,6 +155,8 @@ func (d *Decider) comeBack(vs int) bool {
 	switch {
 	case st.held:
 		reason = ReasonNotHeld
+	case st.ordered == Draining:
+		reason = ReasonNotDrained
 	case v.spillover.empty && st.spilled: // if not, the client was only to stay on the backup
 		reason = ReasonSpillEmpty
 	}

@@ -133,12 +133,13 @@ func (c *comparison) ask(t *testing.T, q Query) (want ruling, got Decision) {
 	return want, got
 }
 
-// snapshotHeld is snapshot with what is held.
+// snapshotHeld is snapshot with what is held, and ordered.
 func (w *randomPlan) snapshotHeld(t testing.TB) (*Snapshot, *Learned) {
 	s, l := w.snapshot(t)
-	s.Status.Held = make([]bool, s.Plan.VirtualServers())
+	s.Status.Held, s.Status.Ordered = make([]bool, s.Plan.VirtualServers()), make([]Ordered, s.Plan.VirtualServers())
 	for i := range s.Status.Held {
-		s.Status.Held[i] = w.held[s.Plan.VirtualServerName(VirtualServerIndex(i))]
+		name := s.Plan.VirtualServerName(VirtualServerIndex(i))
+		s.Status.Held[i], s.Status.Ordered[i].State = w.held[name], w.ordered[name]
 	}
 	return NewSnapshot(1, s.Plan, s.Status, nil), l
 }

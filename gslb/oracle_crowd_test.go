@@ -81,7 +81,7 @@ func (c *comparison) believe(t *testing.T) {
 		}
 		w.status[name] = st
 	}
-	status := &Status{At: c.s.Status.At, Held: c.s.Status.Held, Services: make([]ServiceStatus, len(c.s.Status.Services))}
+	status := &Status{At: c.s.Status.At, Held: c.s.Status.Held, Ordered: c.s.Status.Ordered, Services: make([]ServiceStatus, len(c.s.Status.Services))}
 	for i := range status.Services {
 		status.Services[i] = w.status[c.s.Plan.services[i].Name]
 	}

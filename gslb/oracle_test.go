@@ -98,11 +98,18 @@ func (o *oracle) decide(q Query) ruling {
 	var left, spilled *config.VirtualServer // the first that sent the client on, for any reason and by spillover
 	for v, depth := own, 0; v != nil && depth <= 10; v, depth = o.find(v.Backup), depth+1 {
 		members, settled := o.field(v, q.Family, nil)
-		stays := v.Persistence.Type != "" && o.session(v, q) != ""
+		disabled, draining := o.w.ordered[v.Name] == Disabled, o.w.ordered[v.Name] == Draining
+		stays := !disabled && v.Persistence.Type != "" && o.session(v, q) != ""
 		sent := false
 		switch {
 		case !settled && !stays:
 			continue
+		case draining && settled && !stays && !o.held(v):
+			if left == nil {
+				left = v
+			}
+			continue
+		case draining:
 		case settled && !o.held(v):
 			sent = o.spills(v, q)
 		}
@@ -121,7 +128,7 @@ func (o *oracle) decide(q Query) ruling {
 		}
 	}
 	if left != nil {
-		if left == spilled && left.Spillover.WithoutBackup == config.SpillEmpty && o.busy(left) {
+		if left == spilled && o.w.ordered[left.Name] != Draining && left.Spillover.WithoutBackup == config.SpillEmpty && o.busy(left) {
 			return ruling{outcome: "empty", v: left.Name, ttl: 30}
 		}
 		members, _ := o.field(left, q.Family, nil)
@@ -150,7 +157,7 @@ func (o *oracle) lastResort(v *config.VirtualServer, f Family) ruling {
 		r.outcome = "empty"
 	default:
 		for _, m := range byOrder(v) {
-			if o.w.status[m.Service].State != Disabled && o.has(m.Service, f) {
+			if o.w.ordered[v.Name] != Disabled && o.w.status[m.Service].State != Disabled && o.has(m.Service, f) {
 				r.first, r.rest = append(r.first, m.Service), append(r.rest, m)
 			}
 		}
@@ -217,6 +224,9 @@ func (o *oracle) measures(name string) Measures {
 // field lists who may be picked for a family, of those that only says (nil: all), and whether that settles the matter:
 // if so, with nobody, there is no answer of the family.
 func (o *oracle) field(v *config.VirtualServer, f Family, only func(config.Member) bool) (of []config.Member, settled bool) {
+	if o.w.ordered[v.Name] == Disabled {
+		return nil, false
+	}
 	up := func(m config.Member) bool { return o.w.status[m.Service].State == Up }
 	usable := func(m config.Member) bool { return up(m) && !o.limited(m.Service) }
 	of, settled = o.fieldOf(v, f, only, usable)

@@ -30,9 +30,10 @@ type pushedTo struct {
 type randomPlan struct {
 	*world
 	worldSize
-	held   map[string]bool                         // by virtual server
-	rtts   map[netip.Addr]map[string]time.Duration // by resolver and site
-	pushed []pushedTo
+	held    map[string]bool                         // by virtual server
+	ordered map[string]State                        // by virtual server: Disabled, Draining or nothing
+	rtts    map[netip.Addr]map[string]time.Duration // by resolver and site
+	pushed  []pushedTo
 }
 
 // worldSize is how much there is in a random world.
@@ -51,7 +52,7 @@ func randomWorld(r *rand.Rand) *randomPlan { return randomWorldOf(r, smallWorld)
 
 // randomWorldOf draws a document of a size, and a belief about it.
 func randomWorldOf(r *rand.Rand, size worldSize) *randomPlan {
-	w := &randomPlan{world: newWorld(), worldSize: size, held: map[string]bool{}, rtts: map[netip.Addr]map[string]time.Duration{}}
+	w := &randomPlan{world: newWorld(), worldSize: size, held: map[string]bool{}, ordered: map[string]State{}, rtts: map[netip.Addr]map[string]time.Duration{}}
 	w.doc.Settings.Answers = config.AnswerSettings{AdaptiveTTL: oneIn(r, 2), LeastTTL: config.Duration(time.Duration(1+r.IntN(40)) * time.Second), Coherent: oneIn(r, 2)}
 	w.doc.Settings.Locations.Wildcards = config.WildcardAny
 	for i := range w.sites {
@@ -177,6 +178,7 @@ func (w *randomPlan) randomVirtualServer(r *rand.Rand, i int) {
 	}
 	w.randomPolicies(r, &v)
 	w.held[v.Name] = oneIn(r, 3)
+	w.ordered[v.Name] = []State{Disabled, Draining, 9: Unknown}[r.IntN(10)]
 	w.virtualServer(v)
 }
 

@@ -34,6 +34,9 @@ const (
 	ReasonSpillEmpty  Reason = "spillover-empty"          // the same: empty
 	ReasonHeld        Reason = "held-on-backup"           // backup_hold: an operator has not returned it yet
 	ReasonNotHeld     Reason = "held-without-backup"      // backup_hold would, but no backup is usable
+	ReasonOutOfUse    Reason = "virtual-server-disabled"  // an operator disables it for a time: its backup is tried
+	ReasonDrained     Reason = "virtual-server-draining"  // an operator drains it for a time: new clients go to its backup
+	ReasonNotDrained  Reason = "draining-without-backup"  // they would, but no backup is usable
 	ReasonAllDown     Reason = "all-down-all"             // when_all_down: all
 	ReasonAllEmpty    Reason = "all-down-empty"           // when_all_down: empty, or nothing that an operator left in
 	ReasonAllBackup   Reason = "all-down-backup-address"
@@ -123,7 +126,7 @@ func Reasons() []Reason {
 	return []Reason{
 		ReasonBalanced, ReasonStatic, ReasonNoZone, ReasonNoSuchName, ReasonNoSuchType, ReasonDelegated, ReasonChased, ReasonSubnet,
 		ReasonLDNS, ReasonSubnetOff, ReasonSubnetEmpty, ReasonSubnetUnusable, ReasonUsable, ReasonToBackup, ReasonNoBackup, ReasonSpilled,
-		ReasonSpillStay, ReasonNotSpilled, ReasonSpillEmpty, ReasonHeld, ReasonNotHeld, ReasonAllDown, ReasonAllEmpty, ReasonAllBackup,
+		ReasonSpillStay, ReasonNotSpilled, ReasonSpillEmpty, ReasonHeld, ReasonNotHeld, ReasonOutOfUse, ReasonDrained, ReasonNotDrained, ReasonAllDown, ReasonAllEmpty, ReasonAllBackup,
 		ReasonAllServFail, ReasonUp, ReasonDown, ReasonUnknown, ReasonDisabled, ReasonDraining, ReasonMaxConnections, ReasonMaxBandwidth,
 		ReasonLoadThreshold, ReasonEffective, ReasonOrder, ReasonOrderThreshold, ReasonNotPreferred, ReasonNoAddress, ReasonNoHost,
 		ReasonAddressDown, ReasonNobody, DoubtFailing, DoubtRecovering, DoubtFlapping, DoubtSuspicion, DoubtPeerLost, DoubtLearning,

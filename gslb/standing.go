@@ -12,6 +12,7 @@ type standing struct {
 	usable  bool                     // somebody may be picked, for some family
 	held    bool                     // it stays on its backup until an operator returns it
 	spilled bool                     // spillover sends new clients to the backup
+	ordered State                    // Disabled or Draining: an operator wants the virtual server so; else Unknown
 	doubt   Reason                   // of a member; empty: all states are certain
 	fields  [families]field          // who may be picked, by the family asked for
 	resort  [families][]ServiceIndex // who is named when nobody may be picked
@@ -115,8 +116,9 @@ func (s *Snapshot) stand(vs int, old *standing) standing {
 		}
 	}
 	st.spilled = st.usable && s.spills(v)
+	s.obey(vs, &st, last)
 	s.finish(v, &st, old, last)
-	plain := !st.held && !st.spilled && st.doubt == "" && st.preferred == nil && !v.spillover.stay.on && !v.persistence.on
+	plain := !st.held && !st.spilled && st.ordered == Unknown && st.doubt == "" && st.preferred == nil && !v.spillover.stay.on && !v.persistence.on
 	for f := range last {
 		to := st.field(f)
 		to.plain = plain && to.settled && !to.paired

@@ -108,6 +108,8 @@ type Status struct {
 	Services []ServiceStatus
 	// Held says, by VirtualServerIndex, which virtual servers stay on their backup until an operator returns them. Nil: none.
 	Held []bool
+	// Ordered says, by VirtualServerIndex, what operators want of virtual servers for a time. Nil: nothing.
+	Ordered []Ordered
 	// Alarm says for people why this node doubts itself; empty: it does not.
 	Alarm string
 	// Isolated says for people that no other site is heard, and what follows; empty: some are.

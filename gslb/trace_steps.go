@@ -2,6 +2,7 @@ package gslb
 
 import (
 	"fmt"
+	"slices"
 	"time"
 
 	"fairlead/config"
@@ -27,11 +28,18 @@ func (d *Decider) traceVirtualServer(v *virtualServer, st *standing, f *field, g
 	case ReasonUsable:
 		if e.Detail = fmt.Sprintf("order %d is in use", f.order); !f.settled {
 			e.Detail = "nobody new is sent there; the client has a session"
+		} else if st.ordered == Draining {
+			e.Detail += "; nobody new is sent there, but the client has a session: " + d.orderText(v)
 		}
 	case ReasonToBackup:
 		if e.Detail = "no usable member; " + next; v.backup == none {
 			e.Reason = ReasonNoBackup
 		}
+		if st.ordered == Disabled {
+			e.Reason, e.Detail = ReasonOutOfUse, d.orderText(v)+"; "+next
+		}
+	case ReasonDrained:
+		e.Detail = d.orderText(v) + "; " + next
 	case ReasonHeld:
 		e.Detail = "an operator has to return it; " + next
 	case ReasonSpilled:
@@ -43,7 +51,15 @@ func (d *Decider) traceVirtualServer(v *virtualServer, st *standing, f *field, g
 		e.Detail += fmt.Sprintf("; a member's state is uncertain: %s", st.doubt)
 	}
 	d.trace.Add(e)
-	d.traceCandidates(v, f, e.Reason, nil)
+	if st.ordered != Disabled { // its members were not looked at
+		d.traceCandidates(v, f, e.Reason, nil)
+	}
+}
+
+// orderText says what an operator wants of a virtual server.
+func (d *Decider) orderText(v *virtualServer) string {
+	i := slices.IndexFunc(d.s.Plan.virtualServers, func(other virtualServer) bool { return other.name == v.name })
+	return d.s.Status.order(i).Reason
 }
 
 func (d *Decider) spillText(v *virtualServer) string {

@@ -59,7 +59,7 @@ func newTrial(s *Snapshot, q Query, learned *Learned, now time.Time) *trial {
 	t.plan, t.status = *s.Plan, *s.Status
 	t.plan.virtualServers = slices.Clone(s.Plan.virtualServers)
 	t.status.Services = slices.Clone(s.Status.Services)
-	t.status.Held = slices.Clone(s.Status.Held)
+	t.status.Held, t.status.Ordered = slices.Clone(s.Status.Held), slices.Clone(s.Status.Ordered)
 	t.world = Snapshot{Generation: s.Generation, Plan: &t.plan, Status: &t.status, standings: slices.Clone(s.standings)}
 	t.tables = *t.learned.Copy()
 	t.decider.told = &t.told
@@ -123,6 +123,9 @@ func (t *trial) reset() {
 		t.plan.virtualServers[vs] = s.Plan.virtualServers[vs]
 		if vs < len(t.status.Held) {
 			t.status.Held[vs] = s.Status.Held[vs]
+		}
+		if vs < len(t.status.Ordered) {
+			t.status.Ordered[vs] = s.Status.Ordered[vs]
 		}
 		from := t.learned.of(s.Plan, vs, t.asked.Family)
 		for i, to := range t.tables.of(s.Plan, vs, t.asked.Family) {

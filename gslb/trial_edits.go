@@ -132,6 +132,14 @@ func released(vs int) edit {
 	}
 }
 
+// unordered ends what an operator wants of a virtual server.
+func unordered(vs int) edit {
+	return func(t *trial) {
+		t.virtualServer(vs)
+		t.status.Ordered[vs] = Ordered{}
+	}
+}
+
 // locatedAt puts all clients where a site is.
 func locatedAt(site uint32) edit {
 	return func(t *trial) { t.plan.locations = t.base.Plan.locations.allAt(site) }

@@ -13,8 +13,8 @@ const MaxOverrides = 10_000
 //
 // Layout after the length, big-endian:
 //
-//	0  1  kind: 1 service, 2 site, 3 virtual server; records of others are left
-//	1  1  action: 1 enable, 2 disable, 3 drain, 4 clear; of virtual servers 5 hold, 6 release; records of others are left
+//	0  1  kind: 1 service, 2 site, 3 virtual server's hold, 4 service group, 5 virtual server; records of others are left
+//	1  1  action: 1 enable, 2 disable, 3 drain, 4 clear; of kind 3 5 hold, 6 release; records of others are left
 //	2  8  revision: above every other that the site knew of
 //	   1  length of the name (1 to MaxName), then the name
 //	   1  length of the site's name that gave the order (1 to MaxName), then the name

@@ -62,13 +62,18 @@ func (e *evidence) unwatch() {
 // word is whose word counts, and what is said about it.
 type word struct{ reason, source string }
 
-// order is the override that counts for a service as of the last Status: its own, else its site's.
+// order is the override that counts for a service as of the last Status: its own, else its group's, else its site's.
 func (t *Tracker) order(e *evidence) (o Override, ok bool) {
 	if t.orders == nil {
 		return o, false
 	}
 	if o, ok = t.orders[overrideKey{OfService, e.service.Name}]; !ok {
-		o, ok = t.orders[overrideKey{OfSite, e.service.Site}]
+		if e.service.Group != "" {
+			o, ok = t.orders[overrideKey{OfServiceGroup, e.service.Group}]
+		}
+		if !ok {
+			o, ok = t.orders[overrideKey{OfSite, e.service.Site}]
+		}
 	}
 	return o, ok
 }

@@ -45,6 +45,10 @@ func (h *Holds) Observe(doc *config.Document, s *gslb.Snapshot, now time.Time) b
 			continue
 		}
 		held := i < len(s.Status.Held) && s.Status.Held[i]
+		if i < len(s.Status.Ordered) && s.Status.Ordered[i].State == gslb.Disabled {
+			next[v.Name] = h.usable[v.Name] // an operator took it out for a time: that is no loss, and ends by itself
+			continue
+		}
 		usable := !held && s.Usable(gslb.VirtualServerIndex(i))
 		next[v.Name] = usable
 		if !h.usable[v.Name] || usable || held {

@@ -39,6 +39,10 @@ const (
 	OfService       OverrideKind = 1
 	OfSite          OverrideKind = 2 // all services of a site that have none of their own
 	OfVirtualServer OverrideKind = 3 // that is held on its backup
+	OfServiceGroup  OverrideKind = 4 // all services of a group, those that join it later included, that have none of their own
+	// OfVirtualServerUse is whether a virtual server is used. It is another kind than OfVirtualServer as there is one override for each
+	// name of a kind: what is held on its backup stays held while it is out of use.
+	OfVirtualServerUse OverrideKind = 5
 )
 
 // String returns the kind as people read it.
@@ -48,8 +52,10 @@ func (k OverrideKind) String() string {
 		return "service"
 	case OfSite:
 		return "site"
-	case OfVirtualServer:
+	case OfVirtualServer, OfVirtualServerUse:
 		return "virtual-server"
+	case OfServiceGroup:
+		return "service-group"
 	}
 	return "unknown"
 }
@@ -243,14 +249,14 @@ func (o *Override) fields() []zap.Field {
 		zap.String("owner", o.Owner), zap.String("reason", o.Reason), zap.String("site", o.Site), zap.Time("until", o.Until)}
 }
 
-// For returns the override that counts for a service at now: its own, else its site's.
-func (s *Overrides) For(service, site string, now time.Time) (Override, bool) {
+// For returns the override that counts for a service at now: its own, else its group's, else its site's. group is empty for a service of none.
+func (s *Overrides) For(service, group, site string, now time.Time) (Override, bool) {
 	if s == nil {
 		return Override{}, false
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	for _, key := range [...]overrideKey{{OfService, service}, {OfSite, site}} {
+	for _, key := range [...]overrideKey{{OfService, service}, {OfServiceGroup, group}, {OfSite, site}} {
 		if o, ok := s.entries[key]; ok && o.standing(now) {
 			return o, true
 		}

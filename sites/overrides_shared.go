@@ -120,7 +120,7 @@ func overrideOf(r *mep.OverrideRecord, age time.Duration, now time.Time) (Overri
 // known reports whether kind and action are, and belong together.
 func (o *Override) known() bool {
 	switch o.Kind {
-	case OfService, OfSite:
+	case OfService, OfSite, OfServiceGroup, OfVirtualServerUse:
 		return o.Action >= Enable && o.Action <= Clear
 	case OfVirtualServer:
 		return o.Action == Hold || o.Action == Release

@@ -278,10 +278,10 @@ func TestOverridesOutlastARestart(t *testing.T) {
 		return s
 	}
 	s := restored(epoch.Add(10 * time.Minute))
-	if _, ok := s.For("svc", "ams", epoch.Add(59*time.Minute)); !ok || !s.Held("web") {
+	if _, ok := s.For("svc", "", "ams", epoch.Add(59*time.Minute)); !ok || !s.Held("web") {
 		t.Errorf("soon after: %+v, want the order and the hold", s.List(epoch))
 	}
-	if _, ok := s.For("svc", "ams", epoch.Add(time.Hour)); ok {
+	if _, ok := s.For("svc", "", "ams", epoch.Add(time.Hour)); ok {
 		t.Error("it lasts longer than it would have without the restart")
 	}
 	if o := mustGive(t, s, order(OfService, "svc", Enable), epoch); o.Revision != 5 {

@@ -121,7 +121,7 @@ func (o *orders) enabled(doc *config.Document, now time.Time) map[string]bool {
 		if s.State != config.ServiceDisabled {
 			continue
 		}
-		if order, ok := o.For(s.Name, s.Site, now); ok && order.Action != sites.Disable {
+		if order, ok := o.For(s.Name, s.Group, s.Site, now); ok && order.Action != sites.Disable {
 			out[s.Name] = true
 		}
 	}
@@ -160,10 +160,11 @@ func (n *Node) views() []mep.ViewRecord {
 	return out
 }
 
-// operate brings what operators want into a status: who is held on a backup, and who has to be probed.
+// operate brings what operators want into a status: who is held on a backup or out of use, and who has to be probed.
 func (p *publisher) operate(status *gslb.Status, now time.Time) {
 	n := p.node
 	status.Held = p.holds.Held(p.in.document, p.in.plan)
+	status.Ordered = n.orders.Ordered(p.in.document, p.in.plan, now)
 	if enabled := n.orders.enabled(p.in.document, now); !maps.Equal(enabled, p.probed) {
 		p.probed = enabled
 		n.setProbes(p.in.document, enabled)

@@ -247,7 +247,7 @@ func (p *publisher) publish(now time.Time) {
 		Drains:   p.drains(now),
 		Snapshot: &adns.Snapshot{Generation: p.generation, Zones: p.in.zones, GSLB: p.snapshot, Learned: p.learned},
 		Sites:    p.tracker.Sites(), ViewsLeftOut: p.tracker.ViewsLeftOut(),
-		Document: p.in.document, DocumentID: p.in.id, Revision: p.in.revision, DocumentSource: p.in.from, Since: p.in.since,
+		Document: p.in.document, Written: p.in.written, DocumentID: p.in.id, Revision: p.in.revision, DocumentSource: p.in.from, Since: p.in.since,
 	}
 	if text := p.node.reloadErr.Load(); text != nil {
 		state.LastError = *text

@@ -15,7 +15,7 @@
 //	load SERVICE key=value...     what its load source reads
 //	believe SERVICE STATE [key=value]...   belief set by hand, in place of the evidence's
 //	hold VIRTUAL-SERVER on|off    backup_hold, set by hand
-//	override disable|enable|drain|clear SERVICE [DURATION]
+//	override disable|enable|drain|clear SERVICE|SITE|KIND/NAME [DURATION]
 //	release VIRTUAL-SERVER
 //	rtt LDNS SITE DURATION        a resolver's measurement
 //	push PREFIX SERVICE VALUE [DURATION]   a measurement for method api

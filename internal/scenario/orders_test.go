@@ -57,11 +57,16 @@ func (s *stage) latch() {
 	s.holds.Observe(s.doc, s.snapshot, s.now)
 }
 
-// override gives an operator's order.
+// override gives an operator's order. What it is about is a service, or else a site; or it says the kind: service-group/web.
 func (s *stage) override(words []string) error {
 	o := sites.Order{Kind: sites.OfService, Name: words[1], Owner: "ops", Reason: "story", For: sites.DefaultOverride}
 	if _, ok := s.plan.ServiceByName(words[1]); !ok {
 		o.Kind = sites.OfSite
+	}
+	for _, kind := range []sites.OverrideKind{sites.OfService, sites.OfServiceGroup, sites.OfSite, sites.OfVirtualServerUse} {
+		if name, ok := strings.CutPrefix(words[1], kind.String()+"/"); ok {
+			o.Kind, o.Name = kind, name
+		}
 	}
 	for _, a := range []sites.OverrideAction{sites.Enable, sites.Disable, sites.Drain, sites.Clear} {
 		if a.String() == words[0] {

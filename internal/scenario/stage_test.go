@@ -95,6 +95,7 @@ func (s *stage) publish() {
 	s.overrides.Expire(s.now)
 	status := s.tracker.Status(s.now, s.learned.Handed)
 	status.Held = s.holds.Held(s.doc, s.plan)
+	status.Ordered = s.overrides.Ordered(s.doc, s.plan, s.now)
 	for name, st := range s.believed {
 		if i, ok := s.plan.ServiceByName(name); ok {
 			status.Services[i] = st

@@ -210,7 +210,7 @@ func sameSpills(a, b *gslb.Snapshot) bool {
 // status is the belief as it is, but that some services are down, and with other loads.
 func (m *model) status(down, full []bool, connections []float64) *gslb.Status {
 	now := m.in.Snapshot.Status
-	out := &gslb.Status{At: now.At, Held: now.Held, Alarm: now.Alarm, Services: append([]gslb.ServiceStatus(nil), now.Services...)}
+	out := &gslb.Status{At: now.At, Held: now.Held, Ordered: now.Ordered, Alarm: now.Alarm, Services: append([]gslb.ServiceStatus(nil), now.Services...)}
 	for i := range out.Services {
 		st := &out.Services[i]
 		st.Share = 0 // nothing starts slowly for ever

@@ -79,7 +79,8 @@ func newFace(v View, prev *face, now time.Time) *face {
 	status := v.Snapshot.Status
 	if f.tables[topicServices] = stateTable(f.order.services, status); same && slices.Equal(f.tables[topicServices], prev.tables[topicServices]) {
 		f.tables[topicServices] = prev.tables[topicServices]
-		same = slices.Equal(status.Held, prev.view.Snapshot.Status.Held)
+		before := prev.view.Snapshot.Status
+		same = slices.Equal(status.Held, before.Held) && slices.Equal(status.Ordered, before.Ordered)
 	} else {
 		same = false
 	}

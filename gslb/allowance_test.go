@@ -25,7 +25,7 @@ func crowds(servers, n int, change func(*config.VirtualServer)) *world {
 // TestHashesShareAnAllowance: what all virtual servers remember of clients is bounded together. Those that come late are answered
 // as the others are, and what is no longer used is given back.
 func TestHashesShareAnAllowance(t *testing.T) {
-	w := crowds(4, 70, func(*config.VirtualServer) {})
+	w := crowds(4, hashedFrom+6, func(*config.VirtualServer) {})
 	s, l := w.snapshot(t)
 	const allowed = 20 * 16 << 10
 	s.allowances.hashed.left.Store(allowed)

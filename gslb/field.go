@@ -209,8 +209,9 @@ func behind(kind config.DynamicWeight, by *Measures) uint64 {
 	return uint64(min(max(value, 1), 1<<20))
 }
 
-// finishField fills in what depends on the whole field. old is the same field in the snapshot before, or nil.
-func (s *Snapshot) finishField(v *virtualServer, f *field, old *field) {
+// finishField fills in what depends on the whole field. old is the same field in the snapshot before, or nil; first is that of the
+// first family.
+func (s *Snapshot) finishField(v *virtualServer, f, old, first *field) {
 	if len(f.contenders) == 0 {
 		return
 	}
@@ -223,7 +224,12 @@ func (s *Snapshot) finishField(v *virtualServer, f *field, old *field) {
 			f.sites = newFieldSites(f.contenders, len(s.Plan.sites))
 			f.memo = newMemo(v)
 		}
-		if f.draws = newDraws(v, s.Plan.services, f.contenders); f.draws != nil && len(f.contenders) > hashedFrom && len(f.contenders) < hashedContenders {
+		if f != first && first.draws != nil && sameContenders(f, first) {
+			f.draws = first.draws // tables for hundreds of members take much room
+		} else {
+			f.draws = newDraws(v, s.Plan.services, f.contenders)
+		}
+		if f.draws != nil && len(f.contenders) > hashedFrom && len(f.contenders) < hashedContenders {
 			f.hashed = s.newHashedMemo()
 		}
 	}

@@ -14,9 +14,9 @@ import (
 // that every site, processor and release makes the same choice; floating point would not promise that. The golden
 // vectors in hash_test.go hold it.
 //
-// The first six bits of a draw are made so that they need not be made for one member after the other: each of them is the parity
-// of some of 20 bits of the client, chosen by the member, and of one more bit of the client. So these bits of 64 members are the
-// exclusive or of a few words out of tables, by the client's bits (sieve). Any two members agree in a bit for exactly half of all
+// The first eight bits of a draw are made so that they need not be made for one member after the other: each of them is the parity
+// of some of 15 bits of the client, chosen by the member, and of one more bit of the client. So these bits of 64 members are the
+// exclusive or of two words out of tables, by the client's bits (sieve). Any two members agree in a bit for exactly half of all
 // clients, and the bits of some members are independent of each other as long as their choices are.
 
 // logTable holds log2(1 + i/256) for i = 0…256 in units of 2^-32.
@@ -88,17 +88,18 @@ type drawer struct {
 }
 
 const (
-	// drawKeys is how many words of a member choose among the client's bits: keyBits of each for one bit of a draw, of which
-	// firstBits are made so. The first word chooses among the lowest bits of the client, the second among the next ones.
+	// drawKeys is how many words of a member choose among the client's bits. Octet i of each word is for one bit of a draw, firstFrom +
+	// i. The first word chooses among the bits of the client's lowest octet, the second among those of the next one. In place
+	// of the lowest bit of all, which all members choose, each bit of a draw has one of its own.
 	drawKeys  = 2
-	keyBits   = 10
+	keyBits   = 8
 	keyMask   = 1<<keyBits - 1
-	firstBits = 6
+	firstBits = 8
 	firstFrom = 64 - firstBits
 	firstMask = (1<<firstBits - 1) << firstFrom
-	// eachFirst is the lowest of the bits for each bit of a draw. Multiplied by gatherFirst, these are the first bits.
-	eachFirst   = 1 | 1<<10 | 1<<20 | 1<<30 | 1<<40 | 1<<50
-	gatherFirst = 1<<58 | 1<<49 | 1<<40 | 1<<31 | 1<<22 | 1<<13
+	// eachFirst is the lowest bit of each octet. Multiplied by gatherFirst, these are the first bits.
+	eachFirst   = 0x0101010101010101
+	gatherFirst = 0x0102040810204080
 )
 
 func newDrawer(seed uint64) drawer {
@@ -106,6 +107,7 @@ func newDrawer(seed uint64) drawer {
 	for i := range d.keys {
 		d.keys[i] = mix(seed + uint64(i+1)*golden)
 	}
+	d.keys[0] |= eachFirst
 	return d
 }
 
@@ -118,16 +120,16 @@ func (m *drawer) draw(client uint64) uint64 {
 type view [drawKeys]uint64
 
 func viewOf(client uint64) view {
-	return view{client & keyMask * eachFirst, client >> keyBits & keyMask * eachFirst}
+	return view{client & (keyMask - 1) * eachFirst, client >> keyBits & keyMask * eachFirst}
 }
 
 // first is the first bits of a draw: parities of what the keys choose.
 func (m *drawer) first(of view, client uint64) uint64 {
 	v := of[0]&m.keys[0] ^ of[1]&m.keys[1]
-	v ^= v >> 5
-	w := v ^ v>>1
-	w ^= w>>2 ^ v>>4
-	return (w&eachFirst*gatherFirst ^ client) & firstMask
+	v ^= v >> 4
+	v ^= v >> 2
+	v ^= v >> 1
+	return (v&eachFirst*gatherFirst ^ client) & firstMask
 }
 
 // halfMix is mix's first step, which can be made for the client and the member apart.

@@ -37,7 +37,7 @@ const (
 	hashedBits       = 14
 	hashedContenders = 1<<hashedBits - 1
 	// hashedFrom is up to how many contenders are compared about as soon as one is found here.
-	hashedFrom = 64
+	hashedFrom = 512
 )
 
 // set returns where a client's hash belongs; nil when there is nothing yet.

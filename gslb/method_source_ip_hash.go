@@ -80,14 +80,16 @@ func drawsOf(members []drawer, contenders []contender) *draws {
 // best returns the contender with the best draw for a client.
 func (w *draws) best(client uint64) int {
 	switch {
+	case w.sieve != nil && w.even:
+		return w.sievedEven(client)
 	case w.sieve != nil:
 		return w.sieved(client)
 	case !w.even:
 		return int(w.of[w.leastCost(client).best])
 	}
-	g, half, at := greatest{}, halfMix(client), partsOf(client)
+	g, half := greatest{}, halfMix(client)
 	for i := range w.few {
-		g = w.few[i].draw(client, half, &at, i*len(eight{}.halves), g)
+		g = w.few[i].draw(client, half, i*len(eight{}.halves), g)
 	}
 	if g.close() {
 		return int(w.of[w.leastCost(client).best])
@@ -160,19 +162,24 @@ type eight struct {
 	count  int
 	halves [8]uint64 // their seeds, as nearlyDraw wants them
 	// first is, of each part of the client's bits and each value, what it makes of the first bits of their draws: an octet each.
-	first [sieveParts * sieveValues]uint64
+	first [fewParts][1 << fewPartBits]uint64
 }
+
+const (
+	// fewParts is in how many parts the client's bits are looked up that the first bits of few draws are made of.
+	fewParts    = drawKeys * keyBits / fewPartBits
+	fewPartBits = 4
+	fewPartMask = 1<<fewPartBits - 1
+)
 
 func newEight(members []drawer) eight {
 	e := eight{count: len(members)}
 	for i := range members {
 		m := &members[i]
 		e.halves[i] = halfMix(bits.RotateLeft64(m.seed, 32))
-		for part := range sieveParts {
-			for v := range uint64(sieveValues) {
-				var of view
-				of[part/partsOfKey] = v << (part % partsOfKey * partBits) * eachFirst
-				e.first[part*sieveValues+int(v)] |= m.first(of, 0) >> firstFrom << (8 * i)
+		for part := range e.first {
+			for v := range e.first[part] {
+				e.first[part][v] |= m.first(viewOf(uint64(v)<<(part*fewPartBits)), 0) >> firstFrom << (8 * i)
 			}
 		}
 	}
@@ -180,8 +187,9 @@ func newEight(members []drawer) eight {
 }
 
 // draw makes the draws of all. base is the number of the first.
-func (e *eight) draw(client, half uint64, at *parts, base int, g greatest) greatest {
-	first := e.first[at[0]] ^ e.first[at[1]] ^ e.first[at[2]] ^ e.first[at[3]]
+func (e *eight) draw(client, half uint64, base int, g greatest) greatest {
+	first := e.first[0][client&fewPartMask] ^ e.first[1][client>>fewPartBits&fewPartMask] ^
+		e.first[2][client>>(2*fewPartBits)&fewPartMask] ^ e.first[3][client>>(3*fewPartBits)&fewPartMask]
 	for i, seed := range e.halves[:e.count] {
 		g = g.with((first<<firstFrom^client)&firstMask|nearlyDraw(half^seed)>>firstBits, base+i)
 		first >>= 8

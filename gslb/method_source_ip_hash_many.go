@@ -11,24 +11,18 @@ type sieve struct {
 	wide   []wideBlock
 	narrow []narrowBlock
 	least  missed // by the blocks as they are
-	all    bool   // all bits that can be sieved are
 }
 
 // missed is the least -log2(draw) by weight that a member can have whom the sieve did not find.
 type missed struct{ cost, weight uint64 }
 
 const (
-	// sieveParts is in how many parts the client's bits are looked up that the first bits of draws are made of.
-	sieveParts   = 4
-	sieveValues  = 1 << partBits
-	partBits     = drawKeys * keyBits / sieveParts
-	partsOfKey   = sieveParts / drawKeys
 	sieveMembers = 64 // of a word
 	wideWords    = 8  // a cache line
 	// wideFrom is from how many members on a sieve is made of wide blocks.
 	wideFrom = 2*sieveMembers + 1
 	// sieveFinds is how many members are found on average at least. That none is found has a chance of about e^-sieveFinds.
-	sieveFinds = 6
+	sieveFinds = 3.9
 	// sieveLoosened is how many ones fewer are asked for when nobody was found who is surely the best.
 	sieveLoosened = 3
 )
@@ -41,15 +35,17 @@ type sieveBlock struct {
 }
 
 // narrowBlock and wideBlock are up to 64 and 512 members. Their rows have a bit for each member, for each bit that is sieved: what a
-// value of a part of the client's bits makes of that bit of the draw.
+// value of an octet of the client makes of that bit of the draw.
 type narrowBlock struct {
 	sieveBlock
-	rows [][firstBits]uint64 // by part and value
+	low  [][2]uint64 // by the lowest octet but its last bit, bit of the draw, from the first, and its own bit of the client
+	high []uint64    // by the next octet, and bit of the draw
 }
 
 type wideBlock struct {
 	sieveBlock
-	rows [][firstBits][wideWords]uint64
+	low  [][2][wideWords]uint64
+	high [][wideWords]uint64
 	all  [wideWords]uint64 // its members
 }
 
@@ -67,15 +63,12 @@ func newSieve(members []drawer, weights []uint32) *sieve {
 		b.ones = onesFor(float64(b.weight) / sum)
 		of := members[first : first+b.count]
 		if size == sieveMembers {
-			s.narrow = append(s.narrow, narrowBlock{b, narrowRows(of)})
+			s.narrow = append(s.narrow, newNarrowBlock(b, of))
 		} else {
-			s.wide = append(s.wide, wideBlock{b, wideRows(of), [wideWords]uint64{}})
-			for i := range s.wide[len(s.wide)-1].all {
-				s.wide[len(s.wide)-1].all[i] = allOf(b.count - i*sieveMembers)
-			}
+			s.wide = append(s.wide, newWideBlock(b, of))
 		}
 	}
-	s.least, s.all = s.missed(0), onesFor(float64(weights[len(weights)-1])/sum) == firstBits
+	s.least = s.missed(0)
 	return s
 }
 
@@ -116,101 +109,130 @@ func less(cost, weight, than, thanWeight uint64) bool {
 
 // sieved is best among many. It asks for fewer ones until who has the best draw of those found is better than all others can be.
 func (w *draws) sieved(client uint64) int {
-	at, least := partsOf(client), w.sieve.least
+	least := w.sieve.least
 	for fewer := 0; ; fewer += sieveLoosened {
 		if fewer > 0 {
 			least = w.sieve.missed(fewer)
 		}
-		best := w.sift(client, &at, fewer)
-		if best.best != none && (least.cost == math.MaxUint64 || less(best.cost, uint64(w.weights[best.best]), least.cost, least.weight)) {
-			return int(w.of[best.best])
+		at := drawing{best: none}
+		for i := range w.sieve.narrow {
+			b := &w.sieve.narrow[i]
+			at = w.compareWord(client, b.find(client, b.ones-fewer), b.first, at)
+		}
+		for i := range w.sieve.wide {
+			b := &w.sieve.wide[i]
+			var words [wideWords]uint64
+			b.find(client, b.ones-fewer, &words)
+			for j, word := range &words {
+				at = w.compareWord(client, word, b.first+j*sieveMembers, at)
+			}
+		}
+		if at.best != none && (least.cost == math.MaxUint64 || less(at.cost, uint64(w.weights[at.best]), least.cost, least.weight)) {
+			return int(w.of[at.best])
 		}
 	}
 }
 
-// sift returns the best of all whom the sieve finds; none when it finds nobody.
-func (w *draws) sift(client uint64, at *parts, fewer int) drawing {
-	s := sifting{w: w, client: client, at: drawing{best: none}, all: w.even && fewer == 0 && w.sieve.all}
-	for i := range w.sieve.narrow {
-		b := &w.sieve.narrow[i]
-		s.add(b.find(client, at, b.ones-fewer), b.first)
+// compareWord compares the members of a word.
+func (w *draws) compareWord(client, word uint64, first int, at drawing) drawing {
+	for ; word != 0; word &= word - 1 {
+		at = w.compare(client, first+bits.TrailingZeros64(word), at)
 	}
-	for i := range w.sieve.wide {
-		b := &w.sieve.wide[i]
-		var words [wideWords]uint64
-		b.find(client, at, b.ones-fewer, &words)
-		for j, word := range &words {
-			s.add(word, b.first+j*sieveMembers)
-		}
-	}
-	s.compare()
-	switch {
-	case !w.even || s.most.most == 0:
-		return s.at
-	case s.most.close():
-		return w.leastCost(client)
-	}
-	best := s.most.best()
-	h := w.members[best].draw(client)
-	return drawing{best, h, negLog2(h)}
+	return at
 }
 
-// sifting compares members whom a sieve found: some at a time, so that it need not be guessed where the next one is.
-type sifting struct {
-	w      *draws
-	client uint64
-	at     drawing  // the best so far, where weights differ
-	most   greatest // where they are equal
-	all    bool     // their first bits are ones
-	n      int
-	list   [siftedMost + sieveMembers]uint16
+// sievedEven is sieved where all weights are equal: whoever is found is better than all others.
+func (w *draws) sievedEven(client uint64) int {
+	for fewer := 0; ; fewer += sieveLoosened {
+		var g greatest
+		ones := 0
+		for i := range w.sieve.narrow {
+			b := &w.sieve.narrow[i]
+			ones = b.ones - fewer
+			g = w.greatestNarrow(b, client, ones, g)
+		}
+		for i := range w.sieve.wide {
+			b := &w.sieve.wide[i]
+			ones = b.ones - fewer
+			g = w.greatestWide(b, client, ones, g)
+		}
+		switch {
+		case g.most == 0:
+		case g.close(), ones > 0 && g.most-^uint64(0)<<(64-ones) < 1<<(sameLog+1): // who was not found may have the same logarithm
+			return int(w.of[w.leastCost(client).best])
+		default:
+			return int(w.of[g.best()])
+		}
+	}
 }
 
-const siftedMost = 32
+// siftedMost bounds how many members are listed, so that it need not be guessed where the next one is.
+const siftedMost = 64
 
-// add adds the members of a word. Most words have three at most.
-func (s *sifting) add(word uint64, first int) {
-	n := s.n
-	for range 3 {
-		s.list[n] = uint16(first + bits.TrailingZeros64(word))
-		more := 0
-		if word != 0 {
-			more = 1
-		}
-		n += more
+// greatestNarrow is greatestOf those whom a sieve finds. Most words have four at most.
+func (w *draws) greatestNarrow(b *narrowBlock, client uint64, ones int, g greatest) greatest {
+	var list [siftedMost]uint16
+	word, n := b.find(client, ones), 0
+	for range 4 {
+		list[n%siftedMost] = uint16(b.first + bits.TrailingZeros64(word))
+		n += oneIfAny(word)
 		word &= word - 1
 	}
-	for word != 0 {
-		s.list[n] = uint16(first + bits.TrailingZeros64(word))
+	for ; word != 0; word &= word - 1 {
+		list[n%siftedMost] = uint16(b.first + bits.TrailingZeros64(word))
 		n++
-		word &= word - 1
 	}
-	if s.n = n; n >= siftedMost {
-		s.compare()
-	}
+	return w.greatestOf(client, list[:n], ones, g)
 }
 
-// compare compares those that were added.
-func (s *sifting) compare() {
-	list, w, client := s.list[:s.n], s.w, s.client
-	if s.n = 0; w.even {
-		most, half, halves := s.most, halfMix(client), w.halves
-		if s.all {
-			for _, i := range list {
-				most = most.with(firstMask|nearlyDraw(half^halves[i])>>firstBits, int(i))
+// greatestWide is greatestNarrow for a wide block. Most words have one at most.
+func (w *draws) greatestWide(b *wideBlock, client uint64, ones int, g greatest) greatest {
+	var list [siftedMost]uint16
+	var words [wideWords]uint64
+	b.find(client, ones, &words)
+	n, left := 0, uint64(0)
+	for j, word := range &words {
+		list[n%siftedMost] = uint16(b.first + j*sieveMembers + bits.TrailingZeros64(word))
+		n += oneIfAny(word)
+		left |= word & (word - 1)
+	}
+	if left == 0 {
+		return w.greatestOf(client, list[:n], ones, g)
+	}
+	for j, word := range &words {
+		for word &= word - 1; word != 0; word &= word - 1 {
+			if n == siftedMost {
+				g, n = w.greatestOf(client, list[:], ones, g), 0
 			}
-		} else {
-			of := viewOf(client)
-			for _, i := range list {
-				most = most.with(w.members[i].first(of, client)|nearlyDraw(half^halves[i])>>firstBits, int(i))
-			}
+			list[n%siftedMost] = uint16(b.first + j*sieveMembers + bits.TrailingZeros64(word))
+			n++
 		}
-		s.most = most
-		return
 	}
+	return w.greatestOf(client, list[:n], ones, g)
+}
+
+// oneIfAny is 1 for a word that has a member.
+func oneIfAny(word uint64) int {
+	if word != 0 {
+		return 1
+	}
+	return 0
+}
+
+// greatestOf compares members where all weights are equal, whose draws begin with some ones.
+func (w *draws) greatestOf(client uint64, list []uint16, ones int, g greatest) greatest {
+	half, halves := halfMix(client), w.halves
+	if ones == firstBits {
+		for _, i := range list {
+			g = g.with(firstMask|nearlyDraw(half^halves[i])>>firstBits, int(i))
+		}
+		return g
+	}
+	of := viewOf(client)
 	for _, i := range list {
-		s.at = w.compare(client, int(i), s.at)
+		g = g.with(w.members[i].first(of, client)|nearlyDraw(half^halves[i])>>firstBits, int(i))
 	}
+	return g
 }
 
 // allOf is a word with so many members.
@@ -221,39 +243,39 @@ func allOf(count int) uint64 {
 	return 1<<max(count, 0) - 1
 }
 
-// parts is where the rows for a client are.
-type parts [sieveParts]uint32
-
-func partsOf(client uint64) parts {
-	const values = sieveValues - 1
-	return parts{uint32(client & values), uint32(client>>partBits&values + sieveValues),
-		uint32(client>>(2*partBits)&values + 2*sieveValues), uint32(client>>(3*partBits)&values + 3*sieveValues)}
-}
-
 // find returns the members whose draws begin with some ones.
-func (b *narrowBlock) find(client uint64, at *parts, ones int) uint64 {
-	word, r0, r1, r2, r3 := allOf(b.count), &b.rows[at[0]], &b.rows[at[1]], &b.rows[at[2]], &b.rows[at[3]]
-	for i := range r0[:max(ones, 0)] {
-		word &= r0[i] ^ r1[i] ^ r2[i] ^ r3[i] ^ uint64(int64(client)>>63)
+func (b *narrowBlock) find(client uint64, ones int) uint64 {
+	ones = max(ones, 0)
+	word, low, high := allOf(b.count), b.low[rowOfLow(client)*b.ones:], b.high[rowOfHigh(client)*b.ones:]
+	low, high = low[:ones], high[:ones]
+	for i := range high {
+		word &= low[i][client>>63] ^ high[i]
 		client <<= 1
 	}
 	return word
 }
 
+// rowOfLow and rowOfHigh are the client's bits that keys choose among.
+func rowOfLow(client uint64) int  { return int(client & keyMask >> 1) }
+func rowOfHigh(client uint64) int { return int(client >> keyBits & keyMask) }
+
 // find sets words to the members whose draws begin with some ones.
-func (b *wideBlock) find(client uint64, at *parts, ones int, words *[wideWords]uint64) {
-	*words = b.all
-	r0, r1, r2, r3 := &b.rows[at[0]], &b.rows[at[1]], &b.rows[at[2]], &b.rows[at[3]]
-	for i := range r0[:max(ones, 0)] {
-		a, b, c, d, not := &r0[i], &r1[i], &r2[i], &r3[i], uint64(int64(client)>>63)
-		words[0] &= a[0] ^ b[0] ^ c[0] ^ d[0] ^ not
-		words[1] &= a[1] ^ b[1] ^ c[1] ^ d[1] ^ not
-		words[2] &= a[2] ^ b[2] ^ c[2] ^ d[2] ^ not
-		words[3] &= a[3] ^ b[3] ^ c[3] ^ d[3] ^ not
-		words[4] &= a[4] ^ b[4] ^ c[4] ^ d[4] ^ not
-		words[5] &= a[5] ^ b[5] ^ c[5] ^ d[5] ^ not
-		words[6] &= a[6] ^ b[6] ^ c[6] ^ d[6] ^ not
-		words[7] &= a[7] ^ b[7] ^ c[7] ^ d[7] ^ not
-		client <<= 1
+func (b *wideBlock) find(client uint64, ones int, words *[wideWords]uint64) {
+	ones = max(ones, 0)
+	low, high := b.low[rowOfLow(client)*b.ones:], b.high[rowOfHigh(client)*b.ones:]
+	low, high = low[:ones], high[:ones]
+	for half := 0; half < wideWords; half += wideWords / 2 { // four words at a time stay in registers
+		to := (*[wideWords / 2]uint64)(words[half:])
+		all := (*[wideWords / 2]uint64)(b.all[half:])
+		w0, w1, w2, w3, own := all[0], all[1], all[2], all[3], client
+		for i := range high {
+			a, c := (*[wideWords / 2]uint64)(low[i][own>>63][half:]), (*[wideWords / 2]uint64)(high[i][half:])
+			w0 &= a[0] ^ c[0]
+			w1 &= a[1] ^ c[1]
+			w2 &= a[2] ^ c[2]
+			w3 &= a[3] ^ c[3]
+			own <<= 1
+		}
+		to[0], to[1], to[2], to[3] = w0, w1, w2, w3
 	}
 }

@@ -2,32 +2,46 @@ package gslb
 
 import "math/bits"
 
-// narrowRows makes the rows of up to 64 members.
-func narrowRows(members []drawer) [][firstBits]uint64 {
-	rows, keys := make([][firstBits]uint64, sieveParts*sieveValues), transposedKeys(members)
-	for part := range sieveParts {
-		for v := 1; v < sieveValues; v++ {
-			bit := part%partsOfKey*partBits + bits.TrailingZeros(uint(v))
-			for i := range firstBits {
-				rows[part*sieveValues+v][i] = rows[part*sieveValues+v&(v-1)][i] ^ keys[part/partsOfKey][keyBits*(firstBits-1-i)+bit]
-			}
-		}
-	}
-	return rows
+// octets is how many values an octet has.
+const octets = 1 << keyBits
+
+// newNarrowBlock makes the rows of up to 64 members.
+func newNarrowBlock(of sieveBlock, members []drawer) narrowBlock {
+	b := narrowBlock{sieveBlock: of, low: make([][2]uint64, octets/2*of.ones), high: make([]uint64, octets*of.ones)}
+	eachRow(members, of.ones, func(bit, v int, low, high uint64) {
+		b.low[v/2*of.ones+bit][v%2], b.high[v*of.ones+bit] = low, high
+	})
+	return b
 }
 
-// wideRows makes the rows of up to 512 members.
-func wideRows(members []drawer) [][firstBits][wideWords]uint64 {
-	rows := make([][firstBits][wideWords]uint64, sieveParts*sieveValues)
-	for word := 0; word*sieveMembers < len(members); word++ {
-		narrow := narrowRows(members[word*sieveMembers : min((word+1)*sieveMembers, len(members))])
-		for at := range narrow {
-			for i, w := range narrow[at] {
-				rows[at][i][word] = w
+// newWideBlock makes the rows of up to 512 members.
+func newWideBlock(of sieveBlock, members []drawer) wideBlock {
+	b := wideBlock{sieveBlock: of, low: make([][2][wideWords]uint64, octets/2*of.ones), high: make([][wideWords]uint64, octets*of.ones)}
+	for word := range b.all {
+		some := members[min(word*sieveMembers, len(members)):min((word+1)*sieveMembers, len(members))]
+		b.all[word] = allOf(len(some))
+		eachRow(some, of.ones, func(bit, v int, low, high uint64) {
+			b.low[v/2*of.ones+bit][v%2][word], b.high[v*of.ones+bit][word] = low, high
+		})
+	}
+	return b
+}
+
+// eachRow tells what each value of the client's two lowest octets makes of the first bits of up to 64 members' draws.
+func eachRow(members []drawer, ones int, tell func(bit, v int, low, high uint64)) {
+	keys := transposedKeys(members)
+	for bit := range ones {
+		var rows [drawKeys][octets]uint64
+		at := keyBits * (firstBits - 1 - bit)
+		for v := 1; v < octets; v++ {
+			for k := range rows {
+				rows[k][v] = rows[k][v&(v-1)] ^ keys[k][at+bits.TrailingZeros(uint(v))]
 			}
 		}
+		for v := range octets {
+			tell(bit, v, rows[0][v], rows[1][v])
+		}
 	}
-	return rows
 }
 
 // transposedKeys returns words of each bit of the keys of up to 64 members.

@@ -182,14 +182,14 @@ func drawByHand(masked netip.Addr, seed uint64) uint64 {
 	}
 	b := masked.As16()
 	client := xxhash.Sum64(b[:])
-	h := finish(client^(seed<<32|seed>>32)) >> 6
-	for k := range 6 {
-		bit := client >> (58 + k) & 1
-		for j := range uint64(2) {
-			key := finish(seed+(j+1)*0x9e3779b97f4a7c15) >> (10 * k)
-			bit += uint64(bits.OnesCount64(client >> (10 * j) & key & 1023))
+	h := finish(client^(seed<<32|seed>>32)) >> 8
+	for k := range 8 {
+		bit := client >> (56 + k) & 1
+		for j, some := range []uint64{0xfe, 0xff} {
+			key := finish(seed+(uint64(j)+1)*0x9e3779b97f4a7c15) >> (8 * k)
+			bit += uint64(bits.OnesCount64(client >> (8 * j) & key & some))
 		}
-		h |= bit % 2 << (58 + k)
+		h |= bit % 2 << (56 + k)
 	}
 	return h
 }

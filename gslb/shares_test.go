@@ -43,7 +43,7 @@ func weighted(method config.Method, weights []int, change func(*world, string, i
 	want := map[string]float64{}
 	for i, weight := range weights {
 		name := fmt.Sprintf("svc%d", i)
-		w.service(name, "ams", Up, fmt.Sprintf("192.0.2.%d", i+1))
+		w.service(name, "ams", Up, fmt.Sprintf("192.0.%d.%d", 2+i/250, i%250+1))
 		v.Members = append(v.Members, config.Member{Service: name, Weight: weight, Order: 1})
 		want[name] = float64(weight)
 		if change != nil {

@@ -133,13 +133,13 @@ func (s *Snapshot) finish(v *virtualServer, st, old *standing, last Family) {
 		if old != nil && (f < families || old.other != nil) {
 			before = old.field(f)
 		}
-		s.finishField(v, st.field(f), before)
+		s.finishField(v, st.field(f), before, &st.fields[0])
 		for i := range st.preferred {
 			before = nil
 			if old != nil && i < len(old.preferred) {
 				before = &old.preferred[i][f]
 			}
-			s.finishField(v, &st.preferred[i][f], before)
+			s.finishField(v, &st.preferred[i][f], before, &st.preferred[i][0])
 		}
 	}
 	if !s.Plan.answers.coherent || v.picking == byHash {

@@ -46,11 +46,11 @@ func (r *resources) beliefMetrics() prometheus.Collector {
 				held.send(out, boolean(i < len(s.Held) && s.Held[i]), v.Name)
 			}
 		}
-		kinds := map[sites.OverrideKind]float64{sites.OfService: 0, sites.OfSite: 0}
+		kinds := map[sites.OverrideKind]float64{}
 		for _, o := range r.Overrides.List(time.Now()) {
 			kinds[o.Kind]++
 		}
-		for _, kind := range []sites.OverrideKind{sites.OfService, sites.OfSite} {
+		for _, kind := range []sites.OverrideKind{sites.OfService, sites.OfServiceGroup, sites.OfSite, sites.OfVirtualServerUse} {
 			overrides.send(out, kinds[kind], kind.String())
 		}
 	}

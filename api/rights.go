@@ -30,7 +30,7 @@ func rights() map[string]right {
 	} {
 		out[operation] = read
 	}
-	for _, kind := range []string{"service", "site"} {
+	for _, kind := range []string{"service", "service-group", "site", "virtual-server"} {
 		for _, action := range []string{"enable", "disable", "drain", "clear"} {
 			out[action+"-"+kind] = onObject
 		}

@@ -18,9 +18,21 @@ func (api API) ClearService(ctx context.Context, name string, body resource.With
 	return invoke[resource.Override](ctx, api, i)
 }
 
+// ClearServiceGroup asks for POST /v1/service-groups/{name}/clear: end the override of all services of a group.
+func (api API) ClearServiceGroup(ctx context.Context, name string, body resource.Withdrawal) (*resource.Override, error) {
+	i := &invocation{method: "POST", path: "/v1/service-groups/" + url.PathEscape(name) + "/clear", query: url.Values{}, header: http.Header{}, value: body}
+	return invoke[resource.Override](ctx, api, i)
+}
+
 // ClearSite asks for POST /v1/sites/{name}/clear: end the override of all services of a site.
 func (api API) ClearSite(ctx context.Context, name string, body resource.Withdrawal) (*resource.Override, error) {
 	i := &invocation{method: "POST", path: "/v1/sites/" + url.PathEscape(name) + "/clear", query: url.Values{}, header: http.Header{}, value: body}
+	return invoke[resource.Override](ctx, api, i)
+}
+
+// ClearVirtualServer asks for POST /v1/virtual-servers/{name}/clear: end the override of a virtual server.
+func (api API) ClearVirtualServer(ctx context.Context, name string, body resource.Withdrawal) (*resource.Override, error) {
+	i := &invocation{method: "POST", path: "/v1/virtual-servers/" + url.PathEscape(name) + "/clear", query: url.Values{}, header: http.Header{}, value: body}
 	return invoke[resource.Override](ctx, api, i)
 }
 
@@ -224,9 +236,21 @@ func (api API) DisableService(ctx context.Context, name string, body resource.Or
 	return invoke[resource.Override](ctx, api, i)
 }
 
+// DisableServiceGroup asks for POST /v1/service-groups/{name}/disable: override the document for a time: disable all services of a group.
+func (api API) DisableServiceGroup(ctx context.Context, name string, body resource.Order) (*resource.Override, error) {
+	i := &invocation{method: "POST", path: "/v1/service-groups/" + url.PathEscape(name) + "/disable", query: url.Values{}, header: http.Header{}, value: body}
+	return invoke[resource.Override](ctx, api, i)
+}
+
 // DisableSite asks for POST /v1/sites/{name}/disable: override the document for a time: disable all services of a site.
 func (api API) DisableSite(ctx context.Context, name string, body resource.Order) (*resource.Override, error) {
 	i := &invocation{method: "POST", path: "/v1/sites/" + url.PathEscape(name) + "/disable", query: url.Values{}, header: http.Header{}, value: body}
+	return invoke[resource.Override](ctx, api, i)
+}
+
+// DisableVirtualServer asks for POST /v1/virtual-servers/{name}/disable: override the document for a time: disable a virtual server.
+func (api API) DisableVirtualServer(ctx context.Context, name string, body resource.Order) (*resource.Override, error) {
+	i := &invocation{method: "POST", path: "/v1/virtual-servers/" + url.PathEscape(name) + "/disable", query: url.Values{}, header: http.Header{}, value: body}
 	return invoke[resource.Override](ctx, api, i)
 }
 
@@ -242,9 +266,21 @@ func (api API) DrainService(ctx context.Context, name string, body resource.Orde
 	return invoke[resource.Override](ctx, api, i)
 }
 
+// DrainServiceGroup asks for POST /v1/service-groups/{name}/drain: override the document for a time: drain all services of a group.
+func (api API) DrainServiceGroup(ctx context.Context, name string, body resource.Order) (*resource.Override, error) {
+	i := &invocation{method: "POST", path: "/v1/service-groups/" + url.PathEscape(name) + "/drain", query: url.Values{}, header: http.Header{}, value: body}
+	return invoke[resource.Override](ctx, api, i)
+}
+
 // DrainSite asks for POST /v1/sites/{name}/drain: override the document for a time: drain all services of a site.
 func (api API) DrainSite(ctx context.Context, name string, body resource.Order) (*resource.Override, error) {
 	i := &invocation{method: "POST", path: "/v1/sites/" + url.PathEscape(name) + "/drain", query: url.Values{}, header: http.Header{}, value: body}
+	return invoke[resource.Override](ctx, api, i)
+}
+
+// DrainVirtualServer asks for POST /v1/virtual-servers/{name}/drain: override the document for a time: drain a virtual server.
+func (api API) DrainVirtualServer(ctx context.Context, name string, body resource.Order) (*resource.Override, error) {
+	i := &invocation{method: "POST", path: "/v1/virtual-servers/" + url.PathEscape(name) + "/drain", query: url.Values{}, header: http.Header{}, value: body}
 	return invoke[resource.Override](ctx, api, i)
 }
 
@@ -276,9 +312,21 @@ func (api API) EnableService(ctx context.Context, name string, body resource.Ord
 	return invoke[resource.Override](ctx, api, i)
 }
 
+// EnableServiceGroup asks for POST /v1/service-groups/{name}/enable: override the document for a time: enable all services of a group.
+func (api API) EnableServiceGroup(ctx context.Context, name string, body resource.Order) (*resource.Override, error) {
+	i := &invocation{method: "POST", path: "/v1/service-groups/" + url.PathEscape(name) + "/enable", query: url.Values{}, header: http.Header{}, value: body}
+	return invoke[resource.Override](ctx, api, i)
+}
+
 // EnableSite asks for POST /v1/sites/{name}/enable: override the document for a time: enable all services of a site.
 func (api API) EnableSite(ctx context.Context, name string, body resource.Order) (*resource.Override, error) {
 	i := &invocation{method: "POST", path: "/v1/sites/" + url.PathEscape(name) + "/enable", query: url.Values{}, header: http.Header{}, value: body}
+	return invoke[resource.Override](ctx, api, i)
+}
+
+// EnableVirtualServer asks for POST /v1/virtual-servers/{name}/enable: override the document for a time: enable a virtual server.
+func (api API) EnableVirtualServer(ctx context.Context, name string, body resource.Order) (*resource.Override, error) {
+	i := &invocation{method: "POST", path: "/v1/virtual-servers/" + url.PathEscape(name) + "/enable", query: url.Values{}, header: http.Header{}, value: body}
 	return invoke[resource.Override](ctx, api, i)
 }
 

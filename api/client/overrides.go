@@ -10,7 +10,7 @@ import (
 
 // Subject is what an order is about.
 type Subject struct {
-	Kind string // "services", "sites" or "virtual-servers", as in paths
+	Kind string // "services", "service-groups", "sites" or "virtual-servers", as in paths
 	Name string
 }
 

@@ -15,10 +15,10 @@ type Withdrawal struct {
 	Owner  string `json:"owner,omitempty" maxLength:"120" doc:"Who. Default: api."`
 }
 
-// Override is what an operator wants for a time, whatever the document says; or, of a virtual server, that it stays on its
-// backup.
+// Override is what an operator wants for a time, whatever the document says; or, with action hold, that a virtual server stays on
+// its backup.
 type Override struct {
-	Kind   string `json:"kind" enum:"service,site,virtual-server"`
+	Kind   string `json:"kind" enum:"service,service-group,site,virtual-server"`
 	Name   string `json:"name"`
 	Action string `json:"action" enum:"enable,disable,drain,clear,hold,release"`
 	Owner  string `json:"owner"`

@@ -167,7 +167,9 @@ func BenchmarkFirstAfterReport(b *testing.B) {
 	for _, c := range []struct {
 		name  string
 		world *world
-	}{{"score/1000", benchWorld(config.Scored, 1000)}, {"score/512", benchWorld(config.Scored, 512)}} {
+	}{{"score/1000", benchWorld(config.Scored, 1000)}, {"score/512", benchWorld(config.Scored, 512)},
+		{"least-connection/1000", benchWorld(config.LeastConnection, 1000)}, {"round-robin/1000", benchWorld(config.RoundRobin, 1000)},
+		{"round-robin/4", benchWorld(config.RoundRobin, 4)}} {
 		b.Run(c.name, func(b *testing.B) {
 			s, l := c.world.snapshot(b)
 			benchTables(b, s, l)

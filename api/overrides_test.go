@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"fairlead/api/resource"
+	"fairlead/config"
 	"fairlead/gslb"
 	"fairlead/sites"
 )
@@ -69,6 +70,57 @@ func TestRelease(t *testing.T) {
 	}
 }
 
+// TestOrdersOfVirtualServers: a hold and an order stand beside each other, and each has an end of its own.
+func TestOrdersOfVirtualServers(t *testing.T) {
+	f := newFixture(t, withOverrides)
+	if _, err := f.options.Overrides.Give(sites.Order{Kind: sites.OfVirtualServer, Name: "web", Action: sites.Hold, Owner: "fairlead", Reason: "down"}, time.Now()); err != nil {
+		t.Fatal(err)
+	}
+	for _, step := range []struct {
+		action, body string
+		want         []string // what is listed then
+	}{
+		{"disable", `{"reason":"repair","owner":"kim"}`, []string{"hold", "disable"}},
+		{"drain", `{"reason":"repair","for":"30m"}`, []string{"hold", "drain"}},
+		{"release", `{}`, []string{"drain"}},
+		{"enable", `{"reason":"repaired"}`, []string{"enable"}},
+		{"clear", `{}`, nil},
+	} {
+		if w := f.request(http.MethodPost, "/v1/virtual-servers/web/"+step.action, step.body); w.Code != http.StatusOK {
+			t.Fatalf("%s = %d %s", step.action, w.Code, w.Body)
+		}
+		var got []string
+		for _, o := range get[resource.OverrideList](t, f, "/v1/overrides").Overrides {
+			if got = append(got, o.Action); o.Kind != "virtual-server" || o.Name != "web" {
+				t.Errorf("listed is %+v", o)
+			}
+		}
+		if !slices.Equal(got, step.want) {
+			t.Errorf("after %s there are %q, want %q", step.action, got, step.want)
+		}
+	}
+}
+
+// TestOrdersOfGroups: a group is known by the document as it is written, though it has no service yet, and its labels count.
+func TestOrdersOfGroups(t *testing.T) {
+	f := newFixture(t, withOverrides)
+	st := *f.state
+	written := *st.Document
+	written.ServiceGroups = []config.ServiceGroup{{Name: "pool", Site: "ams", Labels: config.Labels{"team": "web"}}}
+	st.Written = &written
+	f.state = &st
+	w := f.request(http.MethodPost, "/v1/service-groups/pool/disable", `{"reason":"new release","owner":"kim"}`)
+	if w.Code != http.StatusOK {
+		t.Fatalf("disable = %d %s", w.Code, w.Body)
+	}
+	if list := get[resource.OverrideList](t, f, "/v1/overrides"); len(list.Overrides) != 1 || list.Overrides[0].Kind != "service-group" || list.Overrides[0].Owner != "kim" {
+		t.Errorf("listed are %+v", list.Overrides)
+	}
+	if got := labelsOf(&st, &sites.Order{Kind: sites.OfServiceGroup, Name: "pool"}); got["team"] != "web" {
+		t.Errorf("the labels are %v, want the group's", got)
+	}
+}
+
 // TestReleaseOfWhatIsGone: a hold outlasts its virtual server's place in the document, and can be ended.
 func TestReleaseOfWhatIsGone(t *testing.T) {
 	f := newFixture(t, withOverrides)
@@ -99,7 +151,11 @@ func TestOrdersRefused(t *testing.T) {
 		{"no such virtual server", "/v1/virtual-servers/nothing/release", `{}`, 404, "/path/name no-such-virtual-server"},
 		{"nothing to clear", "/v1/services/web-ams/clear", `{}`, 409, "/path/name nothing-to-end"},
 		{"not held", "/v1/virtual-servers/web/release", `{}`, 409, "/path/name nothing-to-end"},
-		{"a virtual server is not disabled", "/v1/virtual-servers/web/disable", `{"reason":"x"}`, 404, "/path no-such-resource"},
+		{"no such virtual server to disable", "/v1/virtual-servers/nothing/disable", `{"reason":"x"}`, 404, "/path/name no-such-virtual-server"},
+		{"a virtual server without a reason", "/v1/virtual-servers/web/drain", `{}`, 422, "/body/reason required"},
+		{"nothing to clear of a virtual server", "/v1/virtual-servers/web/clear", `{}`, 409, "/path/name nothing-to-end"},
+		{"no such group", "/v1/service-groups/nobody/disable", `{"reason":"x"}`, 404, "/path/name no-such-object"},
+		{"nothing to clear of a group", "/v1/service-groups/web/clear", `{}`, 409, "/path/name nothing-to-end"},
 	}
 	f := newFixture(t, withOverrides)
 	for _, tt := range tests {

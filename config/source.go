@@ -52,6 +52,22 @@ func ReadSource(path string) (Source, error) {
 	return withZoneFiles(path, text), nil
 }
 
+// Paths returns the zone files that the document names and what they include, as it writes them, in order; those too that could not be read.
+func (s Source) Paths() []string {
+	return slices.Compact(slices.Sorted(func(yield func(string) bool) {
+		for name := range s.Files {
+			if !yield(name) {
+				return
+			}
+		}
+		for name := range s.unread {
+			if !yield(name) {
+				return
+			}
+		}
+	}))
+}
+
 // withZoneFiles makes a source of a document that was read, with the zone files it names.
 func withZoneFiles(path string, text []byte) Source {
 	src := Source{Name: path, Text: text, Files: map[string][]byte{}, unread: map[string]error{}}

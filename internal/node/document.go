@@ -88,7 +88,9 @@ func (n *Node) followAtStart(ctx context.Context) {
 
 // follow reads the followed file and writes what it says.
 func (n *Node) follow(ctx context.Context) error {
-	src, err := config.ReadSource(n.opts.Config.Config.Follow)
+	n.followed.mu.Lock()
+	defer n.followed.mu.Unlock()
+	src, err := n.followed.read(n.opts.Config.Config.Follow)
 	if err != nil {
 		return err
 	}

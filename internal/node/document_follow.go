@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
+	"sync"
 	"time"
 
 	"github.com/cespare/xxhash/v2"
@@ -24,26 +26,56 @@ func (n *Node) watchFollowed(ctx context.Context) error {
 	}
 	look := time.NewTicker(followInterval)
 	defer look.Stop()
-	read, seen := n.followedStat(), uint64(0)
+	seen := uint64(0)
 	for {
 		select {
 		case <-ctx.Done():
 			return nil
 		case <-look.C:
 		}
-		now := n.followedStat()
-		if now == read || now != seen {
+		now, changed := n.followed.look(n.opts.Config.Config.Follow)
+		if !changed || now != seen {
 			seen = now
 			continue
 		}
-		read = now
 		_ = n.reread(ctx) // what is refused is told by it
 	}
 }
 
-// followedStat is a digest of what the file system says of the followed file and its zone files.
-func (n *Node) followedStat() uint64 {
-	path := n.opts.Config.Config.Follow
+// followed is what is known of the followed file as it was read last, whether that was taken or refused.
+type followed struct {
+	mu    sync.Mutex
+	paths []string // of its zone files, as it names them
+	seen  uint64   // digest of what the file system said of all of them before they were read
+}
+
+// look returns what the file system says now, and whether that is something else than when the file was read.
+func (f *followed) look(path string) (now uint64, changed bool) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	now = statsOf(path, f.paths)
+	return now, now != f.seen
+}
+
+// read reads the file. f.mu is held. Files that it names for the first time are looked at before they are read, too, so that no change of theirs
+// is missed; one that it names in vain is waited for.
+func (f *followed) read(path string) (src config.Source, err error) {
+	for range 2 {
+		f.seen = statsOf(path, f.paths)
+		if src, err = config.ReadSource(path); err != nil {
+			return src, err
+		}
+		paths := src.Paths()
+		if slices.Equal(paths, f.paths) {
+			break
+		}
+		f.paths = paths
+	}
+	return src, nil
+}
+
+// statsOf is a digest of what the file system says of a document and its zone files.
+func statsOf(path string, files []string) uint64 {
 	h := xxhash.New()
 	note := func(path string) {
 		info, err := os.Stat(path)
@@ -54,10 +86,11 @@ func (n *Node) followedStat() uint64 {
 		fmt.Fprintf(h, "%s: %d %d %d\n", path, info.Size(), info.ModTime().UnixNano(), inodeOf(info))
 	}
 	note(path)
-	for o := range n.documents.Current().Objects.All {
-		if k := o.Key(); k.Kind == config.ObjectFile {
-			note(filepath.Join(filepath.Dir(path), k.Name))
+	for _, file := range files {
+		if !filepath.IsAbs(file) {
+			file = filepath.Join(filepath.Dir(path), file)
 		}
+		note(file)
 	}
 	return h.Sum64()
 }

@@ -2,6 +2,7 @@ package node
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"sync"
 	"testing"
@@ -96,5 +97,20 @@ func TestWritesBesideReplans(t *testing.T) {
 	}
 	if n.newest.plan.Geo() != n.geo.table.Load() {
 		t.Error("clients are located by files as they were before")
+	}
+}
+
+// TestWriteAfterTheEnd: a request that outlives the node is refused as what cannot be stored.
+func TestWriteAfterTheEnd(t *testing.T) {
+	n := stillNode(t)
+	if err := n.store.Close(); err != nil {
+		t.Fatal(err)
+	}
+	w := &revision.Write{Put: []*config.Object{webAt(t, "192.0.2.2")}, Author: "ops", Source: "api"}
+	if _, err := n.documents.Commit(context.Background(), w); !errors.Is(err, revision.ErrUnavailable) {
+		t.Errorf("a write without a store: %v, want %v", err, revision.ErrUnavailable)
+	}
+	if n.documents.Current().Objects.Get(w.Put[0].Key()).Hash() == w.Put[0].Hash() {
+		t.Error("what was not stored counts")
 	}
 }

@@ -62,8 +62,9 @@ type Node struct {
 	log   *zap.Logger
 	store *store.Store
 
-	temporary string          // directory of store, when the document came with Options; it goes with the node
-	documents documents       // intent: what is written, and by whom
+	temporary string    // directory of store, when the document came with Options; it goes with the node
+	documents documents // intent: what is written, and by whom
+	followed  followed
 	mesh      *replica.Engine // the same when sites exchange it; nil: it is in etcd
 
 	dns       *answering

@@ -35,13 +35,6 @@ func (f *orderFlags) add(cmd *cobra.Command, timed bool) {
 	}
 }
 
-func (f *orderFlags) about(name string) client.Subject {
-	if f.site {
-		return client.Subject{Kind: "sites", Name: name}
-	}
-	return client.Subject{Kind: "services", Name: name}
-}
-
 // caller is who the process runs as.
 func (f *orderFlags) caller() string {
 	if f.owner != "" {
@@ -57,42 +50,51 @@ func (f *orderFlags) caller() string {
 }
 
 func newDisable() *cobra.Command {
-	return newOrder("disable", "Take a service, or a site's services, out of answers for a time")
+	return newOrder("disable", "Take a service, a group, a site's services or a virtual server out of answers for a time")
 }
 
 func newEnable() *cobra.Command {
-	return newOrder("enable", "Use a service, or a site's services, for a time although the document disables it")
+	return newOrder("enable", "Use a service, or the services of a group or site, for a time although the document disables it")
 }
 
 func newDrain() *cobra.Command {
-	return newOrder("drain", "Give a service, or a site's services, no new clients for a time; sessions are kept")
+	return newOrder("drain", "Give a service, a group, a site's services or a virtual server no new clients for a time; sessions are kept")
 }
 
 func newOrder(action, short string) *cobra.Command {
 	var f orderFlags
 	cmd := &cobra.Command{
-		Use: action + " NAME --reason TEXT [--for 2h]", Short: short, Args: cobra.ExactArgs(1),
+		Use: action + " NAME|KIND/NAME --reason TEXT [--for 2h]", Short: short, Args: cobra.ExactArgs(1),
 		Long: short + `.
 
 All sites follow within seconds, and a restart does not end it. It ends by itself after --for, and with
 "fairlead clear NAME". While it lasts it beats the document's state; it does not make a service UP that
-monitors see DOWN (docs/belief.md).`,
-		Example: "  fairlead " + action + " web-ams --reason \"kernel update\" --for 2h",
+monitors see DOWN (docs/belief.md).
+
+NAME is a service. service-group/NAME is all services of a group, those that join it later included, and
+site/NAME all of a site: an order about one service beats that about its group, which beats that about its
+site. virtual-server/NAME is answered from its backup, whatever its members are: disabled for everybody,
+draining for new clients. To enable it ends that.`,
+		Example: "  fairlead " + action + " web-ams --reason \"kernel update\" --for 2h\n  fairlead " + action + " service-group/web --reason \"new release\" --for 30m",
 
 		ValidArgsFunction: completeNames(config.ObjectService),
 		RunE: func(cmd *cobra.Command, args []string) error {
+			about, err := f.about(args[0])
+			if err != nil {
+				return err
+			}
 			c, err := f.client()
 			if err != nil {
 				return err
 			}
-			o, err := c.Give(cmd.Context(), f.about(args[0]), action, resource.Order{Reason: f.reason, For: f.lasts.String(), Owner: f.caller()})
+			o, err := c.Give(cmd.Context(), about, action, resource.Order{Reason: f.reason, For: f.lasts.String(), Owner: f.caller()})
 			if err != nil {
 				return apiError(err)
 			}
 			if err := printOverride(cmd, o, f.output); err != nil || !f.wait {
 				return err
 			}
-			return waitForDrain(cmd, c, args[0])
+			return waitForDrain(cmd, c, about.Name)
 		},
 	}
 	f.add(cmd, true)
@@ -107,8 +109,14 @@ monitors see DOWN (docs/belief.md).`,
 func newClear() *cobra.Command {
 	var f orderFlags
 	cmd := &cobra.Command{
-		Use: "clear NAME", Short: "End the override of a service or site: the document's state counts again", Args: cobra.ExactArgs(1),
-		RunE: func(cmd *cobra.Command, args []string) error { return f.withdraw(cmd, f.about(args[0]), "clear") },
+		Use: "clear NAME|KIND/NAME", Short: "End the override of a service, group, site or virtual server: what the document says counts again", Args: cobra.ExactArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			about, err := f.about(args[0])
+			if err != nil {
+				return err
+			}
+			return f.withdraw(cmd, about, "clear")
+		},
 
 		ValidArgsFunction: completeNames(config.ObjectService),
 	}

@@ -67,6 +67,42 @@ func TestDrainLine(t *testing.T) {
 	}
 }
 
+// TestOrdersByKind: NAME is a service, KIND/NAME what it says.
+func TestOrdersByKind(t *testing.T) {
+	answer := `{"kind": "k", "name": "web", "action": "disable", "until": "2026-11-22T08:00:00Z"}`
+	api := fakeAPI(t, map[string]string{
+		"/v1/services/web/disable": answer, "/v1/sites/web/disable": answer, "/v1/service-groups/web/disable": answer, "/v1/virtual-servers/web/disable": answer,
+		"/v1/virtual-servers/web/clear": answer,
+	})
+	tests := []struct {
+		args string
+		code int
+		want string // in what is complained about
+	}{
+		{"disable web", exitDone, ""},
+		{"disable service/web", exitDone, ""},
+		{"disable --site web", exitDone, ""},
+		{"disable site/web", exitDone, ""},
+		{"disable service-group/web", exitDone, ""},
+		{"disable virtual-server/web", exitDone, ""},
+		{"clear virtual-server/web", exitDone, ""},
+		{"disable monitor/web", exitUsage, "service-group/NAME"},
+		{"disable service-group/", exitUsage, "service-group/NAME"},
+		{"disable --site service-group/web", exitUsage, "leave one of the two away"},
+		{"drain --wait virtual-server/web", exitUsage, "--wait waits for one service"},
+		{"clear nothing/web", exitUsage, "virtual-server/NAME"},
+	}
+	for _, tt := range tests {
+		t.Run(tt.args, func(t *testing.T) {
+			var out, problems output
+			code := run(t.Context(), append(strings.Fields(tt.args), "--reason", "disk", "--api", api), &out, &problems)
+			if code != tt.code || !strings.Contains(problems.String(), tt.want) {
+				t.Errorf("exit %d, %q; want %d with %q", code, problems.String(), tt.code, tt.want)
+			}
+		})
+	}
+}
+
 // TestWaitingForADrainThatIsOver ends, and not well: the service was UP again before it was empty.
 func TestWaitingForADrainThatIsOver(t *testing.T) {
 	api := fakeAPI(t, map[string]string{

@@ -92,6 +92,8 @@ type Options struct {
 	ReportRTT func(ldns netip.Addr, site string, rtt time.Duration, at time.Time) bool
 	// Documents is where the GSLB document is kept. Nil: it is neither read nor written here.
 	Documents revision.Documents
+	// DocumentCounts counts revisions since the start. Nil: nobody does.
+	DocumentCounts func() DocumentCounts
 	// Events is what happens, for those who listen. Nil: nobody is told.
 	Events *Events
 	// Backup writes all that the node knows; Restore takes it in. Nil: 503.

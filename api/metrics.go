@@ -20,7 +20,7 @@ func (r *resources) metrics() (http.Handler, error) {
 		r.beliefMetrics(),
 		collectors.NewGoCollector(),
 		collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
-		r.dnsMetrics(), r.transferMetrics(), r.serviceMetrics(), r.groupMetrics(), r.geoMetrics(), r.exchangeMetrics(), r.probeMetrics(), r.monitorMetrics(), r.nodeMetrics(), r.accessMetrics(), r.headroomMetrics(),
+		r.dnsMetrics(), r.transferMetrics(), r.serviceMetrics(), r.groupMetrics(), r.geoMetrics(), r.exchangeMetrics(), r.probeMetrics(), r.monitorMetrics(), r.nodeMetrics(), r.configMetrics(), r.accessMetrics(), r.headroomMetrics(),
 		r.learnedMetrics(), r.sessionUseMetrics(), r.sharedMetrics(), r.agreementMetrics(), r.resolverMetrics(),
 	} {
 		if err := registry.Register(c); err != nil {

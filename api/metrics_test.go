@@ -10,6 +10,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"fairlead/config/revision"
 	"fairlead/mep"
 	"fairlead/sites/agree"
 )
@@ -113,6 +114,9 @@ func TestMetricsAreDocumented(t *testing.T) {
 	f := newFixture(t, func(o *Options) {
 		withMonitors(o)
 		o.Groups = testGroups
+		docs := newMemoryDocuments(t, "sites: [{name: ams, address: 192.0.2.1}]\n")
+		docs.sync.Peers = []revision.PeerSync{{Site: "nyc"}}
+		o.Documents, o.DocumentCounts = docs, func() DocumentCounts { return DocumentCounts{} }
 		o.SharedSessions = func() []SharedSessions { return []SharedSessions{{Site: "nyc"}} }
 		o.Agreements = func() []agree.PeerStatus {
 			return []agree.PeerStatus{{Site: "nyc", State: agree.Differs, Disagreements: map[agree.Cause]uint64{agree.CauseClock: 1}}}

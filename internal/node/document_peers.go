@@ -4,6 +4,7 @@ import (
 	"context"
 	"slices"
 
+	"fairlead/api"
 	"fairlead/config/replica"
 	"fairlead/mep"
 )
@@ -73,4 +74,9 @@ func (n *Node) hearDocuments(e mep.Event) bool {
 		n.mesh.PeerDown(e.Peer)
 	}
 	return false
+}
+
+func (n *Node) documentCounts() api.DocumentCounts {
+	s := n.mesh.Stats()
+	return api.DocumentCounts{Written: s.Written, Merged: s.Merged, Undone: s.Undone, Refused: s.Refused, Quarantined: s.Quarantined, Lies: s.Lies, Dropped: s.Dropped}
 }

@@ -175,6 +175,9 @@ func (n *Node) build(in *intent) error {
 		ResolverCounts: n.resolvers.Counts, TakeResolvers: n.resolvers.Take, ReportRTT: n.resolvers.Report,
 		Documents: n.documents, Backup: n.backup, Restore: n.restore, Events: n.events, Ready: n.ready, Logger: n.log,
 	}
+	if n.mesh != nil {
+		told.DocumentCounts = n.documentCounts
+	}
 	n.tellMonitors(&told, prober)
 	if n.door, err = newDoor(&c.API, n.keeps(), n.log); err != nil {
 		return err

@@ -285,6 +285,7 @@ func TestSecretsInTheDataDirectory(t *testing.T) {
 	in := func(name string) string { return filepath.Join(o.DataDir, name) }
 	o.Node.API.TLS.Key = put(t, in("tls/api.key"), "-----BEGIN EC PRIVATE KEY-----\nnamed\n")
 	o.Node.DNS.CookieSecretFile = put(t, in("cookies"), "s3cret cookies\n")
+	o.Node.Config.Store.Etcd = &config.NodeEtcd{PasswordFile: put(t, in("etcd.password"), "s3cret etcd\n")}
 	o.Node.DNS.TSIGKeys = []config.NodeTSIGKey{{Name: "k", SecretFile: put(t, in("tsig/k"), "s3cret tsig\n")}}
 	o.Node.Probes.Secrets.Directories = append(o.Node.Probes.Secrets.Directories, filepath.Dir(put(t, in("secrets/db"), "s3cret password\n")))
 	put(t, in("kept/old.pem"), "-----BEGIN CERTIFICATE-----\n-----BEGIN PRIVATE KEY-----\nkept\n")
@@ -301,7 +302,7 @@ func TestSecretsInTheDataDirectory(t *testing.T) {
 				t.Fatal(err)
 			}
 		}
-		for _, secret := range []string{"EC PRIVATE KEY", "s3cret cookies", "s3cret tsig", "s3cret password"} {
+		for _, secret := range []string{"EC PRIVATE KEY", "s3cret cookies", "s3cret tsig", "s3cret password", "s3cret etcd"} {
 			if n := strings.Count(text.String(), secret); n > 1 || (n == 1) != named {
 				t.Errorf("%s: %d times %q", what, n, secret)
 			}

@@ -133,6 +133,9 @@ func secretPaths(n *config.Node) ([]string, error) {
 	if h := n.DNS.HTTPS; h != nil {
 		paths = append(paths, h.Cert, h.Key)
 	}
+	if e := n.Config.Store.Etcd; e != nil {
+		paths = append(paths, e.TLS.Cert, e.TLS.Key, e.TLS.CA, e.PasswordFile)
+	}
 	for _, k := range n.DNS.TSIGKeys {
 		paths = append(paths, k.SecretFile)
 	}

@@ -25,8 +25,6 @@ const (
 	maxWriteTries = 5
 	// maxIdempotencyKeys is how many keys are remembered with what they were used for. The store remembers their outcomes.
 	maxIdempotencyKeys = 10_000
-	// maxIdempotencyKey bounds one key, in bytes.
-	maxIdempotencyKey = 255
 )
 
 // WriteParams are what all writes of documents take besides their bodies. It is exported for huma alone.

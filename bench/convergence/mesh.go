@@ -7,6 +7,7 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -14,6 +15,7 @@ import (
 	"fairlead/internal/node"
 	"fairlead/internal/pki"
 	"fairlead/mep"
+	reached "fairlead/sites"
 )
 
 const (
@@ -31,6 +33,7 @@ type mesh struct {
 // site is one node, its service with a monitor, and what asks it.
 type site struct {
 	name      string
+	node      *node.Node
 	exchange  net.Listener // where it is heard
 	backend   net.Listener // what its monitored service is; nil: it does not work
 	backendAt string
@@ -103,7 +106,7 @@ func (m *mesh) start(ctx context.Context, s *site, authority *pki.Authority) err
 		return fmt.Errorf("site %q: %w", s.name, err)
 	}
 	run, stop := context.WithCancel(ctx)
-	s.stop, s.done = stop, make(chan error, 1)
+	s.node, s.stop, s.done = n, stop, make(chan error, 1)
 	s.dns = n.DNSAddrs()[0].String()
 	go func() { s.done <- n.Run(run) }()
 	return nil
@@ -137,10 +140,18 @@ settings:
 `, sites.String(), services.String(), sorryAddress, servers.String(), m.plan.interval, m.plan.keepalive)
 }
 
-// settled waits until every site that runs answers every name of every such site with its service.
+// settled waits until every site that runs has a session with every other one, and answers every name of each with its service. Answers
+// alone would not do: third sites may vouch for a site whose session is not back yet, and whose leave nobody would tell of directly.
 func (m *mesh) settled(ctx context.Context) error {
 	limited, cancel := context.WithTimeout(ctx, startLimit+m.plan.keepalive)
 	defer cancel()
+	for _, at := range m.running() {
+		for _, of := range m.others(at) {
+			if err := at.hears(limited, of.name); err != nil {
+				return err
+			}
+		}
+	}
 	for _, at := range m.running() {
 		for _, of := range m.running() {
 			for _, kind := range []string{"web-", "plain-"} {
@@ -151,6 +162,20 @@ func (m *mesh) settled(ctx context.Context) error {
 		}
 	}
 	return nil
+}
+
+// hears waits until a site is told of another one by that itself.
+func (s *site) hears(ctx context.Context, name string) error {
+	for {
+		st := s.node.State()
+		i := slices.IndexFunc(st.Document.Sites, func(d config.Site) bool { return d.Name == name })
+		if got := st.Sites[i]; got.Reach == reached.ReachHeard && got.Via == name {
+			return nil
+		}
+		if err := pause(ctx, askPause); err != nil {
+			return fmt.Errorf("wait until %s hears %s: %w", s.name, name, err)
+		}
+	}
 }
 
 // running is the sites that were not stopped.

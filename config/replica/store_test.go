@@ -110,9 +110,7 @@ func (s *memoryStore) Commit(r *Record) error {
 		s.list = append(s.list, v)
 		s.all[v.Dot] = v
 	}
-	for _, line := range r.Log {
-		s.log = append(s.log, line)
-	}
+	s.log = append(s.log, r.Log...)
 	for i := range s.log {
 		if slices.Contains(r.Settled, s.log[i].Revision.ID) {
 			s.log[i].Pending = s.log[i].Applied.Add(-1)

@@ -72,24 +72,26 @@ func (c *Change) carry() *gslb.Status {
 		}
 		out.Services[i] = st
 	}
-	out.Held = c.held()
+	out.Held = carried(c, was.Held)
+	out.Ordered = carried(c, was.Ordered)
 	return out
 }
 
-// held is which virtual servers stay on their backup, for After.
-func (c *Change) held() []bool {
-	held := map[string]bool{}
-	for i, is := range c.Before.Status.Held {
-		if is {
-			held[c.Before.Plan.VirtualServerName(gslb.VirtualServerIndex(i))] = true
+// carried is what is believed of virtual servers, by VirtualServerIndex, for After. Names identify them.
+func carried[T comparable](c *Change, was []T) []T {
+	var none T
+	known := map[string]T{}
+	for i, v := range was {
+		if v != none {
+			known[c.Before.Plan.VirtualServerName(gslb.VirtualServerIndex(i))] = v
 		}
 	}
-	if len(held) == 0 {
+	if len(known) == 0 {
 		return nil
 	}
-	out := make([]bool, c.After.VirtualServers())
+	out := make([]T, c.After.VirtualServers())
 	for i := range out {
-		out[i] = held[c.After.VirtualServerName(gslb.VirtualServerIndex(i))]
+		out[i] = known[c.After.VirtualServerName(gslb.VirtualServerIndex(i))]
 	}
 	return out
 }

@@ -30,6 +30,7 @@ func (e *Engine) arrive(a *arrival) {
 	e.keptCopy(err)
 	e.behind = err != nil
 	e.state, e.head, e.version, e.cluster = a.state, a.head, a.key, a.cluster
+	e.at = max(a.moment.version, a.key)
 	e.mu.Lock()
 	e.pending, e.refused = a.pending, nil
 	e.mu.Unlock()

@@ -67,6 +67,7 @@ type Engine struct {
 	work      sync.Mutex // one write is made, or taken in, at a time; over what follows
 	head      *head      // of what is served; nil: it was never in etcd
 	version   int64      // of the head in etcd, as it was seen last
+	at        int64      // revision that etcd had then
 	cluster   uint64     // where it was
 	state     *revision.State
 	candidate replica.Candidate
@@ -236,7 +237,7 @@ func (e *Engine) follow(ctx context.Context) error {
 	}
 	ended := make(chan error, 1)
 	e.work.Lock()
-	from := e.version
+	from := e.at
 	e.work.Unlock()
 	go func() { ended <- keys.watch(ctx, headKey, from, e.signal) }()
 	err = e.keepTime(ctx, ended)

@@ -90,7 +90,7 @@ func (e *Engine) take(ctx context.Context, s *seen) error {
 		err = e.precedes(s)
 	}
 	if err == nil && e.head != nil && s.head.Number == e.head.Number {
-		e.version, e.cluster = s.key, s.cluster
+		e.version, e.cluster, e.at = s.key, s.cluster, s.moment.version
 		e.settlePending(s)
 		e.found()
 		return nil

@@ -201,134 +201,153 @@ func etcdService(t *testing.T, name, address string) *config.Object {
 	return o
 }
 
+// etcdPair is two nodes on one etcd. They live longer than subtests.
+type etcdPair struct {
+	whole    *testing.T
+	server   *etcdServer
+	access   etcdstore.Access
+	dirs     []string
+	one, two *etcdNode
+}
+
 func TestEtcdSharesADocument(t *testing.T) {
-	whole := t // nodes live longer than subtests
 	server := newEtcd(t, "http")
-	access := etcdstore.Access{Endpoints: []string{server.url()}}
-	dirs := []string{t.TempDir(), t.TempDir()}
-	one, two := mustStartEtcdNode(t, "ams", dirs[0], access), mustStartEtcdNode(t, "nyc", dirs[1], access)
-	if err := two.has(one); err != nil {
+	p := &etcdPair{whole: t, server: server, access: etcdstore.Access{Endpoints: []string{server.url()}}, dirs: []string{t.TempDir(), t.TempDir()}}
+	p.one, p.two = mustStartEtcdNode(t, "ams", p.dirs[0], p.access), mustStartEtcdNode(t, "nyc", p.dirs[1], p.access)
+	if err := p.two.has(p.one); err != nil {
 		t.Fatal(err)
 	}
-	t.Run("etcdctl sees the document", func(t *testing.T) {
-		out := server.ctl("get", "--prefix", "/fairlead/objects/service/web-ams/")
-		if !strings.Contains(out, `"name":"web-ams"`) {
-			t.Errorf("etcdctl shows\n%s", out)
-		}
-		t.Log(server.ctl("get", "--prefix", "/fairlead/objects/service/"), server.ctl("get", "/fairlead/head"))
-	})
-	t.Run("both write at once", func(t *testing.T) {
-		errs := make(chan error, 2)
-		for i, n := range []*etcdNode{one, two} {
-			go func() {
-				var err error
-				for k := range 20 {
-					_, e := n.put(etcdService(t, fmt.Sprintf("at-once-%d-%d", i, k), "192.0.2.7"))
-					err = errors.Join(err, e)
-				}
-				errs <- err
-			}()
-		}
-		if err := errors.Join(<-errs, <-errs); err != nil {
-			t.Fatal(err)
-		}
-		eventually(t, 5*time.Second, "both have the same", func() error { return two.has(one) })
-		for i := range 2 {
+	t.Run("etcdctl sees the document", p.seen)
+	t.Run("both write at once", p.atOnce)
+	t.Run("a watch tells within a second", p.watched)
+	t.Run("etcd is killed and returns", p.killed)
+	t.Run("etcd is compacted during absence", p.compacted)
+	t.Run("an older snapshot is refused", p.restored)
+}
+
+func (p *etcdPair) seen(t *testing.T) {
+	out := p.server.ctl("get", "--prefix", "/fairlead/objects/service/web-ams/")
+	if !strings.Contains(out, `"name":"web-ams"`) {
+		t.Errorf("etcdctl shows\n%s", out)
+	}
+	t.Log(p.server.ctl("get", "--prefix", "/fairlead/objects/service/"), p.server.ctl("get", "/fairlead/head"))
+}
+
+func (p *etcdPair) atOnce(t *testing.T) {
+	errs := make(chan error, 2)
+	for i, n := range []*etcdNode{p.one, p.two} {
+		go func() {
+			var err error
 			for k := range 20 {
-				if one.Current().Objects.Get(config.ObjectKey{Kind: config.ObjectService, Name: fmt.Sprintf("at-once-%d-%d", i, k)}) == nil {
-					t.Errorf("the write %d of node %d is lost", k, i)
-				}
+				_, e := n.put(etcdService(t, fmt.Sprintf("at-once-%d-%d", i, k), "192.0.2.7"))
+				err = errors.Join(err, e)
+			}
+			errs <- err
+		}()
+	}
+	if err := errors.Join(<-errs, <-errs); err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, 5*time.Second, "both have the same", func() error { return p.two.has(p.one) })
+	for i := range 2 {
+		for k := range 20 {
+			if p.one.Current().Objects.Get(config.ObjectKey{Kind: config.ObjectService, Name: fmt.Sprintf("at-once-%d-%d", i, k)}) == nil {
+				t.Errorf("the write %d of node %d is lost", k, i)
 			}
 		}
+	}
+}
+
+func (p *etcdPair) watched(t *testing.T) {
+	start := time.Now()
+	if _, err := p.one.put(etcdService(t, "watched", "192.0.2.8")); err != nil {
+		t.Fatal(err)
+	}
+	wrote := time.Since(start)
+	eventually(t, time.Second, "the other node hears", func() error { return p.two.has(p.one) })
+	t.Logf("written in %v, heard within %v", wrote, time.Since(start))
+}
+
+func (p *etcdPair) killed(t *testing.T) {
+	p.server.kill()
+	eventually(t, 15*time.Second, "the node says so", func() error {
+		if p.two.Sync().Unavailable == "" {
+			return errors.New("it is available")
+		}
+		return nil
 	})
-	t.Run("a watch tells within a second", func(t *testing.T) {
-		start := time.Now()
-		if _, err := one.put(etcdService(t, "watched", "192.0.2.8")); err != nil {
-			t.Fatal(err)
-		}
-		wrote := time.Since(start)
-		eventually(t, time.Second, "the other node hears", func() error { return two.has(one) })
-		t.Logf("written in %v, heard within %v", wrote, time.Since(start))
-	})
-	t.Run("etcd is killed and returns", func(t *testing.T) {
-		server.kill()
-		eventually(t, 15*time.Second, "the node says so", func() error {
-			if two.Sync().Unavailable == "" {
-				return errors.New("it is available")
-			}
-			return nil
-		})
-		t.Log(two.Sync().Unavailable)
-		start := time.Now()
-		if _, err := two.put(etcdService(t, "unwritten", "192.0.2.9")); !errors.Is(err, revision.ErrUnavailable) {
-			t.Errorf("a write without etcd: %v", err)
-		}
-		t.Logf("a write is refused after %v", time.Since(start))
-		one.stop()
-		one = mustStartEtcdNode(whole, "ams", dirs[0], access)
-		if err := one.has(two); err != nil {
-			t.Errorf("a node that was started without etcd: %v", err)
-		}
-		server.start()
-		start = time.Now()
-		for _, n := range []*etcdNode{one, two} {
-			eventually(t, 20*time.Second, "the node finds it", func() error {
-				if why := n.Sync().Unavailable; why != "" {
-					return errors.New(why)
-				}
-				return nil
-			})
-		}
-		t.Logf("found again after %v", time.Since(start))
-		if _, err := two.put(etcdService(t, "written", "192.0.2.9")); err != nil {
-			t.Error(err)
-		}
-		eventually(t, 5*time.Second, "both have the same", func() error { return one.has(two) })
-	})
-	t.Run("etcd is compacted during absence", func(t *testing.T) {
-		one.stop()
-		for k := range 5 {
-			if _, err := two.put(etcdService(t, "compacted", fmt.Sprintf("192.0.2.%d", 20+k))); err != nil {
-				t.Fatal(err)
-			}
-		}
-		var version int64
-		if _, err := fmt.Sscanf(strings.Split(server.ctl("get", "nothing", "-w", "json"), `"revision":`)[1], "%d", &version); err != nil {
-			t.Fatal(err)
-		}
-		server.ctl("compact", fmt.Sprint(version))
-		one = mustStartEtcdNode(whole, "ams", dirs[0], access)
-		eventually(t, 5*time.Second, "both have the same", func() error { return one.has(two) })
-	})
-	t.Run("an older snapshot is refused", func(t *testing.T) {
-		snapshot := filepath.Join(t.TempDir(), "snapshot.db")
-		server.ctl("snapshot", "save", snapshot)
-		if _, err := two.put(etcdService(t, "after", "192.0.2.99")); err != nil {
-			t.Fatal(err)
-		}
-		eventually(t, 5*time.Second, "both have the same", func() error { return one.has(two) })
-		old := two.Current().Revision
-		server.kill()
-		server.dir += "-restored"
-		server.ctl("snapshot", "restore", snapshot, "--data-dir", server.dir, "--name", "one", "--initial-cluster", "one=http://"+server.peer, "--initial-advertise-peer-urls", "http://"+server.peer)
-		server.start()
-		eventually(t, 30*time.Second, "the node refuses it", func() error {
-			if why := two.Sync().Unavailable; !strings.Contains(why, "accept: ") {
-				return fmt.Errorf("unavailable = %q", why)
+	t.Log(p.two.Sync().Unavailable)
+	start := time.Now()
+	if _, err := p.two.put(etcdService(t, "unwritten", "192.0.2.9")); !errors.Is(err, revision.ErrUnavailable) {
+		t.Errorf("a write without etcd: %v", err)
+	}
+	t.Logf("a write is refused after %v", time.Since(start))
+	p.one.stop()
+	p.one = mustStartEtcdNode(p.whole, "ams", p.dirs[0], p.access)
+	if err := p.one.has(p.two); err != nil {
+		t.Errorf("a node that was started without etcd: %v", err)
+	}
+	p.server.start()
+	start = time.Now()
+	for _, n := range []*etcdNode{p.one, p.two} {
+		eventually(t, 20*time.Second, "the node finds it", func() error {
+			if why := n.Sync().Unavailable; why != "" {
+				return errors.New(why)
 			}
 			return nil
 		})
-		t.Log(two.Sync().Unavailable)
-		if two.Current().Revision != old {
-			t.Error("an older document came over a newer one")
+	}
+	t.Logf("found again after %v", time.Since(start))
+	if _, err := p.two.put(etcdService(t, "written", "192.0.2.9")); err != nil {
+		t.Error(err)
+	}
+	eventually(t, 5*time.Second, "both have the same", func() error { return p.one.has(p.two) })
+}
+
+func (p *etcdPair) compacted(t *testing.T) {
+	p.one.stop()
+	for k := range 5 {
+		if _, err := p.two.put(etcdService(t, "compacted", fmt.Sprintf("192.0.2.%d", 20+k))); err != nil {
+			t.Fatal(err)
 		}
-		_, after, _ := strings.Cut(two.Sync().Unavailable, "accept: ")
-		two.stop()
-		two = mustStartEtcdNode(whole, "nyc", dirs[1], access, func(o *etcdstore.Options) { o.Accept = after[:16] })
-		if two.Sync().Unavailable != "" || two.Current().Objects.Get(config.ObjectKey{Kind: config.ObjectService, Name: "after"}) != nil {
-			t.Errorf("after it was accepted: %+v", two.Sync())
+	}
+	var version int64
+	if _, err := fmt.Sscanf(strings.Split(p.server.ctl("get", "nothing", "-w", "json"), `"revision":`)[1], "%d", &version); err != nil {
+		t.Fatal(err)
+	}
+	p.server.ctl("compact", fmt.Sprint(version))
+	p.one = mustStartEtcdNode(p.whole, "ams", p.dirs[0], p.access)
+	eventually(t, 5*time.Second, "both have the same", func() error { return p.one.has(p.two) })
+}
+
+func (p *etcdPair) restored(t *testing.T) {
+	snapshot := filepath.Join(t.TempDir(), "snapshot.db")
+	p.server.ctl("snapshot", "save", snapshot)
+	if _, err := p.two.put(etcdService(t, "after", "192.0.2.99")); err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, 5*time.Second, "both have the same", func() error { return p.one.has(p.two) })
+	old := p.two.Current().Revision
+	p.server.kill()
+	p.server.dir += "-restored"
+	p.server.ctl("snapshot", "restore", snapshot, "--data-dir", p.server.dir, "--name", "one", "--initial-cluster", "one=http://"+p.server.peer, "--initial-advertise-peer-urls", "http://"+p.server.peer)
+	p.server.start()
+	eventually(t, 30*time.Second, "the node refuses it", func() error {
+		if why := p.two.Sync().Unavailable; !strings.Contains(why, "accept: ") {
+			return fmt.Errorf("unavailable = %q", why)
 		}
+		return nil
 	})
+	t.Log(p.two.Sync().Unavailable)
+	if p.two.Current().Revision != old {
+		t.Error("an older document came over a newer one")
+	}
+	_, after, _ := strings.Cut(p.two.Sync().Unavailable, "accept: ")
+	p.two.stop()
+	p.two = mustStartEtcdNode(p.whole, "nyc", p.dirs[1], p.access, func(o *etcdstore.Options) { o.Accept = after[:16] })
+	if p.two.Sync().Unavailable != "" || p.two.Current().Objects.Get(config.ObjectKey{Kind: config.ObjectService, Name: "after"}) != nil {
+		t.Errorf("after it was accepted: %+v", p.two.Sync())
+	}
 }
 
 func TestEtcdTakesManyObjects(t *testing.T) {

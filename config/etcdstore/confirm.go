@@ -10,14 +10,18 @@ import (
 	"go.uber.org/zap"
 
 	"fairlead/config"
+	"fairlead/config/replica"
 	"fairlead/config/revision"
 )
 
-// maxPending is how many writes may wait to be confirmed.
-const maxPending = 16
-
-// pend adds to a move that its revision waits to be confirmed.
-func pend(a *arrival, m *move, d *draft, items []item) ([]item, error) {
+// pend adds to a move that its revision waits to be confirmed, unless replica.MaxPending wait already.
+func (e *Engine) pend(a *arrival, m *move, d *draft, items []item) ([]item, error) {
+	e.mu.Lock()
+	already := len(e.pending)
+	e.mu.Unlock()
+	if already >= replica.MaxPending {
+		return nil, fmt.Errorf("%w: %d writes wait to be confirmed, which is the limit; confirm one of them, or wait until one is undone", revision.ErrRefused, replica.MaxPending)
+	}
 	r := a.lines[0].Revision
 	p := waiting{Revision: r.ID, Until: a.lines[0].Applied.Add(d.write.Confirm), Within: d.write.Confirm.String()}
 	var lines []undoLine

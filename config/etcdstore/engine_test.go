@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"fairlead/config"
+	"fairlead/config/replica"
 	"fairlead/config/revision"
 )
 
@@ -289,6 +290,22 @@ func TestLongAbsence(t *testing.T) {
 	two.restart(t)
 	if two.Sync().Unavailable != "" || two.address("b") != "192.0.2.77" {
 		t.Errorf("after a restart: %+v", two.Sync())
+	}
+}
+
+func TestSomeWritesWaitAtMost(t *testing.T) {
+	n := startNode(t, newFakeEtcd(), "ams", nil)
+	waits := func(i int) *revision.Write {
+		return &revision.Write{Put: []*config.Object{service(t, "a", fmt.Sprintf("192.0.2.%d", 10+i))}, Confirm: time.Hour}
+	}
+	for i := range replica.MaxPending {
+		n.write(t, waits(i))
+	}
+	if _, err := n.Commit(t.Context(), waits(replica.MaxPending)); !errors.Is(err, revision.ErrRefused) || !strings.Contains(err.Error(), "confirm one of them") {
+		t.Errorf("one more: %v, want that it is refused", err)
+	}
+	if got := n.address("a"); got != "192.0.2.25" {
+		t.Errorf("a is %q, want what the last one that was taken says", got)
 	}
 }
 

@@ -214,7 +214,7 @@ func (e *Engine) move(ctx context.Context, d *draft) (bool, error) {
 		m.once.value = []byte(r.ID)
 	}
 	if w.Confirm > 0 {
-		if items, err = pend(a, m, d, items); err != nil {
+		if items, err = e.pend(a, m, d, items); err != nil {
 			return false, err
 		}
 	}

@@ -129,7 +129,6 @@ type counts struct {
 	uses         map[config.ObjectHash]int
 	size         int64
 	lines, revs  int
-	texts        int
 	commit, last uint64
 }
 

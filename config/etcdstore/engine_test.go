@@ -134,9 +134,9 @@ func TestEtcdIsLostAndComesBack(t *testing.T) {
 			t.Errorf("plan without etcd: %+v, %v", out, err)
 		}
 		time.Sleep(time.Hour)
-		before := etcd.requests
+		before := etcd.asked()
 		time.Sleep(time.Hour)
-		if n := etcd.requests - before; n > 600 {
+		if n := etcd.asked() - before; n > 600 {
 			t.Errorf("%d requests in an hour without etcd", n)
 		}
 		etcd.setDown(nil)

@@ -52,6 +52,13 @@ func (f *fakeEtcd) setDown(err error) {
 	f.down = err
 }
 
+// asked is how many requests there were.
+func (f *fakeEtcd) asked() int {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.requests
+}
+
 func (f *fakeEtcd) begin() error {
 	f.mu.Lock()
 	f.requests++

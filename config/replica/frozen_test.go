@@ -32,6 +32,51 @@ func frozenRevision(t *testing.T) *revision.Revision {
 	return r
 }
 
+// frozenState is a state with all that one can have: a seed that was seen, an object that two sites have changed at once, one that was removed, and
+// two revisions that no other has seen.
+func frozenState(t *testing.T) *revision.State {
+	t.Helper()
+	seed := &revision.Revision{Dot: revision.Dot{Actor: "seed:" + strings.Repeat("2e", 16), Seq: 1}, Source: "seed"}
+	ams := &revision.Revision{Site: "ams", Dot: revision.Dot{Actor: "ams-0123456789abcdef", Seq: 1}, Time: time.UnixMicro(1_790_000_000_000_001).UTC(), Author: "anna", Source: "cli",
+		Reason: "new rack", Seen: revision.Vector{seed.Dot.Actor: 1}}
+	nyc := &revision.Revision{Site: "nyc", Dot: revision.Dot{Actor: "nyc-fedcba9876543210", Seq: 1}, Time: time.UnixMicro(1_790_000_000_000_002).UTC(), Source: "api",
+		Seen: revision.Vector{seed.Dot.Actor: 1}}
+	key := func(name string) config.ObjectKey { return config.ObjectKey{Kind: config.ObjectService, Name: name} }
+	hash := func(octet byte) (h config.ObjectHash) {
+		for i := range h {
+			h[i] = octet
+		}
+		return h
+	}
+	seed.Changes = []revision.Change{{Key: key("old"), Hash: hash(1)}, {Key: key("web"), Hash: hash(2)}, {Key: key("www"), Hash: hash(3)}}
+	ams.Changes = []revision.Change{{Key: key("old")}, {Key: key("web"), Hash: hash(4)}}
+	nyc.Changes = []revision.Change{{Key: key("web"), Hash: hash(5)}}
+	s := revision.NewState()
+	for _, r := range []*revision.Revision{seed, ams, nyc} {
+		if r != seed {
+			r.Parents = []string{seed.ID}
+		}
+		if err := r.Seal(); err != nil {
+			t.Fatal(err)
+		}
+		if err := s.Apply(r); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return s
+}
+
+// parts are what a KindObjects says.
+type parts struct {
+	list []part
+	more bool
+}
+
+func readParts(b []byte) (any, error) {
+	list, more, err := decodeParts(b)
+	return &parts{list, more}, err
+}
+
 // frozenMessages are one message of each kind, as this release writes it, and how it reads it.
 func frozenMessages(t *testing.T) map[string]struct {
 	written []byte
@@ -53,7 +98,23 @@ func frozenMessages(t *testing.T) map[string]struct {
 		t.Fatal(err)
 	}
 	readWant := func(b []byte) (any, error) { return decodeWant(b) }
+	heard := &revisions{more: true, list: []*revision.Revision{r}, texts: [][]byte{o.Text(), []byte("{}")}}
+	all, err := heard.encode()
+	if err != nil {
+		t.Fatal(err)
+	}
+	text := o.Text()
+	half := len(text) / 2
+	halves := &parts{[]part{{o.Hash(), len(text), 0, text[:half]}, {o.Hash(), len(text), half, text[half:]}}, true}
+	whole := frozenState(t)
+	state, err := whole.Encode()
+	if err != nil {
+		t.Fatal(err)
+	}
 	return map[string]message{
+		"revisions":    {all, heard, func(b []byte) (any, error) { return decodeRevisions(b) }},
+		"objects":      {appendPart(appendPart([]byte{flagMore}, &halves.list[0]), &halves.list[1]), halves, readParts},
+		"state":        {state, whole, func(b []byte) (any, error) { return revision.DecodeState(b) }},
 		"heads":        {h.encode(), h, func(b []byte) (any, error) { return decodeHeads(b) }},
 		"want":         {asked.encode(), asked, readWant},
 		"want-objects": {hashes.encode(), hashes, readWant},
@@ -106,13 +167,30 @@ func sameMeaning(a, b any) bool {
 	if x, ok := a.(*revision.Revision); ok {
 		return x.ID == b.(*revision.Revision).ID && reflect.DeepEqual(x.Changes, b.(*revision.Revision).Changes)
 	}
+	if x, ok := a.(*revisions); ok {
+		y := b.(*revisions)
+		return x.more == y.more && reflect.DeepEqual(x.texts, y.texts) && slices.EqualFunc(x.list, y.list, func(a, b *revision.Revision) bool { return sameMeaning(a, b) })
+	}
+	if x, ok := a.(*revision.State); ok {
+		y := b.(*revision.State)
+		if len(slices.Collect(x.Keys)) != len(slices.Collect(y.Keys)) {
+			return false
+		}
+		for k := range y.Keys {
+			if !reflect.DeepEqual(x.Registers(k), y.Registers(k)) {
+				return false
+			}
+		}
+		return x.ID() == y.ID() && x.Vector().Equal(y.Vector()) && x.Newest().Equal(y.Newest()) && reflect.DeepEqual(x.Heads(), y.Heads()) &&
+			slices.Equal(x.Conflicts(), y.Conflicts())
+	}
 	return reflect.DeepEqual(a, b)
 }
 
-// TestLaterReleasesAppend: heads and questions of a release that says more are read as far as they are known.
+// TestLaterReleasesAppend: heads, questions and states of a release that says more are read as far as they are known.
 func TestLaterReleasesAppend(t *testing.T) {
 	messages := frozenMessages(t)
-	for _, name := range []string{"heads", "want"} {
+	for _, name := range []string{"heads", "want", "state"} {
 		m := messages[name]
 		got, err := m.read(append(slices.Clone(m.written), "what a later release says"...))
 		if err != nil || !sameMeaning(got, m.value) {

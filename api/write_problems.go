@@ -56,6 +56,8 @@ func documentsProblem(err error, out *revision.Outcome) error {
 		return lostAnswers(err, out)
 	case errors.Is(err, revision.ErrUnknown):
 		return newProblem(http.StatusNotFound, resource.Fault{Pointer: "/path", Code: resource.CodeNoSuchRevision, Detail: err.Error()})
+	case errors.Is(err, revision.ErrOutcome):
+		return newProblem(http.StatusServiceUnavailable, resource.Fault{Pointer: "/path", Code: resource.CodeOutcomeUnknown, Detail: err.Error()})
 	case errors.Is(err, revision.ErrUnavailable):
 		return newProblem(http.StatusServiceUnavailable, resource.Fault{Pointer: "/path", Code: resource.CodeNotStored, Detail: err.Error()})
 	}

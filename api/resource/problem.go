@@ -64,6 +64,7 @@ const (
 	CodeReadOnly       = "read-only"        // documents are not written at this node
 	CodeAnswersLost    = "answers-lost"     // names would lose their answers, and force was not said
 	CodeNotStored      = "not-stored"       // the store cannot be written now
+	CodeOutcomeUnknown = "outcome-unknown"  // it was sent to the store, which did not answer: it may have been stored
 	CodeKeyReused      = "key-reused"       // the idempotency key was used for another request
 	CodeNothingToKeep  = "nothing-to-keep"  // nothing waits to be confirmed
 	CodeNotABackup     = "not-a-backup"     // the file is damaged, or of another program

@@ -31,6 +31,10 @@ func (e *Engine) arrive(a *arrival) {
 	e.behind = err != nil
 	e.state, e.head, e.version, e.cluster = a.state, a.head, a.key, a.cluster
 	e.at = max(a.moment.version, a.key)
+	e.taken = e.taken[:0]
+	for _, l := range a.lines {
+		e.taken = append(e.taken, l.Revision.ID)
+	}
 	e.mu.Lock()
 	e.pending, e.refused = a.pending, nil
 	e.mu.Unlock()

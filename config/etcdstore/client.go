@@ -49,7 +49,7 @@ func dial(a Access) (keyspace, error) {
 	}
 	etcd, err := clientv3.New(c)
 	if err != nil {
-		return nil, fmt.Errorf("connect to etcd: %w", err)
+		return nil, explained("connect to etcd", err)
 	}
 	return &client{etcd: etcd, prefix: a.Prefix + "/", timeout: a.Timeout}, nil
 }
@@ -69,7 +69,7 @@ func (c *client) read(ctx context.Context, prefixes ...string) ([][]item, moment
 	}
 	r, err := c.etcd.Txn(ctx).Then(ops...).Commit()
 	if err != nil {
-		return nil, moment{}, fmt.Errorf("read from etcd: %w", err)
+		return nil, moment{}, explained("read from etcd", err)
 	}
 	out := make([][]item, len(prefixes))
 	for i, one := range r.Responses {
@@ -81,7 +81,7 @@ func (c *client) read(ctx context.Context, prefixes ...string) ([][]item, moment
 func (c *client) items(r *clientv3.GetResponse) []item {
 	out := make([]item, len(r.Kvs))
 	for i, kv := range r.Kvs {
-		out[i] = item{key: string(kv.Key[len(c.prefix):]), value: kv.Value, version: kv.ModRevision}
+		out[i] = item{key: string(kv.Key[len(c.prefix):]), value: kv.Value, version: kv.ModRevision, lease: kv.Lease}
 	}
 	return out
 }
@@ -95,7 +95,7 @@ func (c *client) scan(ctx context.Context, from, to string, limit int64, keysOnl
 	}
 	r, err := c.etcd.Get(ctx, c.prefix+from, o...)
 	if err != nil {
-		return nil, fmt.Errorf("read from etcd: %w", err)
+		return nil, explained("read from etcd", err)
 	}
 	return c.items(r), nil
 }
@@ -110,7 +110,7 @@ func (c *client) put(ctx context.Context, items []item) error {
 			ops = append(ops, clientv3.OpPut(c.prefix+items[0].key, string(items[0].value)))
 		}
 		if err := c.transact(ctx, ops); err != nil {
-			return fmt.Errorf("write to etcd: %w", err)
+			return explained("write to etcd", err)
 		}
 	}
 	return nil
@@ -140,18 +140,61 @@ func (c *client) commit(ctx context.Context, m *move) (bool, int64, error) {
 	for _, k := range m.remove {
 		ops = append(ops, clientv3.OpDelete(c.prefix+k))
 	}
+	var lease clientv3.LeaseID
 	if m.once != nil {
-		lease, err := c.etcd.Grant(ctx, int64(onceAge/time.Second))
+		granted, err := c.etcd.Grant(ctx, int64(onceAge/time.Second))
 		if err != nil {
-			return false, 0, fmt.Errorf("write to etcd: %w", err)
+			return false, 0, explained("write to etcd", err)
 		}
-		ops = append(ops, clientv3.OpPut(c.prefix+m.once.key, string(m.once.value), clientv3.WithLease(lease.ID)))
+		lease = granted.ID
+		ops = append(ops, clientv3.OpPut(c.prefix+m.once.key, string(m.once.value), clientv3.WithLease(lease)))
 	}
 	r, err := c.etcd.Txn(ctx).If(terms...).Then(ops...).Commit()
 	if err != nil {
-		return false, 0, fmt.Errorf("write to etcd: %w", err)
+		if err = explained("write to etcd", err); !errors.Is(err, errSaidNo) {
+			err = fmt.Errorf("%w: %w", errNoAnswer, err)
+		}
+		return false, 0, err
+	}
+	if !r.Succeeded && lease != 0 {
+		_, _ = c.etcd.Revoke(ctx, lease) // else it ends by itself
 	}
 	return r.Succeeded, r.Header.Revision, nil
+}
+
+// probe asks for a write on a condition that never holds: etcd looks whether there is room, a leader, and the right to do it.
+func (c *client) probe(ctx context.Context) error {
+	ctx, cancel := c.limited(ctx)
+	defer cancel()
+	_, err := c.etcd.Txn(ctx).If(clientv3.Compare(clientv3.CreateRevision(c.prefix+headKey), "<", 0)).Then(clientv3.OpPut(c.prefix+headKey, "")).Commit()
+	if err != nil {
+		return explained("ask whether etcd takes writes", err)
+	}
+	return nil
+}
+
+func (c *client) trim(ctx context.Context, prefix string, keep int64) (int, error) {
+	ctx, cancel := c.limited(ctx)
+	defer cancel()
+	all, err := c.etcd.Get(ctx, c.prefix+prefix, clientv3.WithPrefix(), clientv3.WithCountOnly())
+	if err != nil {
+		return 0, explained("read from etcd", err)
+	}
+	if all.Count <= keep {
+		return 0, nil
+	}
+	oldest, err := c.etcd.Get(ctx, c.prefix+prefix, clientv3.WithPrefix(), clientv3.WithKeysOnly(), clientv3.WithLimit(min(all.Count-keep, maxTrim)),
+		clientv3.WithSort(clientv3.SortByModRevision, clientv3.SortAscend))
+	if err != nil {
+		return 0, explained("read from etcd", err)
+	}
+	for i, it := range c.items(oldest) {
+		// The lease takes the key along. One without it was not put by Fairlead.
+		if _, err := c.etcd.Revoke(ctx, clientv3.LeaseID(it.lease)); err != nil && !errors.Is(err, rpctypes.ErrLeaseNotFound) {
+			return i, explained("remove from etcd", err)
+		}
+	}
+	return len(oldest.Kvs), nil
 }
 
 func (c *client) drop(ctx context.Context, guard string, version int64, keys []string, after int64) (bool, error) {
@@ -165,7 +208,7 @@ func (c *client) drop(ctx context.Context, guard string, version int64, keys []s
 	}
 	r, err := c.etcd.Txn(ctx).If(terms...).Then(ops...).Commit()
 	if err != nil {
-		return false, fmt.Errorf("remove from etcd: %w", err)
+		return false, explained("remove from etcd", err)
 	}
 	return r.Succeeded, nil
 }
@@ -175,7 +218,7 @@ func (c *client) lock(ctx context.Context, key string, ttl int64) (bool, error) 
 	defer cancel()
 	lease, err := c.etcd.Grant(ctx, ttl)
 	if err != nil {
-		return false, fmt.Errorf("take a lease of etcd: %w", err)
+		return false, explained("take a lease of etcd", err)
 	}
 	r, err := c.etcd.Txn(ctx).If(clientv3.Compare(clientv3.CreateRevision(c.prefix+key), "=", 0)).
 		Then(clientv3.OpPut(c.prefix+key, "", clientv3.WithLease(lease.ID))).Commit()
@@ -194,7 +237,7 @@ func (c *client) watch(ctx context.Context, key string, after int64, changed fun
 		case errors.Is(err, rpctypes.ErrCompacted):
 			return errCompacted
 		case err != nil:
-			return fmt.Errorf("watch etcd: %w", err)
+			return explained("watch etcd", err)
 		case len(r.Events) > 0:
 			changed()
 		}

@@ -12,6 +12,7 @@ import (
 
 	"go.uber.org/zap"
 
+	"fairlead/config/replica"
 	"fairlead/config/revision"
 )
 
@@ -26,6 +27,8 @@ const (
 	maxCollect = 10_000
 	// keyPage is how many keys without values one answer has.
 	keyPage = 5000
+	// maxTrims is how often at once the oldest idempotency keys are removed.
+	maxTrims = 10
 )
 
 // mark says which revision etcd had at a time.
@@ -44,6 +47,25 @@ func (e *Engine) collect(ctx context.Context) {
 		e.log.Warn("config.collect.failed", zap.Error(err))
 	} else if n > 0 {
 		e.log.Info("config.collected", zap.Int("keys", n))
+	}
+}
+
+// trimOnces removes the oldest idempotency keys where there are more than replica.MaxOnce, when this node has added some.
+func (e *Engine) trimOnces(ctx context.Context) {
+	added := e.onces.Swap(0)
+	if added == 0 {
+		return
+	}
+	keys, err := e.connected()
+	for left := maxTrims; err == nil && left > 0; left-- {
+		var n int
+		if n, err = keys.trim(ctx, onceKey, replica.MaxOnce); n < maxTrim {
+			break
+		}
+	}
+	if err != nil {
+		e.onces.Add(added) // at the next time
+		e.log.Warn("config.collect.failed", zap.Error(err))
 	}
 }
 

@@ -26,6 +26,8 @@ const (
 	latest   = 15 * time.Second // between two tries to reach etcd
 	collect  = time.Hour
 	startFor = 30 * time.Second // is waited for etcd at start
+	// answerWithin is how long a write may take, with the time that it waits for others; settleFor comes on top of it.
+	answerWithin = 15 * time.Second
 
 	// AcceptEmpty is what Options.Accept says where etcd has lost its document and this node's is to be put there.
 	AcceptEmpty = "empty"
@@ -72,10 +74,15 @@ type Engine struct {
 	state     *revision.State
 	candidate replica.Candidate
 	behind    bool // the store lacks what is served
+	doubt     *doubt
+	taken     []string     // ids of the revisions that were taken in last
+	onces     atomic.Int64 // idempotency keys that were written since it was looked how many there are
 
 	mu          sync.Mutex // over what people are told
 	unavailable string
-	copying     string // why the store could not keep what is served
+	sinceWhen   time.Time // of unavailable
+	refusing    bool      // etcd answers, and takes no writes
+	copying     string    // why the store could not keep what is served
 	damaged     string
 	refused     *revision.Quarantined
 	pending     []waiting
@@ -226,7 +233,7 @@ func (e *Engine) Run(ctx context.Context) error {
 // follow takes in what is in etcd as it changes, until it cannot.
 func (e *Engine) follow(ctx context.Context) error {
 	ctx, cancel := context.WithCancel(ctx)
-	if err := e.refresh(ctx); err != nil {
+	if err := e.ask(ctx); err != nil {
 		cancel()
 		return err
 	}
@@ -267,9 +274,10 @@ func (e *Engine) keepTime(ctx context.Context, ended chan error) error {
 		passed += tick
 		e.undoDue(ctx)
 		if passed%poll == 0 {
-			if err := e.refresh(ctx); err != nil {
+			if err := e.ask(ctx); err != nil {
 				return err
 			}
+			e.trimOnces(ctx)
 		}
 		if passed%collect == 0 {
 			e.collect(ctx)
@@ -284,29 +292,68 @@ func (e *Engine) signal() {
 	}
 }
 
-// lost notes that etcd is not reached, or that what it has is not taken.
+// ask takes in what etcd has, and looks whether it takes writes.
+func (e *Engine) ask(ctx context.Context) error {
+	if err := e.refresh(ctx); err != nil {
+		return err
+	}
+	keys, err := e.connected()
+	if err == nil && !e.opts.ReadOnly {
+		err = keys.probe(ctx)
+	}
+	switch {
+	case errors.Is(err, errSaidNo):
+		e.lost(err) // what it has can be had all the same
+		return nil
+	case err == nil:
+		e.obeyed()
+	}
+	return err
+}
+
+// lost notes that etcd is not reached, that what it has is not taken, or that it takes no writes.
 func (e *Engine) lost(err error) {
-	text := fmt.Sprintf("etcd at %s: %v", strings.Join(e.opts.Access.Endpoints, ", "), err)
+	now, view := e.opts.Now().UTC(), e.Current()
 	e.mu.Lock()
 	changed := e.unavailable == ""
-	e.unavailable = text
+	if changed {
+		e.sinceWhen = now
+	}
+	e.refusing = errors.Is(err, errSaidNo)
+	e.unavailable = fmt.Sprintf("etcd at %s: %v. So it is since %s; this node serves revision %.8s, written %s", strings.Join(e.opts.Access.Endpoints, ", "), err,
+		e.sinceWhen.Format(timeForm), view.Revision, view.Time.UTC().Format(timeForm))
+	text := e.unavailable
 	e.mu.Unlock()
 	if changed {
-		e.log.Error("config.unavailable", zap.Error(err), zap.String("then", "the document that was had last stays; nothing can be written"))
+		e.log.Error("config.unavailable", zap.Error(err), zap.String("then", "the document that was had last stays; nothing can be written"),
+			zap.String("revision", view.Revision), zap.Time("written", view.Time), zap.Duration("age", now.Sub(view.Time)))
 		e.event("config.unavailable", nil, text)
 	}
 }
 
-// found notes that etcd is reached.
+// timeForm is how times are written to people.
+const timeForm = "2006-01-02T15:04:05Z"
+
+// found notes that etcd is reached, and that what it has is taken.
 func (e *Engine) found() {
 	e.mu.Lock()
-	changed := e.unavailable != ""
-	e.unavailable = ""
+	changed := e.unavailable != "" && !e.refusing
+	if changed {
+		e.unavailable = ""
+	}
 	e.mu.Unlock()
 	if changed {
 		e.log.Info("config.available")
 		e.event("config.available", nil, "")
 	}
+}
+
+// obeyed notes that etcd takes writes.
+func (e *Engine) obeyed() {
+	e.mu.Lock()
+	e.refusing = false
+	e.mu.Unlock()
+	e.found()
 }
 
 func (e *Engine) event(name string, r *revision.Revision, text string) {

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"fmt"
 	"maps"
 	"slices"
 	"strings"
@@ -18,8 +19,13 @@ type fakeEtcd struct {
 	items   map[string]item
 	changed chan struct{} // closed at each change
 
-	down      error        // every request fails
-	swallow   error        // commit does what it is asked, and fails
+	down      error // every request fails
+	swallow   error // commit does what it is asked, and fails
+	after     error // every request fails after that
+	holdBack  bool  // the next commit fails, and late does what it was asked
+	late      func()
+	afterHeld error        // every request fails after that
+	refuse    error        // nothing can be written
 	meanwhile func()       // is run before the next commit, without the lock
 	watching  func() error // what ends a watch; nil: nothing
 	requests  int
@@ -50,6 +56,12 @@ func (f *fakeEtcd) setDown(err error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.down = err
+}
+
+func (f *fakeEtcd) setRefuse(err error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.refuse = err
 }
 
 // asked is how many requests there were.
@@ -118,6 +130,9 @@ func (f *fakeEtcd) put(_ context.Context, items []item) error {
 		}
 	}
 	if err == nil {
+		err = f.refuse
+	}
+	if err == nil {
 		f.set(items...)
 	}
 	return err
@@ -130,6 +145,14 @@ func (f *fakeEtcd) commit(_ context.Context, m *move) (bool, int64, error) {
 	}
 	err := f.begin()
 	defer f.mu.Unlock()
+	if err == nil {
+		err = f.refuse
+	}
+	if err == nil && f.holdBack {
+		f.holdBack, f.down = false, f.afterHeld
+		f.late = func() { _, _, _ = f.commit(context.Background(), m) }
+		return false, 0, fmt.Errorf("%w: deadline exceeded", errNoAnswer)
+	}
 	_, present := f.items[m.present]
 	_, taken := f.items[m.absent]
 	switch {
@@ -146,8 +169,34 @@ func (f *fakeEtcd) commit(_ context.Context, m *move) (bool, int64, error) {
 		delete(f.items, k)
 	}
 	f.set(put...)
-	err, f.swallow = f.swallow, nil
+	if f.swallow != nil {
+		err, f.swallow = fmt.Errorf("%w: %w", errNoAnswer, f.swallow), nil
+		if f.after != nil {
+			f.down = f.after
+		}
+	}
 	return err == nil, f.version, err
+}
+
+func (f *fakeEtcd) probe(context.Context) error {
+	err := f.begin()
+	defer f.mu.Unlock()
+	if err == nil {
+		err = f.refuse
+	}
+	return err
+}
+
+func (f *fakeEtcd) trim(_ context.Context, prefix string, keep int64) (int, error) {
+	err := f.begin()
+	defer f.mu.Unlock()
+	list := f.sorted(func(k string) bool { return strings.HasPrefix(k, prefix) })
+	slices.SortFunc(list, func(a, b item) int { return cmp.Compare(a.version, b.version) })
+	list = list[:min(max(0, len(list)-int(keep)), maxTrim)]
+	for _, it := range list {
+		delete(f.items, it.key)
+	}
+	return len(list), err
 }
 
 func (f *fakeEtcd) drop(_ context.Context, guard string, version int64, keys []string, after int64) (bool, error) {

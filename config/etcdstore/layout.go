@@ -32,6 +32,9 @@ const (
 	manifestEvery = 64
 )
 
+// errLayout says that a later release has written to etcd.
+var errLayout = errors.New("the head in etcd is of another release")
+
 // head is the value of headKey.
 type head struct {
 	Layout   int       `json:"layout"`
@@ -55,7 +58,7 @@ func decodeHead(b []byte) (*head, error) {
 	}
 	switch {
 	case h.Layout != layout:
-		return nil, fmt.Errorf("the head in etcd has layout %d, and this release knows %d", h.Layout, layout)
+		return nil, fmt.Errorf("%w: it has layout %d, and this one knows %d", errLayout, h.Layout, layout)
 	case h.Lineage == "" || h.Number == 0 || h.Revision == "" || h.Manifest == 0 || h.Manifest > h.Number || h.Base == "":
 		return nil, errors.New("the head in etcd lacks its lineage, number, revision or manifest")
 	}

@@ -30,6 +30,7 @@ var (
 type seen struct {
 	moment
 	head    *head // nil: no document
+	text    []byte
 	key     int64 // version of the head; 0: none
 	pending []waiting
 }
@@ -49,9 +50,9 @@ func (e *Engine) look(ctx context.Context) (*seen, error) {
 		if it.key != headKey {
 			continue
 		}
-		s.key = it.version
+		s.key, s.text = it.version, it.value
 		if s.head, err = decodeHead(it.value); err != nil {
-			return nil, err
+			return nil, e.spoilt(err, it.version)
 		}
 	}
 	for _, it := range all[1] {
@@ -62,6 +63,15 @@ func (e *Engine) look(ctx context.Context) (*seen, error) {
 		s.pending = append(s.pending, w)
 	}
 	return s, nil
+}
+
+// spoilt says what to do about a head that cannot be read.
+func (e *Engine) spoilt(err error, version int64) error {
+	if errors.Is(err, errLayout) {
+		return err
+	}
+	key := e.opts.Access.Prefix + "/" + headKey
+	return fmt.Errorf("%w: somebody else than Fairlead has written it; put back what was there: etcdctl get %s --rev=%d --print-value-only | etcdctl put %s", err, key, version-1, key)
 }
 
 // refresh takes in what etcd has now.
@@ -77,7 +87,10 @@ func (e *Engine) refresh(ctx context.Context) error {
 			return err
 		}
 	}
-	return e.take(ctx, s)
+	if err := e.take(ctx, s); err != nil {
+		return err
+	}
+	return e.dispel(ctx)
 }
 
 // take takes in what etcd had when it was looked at. The error wraps errOther when that is older than what this node has, or another history.
@@ -141,8 +154,8 @@ func (e *Engine) precedes(s *seen) error {
 
 func (e *Engine) other(what string, theirs *head) error {
 	return fmt.Errorf("%w: %s. etcd has revision %.8s, number %d of %s by %q; this node has %.8s, number %d of %s. If etcd's is meant, set config.store.etcd.accept: %.16s in the node file; if not, restore a newer backup of etcd",
-		errOther, what, theirs.Revision, theirs.Number, theirs.Time.Format("2006-01-02T15:04:05Z"), theirs.Author, e.head.Revision, e.head.Number,
-		e.head.Time.Format("2006-01-02T15:04:05Z"), theirs.Revision)
+		errOther, what, theirs.Revision, theirs.Number, theirs.Time.Format(timeForm), theirs.Author, e.head.Revision, e.head.Number,
+		e.head.Time.Format(timeForm), theirs.Revision)
 }
 
 // takeNone is for etcd without a document: what this node has is put there if etcd never had any.

@@ -9,7 +9,6 @@ import (
 	"fmt"
 	"net/url"
 	"slices"
-	"time"
 
 	"go.uber.org/zap"
 
@@ -25,8 +24,6 @@ const (
 	maxOnceKey = 128
 	// onceNothing is kept for a write that changed nothing.
 	onceNothing = "-"
-	// settleFor is how long is waited to learn whether a write was made that etcd did not answer.
-	settleFor = 10 * time.Second
 )
 
 // draft is a write that was checked, and is not stored.
@@ -55,9 +52,14 @@ func (e *Engine) Commit(ctx context.Context, w *revision.Write) (*revision.Outco
 		return nil, fmt.Errorf("%w: an idempotency key of %d bytes is above the limit of %d", revision.ErrRefused, len(w.Once), maxOnceKey)
 	}
 	d := &draft{write: w}
+	ctx, cancel := context.WithTimeoutCause(ctx, answerWithin, fmt.Errorf("%w: it was not made within %v", revision.ErrUnavailable, answerWithin))
+	defer cancel()
 	e.work.Lock()
 	defer e.work.Unlock()
 	err := e.writable()
+	if err == nil && ctx.Err() != nil {
+		err = fmt.Errorf("%w: other writes were before it, and etcd is slow", context.Cause(ctx))
+	}
 	if err == nil {
 		err = e.commit(ctx, d)
 	}
@@ -80,9 +82,12 @@ func (e *Engine) currentNow(ctx context.Context) error {
 	if err == nil {
 		err = e.take(ctx, s)
 	}
+	if err == nil {
+		err = e.dispel(ctx)
+	}
 	if err != nil {
 		e.lost(err)
-		return fmt.Errorf("%w: etcd: %w", revision.ErrUnavailable, err)
+		return fmt.Errorf("%w: nothing was written: %w", revision.ErrUnavailable, err)
 	}
 	return nil
 }
@@ -103,6 +108,9 @@ func (e *Engine) commit(ctx context.Context, d *draft) error {
 			return nil
 		}
 		done, err := e.move(ctx, d)
+		if done && d.write.Once != "" {
+			e.onces.Add(1)
+		}
 		if done || err != nil {
 			return err
 		}
@@ -277,8 +285,11 @@ func (e *Engine) moveTo(ctx context.Context, d *draft, a *arrival, m *move, item
 	}
 	m.put = append(m.put, item{key: headKey, value: text})
 	done, version, err := e.moved(ctx, m, items)
+	if errors.Is(err, errNoAnswer) && m.version > 0 {
+		e.doubt = &doubt{revision: r.ID, version: m.version}
+		return e.settleNow(ctx, d, r, err)
+	}
 	switch {
-	case err != nil && e.wasMade(ctx, r.ID):
 	case err != nil:
 		return false, err
 	case !done:
@@ -298,7 +309,7 @@ func (e *Engine) moveTo(ctx context.Context, d *draft, a *arrival, m *move, item
 	return true, nil
 }
 
-// moved puts items and does a move. The error wraps ErrUnavailable.
+// moved puts items and does a move. The error wraps ErrUnavailable, and errNoAnswer where the move may have been done.
 func (e *Engine) moved(ctx context.Context, m *move, items []item) (bool, int64, error) {
 	keys, err := e.connected()
 	if err == nil {
@@ -307,33 +318,19 @@ func (e *Engine) moved(ctx context.Context, m *move, items []item) (bool, int64,
 	var done bool
 	var version int64
 	if err == nil {
-		if done, version, err = keys.commit(ctx, m); err != nil {
-			err = fmt.Errorf("%w (it was asked to, and may have done it)", err)
-		}
+		done, version, err = keys.commit(ctx, m)
 	}
-	if err != nil {
-		e.lost(err)
-		return false, 0, fmt.Errorf("%w: etcd: %w", revision.ErrUnavailable, err)
+	switch {
+	case err == nil:
+		e.obeyed()
+		return done, version, nil
+	case errors.Is(err, errNoAnswer):
+		err = fmt.Errorf("%w, %w: etcd: %w", revision.ErrUnavailable, revision.ErrOutcome, err)
+	default:
+		err = fmt.Errorf("%w: nothing was written: %w", revision.ErrUnavailable, err)
 	}
-	return done, version, nil
-}
-
-// wasMade asks whether a write was made although etcd did not say so, and takes it in.
-func (e *Engine) wasMade(ctx context.Context, id string) bool {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), settleFor)
-	defer cancel()
-	s, err := e.look(ctx)
-	if err == nil {
-		err = e.take(ctx, s)
-	}
-	if err != nil {
-		return false
-	}
-	if e.head != nil && e.head.Revision == id {
-		return true
-	}
-	_, err = e.opts.Store.Find(id)
-	return err == nil
+	e.lost(err)
+	return false, 0, err
 }
 
 // plant begins a history in etcd with this node's document.
@@ -378,7 +375,7 @@ func (e *Engine) plant(ctx context.Context, s *seen) error {
 	}
 	a.lines[0].Steps = a.steps(e.state)
 	d := &draft{write: &revision.Write{}, outcome: &revision.Outcome{}}
-	done, err := e.moveTo(ctx, d, a, &move{key: headKey}, items)
+	done, err := e.moveTo(ctx, d, a, &move{key: headKey}, items) // what is in doubt is found at the next try
 	if err != nil || done {
 		return err
 	}

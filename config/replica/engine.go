@@ -121,6 +121,7 @@ type Engine struct {
 	followed    string          // id of the file that was written last
 	unavailable string
 	peers       map[string]*peer
+	storeTried  time.Time // when it was looked last whether a store that failed works again
 	held        map[revision.Dot]*held
 	heldBytes   int
 	texts       map[config.ObjectHash][]byte // of objects that were heard and are not kept yet

@@ -248,6 +248,7 @@ func (e *Engine) keepTime(ctx context.Context) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	e.undoPending(ctx)
+	e.watchStore()
 	if e.ripe() {
 		e.advance(ctx)
 	}

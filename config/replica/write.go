@@ -306,18 +306,10 @@ func (e *Engine) store(t *transaction) error {
 		if !errors.Is(err, revision.ErrUnavailable) {
 			err = fmt.Errorf("%w: %w", revision.ErrUnavailable, err)
 		}
-		if e.unavailable == "" {
-			e.log.Error("config.unavailable", zap.Error(err))
-			e.event("config.unavailable", nil, err.Error())
-		}
-		e.unavailable = err.Error()
+		e.storeFailed(err.Error())
 		return err
 	}
-	if e.unavailable != "" {
-		e.unavailable = ""
-		e.log.Info("config.available")
-		e.event("config.available", nil, "")
-	}
+	e.storeWorks()
 	e.state = t.state
 	return nil
 }

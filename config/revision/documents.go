@@ -21,6 +21,8 @@ var (
 	ErrUnknown = errors.New("not found")
 	// ErrUnavailable says that nothing could be stored: the disk is full or read-only, or etcd is not reached. What is served stays.
 	ErrUnavailable = errors.New("cannot be stored now")
+	// ErrOutcome says that a write was sent off, and that nobody answered: it may count, or not. An error that wraps it wraps ErrUnavailable, too.
+	ErrOutcome = errors.New("outcome unknown")
 )
 
 // InvalidError is a write whose result would not be a valid document. Problems name objects and places in them.

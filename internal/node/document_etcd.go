@@ -10,6 +10,7 @@ import (
 	"os"
 	"strings"
 
+	"fairlead/api"
 	"fairlead/config"
 	"fairlead/config/etcdstore"
 )
@@ -69,7 +70,24 @@ func etcdTLS(c *config.NodeTLS) (*tls.Config, error) {
 		if err != nil {
 			return nil, fmt.Errorf("read the certificate for etcd: %w", err)
 		}
-		t.Certificates = []tls.Certificate{pair}
+		t.GetClientCertificate = func(*tls.CertificateRequestInfo) (*tls.Certificate, error) {
+			// Connections come and go while the node runs, and certificates do not last. One that is being replaced is not there for a moment.
+			if now, err := tls.LoadX509KeyPair(c.Cert, c.Key); err == nil {
+				return &now, nil
+			}
+			return &pair, nil
+		}
 	}
 	return t, nil
+}
+
+// writable says whether documents can be stored. A node that cannot store them answers queries all the same: it is ready.
+func (n *Node) writable() api.Check {
+	c := api.Check{Name: "writes", OK: true, Detail: "can be stored"}
+	if n.documents == nil {
+		c.Detail = "this node keeps no documents"
+	} else if s := n.documents.Sync(); s.Unavailable != "" {
+		c.Detail = "cannot be stored now, and what was there last is served: " + s.Unavailable
+	}
+	return c
 }

@@ -475,5 +475,5 @@ func (n *Node) ready() []api.Check {
 	if !leaving.OK {
 		leaving.Detail = "leaving"
 	}
-	return []api.Check{zones, sockets, leaving}
+	return []api.Check{zones, sockets, leaving, n.writable()}
 }

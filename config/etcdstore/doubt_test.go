@@ -1,0 +1,140 @@
+package etcdstore
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"fairlead/config"
+	"fairlead/config/replica"
+	"fairlead/config/revision"
+)
+
+// A write that etcd has not answered must not come to count after its author was told that it does not.
+func TestUnansweredWriteIsMadeOnceOrNever(t *testing.T) {
+	etcd := newFakeEtcd()
+	n := startNode(t, etcd, "ams", nil)
+	etcd.holdBack = true
+	out := n.write(t, &revision.Write{Put: []*config.Object{service(t, "a", "192.0.2.2")}})
+	before := etcd.items[headKey]
+	etcd.late()
+	if after := etcd.items[headKey]; after.version != before.version {
+		t.Errorf("what etcd did late moved the head from version %d to %d", before.version, after.version)
+	}
+	if n.hear(t); n.Current().Revision != out.Revision.ID || n.address("a") != "192.0.2.2" {
+		t.Errorf("it has %s, want the second try %s", n.Current().Revision, out.Revision.ID)
+	}
+	if list, err := n.History("", 10); err != nil || len(list) != 2 {
+		t.Errorf("history = %d lines, %v, want the seed and one write", len(list), err)
+	}
+}
+
+func TestUnknownOutcomeIsToldAndLearned(t *testing.T) {
+	for _, tc := range []struct {
+		name string
+		made bool
+	}{{"it was made", true}, {"it was not", false}} {
+		t.Run(tc.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				etcd := newFakeEtcd()
+				n := startNode(t, etcd, "ams", nil)
+				if tc.made {
+					etcd.swallow, etcd.after = errors.New("deadline exceeded"), errors.New("connection refused")
+				} else {
+					etcd.holdBack, etcd.afterHeld = true, errors.New("connection refused")
+				}
+				w := &revision.Write{Put: []*config.Object{service(t, "a", "192.0.2.2")}, Once: "k"}
+				began := time.Now()
+				_, err := n.Commit(t.Context(), w)
+				if !errors.Is(err, revision.ErrOutcome) || !errors.Is(err, revision.ErrUnavailable) || !strings.Contains(err.Error(), "idempotency key") {
+					t.Fatalf("error = %v, want that the outcome is not known", err)
+				}
+				if took := time.Since(began); took > settleFor+time.Second {
+					t.Errorf("answered after %v", took)
+				}
+				if _, err := n.Commit(t.Context(), w); !errors.Is(err, revision.ErrUnavailable) || errors.Is(err, revision.ErrOutcome) {
+					t.Errorf("a repetition without etcd: %v", err)
+				}
+				etcd.setDown(nil)
+				n.hear(t) // as it does by itself
+				if etcd.late != nil {
+					etcd.late()
+				}
+				if n.hear(t); (n.address("a") == "192.0.2.2") != tc.made {
+					t.Errorf("before the repetition a is %s", n.address("a"))
+				}
+				out := n.write(t, w)
+				n.hear(t)
+				list, err := n.History("", 10)
+				if err != nil || len(list) != 2 || out.Revision == nil || list[0].Revision.ID != out.Revision.ID || n.address("a") != "192.0.2.2" || n.doubt != nil {
+					t.Errorf("after the repetition: outcome %+v, %d lines, %v; a is %s", out.Revision, len(list), err, n.address("a"))
+				}
+			})
+		})
+	}
+}
+
+func TestEtcdTakesNoWrites(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		etcd := newFakeEtcd()
+		n := startNode(t, etcd, "ams", nil)
+		ctx, cancel := context.WithCancel(t.Context())
+		ended := make(chan error, 1)
+		go func() { ended <- n.Run(ctx) }()
+		synctest.Wait()
+		etcd.setRefuse(fmt.Errorf("%w: database space exceeded", errSaidNo))
+		time.Sleep(poll + time.Second)
+		if s := n.Sync(); !strings.Contains(s.Unavailable, "space exceeded") || !strings.Contains(s.Unavailable, "this node serves revision") {
+			t.Errorf("without a write, sync = %+v", s)
+		}
+		if _, err := n.Commit(ctx, &revision.Write{Remove: []config.ObjectKey{key("a")}}); !errors.Is(err, revision.ErrUnavailable) || errors.Is(err, revision.ErrOutcome) {
+			t.Errorf("a write: %v", err)
+		}
+		time.Sleep(time.Minute)
+		if n.Sync().Unavailable == "" {
+			t.Error("it is called available since it can be read")
+		}
+		etcd.setRefuse(nil)
+		time.Sleep(poll + time.Second)
+		if s := n.Sync(); s.Unavailable != "" {
+			t.Errorf("when there is room again, sync = %+v", s)
+		}
+		cancel()
+		<-ended
+	})
+}
+
+func TestIdempotencyKeysAreBounded(t *testing.T) {
+	etcd := newFakeEtcd()
+	n := startNode(t, etcd, "ams", nil)
+	for i := range replica.MaxOnce + 3 {
+		etcd.set(item{key: fmt.Sprintf("%sold-%05d", onceKey, i)})
+	}
+	n.write(t, &revision.Write{Put: []*config.Object{service(t, "a", "192.0.2.2")}, Once: "new"})
+	n.trimOnces(t.Context())
+	kept := etcd.sorted(func(k string) bool { return strings.HasPrefix(k, onceKey) })
+	if _, old := etcd.items[onceKey+"old-00003"]; len(kept) != replica.MaxOnce || old {
+		t.Errorf("%d keys are kept, want %d without the oldest", len(kept), replica.MaxOnce)
+	}
+	if _, is := etcd.items[onceKey+"new"]; !is {
+		t.Error("the newest is gone")
+	}
+}
+
+func TestSpoiltHeadIsNotTaken(t *testing.T) {
+	etcd := newFakeEtcd()
+	n := startNode(t, etcd, "ams", func(o *Options) { o.Access.Prefix = "/fairlead" })
+	good := etcd.items[headKey]
+	etcd.set(item{key: headKey, value: []byte("nonsense")})
+	_, err := n.Commit(t.Context(), &revision.Write{Remove: []config.ObjectKey{key("a")}})
+	want := fmt.Sprintf("etcdctl get /fairlead/head --rev=%d --print-value-only | etcdctl put /fairlead/head", etcd.version-1)
+	if !errors.Is(err, revision.ErrUnavailable) || !strings.Contains(err.Error(), want) || n.address("a") == "" {
+		t.Errorf("error = %v, want it to say %s", err, want)
+	}
+	etcd.set(item{key: headKey, value: append(good.value, '\n')})
+	n.write(t, &revision.Write{Remove: []config.ObjectKey{key("a")}})
+}

@@ -266,6 +266,10 @@ func TestClockGuard(t *testing.T) {
 		if b.text("a") != `{"name":"a","v":1}` || len(q) != 2 || !strings.Contains(q[0].Why, "ahead of this site's clock") || b.engine.Stats().Quarantined == 0 {
 			t.Fatalf("after 4 minutes: %s, %+v", b.text("a"), q)
 		}
+		here, there := a.engine.Sync().Peers[0].LastError, b.engine.Sync().Peers[0].LastError
+		if !strings.Contains(here, "the clock here is 10m0s ahead") || there != "" {
+			t.Errorf("of the other's clock, the site whose clock is ahead says %q, the other one %q", here, there)
+		}
 		must[*revision.Outcome](t)(b.put("a", `{"v":"mine"}`))
 		time.Sleep(2 * time.Minute)
 		w.agree("after 6 minutes")

@@ -132,6 +132,7 @@ func (e *Engine) takeHeads(p *peer, body []byte) error {
 	if p.heads == nil || p.heads.mode != h.mode {
 		e.log.Info("config.peer", zap.String("site", p.site), zap.Stringer("mode", h.mode), zap.String("revision", h.revision), zap.String("release", h.release))
 	}
+	e.compareClocks(p, h)
 	p.heads = h
 	return lied
 }

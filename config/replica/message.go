@@ -63,6 +63,7 @@ type heads struct {
 	document string
 	release  string
 	vector   revision.Vector
+	ahead    time.Duration // not told: of the clock here over clock, when it was heard
 }
 
 func (h *heads) encode() []byte {

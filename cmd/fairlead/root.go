@@ -75,7 +75,7 @@ Exit codes: 0 done; 1 failed or invalid; 2 usage, or a file that cannot be read;
 	root.AddCommand(newDemo(), newServe(), newCheck(), newSchema(), newQuery(), newExplain(), newLocate(), newWhatIf(), newReplay(), newStatus(), newPKI(), newBench(), newVersion())
 	root.AddCommand(newDisable(), newEnable(), newDrain(), newClear(), newRelease())
 	root.AddCommand(newBackup(), newRestore())
-	root.AddCommand(newToken(), newAudit())
+	root.AddCommand(newToken(), newAudit(), newDoctor())
 	root.AddCommand(newSessions(), newLDNS(), newMeasure(), newMonitor(), newLoad())
 	root.AddCommand(newConvert())
 	root.AddCommand(newGet(), newApply(), newDiff(), newEdit(), newDelete(), newPatch(), newHistory(), newShow(), newRollback(), newConfirm(), newSync(), newEvents())

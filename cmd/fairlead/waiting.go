@@ -16,8 +16,8 @@ const (
 	waitingEvery = time.Second
 )
 
-// showWaiting tells on a terminal that something takes its time, until the function is called that it returns.
-func showWaiting(w io.Writer) (done func()) {
+// showWaiting tells on a terminal what takes its time, until the function is called that it returns.
+func showWaiting(w io.Writer, what string) (done func()) {
 	if !isTerminal(w) || os.Getenv("TERM") == "dumb" {
 		return func() {}
 	}
@@ -34,7 +34,7 @@ func showWaiting(w io.Writer) (done func()) {
 				}
 				return
 			case <-next.C:
-				fmt.Fprintf(w, "\r\x1b[Kwaiting for the node, %s", time.Since(began).Round(time.Second))
+				fmt.Fprintf(w, "\r\x1b[K%s, %s", what, time.Since(began).Round(time.Second))
 				shown = true
 				next.Reset(waitingEvery)
 			}

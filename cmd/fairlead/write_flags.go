@@ -107,7 +107,7 @@ func (f *writeFlags) write(cmd *cobra.Command, c change) error {
 }
 
 func (f *writeFlags) waiting(cmd *cobra.Command, p client.WriteParams, c change) (*resource.WriteResult, error) {
-	defer showWaiting(cmd.ErrOrStderr())()
+	defer showWaiting(cmd.ErrOrStderr(), "waiting for the node")()
 	return c.send(cmd.Context(), p)
 }
 

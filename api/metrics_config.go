@@ -19,6 +19,7 @@ func (r *resources) configMetrics() prometheus.Collector {
 	ahead := g.gauge("fairlead_config_peer_ahead", "Revisions that this site has and the other one has not, as it told last.", "peer")
 	behind := g.gauge("fairlead_config_peer_behind", "Revisions that the other site has and this one has not.", "peer")
 	stored := g.gauge("fairlead_config_store_available", "1 while revisions can be stored, 0 while the disk is full or read-only, or etcd is not reached.")
+	substitute := g.gauge("fairlead_config_substitute", "1 while something else is served in place of the document, because that could not be at the start.")
 	g.collect = func(out chan<- prometheus.Metric) {
 		if r.DocumentCounts != nil {
 			c := r.DocumentCounts()
@@ -40,6 +41,9 @@ func (r *resources) configMetrics() prometheus.Collector {
 		for i := range s.Peers {
 			ahead.send(out, float64(s.Peers[i].Ahead), s.Peers[i].Site)
 			behind.send(out, float64(s.Peers[i].Behind), s.Peers[i].Site)
+		}
+		if v := r.Documents.Current(); v != nil {
+			substitute.send(out, boolean(v.NotServed != ""))
 		}
 		stored.send(out, boolean(s.Unavailable == ""))
 	}

@@ -65,7 +65,7 @@ func (r *resources) sync(context.Context, *syncInput) (*syncOutput, error) {
 		s = &revision.Sync{}
 	}
 	out := &syncOutput{resource.Sync{Mode: s.Mode, Follows: s.Follows, Revision: v.Revision, Document: v.Document, Heads: append([]string{}, v.Heads...),
-		Conflicts: s.Conflicts, Unavailable: s.Unavailable, Damaged: s.Damaged, Peers: []resource.SyncPeer{}}}
+		Conflicts: s.Conflicts, Unavailable: s.Unavailable, Damaged: s.Damaged, NotServed: v.NotServed, Peers: []resource.SyncPeer{}}}
 	for _, p := range s.Peers {
 		out.Body.Peers = append(out.Body.Peers, describeSyncPeer(&p, v))
 	}

@@ -17,6 +17,7 @@ type Sync struct {
 	Quarantine  []QuarantinedRevision `json:"quarantine,omitempty" nullable:"false" doc:"Revisions that were heard and not taken."`
 	Inert       []Fault               `json:"inert,omitempty" nullable:"false" doc:"What of the document has no effect, because a merge made it wrong."`
 	Unavailable string                `json:"unavailable,omitempty" doc:"Why nothing can be stored now. Absent: it can."`
+	NotServed   string                `json:"not_served,omitempty" doc:"Why, since the start, something else is served in place of this document, and what. Absent: this document is served."`
 	Damaged     string                `json:"damaged,omitempty" doc:"What happened to a store that was damaged, and where it is kept aside."`
 }
 

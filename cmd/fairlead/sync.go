@@ -51,7 +51,7 @@ func printSync(w io.Writer, s *resource.Sync, now time.Time) error {
 		mode += " " + s.Follows
 	}
 	fmt.Fprintf(w, "revision %s, document %s, %s\n", shortRevision(s.Revision), shortRevision(s.Document), printable(mode))
-	for _, alarm := range []string{s.Unavailable, s.Damaged} {
+	for _, alarm := range []string{s.NotServed, s.Unavailable, s.Damaged} {
 		if alarm != "" {
 			fmt.Fprintf(w, "ALARM: %s\n", printable(alarm))
 		}

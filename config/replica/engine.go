@@ -89,8 +89,8 @@ type Options struct {
 
 // Event is something that happened to the document.
 type Event struct {
-	// Name is config.written, config.merged, config.undone, config.confirmed, config.conflict, config.quarantined, config.unavailable or
-	// config.available.
+	// Name is config.written, config.merged, config.undone, config.confirmed, config.conflict, config.quarantined, config.substitute,
+	// config.unavailable or config.available.
 	Name     string
 	Revision string
 	Site     string // that wrote it, or was heard
@@ -115,13 +115,14 @@ type Engine struct {
 	actor       string
 	damaged     string
 	state       *revision.State
-	candidate   Candidate // of what is served; nil: nothing is
+	candidate   Candidate   // of what is served; nil: nothing is
+	instead     *Substitute // is served in place of the document that counts; nil: that is
 	pending     []pending
 	file        *config.Objects // that is followed, as it was read last
 	followed    string          // id of the file that was written last
 	unavailable string
-	peers       map[string]*peer
 	storeTried  time.Time // when it was looked last whether a store that failed works again
+	peers       map[string]*peer
 	held        map[revision.Dot]*held
 	heldBytes   int
 	texts       map[config.ObjectHash][]byte // of objects that were heard and are not kept yet
@@ -200,7 +201,7 @@ func (e *Engine) load(ctx context.Context) error {
 	}
 	c, err := e.opts.Compiler.Compile(ctx, objects, true)
 	if err != nil {
-		return fmt.Errorf("compile revision %.8s, the last one that was kept: %w", e.state.ID(), err)
+		return e.substitute(ctx, objects, err)
 	}
 	e.adopt(c, objects)
 	return nil
@@ -244,18 +245,24 @@ func (e *Engine) mode() Mode {
 
 // adopt has a document served. What it is made of is in the store.
 func (e *Engine) adopt(c Candidate, objects *config.Objects) {
-	v := &revision.View{Revision: e.state.ID(), Document: objects.ID(), Objects: objects, Time: e.state.Newest()}
-	for _, h := range e.state.Heads() {
-		v.Heads = append(v.Heads, h.ID)
-	}
+	v := e.view(objects)
 	if c != nil {
 		v.Inert = c.Inert()
 	}
-	e.candidate = c
+	e.candidate, e.instead = c, nil
 	e.current.Store(v)
 	if c != nil {
 		e.opts.Compiler.Adopt(c, v)
 	}
+}
+
+// view is a document with what is known of it now.
+func (e *Engine) view(objects *config.Objects) *revision.View {
+	v := &revision.View{Revision: e.state.ID(), Document: objects.ID(), Objects: objects, Time: e.state.Newest()}
+	for _, h := range e.state.Heads() {
+		v.Heads = append(v.Heads, h.ID)
+	}
+	return v
 }
 
 // Current returns the document that counts. It does not wait.

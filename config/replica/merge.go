@@ -208,12 +208,15 @@ func (e *Engine) finishMerge(ctx context.Context, t *transaction, from string) e
 		put = append(put, o)
 	}
 	objects := e.Current().Objects.With(put, remove)
-	c := e.candidate
+	c, serves := e.candidate, true
 	if len(put)+len(remove) > 0 || c == nil {
-		var err error
-		if c, err = e.opts.Compiler.Compile(ctx, objects, true); err != nil {
+		next, err := e.opts.Compiler.Compile(ctx, objects, true)
+		if err != nil && e.instead == nil {
 			return err
 		}
+		c, serves = next, err == nil
+	} else if e.instead != nil {
+		serves = false
 	}
 	before := e.state
 	if err := e.store(t); err != nil {
@@ -224,7 +227,11 @@ func (e *Engine) finishMerge(ctx context.Context, t *transaction, from string) e
 			e.release(h)
 		}
 	}
-	e.adopt(c, objects)
+	if serves {
+		e.adopt(c, objects)
+	} else { // what counted before could not be served either: what mends it may be on its way
+		e.counting(objects)
+	}
 	e.merged(t, before, from)
 	return nil
 }

@@ -37,6 +37,8 @@ type View struct {
 	Time     time.Time
 	// Inert lists what of the document has no effect, since a merge made it wrong: references to what another site removed.
 	Inert []config.Problem
+	// NotServed says why, since a start, something else is served in place of this document, and what. Empty: this one is.
+	NotServed string
 }
 
 // Write is a change that somebody wants.

@@ -163,6 +163,14 @@ func (n *Node) reread(ctx context.Context) error {
 	return nil
 }
 
+// notServed says why another document is served than the one that counts; empty: that is.
+func (n *Node) notServed() string {
+	if n.documents == nil {
+		return ""
+	}
+	return n.documents.Current().NotServed
+}
+
 // documents is an engine of documents: that of the mesh of sites, or that of etcd.
 type documents interface {
 	revision.Documents

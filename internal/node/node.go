@@ -466,6 +466,9 @@ func (n *Node) digest() (d [32]byte) {
 func (n *Node) ready() []api.Check {
 	st := n.state.Load()
 	zones := api.Check{Name: "document", OK: st.Snapshot != nil, Detail: "revision " + st.DocumentID}
+	if why := n.notServed(); why != "" {
+		zones.Detail += "; " + why // answers are given all the same
+	}
 	wanted, addrs := n.dns.answers()
 	sockets := api.Check{Name: "dns", OK: len(addrs) > 0, Detail: fmt.Sprint(addrs)}
 	if !wanted {

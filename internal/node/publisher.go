@@ -249,12 +249,15 @@ func (p *publisher) publish(now time.Time) {
 		Sites:    p.tracker.Sites(), ViewsLeftOut: p.tracker.ViewsLeftOut(),
 		Document: p.in.document, Written: p.in.written, DocumentID: p.in.id, Revision: p.in.revision, DocumentSource: p.in.from, Since: p.in.since,
 	}
-	if text := p.node.reloadErr.Load(); text != nil {
+	n := p.node
+	if text := n.reloadErr.Load(); text != nil {
 		state.LastError = *text
+	} else {
+		state.LastError = n.notServed()
 	}
-	p.node.state.Store(state)
-	if announce && p.node.exchange != nil {
-		p.node.exchange.Announce()
+	n.state.Store(state)
+	if announce && n.exchange != nil {
+		n.exchange.Announce()
 	}
 }
 

@@ -11,8 +11,16 @@ var (
 	// secretWord is a key whose value says where a secret is; it must not be one itself.
 	secretWord = regexp.MustCompile(`(?i)^(?:\w*passw(?:or)?d|passphrase|token|secret|community|key_file)$`)
 	// secretHeader is a header of a request whose value lets in who has it.
-	secretHeader = regexp.MustCompile(`(?i)^(?:proxy-)?authorization$|^cookie$|token|secret|passw|api-?key|session`)
+	secretHeader = regexp.MustCompile(`(?i)^(?:proxy-)?authorization$|^cookie$|token|secret|passw|api-?key|session|credential|^x-auth`)
+	// secretQuery is a parameter of an address whose value lets in who has it, as far as its value, and that value.
+	secretQuery = regexp.MustCompile(`(?i)([?&][^=&#\s]*(?:token|secret|passw|api-?key|credential|signature)[^=&#\s]*=)[^&#\s]+`)
+	// hiddenQuery and hiddenUser are what is shown of an address in place of its secrets.
+	hiddenQuery = regexp.MustCompile(`(?i)[?&][^=&#\s]*(?:token|secret|passw|api-?key|credential|signature)[^=&#\s]*=\*\*\*(?:[&#]|$)`)
+	hiddenUser  = "://" + hiddenSecret + "@"
 )
+
+// publicKey is a key whose text everybody may ask for: the records of a zone. What looks like a secret in it is none.
+const publicKey = "records"
 
 // Masked returns the object's text with *** in place of what not everybody may see who may read the document: values of headers that let in
 // who has them, users in URLs, and secrets that stand where only their place belongs. It is JSON.
@@ -20,11 +28,10 @@ func (o *Object) Masked() []byte {
 	if o.opaque() {
 		return o.text
 	}
-	n := o.tree()
-	if !hasSecrets(n) {
+	if !o.HasSecrets() {
 		return o.text
 	}
-	return appendTree(nil, masked(n), nil)
+	return appendTree(nil, masked(o.tree()), nil)
 }
 
 // MaskedYAML is YAML with what Masked leaves out.
@@ -43,10 +50,26 @@ func secretAt(n *node, key, text string) string {
 		return hiddenSecret
 	case key == "value" && secretHeader.MatchString(textOf(n.child("name"))):
 		return hiddenSecret
-	case strings.Contains(text, "://"):
-		return urlUser.ReplaceAllString(text, "://"+hiddenSecret+"@")
+	case key != publicKey:
+		return withoutAddressSecrets(text)
 	}
 	return text
+}
+
+// withoutAddressSecrets is a text without the users of the addresses in it, and without the values of their parameters that let somebody in.
+func withoutAddressSecrets(text string) string {
+	if strings.Contains(text, "://") {
+		text = urlUser.ReplaceAllString(text, hiddenUser)
+	}
+	if strings.Contains(text, "=") {
+		text = secretQuery.ReplaceAllString(text, "${1}"+hiddenSecret)
+	}
+	return text
+}
+
+// hides reports whether a text has what is shown in place of a secret.
+func hides(text string) bool {
+	return text == hiddenSecret || strings.Contains(text, hiddenUser) || hiddenQuery.MatchString(text)
 }
 
 func textOf(n *node) string {
@@ -62,7 +85,44 @@ func hasSecrets(n *node) bool {
 			return true
 		}
 	}
-	return slices.ContainsFunc(n.items, hasSecrets)
+	for _, item := range n.items {
+		if item.kind == kindScalar && withoutAddressSecrets(item.value) != item.value || hasSecrets(item) {
+			return true
+		}
+	}
+	return false
+}
+
+// HasSecrets reports whether Masked leaves anything out.
+func (o *Object) HasSecrets() bool {
+	if o.opaque() {
+		return false
+	}
+	switch o.secrets.Load() {
+	case secretsNone:
+		return false
+	case secretsSome:
+		return true
+	}
+	found := hasSecrets(o.tree())
+	if found {
+		o.secrets.Store(secretsSome)
+	} else {
+		o.secrets.Store(secretsNone)
+	}
+	return found
+}
+
+// What is known of whether an object has secrets.
+const (
+	secretsUnknown uint32 = iota
+	secretsNone
+	secretsSome
+)
+
+// HasSecrets reports whether Masked leaves anything out.
+func (s *Objects) HasSecrets() bool {
+	return slices.ContainsFunc(s.list, (*Object).HasSecrets)
 }
 
 // masked returns a tree without its secrets.
@@ -81,8 +141,12 @@ func masked(n *node) *node {
 		}
 	}
 	out.items = slices.Clone(n.items)
-	for i := range out.items {
-		out.items[i] = masked(out.items[i])
+	for i, item := range out.items {
+		if shown := withoutAddressSecrets(item.value); item.kind == kindScalar && shown != item.value {
+			out.items[i] = textNode(shown)
+		} else {
+			out.items[i] = masked(item)
+		}
 	}
 	return &out
 }
@@ -119,21 +183,48 @@ func (u *unmasker) tree(n, old *node, path *trail) *node {
 			continue
 		}
 		text := e.value.value
-		if text != hiddenSecret && !strings.Contains(text, "://"+hiddenSecret+"@") || secretAt(n, e.key.value, text) != text {
+		if e.key.value == publicKey || !hides(text) {
 			continue
 		}
 		switch {
 		case before != nil && before.kind == kindScalar && secretAt(old, e.key.value, before.value) == text:
 			out.entries[i].value = before
-		case text == hiddenSecret && (secretWord.MatchString(e.key.value) || e.key.value == "value"):
+		case text != hiddenSecret || secretWord.MatchString(e.key.value) || e.key.value == "value":
 			u.missing = step.String()
 		}
 	}
 	out.items = slices.Clone(n.items)
 	for i, item := range out.items {
-		out.items[i] = u.tree(item, sameEntry(item, i, old), &trail{parent: path, index: i})
+		step := &trail{parent: path, index: i}
+		if item.kind == kindScalar && item.scalar == scalarText && item.value != hiddenSecret && hides(item.value) {
+			if out.items[i] = sameText(item, i, old); out.items[i] == nil {
+				out.items[i], u.missing = item, step.String()
+			}
+			continue
+		}
+		out.items[i] = u.tree(item, sameEntry(item, i, old), step)
 	}
 	return &out
+}
+
+// sameText finds what a text of a list was that is shown without its secrets: at the same place, else the only one that is shown so.
+func sameText(item *node, i int, old *node) (found *node) {
+	if old == nil || old.kind != kindSequence {
+		return nil
+	}
+	shows := func(o *node) bool { return o.kind == kindScalar && withoutAddressSecrets(o.value) == item.value }
+	if i < len(old.items) && shows(old.items[i]) {
+		return old.items[i]
+	}
+	for _, o := range old.items {
+		if shows(o) {
+			if found != nil && found.value != o.value {
+				return nil
+			}
+			found = o
+		}
+	}
+	return found
 }
 
 // sameEntry finds an entry of a list in what the list was before.

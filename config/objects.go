@@ -13,6 +13,7 @@ type Object struct {
 	hash ObjectHash
 
 	decoded atomic.Pointer[decodedObject] // what Assemble made of it; nil: nothing yet, or there were problems
+	secrets atomic.Uint32                 // whether it has any: secretsNone or secretsSome; secretsUnknown: nobody looked
 	zone    atomic.Pointer[zoneRead]      // the records that a zone was found to have; nil: not known
 }
 

@@ -34,8 +34,8 @@ func (s *Objects) Masked() *Objects {
 		if o.key.Kind == ObjectFile {
 			continue
 		}
-		if n := o.tree(); hasSecrets(n) {
-			out[i] = sealObject(o.key, appendTree(nil, masked(n), nil))
+		if o.HasSecrets() {
+			out[i] = sealObject(o.key, appendTree(nil, masked(o.tree()), nil))
 		}
 	}
 	return &Objects{list: out}

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"context"
 	"fmt"
-	"net"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -15,6 +14,7 @@ import (
 	"time"
 
 	"fairlead/internal/query"
+	"fairlead/internal/testkit/loopback"
 )
 
 // output is a buffer that a server writes and a test reads.
@@ -35,15 +35,10 @@ func (o *output) String() string {
 	return o.b.String()
 }
 
-// freePort returns a port of 127.0.0.1 that was free for TCP a moment ago.
+// freePort is a port of 127.0.0.1 that stays free for this test, until it is listened on.
 func freePort(t *testing.T) int {
 	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer l.Close()
-	return l.Addr().(*net.TCPAddr).Port
+	return loopback.Port(t)
 }
 
 func write(t *testing.T, path, text string) {

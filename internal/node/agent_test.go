@@ -190,7 +190,7 @@ func (w *agentWorld) end(by syscall.Signal) {
 func (w *agentWorld) edge(at string, reach sites.SiteReach, via string) {
 	w.t.Helper()
 	var got sites.SiteStatus
-	for deadline := time.Now().Add(10 * time.Second); time.Now().Before(deadline); <-time.After(10 * time.Millisecond) {
+	for deadline := time.Now().Add(patience); time.Now().Before(deadline); <-time.After(10 * time.Millisecond) {
 		st := w.nodes[at].State()
 		index := slices.IndexFunc(st.Document.Sites, func(s config.Site) bool { return s.Name == "edge" })
 		if got = st.Sites[index]; got.Reach == reach && (via == "" || got.Via == via) {

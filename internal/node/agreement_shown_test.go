@@ -40,7 +40,7 @@ virtual_servers:
 func agreesWith(t *testing.T, n *node.Node, site string) {
 	t.Helper()
 	c := clientOf(t, n)
-	deadline := time.After(25 * time.Second)
+	deadline := time.After(patience)
 	for {
 		s, err := c.Site(t.Context(), site)
 		if err != nil {

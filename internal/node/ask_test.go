@@ -62,7 +62,7 @@ virtual_servers:
 // explained asks until the other site can be asked.
 func explained(t *testing.T, c *client.Client, q client.Question) *resource.Explanation {
 	t.Helper()
-	deadline := time.After(10 * time.Second)
+	deadline := time.After(patience)
 	for {
 		e, err := c.Explain(context.Background(), q)
 		if err == nil {

@@ -1,8 +1,10 @@
 package node
 
 import (
+	"fmt"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 )
 
@@ -66,5 +68,68 @@ func TestFollowedFilesAreSeen(t *testing.T) {
 	}
 	if _, changed := f.look(path); changed {
 		t.Error("in the end a change is seen that is not there")
+	}
+}
+
+// TestFollowedFilesBelongTogether: while a link is switched from one release of the files to the next all the time, what is read is of one of them.
+func TestFollowedFilesBelongTogether(t *testing.T) {
+	dir := t.TempDir()
+	release := func(n int) error {
+		name := filepath.Join(dir, fmt.Sprint("release-", n))
+		err := os.Mkdir(name, 0o700)
+		for file, text := range map[string]string{"gslb.yaml": "zones: [{name: a.test, file: a.zone, ttl: %ds}]\n", "a.zone": "n TXT \"%d\"\n"} {
+			if err == nil {
+				err = os.WriteFile(filepath.Join(name, file), fmt.Appendf(nil, text, n), 0o600)
+			}
+		}
+		if err == nil {
+			err = os.Symlink(name, filepath.Join(dir, "next"))
+		}
+		if err == nil {
+			err = os.Rename(filepath.Join(dir, "next"), filepath.Join(dir, "current"))
+		}
+		return err
+	}
+	if err := release(1); err != nil {
+		t.Fatal(err)
+	}
+	stop, ended := make(chan struct{}), make(chan error, 1)
+	go func() {
+		for n := 2; ; n++ {
+			select {
+			case <-stop:
+				ended <- nil
+				return
+			default:
+			}
+			if err := release(n); err != nil {
+				ended <- err
+				return
+			}
+		}
+	}()
+	defer func() {
+		close(stop)
+		if err := <-ended; err != nil {
+			t.Error(err)
+		}
+	}()
+	var f followed
+	whole := 0
+	for range 300 {
+		f.mu.Lock()
+		src, err := f.read(filepath.Join(dir, "current", "gslb.yaml"))
+		f.mu.Unlock()
+		if err != nil {
+			continue
+		}
+		whole++
+		var n int
+		if _, err := fmt.Sscanf(string(src.Files["a.zone"]), "n TXT \"%d\"", &n); err != nil || !strings.Contains(string(src.Text), fmt.Sprintf("ttl: %ds", n)) {
+			t.Fatalf("the document is %q, its zone file is %q", src.Text, src.Files["a.zone"])
+		}
+	}
+	if whole == 0 {
+		t.Error("nothing was read")
 	}
 }

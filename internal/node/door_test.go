@@ -75,7 +75,7 @@ func (p *securePlace) ask(n *node.Node, method, path, body, certificate, token s
 	if certificate != "" {
 		c.Certificates = []tls.Certificate{p.client[certificate]}
 	}
-	client := &http.Client{Transport: &http.Transport{TLSClientConfig: c, ForceAttemptHTTP2: true}, Timeout: 10 * time.Second}
+	client := &http.Client{Transport: &http.Transport{TLSClientConfig: c, ForceAttemptHTTP2: true}, Timeout: patience}
 	defer client.CloseIdleConnections()
 	r, err := http.NewRequest(method, "https://"+n.APIAddr().String()+path, strings.NewReader(body))
 	if err != nil {

@@ -77,7 +77,7 @@ virtual_servers:
 // measuredAt waits until a node knows how far the resolver is from a site, and returns how that was measured.
 func measuredAt(t *testing.T, n *node.Node, site string, good func(resource.SiteRTT) bool) {
 	t.Helper()
-	deadline := time.After(10 * time.Second)
+	deadline := time.After(patience)
 	var last any
 	for {
 		r, err := clientOf(t, n).Resolver(context.Background(), "127.0.0.1")

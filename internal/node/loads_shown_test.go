@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"io"
-	"net"
 	"net/http"
 	"net/http/httptest"
 	"slices"
@@ -16,17 +15,13 @@ import (
 	"fairlead/api/client"
 	"fairlead/api/resource"
 	"fairlead/internal/node"
+	"fairlead/internal/testkit/loopback"
 )
 
-// freePort is a port of this machine that nobody listens on.
+// freePort is a port of 127.0.0.1 that stays free for this test, until it is listened on.
 func freePort(t *testing.T) int {
 	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer l.Close()
-	return l.Addr().(*net.TCPAddr).Port
+	return loopback.Port(t)
 }
 
 // serviceAt waits until what a node believes of a service is enough.
@@ -37,7 +32,7 @@ func serviceAt(t *testing.T, n *node.Node, service string, enough func(*resource
 		t.Fatal(err)
 	}
 	defer c.Close()
-	deadline := time.After(10 * time.Second)
+	deadline := time.After(patience)
 	for {
 		got, err := c.Service(context.Background(), service)
 		if err == nil && enough(got) {
@@ -127,7 +122,7 @@ func push(t *testing.T, n *node.Node, body string) {
 		t.Fatal(err)
 	}
 	r.Header.Set("Content-Type", "application/json")
-	c := http.Client{Transport: &http.Transport{DisableKeepAlives: true}, Timeout: 5 * time.Second}
+	c := http.Client{Transport: &http.Transport{DisableKeepAlives: true}, Timeout: patience}
 	response, err := c.Do(r)
 	if err != nil {
 		t.Fatal(err)

@@ -32,7 +32,7 @@ services:
 		p.write(text)
 		p.config.Site = site
 		p.config.MEP.Listen, p.config.MEP.Insecure = fmt.Sprintf("127.0.0.1:%d", ports[i]), true
-		n, _ := p.serve(func(o *node.Options) { o.ProbeDial = (&target{}).dial })
+		n, _ := p.serve(func(o *node.Options) { o.ProbeDial = (&outlook{}).dial })
 		nodes = append(nodes, n)
 	}
 	want := func(service, state, reason string) {

@@ -20,6 +20,10 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
+// patience is how long tests wait for what must come. It is much longer than that takes on a busy machine: only a test that fails
+// waits so long.
+const patience = 30 * time.Second
+
 // document is a GSLB document with one site, whose www is answered with address.
 func document(address string) string {
 	return fmt.Sprintf(`zones:
@@ -98,7 +102,7 @@ func (p *place) serve(change func(*node.Options)) (*node.Node, func()) {
 // answer asks the node over UDP and returns the data of the answer.
 func answer(t *testing.T, n *node.Node, name string) string {
 	t.Helper()
-	r, err := query.Do(context.Background(), query.Request{Name: name, Server: n.DNSAddrs()[0].String()})
+	r, err := query.Do(context.Background(), query.Request{Name: name, Server: n.DNSAddrs()[0].String(), Timeout: patience})
 	if err != nil {
 		t.Fatalf("query %s: %v", name, err)
 	}
@@ -108,7 +112,7 @@ func answer(t *testing.T, n *node.Node, name string) string {
 // eventually waits until what the node answers is want.
 func eventually(t *testing.T, n *node.Node, name, want string) {
 	t.Helper()
-	deadline := time.After(5 * time.Second)
+	deadline := time.After(patience)
 	for {
 		got := answer(t, n, name)
 		if got == want {
@@ -160,7 +164,7 @@ func TestFollowReloads(t *testing.T) {
 // stateSays waits until the last error in the node's status contains text; empty: until there is none.
 func stateSays(t *testing.T, n *node.Node, text string) {
 	t.Helper()
-	deadline := time.After(5 * time.Second)
+	deadline := time.After(patience)
 	for {
 		got := n.State().LastError
 		if got == text || text != "" && strings.Contains(got, text) {
@@ -195,7 +199,7 @@ func TestReloadsBeforeTheFirstIsServed(t *testing.T) {
 	done := make(chan error, 1)
 	go func() { done <- n.Run(ctx) }()
 	// The documents are served in turn; both have been once the second one counts as the third snapshot or later.
-	for deadline := time.After(5 * time.Second); n.State().Snapshot.Generation < 3; {
+	for deadline := time.After(patience); n.State().Snapshot.Generation < 3; {
 		select {
 		case <-deadline:
 			t.Fatal("the reloaded documents were not served")

@@ -65,7 +65,7 @@ func TestObserversSeeQueries(t *testing.T) {
 // wait returns once something is so.
 func wait(t *testing.T, what string, so func() bool) {
 	t.Helper()
-	deadline := time.After(10 * time.Second)
+	deadline := time.After(patience)
 	for !so() {
 		select {
 		case <-deadline:

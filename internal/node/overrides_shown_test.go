@@ -82,17 +82,17 @@ func TestOverridesAreServedAndKept(t *testing.T) {
 	eventually(t, n, "www.example.test", "192.0.2.1")
 }
 
-// until waits for something for a few seconds.
+// until waits for something.
 func until(t *testing.T, what string, so func() bool) {
 	t.Helper()
-	deadline, tick := time.NewTimer(5*time.Second), time.NewTicker(20*time.Millisecond)
+	deadline, tick := time.NewTimer(patience), time.NewTicker(20*time.Millisecond)
 	defer deadline.Stop()
 	defer tick.Stop()
 	for !so() {
 		select {
 		case <-tick.C:
 		case <-deadline.C:
-			t.Fatal(what + ": not within 5 s")
+			t.Fatalf("%s: not within %v", what, patience)
 		}
 	}
 }

@@ -22,7 +22,7 @@ func exchange(t *testing.T, n *node.Node, name string, qtype, class uint16, sent
 	m.Question[0].Qclass = class
 	m.SetEdns0(1232, false)
 	m.IsEdns0().Option = append(m.IsEdns0().Option, &dns.EDNS0_COOKIE{Code: dns.EDNS0COOKIE, Cookie: sent})
-	c := dns.Client{Timeout: 5 * time.Second}
+	c := dns.Client{Timeout: patience}
 	r, _, err := c.Exchange(m, n.DNSAddrs()[0].String())
 	if err != nil {
 		t.Fatalf("query %s: %v", name, err)

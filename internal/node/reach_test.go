@@ -67,7 +67,7 @@ func (l *lines) logger() *zap.Logger {
 // eventually waits until what is looked for stands in the log.
 func (l *lines) eventually(t *testing.T, want ...string) {
 	t.Helper()
-	deadline := time.After(10 * time.Second)
+	deadline := time.After(patience)
 	for {
 		found := 0
 		for line := range strings.Lines(l.String()) {

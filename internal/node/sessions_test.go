@@ -82,7 +82,7 @@ func (p *place) serving(n *node.Node, text string) {
 	if err := n.Reload(); err != nil {
 		p.t.Fatalf("Reload: %v", err)
 	}
-	for deadline := time.Now().Add(5 * time.Second); n.State().DocumentID == before; {
+	for deadline := time.Now().Add(patience); n.State().DocumentID == before; {
 		if time.Now().After(deadline) {
 			p.t.Fatal("the document is not served")
 		}

@@ -127,7 +127,7 @@ func (s *sharedPlaces) meet() {
 // has waits until a node has so many sessions with a service.
 func (s *sharedPlaces) has(i, want int) {
 	s.t.Helper()
-	deadline := time.After(5 * time.Second)
+	deadline := time.After(patience)
 	for {
 		got := 0
 		s.nodes[i].State().Snapshot.Learned.Sessions.Each(func(gslb.SessionKey, uint64, int64) bool { got++; return true })

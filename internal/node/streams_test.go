@@ -45,7 +45,7 @@ func dialDoT(t *testing.T, n *node.Node) (*tls.Conn, string) {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { conn.Close() })
-	_ = conn.SetDeadline(time.Now().Add(5 * time.Second))
+	_ = conn.SetDeadline(time.Now().Add(patience))
 	return conn, conn.ConnectionState().PeerCertificates[0].SerialNumber.String()
 }
 

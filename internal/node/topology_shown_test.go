@@ -22,7 +22,7 @@ sites:
   - {name: nyc, address: "127.0.0.1:%d"}
   - {name: shop, address: "127.0.0.1:%d"%s}
   - {name: cloud, foreign: true}
-settings: {mep: {metrics_interval: 100ms, keepalive_timeout: 1s, parent_timeout: 1s}}
+settings: {mep: {metrics_interval: 100ms, keepalive_timeout: 3s, parent_timeout: 3s, parent_return: 1s}}
 services:
   - {name: a, site: ams, addresses: [192.0.2.1]}
   - {name: n, site: nyc, addresses: [192.0.2.2]}
@@ -52,7 +52,7 @@ func (c *told) take(tr sites.Transition) {
 func siteAt(t *testing.T, n *node.Node, name string, want func(*resource.Site) bool) {
 	t.Helper()
 	c := clientOf(t, n)
-	deadline := time.After(10 * time.Second)
+	deadline := time.After(patience)
 	for {
 		s, err := c.Site(context.Background(), name)
 		if err == nil && want(s) {
@@ -156,7 +156,7 @@ func TestARoleChanges(t *testing.T) {
 // sockets waits until a node has so many DNS addresses.
 func sockets(t *testing.T, n *node.Node, want int) {
 	t.Helper()
-	deadline := time.After(5 * time.Second)
+	deadline := time.After(patience)
 	for len(n.DNSAddrs()) != want {
 		select {
 		case <-deadline:

@@ -15,8 +15,8 @@ import (
 func shows(t *testing.T, n *node.Node, path string, want ...string) {
 	t.Helper()
 	// No connection may outlast the test.
-	c := http.Client{Transport: &http.Transport{DisableKeepAlives: true}, Timeout: 5 * time.Second}
-	deadline := time.After(5 * time.Second)
+	c := http.Client{Transport: &http.Transport{DisableKeepAlives: true}, Timeout: patience}
+	deadline := time.After(patience)
 	for {
 		response, err := c.Get(fmt.Sprintf("http://%s%s", n.APIAddr(), path))
 		if err != nil {

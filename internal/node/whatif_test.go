@@ -8,7 +8,6 @@ import (
 	"net/http"
 	"strings"
 	"testing"
-	"time"
 
 	"fairlead/api/client"
 	"fairlead/internal/node"
@@ -98,7 +97,7 @@ func pushActive(t *testing.T, n *node.Node, service, active string) {
 
 func scrape(t *testing.T, n *node.Node) string {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()
 	r, err := http.NewRequestWithContext(ctx, http.MethodGet, fmt.Sprintf("http://%s/metrics", n.APIAddr()), http.NoBody)
 	if err != nil {

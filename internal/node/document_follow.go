@@ -17,6 +17,9 @@ import (
 // followInterval is how often a look is taken at whether the followed file has changed.
 const followInterval = 2 * time.Second
 
+// followTries is how often a file is read that changes while it is.
+const followTries = 5
+
 // watchFollowed takes the followed file in whenever it, or a zone file that it names, has changed, until ctx ends. A file that is
 // replaced by renaming, as git and editors do, or that a link points to anew, is seen; one that is written in place is read when it has been
 // the same for an interval, so that half of it is not taken for all.
@@ -58,20 +61,21 @@ func (f *followed) look(path string) (now uint64, changed bool) {
 }
 
 // read reads the file. f.mu is held. Files that it names for the first time are looked at before they are read, too, so that no change of theirs
-// is missed; one that it names in vain is waited for.
+// is missed; one that it names in vain is waited for. What changes while it is read is read again, so that the document of one commit never goes
+// with a zone file of another one.
 func (f *followed) read(path string) (src config.Source, err error) {
-	for range 2 {
+	for range followTries {
 		f.seen = statsOf(path, f.paths)
 		if src, err = config.ReadSource(path); err != nil {
 			return src, err
 		}
 		paths := src.Paths()
-		if slices.Equal(paths, f.paths) {
-			break
+		if slices.Equal(paths, f.paths) && statsOf(path, f.paths) == f.seen {
+			return src, nil
 		}
 		f.paths = paths
 	}
-	return src, nil
+	return src, fmt.Errorf("read document %q: it, or a zone file of it, changed each of the %d times that it was read; it is read again when it has stayed the same for %v", path, followTries, followInterval)
 }
 
 // statsOf is a digest of what the file system says of a document and its zone files.

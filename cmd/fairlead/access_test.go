@@ -76,14 +76,14 @@ virtual_servers: [{name: www, domains: [{name: www.example.test}], method: round
 		}
 	}
 	t.Cleanup(func() { g.stop() })
-	for deadline := time.After(10 * time.Second); ; {
+	for deadline := time.After(patience); ; {
 		var out output
 		if run(ctx, g.args("status --ca @ca.crt --token-file @admin.token"), &out, &out) == exitDone {
 			return g
 		}
 		select {
 		case <-deadline:
-			t.Fatalf("the node does not answer within 10 s:\n%s\n%s", out.String(), g.log.String())
+			t.Fatalf("the node does not answer:\n%s\n%s", out.String(), g.log.String())
 		case <-time.After(20 * time.Millisecond):
 		}
 	}

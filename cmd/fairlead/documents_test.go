@@ -41,14 +41,14 @@ func writable(t *testing.T) (dir string, fairlead func(want int, args ...string)
 			t.Errorf("serve ended with %d:\n%s", got, log.String())
 		}
 	})
-	for deadline := time.After(10 * time.Second); ; {
+	for deadline := time.After(patience); ; {
 		var out output
 		if run(ctx, []string{"sync", "status"}, &out, &out) == exitDone {
 			break
 		}
 		select {
 		case <-deadline:
-			t.Fatalf("the node does not answer within 10 s:\n%s", out.String())
+			t.Fatalf("the node does not answer:\n%s", out.String())
 		case <-time.After(10 * time.Millisecond):
 		}
 	}

@@ -12,10 +12,10 @@ import (
 // eventually waits until something holds.
 func eventually(t *testing.T, what string, holds func() bool) {
 	t.Helper()
-	for deadline := time.After(10 * time.Second); !holds(); {
+	for deadline := time.After(patience); !holds(); {
 		select {
 		case <-deadline:
-			t.Fatalf("%s: not within 10 s", what)
+			t.Fatalf("%s: not within %v", what, patience)
 		case <-time.After(10 * time.Millisecond):
 		}
 	}

@@ -122,14 +122,14 @@ virtual_servers: [{name: www, domains: [{name: www.example.test}], method: round
 			t.Errorf("serve ended with %d:\n%s", got, log.String())
 		}
 	})
-	for deadline := time.After(10 * time.Second); ; {
+	for deadline := time.After(patience); ; {
 		var out output
 		if run(ctx, []string{"status", "--api", api}, &out, &out) == exitDone {
 			return api
 		}
 		select {
 		case <-deadline:
-			t.Fatalf("the node does not answer within 10 s:\n%s", out.String())
+			t.Fatalf("the node does not answer:\n%s", out.String())
 		case <-time.After(10 * time.Millisecond):
 		}
 	}

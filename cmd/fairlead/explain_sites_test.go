@@ -36,7 +36,7 @@ func TestSitesAreAskedSideBySide(t *testing.T) {
 		mu.Unlock()
 		select {
 		case <-full:
-		case <-time.After(5 * time.Second):
+		case <-time.After(patience):
 			t.Errorf("fewer than %d sites are asked side by side", maxSitesAtOnce)
 		}
 		mu.Lock()

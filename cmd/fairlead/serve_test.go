@@ -17,6 +17,10 @@ import (
 	"fairlead/internal/testkit/loopback"
 )
 
+// patience is how long tests wait for what must come. It is much longer than that takes on a busy machine: only a test that fails
+// waits so long.
+const patience = 30 * time.Second
+
 // output is a buffer that a server writes and a test reads.
 type output struct {
 	mu sync.Mutex
@@ -79,17 +83,17 @@ virtual_servers: [{name: www, domains: [{name: www.example.test}], method: round
 	})
 	until := func(what string, check func() bool) {
 		t.Helper()
-		for deadline := time.After(10 * time.Second); !check(); {
+		for deadline := time.After(patience); !check(); {
 			select {
 			case <-deadline:
-				t.Fatalf("%s: not within 10 s", what)
+				t.Fatalf("%s: not within %v", what, patience)
 			case <-time.After(10 * time.Millisecond):
 			}
 		}
 	}
 	answers := func(want string) func() bool {
 		return func() bool {
-			r, err := query.Do(ctx, query.Request{Name: "www.example.test", Server: dns, Timeout: time.Second})
+			r, err := query.Do(ctx, query.Request{Name: "www.example.test", Server: dns, Timeout: 5 * time.Second})
 			return err == nil && strings.Join(r.Short(), " ") == want
 		}
 	}
@@ -114,7 +118,7 @@ virtual_servers: [{name: www, domains: [{name: www.example.test}], method: round
 		if got != exitDone {
 			t.Errorf("exit code %d, want %d", got, exitDone)
 		}
-	case <-time.After(10 * time.Second):
+	case <-time.After(patience):
 		t.Fatal("serve did not end")
 	}
 }

@@ -71,15 +71,15 @@ func (c *claim) end() {
 	}
 }
 
-// replaces ends the claims of a snapshot's fields that the next one, s, does not use: what they hold goes with the last queries that do.
-func (s *Snapshot) replaces(old *Snapshot) {
-	for i := range old.standings {
-		was, is := &old.standings[i], &s.standings[i]
-		for f := range Family(families + otherFamilies) {
-			is.field(f).replaces(was.field(f))
-			for j := range was.preferred {
-				is.preferred[j][f].replaces(&was.preferred[j][f])
-			}
+// replaces ends the claims of fields that the next standing of the virtual server, st, does not use: what they hold goes with the last queries that do.
+func (st *standing) replaces(old *standing) {
+	for f := range Family(families + otherFamilies) {
+		if f >= families && old.other == nil {
+			break
+		}
+		st.field(f).replaces(old.field(f))
+		for j := range old.preferred {
+			st.preferred[j][f].replaces(&old.preferred[j][f])
 		}
 	}
 }

@@ -25,11 +25,22 @@ type CompileOptions struct {
 
 // Compile makes a Plan of a valid document. It fails only on a document that did not come from config.Parse: the
 // references it resolves were checked there.
+//
+// What it costs follows what changed: when Before is of a document with the same names in the same order, around which nothing has changed, only those of
+// its services and virtual servers are compiled that have. The result is the same.
 func Compile(doc *config.Document, o CompileOptions) (*Plan, error) {
-	c := compiler{doc: doc, plan: &Plan{}, sites: map[string]uint32{}, virtualServers: map[string]int{}}
+	if plan := amend(doc, o); plan != nil {
+		return plan, nil
+	}
+	return compileWhole(doc, o)
+}
+
+// compileWhole is Compile from nothing but the locations of the plan before.
+func compileWhole(doc *config.Document, o CompileOptions) (*Plan, error) {
+	c := compiler{doc: doc, plan: &Plan{document: doc, mark: new(planMark)}, sites: map[string]uint32{}, virtualServers: map[string]int{}}
 	c.plan.answers = answerRules{adaptive: doc.Settings.Answers.AdaptiveTTL, leastTTL: seconds(doc.Settings.Answers.LeastTTL), coherent: doc.Settings.Answers.Coherent}
 	steps := []func() error{c.compileSites, c.compileServices, c.compileViews, c.compileStandIns, c.compileVirtualServers, c.compileDomains, c.compilePolicies,
-		c.compileNeeds, c.compileOthers}
+		c.compileNeeds, c.compileOthers, c.compileMemberships}
 	for _, step := range steps {
 		if err := step(); err != nil {
 			return nil, err
@@ -66,51 +77,54 @@ func (c *compiler) compileSites() error {
 
 func (c *compiler) compileServices() error {
 	c.plan.serviceIndex = make(map[string]ServiceIndex, len(c.doc.Services))
+	c.plan.services = make([]Service, len(c.doc.Services))
 	depths := c.doc.Depths()
 	for i := range c.doc.Services {
-		s := &c.doc.Services[i]
-		siteIndex, ok := c.sites[s.Site]
-		if !ok {
-			return fmt.Errorf("compile service %q: unknown site %q", s.Name, s.Site)
+		if err := c.compileService(ServiceIndex(i), depths); err != nil {
+			return err
 		}
-		out := Service{
-			Name: s.Name, Site: s.Site, site: siteIndex,
-			drawer:         newDrawer(hashSeed(s)),
-			maxBandwidth:   s.MaxBandwidth,
-			loadThreshold:  s.LoadThreshold,
-			cost:           s.Cost,
-			Capacity:       cmp.Or(s.Capacity, s.MaxConnections),
-			maxConnections: s.MaxConnections,
-			loadFresh:      loadFresh(s.Load, c.doc.Settings.MEP.MetricsInterval.Std(), depths[s.Site]),
-			counted:        s.Load != nil,
-			Port:           uint16(s.Port),
-			NAPTR:          s.NAPTR,
-			Hash:           xxhash.Sum64String(s.Name),
-		}
-		if s.Host != "" {
-			name, err := config.CanonicalName(s.Host)
-			if err != nil {
-				return fmt.Errorf("compile service %q: host: %w", s.Name, err)
-			}
-			out.Host = name
-		}
-		if s.CNAME != "" {
-			name, err := config.CanonicalName(s.CNAME)
-			if err != nil {
-				return fmt.Errorf("compile service %q: %w", s.Name, err)
-			}
-			out.CNAME = name
-		}
-		for _, a := range s.Addresses {
-			if a.Is4() {
-				out.Addr4 = a
-			} else {
-				out.Addr6 = a
-			}
-		}
-		c.plan.serviceIndex[s.Name] = ServiceIndex(i)
-		c.plan.services = append(c.plan.services, out)
+		c.plan.serviceIndex[c.doc.Services[i].Name] = ServiceIndex(i)
 	}
+	return nil
+}
+
+// compileService compiles one service but for what refers to others. depths are the document's.
+func (c *compiler) compileService(i ServiceIndex, depths map[string]int) error {
+	s := &c.doc.Services[i]
+	siteIndex, ok := c.sites[s.Site]
+	if !ok {
+		return fmt.Errorf("compile service %q: unknown site %q", s.Name, s.Site)
+	}
+	out := Service{
+		Name: s.Name, Site: s.Site, site: siteIndex,
+		drawer:         newDrawer(hashSeed(s)),
+		maxBandwidth:   s.MaxBandwidth,
+		loadThreshold:  s.LoadThreshold,
+		cost:           s.Cost,
+		Capacity:       cmp.Or(s.Capacity, s.MaxConnections),
+		maxConnections: s.MaxConnections,
+		loadFresh:      loadFresh(s.Load, c.doc.Settings.MEP.MetricsInterval.Std(), depths[s.Site]),
+		loaded:         s.Load != nil,
+		Port:           uint16(s.Port),
+		NAPTR:          s.NAPTR,
+		Hash:           xxhash.Sum64String(s.Name),
+	}
+	if s.Host != "" {
+		name, err := config.CanonicalName(s.Host)
+		if err != nil {
+			return fmt.Errorf("compile service %q: host: %w", s.Name, err)
+		}
+		out.Host = name
+	}
+	if s.CNAME != "" {
+		name, err := config.CanonicalName(s.CNAME)
+		if err != nil {
+			return fmt.Errorf("compile service %q: %w", s.Name, err)
+		}
+		out.CNAME = name
+	}
+	out.Addr4, out.Addr6 = s.AnswerAddresses("")
+	c.plan.services[i] = out
 	return nil
 }
 
@@ -125,13 +139,10 @@ func hashSeed(s *config.Service) uint64 {
 // compileStandIns resolves backup_services and makes the table of stable identities.
 func (c *compiler) compileStandIns() error {
 	p := c.plan
+	p.serviceHashes = make([]serviceHash, 0, len(p.services))
 	for i := range c.doc.Services {
-		for _, name := range c.doc.Services[i].BackupServices {
-			s, ok := p.serviceIndex[name]
-			if !ok {
-				return fmt.Errorf("compile service %q: unknown backup service %q", c.doc.Services[i].Name, name)
-			}
-			p.services[i].standIns = append(p.services[i].standIns, s)
+		if err := c.compileStandInsOf(ServiceIndex(i)); err != nil {
+			return err
 		}
 		p.serviceHashes = append(p.serviceHashes, serviceHash{p.services[i].Hash, ServiceIndex(i)})
 	}
@@ -140,6 +151,18 @@ func (c *compiler) compileStandIns() error {
 		if a, b := p.serviceHashes[i], p.serviceHashes[i+1]; a.hash == b.hash {
 			return fmt.Errorf("compile service %q: its name has the same hash as that of %q; rename one of them", p.services[a.service].Name, p.services[b.service].Name)
 		}
+	}
+	return nil
+}
+
+// compileStandInsOf resolves the backup_services of one service.
+func (c *compiler) compileStandInsOf(i ServiceIndex) error {
+	for _, name := range c.doc.Services[i].BackupServices {
+		s, ok := c.plan.serviceIndex[name]
+		if !ok {
+			return fmt.Errorf("compile service %q: unknown backup service %q", c.doc.Services[i].Name, name)
+		}
+		c.plan.services[i].standIns = append(c.plan.services[i].standIns, s)
 	}
 	return nil
 }
@@ -167,41 +190,62 @@ func (c *compiler) compileVirtualServers() error {
 	for i := range c.doc.VirtualServers {
 		c.virtualServers[c.doc.VirtualServers[i].Name] = i
 	}
+	c.plan.virtualServers = make([]virtualServer, len(c.doc.VirtualServers))
 	for i := range c.doc.VirtualServers {
-		v := &c.doc.VirtualServers[i]
-		out := virtualServer{
-			name: v.Name, method: v.Method, backupMethod: v.BackupMethod, backup: none,
-			picking: pickingOf(v.Method), backupPicking: pickingOf(v.BackupMethod),
-			maxAnswers: v.MaxAnswers, whenAllDown: v.WhenAllDown, clientSubnet: v.ClientSubnet,
-			hash4: v.SourceIPHash.Prefix4, hash6: v.SourceIPHash.Prefix6,
-			orderThreshold: v.OrderThreshold, dynamicWeight: v.DynamicWeight, effective: v.EffectiveState, tolerance: v.Tolerance.Std(),
-			score: scoreOf(&v.Score), hold: v.BackupHold, persistence: persistenceOf(v), spillover: spilloverOf(v),
+		if err := c.compileVirtualServer(i); err != nil {
+			return err
 		}
-		out.persistence.use, out.spillover.stay.use = i*uses, i*uses+1
-		if v.Backup != "" {
-			b, ok := c.virtualServers[v.Backup]
-			if !ok {
-				return fmt.Errorf("compile virtual server %q: unknown backup %q", v.Name, v.Backup)
-			}
-			out.backup = b
-		}
-		for _, m := range v.Members {
-			s, ok := c.plan.serviceIndex[m.Service]
-			if !ok {
-				return fmt.Errorf("compile virtual server %q: unknown service %q", v.Name, m.Service)
-			}
-			out.members = append(out.members, member{service: s, weight: uint32(m.Weight), order: m.Order})
-		}
-		slices.SortStableFunc(out.members, func(a, b member) int {
-			if v.ActiveOrder == config.OrderDescending {
-				return cmp.Compare(b.order, a.order)
-			}
-			return cmp.Compare(a.order, b.order)
-		})
-		out.indexMembers()
-		c.plan.virtualServers = append(c.plan.virtualServers, out)
 	}
 	return nil
+}
+
+// compileVirtualServer compiles one virtual server but for its policies.
+func (c *compiler) compileVirtualServer(i int) error {
+	v := &c.doc.VirtualServers[i]
+	out := virtualServer{
+		name: v.Name, method: v.Method, backupMethod: v.BackupMethod, backup: none,
+		picking: pickingOf(v.Method), backupPicking: pickingOf(v.BackupMethod),
+		maxAnswers: v.MaxAnswers, whenAllDown: v.WhenAllDown, clientSubnet: v.ClientSubnet,
+		hash4: v.SourceIPHash.Prefix4, hash6: v.SourceIPHash.Prefix6,
+		orderThreshold: v.OrderThreshold, dynamicWeight: v.DynamicWeight, effective: v.EffectiveState, tolerance: v.Tolerance.Std(),
+		score: scoreOf(&v.Score), hold: v.BackupHold, persistence: persistenceOf(v), spillover: spilloverOf(v),
+	}
+	out.persistence.use, out.spillover.stay.use = i*uses, i*uses+1
+	if v.Backup != "" {
+		b, ok := c.virtualServerNamed(v.Backup)
+		if !ok {
+			return fmt.Errorf("compile virtual server %q: unknown backup %q", v.Name, v.Backup)
+		}
+		out.backup = b
+	}
+	out.members = make([]member, 0, len(v.Members))
+	for _, m := range v.Members {
+		s, ok := c.plan.serviceIndex[m.Service]
+		if !ok {
+			return fmt.Errorf("compile virtual server %q: unknown service %q", v.Name, m.Service)
+		}
+		out.members = append(out.members, member{service: s, weight: uint32(m.Weight), order: m.Order})
+	}
+	slices.SortStableFunc(out.members, func(a, b member) int {
+		if v.ActiveOrder == config.OrderDescending {
+			return cmp.Compare(b.order, a.order)
+		}
+		return cmp.Compare(a.order, b.order)
+	})
+	out.indexMembers()
+	out.lively = c.isLively(&out)
+	c.plan.virtualServers[i] = out
+	return nil
+}
+
+// virtualServerNamed finds a virtual server.
+func (c *compiler) virtualServerNamed(name string) (int, bool) {
+	if c.virtualServers != nil {
+		i, ok := c.virtualServers[name]
+		return i, ok
+	}
+	i := slices.IndexFunc(c.doc.VirtualServers, func(v config.VirtualServer) bool { return v.Name == name })
+	return i, i >= 0
 }
 
 // indexMembers makes the index by service.
@@ -256,32 +300,44 @@ func (c *compiler) compileDomains() error {
 	}
 	for i := range c.doc.VirtualServers {
 		v := &c.doc.VirtualServers[i]
-		for _, d := range v.Domains {
-			name, err := config.CanonicalName(d.Name)
+		for j := range v.Domains {
+			d, err := c.compileDomain(VirtualServerIndex(i), &v.Domains[j], ttls)
 			if err != nil {
-				return fmt.Errorf("compile virtual server %q: %w", v.Name, err)
+				return err
 			}
-			out := Domain{Name: name, TTL: ttlOf(d.TTL, name, ttls), virtualServer: VirtualServerIndex(i), HasCNAME: c.hasCNAME(i), ownTTL: d.TTL != nil}
-			out.Backup4, out.Backup6 = byFamily(d.BackupAddresses)
-			if d.HTTPS != nil || d.SRV != nil || d.MX != nil || d.NAPTR != nil {
-				out.Types = &Types{HTTPS: d.HTTPS, SRV: d.SRV, MX: d.MX, NAPTR: d.NAPTR}
-			}
-			c.plan.domains = append(c.plan.domains, out)
+			c.plan.domains = append(c.plan.domains, d)
 		}
 	}
 	return nil
 }
 
+// compileDomain compiles one name of a virtual server.
+func (c *compiler) compileDomain(of VirtualServerIndex, d *config.Domain, ttls map[string]uint32) (Domain, error) {
+	name, err := config.CanonicalName(d.Name)
+	if err != nil {
+		return Domain{}, fmt.Errorf("compile virtual server %q: %w", c.doc.VirtualServers[of].Name, err)
+	}
+	out := Domain{Name: name, TTL: ttlOf(d.TTL, name, ttls), virtualServer: of, HasCNAME: c.hasCNAME(int(of)), ownTTL: d.TTL != nil}
+	out.Backup4, out.Backup6 = byFamily(d.BackupAddresses)
+	if d.HTTPS != nil || d.SRV != nil || d.MX != nil || d.NAPTR != nil {
+		out.Types = &Types{HTTPS: d.HTTPS, SRV: d.SRV, MX: d.MX, NAPTR: d.NAPTR}
+	}
+	return out, nil
+}
+
 // compileNeeds finds out what decisions need not do: look at the client where no method does, and count answers where
 // nobody compares loads.
 func (c *compiler) compileNeeds() error {
+	c.countAnswers()
+	c.lookAtClients()
+	return nil
+}
+
+// lookAtClients finds out which names are answered by who the client is.
+func (c *compiler) lookAtClients() {
 	for i := range c.plan.virtualServers {
 		v := &c.plan.virtualServers[i]
-		if comparesLoads(v.method) || comparesLoads(v.backupMethod) {
-			for _, m := range v.members {
-				c.plan.services[m.service].counted = true
-			}
-		}
+		v.looksAtClient = false
 		for b, depth := i, 0; b != none && depth <= MaxBackupDepth; depth++ {
 			w := &c.plan.virtualServers[b]
 			v.looksAtClient = v.looksAtClient || looksAtClient(w.method) || looksAtClient(w.backupMethod) || w.looksAtWhom()
@@ -292,7 +348,27 @@ func (c *compiler) compileNeeds() error {
 		d := &c.plan.domains[i]
 		d.NeedsClient = c.plan.virtualServers[d.virtualServer].looksAtClient
 	}
-	return nil
+}
+
+// countAnswers finds the services whose answers are counted.
+func (c *compiler) countAnswers() {
+	for i := range c.plan.services {
+		s := &c.plan.services[i]
+		s.counted = s.loaded
+	}
+	for i := range c.plan.virtualServers {
+		v := &c.plan.virtualServers[i]
+		if v.counts() {
+			for _, m := range v.members {
+				c.plan.services[m.service].counted = true
+			}
+		}
+	}
+}
+
+// counts reports whether the virtual server compares loads.
+func (v *virtualServer) counts() bool {
+	return comparesLoads(v.method) || comparesLoads(v.backupMethod)
 }
 
 // compileOthers finds the virtual servers that are asked for the other families: those of domains with more types, and their

@@ -66,8 +66,17 @@ func NewLearned(plan *Plan) *Learned {
 }
 
 // Carry returns a Learned for plan next that starts with what this one, which belongs to plan, knows of the virtual
-// servers and services that both have. Names identify them.
+// servers and services that both have. Names identify them. When next was made from plan (Plan.Since), both are one in that: what queries that still
+// go by plan teach is known to the other, too.
 func (l *Learned) Carry(plan, next *Plan) *Learned {
+	if _, virtualServers, known := next.Since(plan); known && slices.Equal(plan.others, next.others) {
+		out := *l
+		out.others, out.pairs, out.frozen = next.others, new(pairs), false
+		if len(virtualServers) > 0 {
+			out.uses = usesOf(next, l.uses, plan)
+		}
+		return &out
+	}
 	out := NewLearned(next)
 	out.Sessions, out.Resolvers, out.Pushed = l.Sessions, l.Resolvers, l.Pushed
 	out.uses = usesOf(next, l.uses, plan)

@@ -19,6 +19,9 @@ type ahead struct {
 // rankAhead makes the rankings that queries needed of the snapshot before. Which virtual servers come first changes with each one, as
 // what it may cost is bounded.
 func (s *Snapshot) rankAhead(old *Snapshot) {
+	if len(s.Plan.lively) == 0 {
+		return // those that score are among them
+	}
 	a, n := ahead{left: aheadMost}, uint64(len(s.standings))
 	a.decider.s = s
 	for k := range n {

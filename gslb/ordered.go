@@ -17,6 +17,9 @@ func (s *Status) order(vs int) Ordered {
 	return s.Ordered[vs]
 }
 
+// held reports whether a virtual server stays on its backup until an operator returns it.
+func (s *Status) held(vs int) bool { return vs < len(s.Held) && s.Held[vs] }
+
 // obey applies what an operator wants of a virtual server to its standing. What is computed of each query afterwards is the same: of one that
 // is disabled nobody may be picked, which is what a query finds when all members are DISABLED.
 func (s *Snapshot) obey(vs int, st *standing, last Family) {

@@ -33,6 +33,12 @@ type Plan struct {
 	otherCount int
 	policies   int // of all virtual servers
 	answers    answerRules
+	members    memberships
+	lively     []VirtualServerIndex // ascending
+	// document is what it was compiled from, and mark is its own: a later plan says by it which one it was made from.
+	document *config.Document
+	mark     *planMark
+	amended  amendment
 	// needsListener says that some policy asks which address of this server was asked.
 	needsListener bool
 }
@@ -80,6 +86,7 @@ type Service struct {
 	cost           float64
 	standIns       []ServiceIndex // its backup_services
 	loadFresh      time.Duration
+	loaded         bool // it has a load source
 	counted        bool // answers that name it first are counted: somebody compares loads
 }
 
@@ -149,7 +156,9 @@ type virtualServer struct {
 	clientSubnet           bool
 	// looksAtClient says that the method or the backup method, of it or of one of its backups, asks who the client is.
 	looksAtClient bool
-	hash4, hash6  int // bits of the client that source-ip-hash uses
+	// lively says that who may be picked, or how, may change while the states of all members stay: by loads, limits or stand-ins.
+	lively       bool
+	hash4, hash6 int // bits of the client that source-ip-hash uses
 
 	orderThreshold int // percent
 	dynamicWeight  config.DynamicWeight

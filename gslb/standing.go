@@ -59,31 +59,6 @@ type Snapshot struct {
 	allowances *allowances // nil: nothing is remembered for clients
 }
 
-// NewSnapshot compiles belief, as of status.At, into standings. prev, which may be nil, is the snapshot before: what did
-// not change is reused. generation grows with every snapshot that the same Learned serves: answers are counted from there.
-func NewSnapshot(generation uint64, plan *Plan, status *Status, prev *Snapshot) *Snapshot {
-	s := &Snapshot{Generation: generation, Plan: plan, Status: status, standings: make([]standing, len(plan.virtualServers))}
-	same := prev != nil && prev.Plan == plan
-	if same {
-		s.allowances = prev.allowances
-	}
-	if s.allowances == nil {
-		s.allowances = newAllowances()
-	}
-	for i := range s.standings {
-		var old *standing
-		if same {
-			old = &prev.standings[i]
-		}
-		s.standings[i] = s.stand(i, old)
-	}
-	if same {
-		s.replaces(prev)
-		s.rankAhead(prev)
-	}
-	return s
-}
-
 // Usable reports whether a virtual server has a member that may be picked.
 func (s *Snapshot) Usable(v VirtualServerIndex) bool { return s.standings[v].usable }
 
@@ -92,7 +67,7 @@ func (s *Snapshot) Spilled(v VirtualServerIndex) bool { return s.standings[v].sp
 
 func (s *Snapshot) stand(vs int, old *standing) standing {
 	v := &s.Plan.virtualServers[vs]
-	st := standing{held: vs < len(s.Status.Held) && s.Status.Held[vs] && v.hold && v.backup != none, doubt: s.doubtOf(v)}
+	st := standing{held: s.Status.held(vs) && v.hold && v.backup != none, doubt: s.doubtOf(v)}
 	last := Family(families)
 	if s.Plan.others != nil && s.Plan.others[vs] != none {
 		st.other, last = new(others), families+otherFamilies

@@ -96,10 +96,6 @@ func (p *Plan) Seen(v ViewIndex, s ServiceIndex) (addr4, addr6 netip.Addr) {
 
 // compileViews reads who is in which view, and the addresses that answers carry in place of services' own.
 func (c *compiler) compileViews() error {
-	for i := range c.doc.Services {
-		s := &c.plan.services[i]
-		s.Addr4, s.Addr6 = c.doc.Services[i].AnswerAddresses("")
-	}
 	if len(c.doc.Views) == 0 {
 		return nil
 	}

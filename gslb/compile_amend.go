@@ -1,0 +1,194 @@
+package gslb
+
+import (
+	"slices"
+
+	"fairlead/config"
+)
+
+// What changed is compiled alone as long as it is at most this part of a document's services, and of its virtual servers, or so few.
+const amendedShare, amendedFew = 8, 64
+
+// planMark is a Plan's own: two plans never have the same.
+type planMark struct{ _ byte }
+
+// amendment is what a Plan has that the one it was made from has not.
+type amendment struct {
+	of             *planMark // nil: the plan was compiled whole
+	services       []ServiceIndex
+	virtualServers []VirtualServerIndex
+}
+
+// Since returns the services and virtual servers in which the plan differs from another one, if it was made from that by compiling only these: all else,
+// every index included, is the same.
+func (p *Plan) Since(before *Plan) (services []ServiceIndex, virtualServers []VirtualServerIndex, known bool) {
+	switch {
+	case p == before:
+		return nil, nil, true
+	case before == nil || p.amended.of == nil || p.amended.of != before.mark:
+		return nil, nil, false
+	}
+	return p.amended.services, p.amended.virtualServers, true
+}
+
+// amend is Compile for a document that differs little from that of the plan before. It is not done when more than services and virtual servers has
+// changed, when there are others or in another order, and where policies are concerned, whose numbers depend on all of them: nil. Nor when anything is
+// wrong, of which compileWhole tells.
+func amend(doc *config.Document, o CompileOptions) *Plan {
+	before := o.Before
+	if before == nil || before.locations.from.geo != o.Geo {
+		return nil
+	}
+	a, same := differences(before, doc)
+	if !same || !doc.SameAround(before.document) {
+		return nil
+	}
+	p := *before
+	p.document, p.mark, p.amended = doc, new(planMark), a
+	c := compiler{doc: doc, plan: &p}
+	if c.amendServices() != nil || c.amendVirtualServers(before) != nil {
+		return nil
+	}
+	c.amendNeeds(before)
+	return &p
+}
+
+// differences lists what a document has otherwise than that of a plan. same reports whether that is all, and little.
+func differences(before *Plan, doc *config.Document) (a amendment, same bool) {
+	old := before.document
+	if len(doc.Services) != len(old.Services) || len(doc.VirtualServers) != len(old.VirtualServers) {
+		return a, false
+	}
+	a.of = before.mark
+	for i := range doc.Services {
+		was, is := &old.Services[i], &doc.Services[i]
+		if is.Same(was) {
+			continue
+		}
+		if is.Name != was.Name || is.Site != was.Site || len(is.Views) > 0 || len(was.Views) > 0 || len(a.services) >= max(amendedFew, len(doc.Services)/amendedShare) {
+			return a, false
+		}
+		a.services = append(a.services, ServiceIndex(i))
+	}
+	for i := range doc.VirtualServers {
+		was, is := &old.VirtualServers[i], &doc.VirtualServers[i]
+		if is.Same(was) {
+			continue
+		}
+		named := func(a, b config.Domain) bool { return a.Name == b.Name }
+		if is.Name != was.Name || !slices.EqualFunc(is.Domains, was.Domains, named) || len(is.Policies) > 0 || len(was.Policies) > 0 ||
+			len(a.virtualServers) >= max(amendedFew, len(doc.VirtualServers)/amendedShare) {
+			return a, false
+		}
+		a.virtualServers = append(a.virtualServers, VirtualServerIndex(i))
+	}
+	return a, true
+}
+
+// amendServices compiles the services that changed.
+func (c *compiler) amendServices() error {
+	p := c.plan
+	if len(p.amended.services) == 0 {
+		return nil
+	}
+	c.sites = make(map[string]uint32, len(p.sites))
+	for i := range p.sites {
+		c.sites[p.sites[i].name] = uint32(i)
+	}
+	p.services = slices.Clone(p.services)
+	depths := c.doc.Depths()
+	for _, i := range p.amended.services {
+		if err := c.compileService(i, depths); err != nil {
+			return err
+		}
+		if err := c.compileStandInsOf(i); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// amendVirtualServers compiles the virtual servers that changed, with their names.
+func (c *compiler) amendVirtualServers(before *Plan) error {
+	p := c.plan
+	changed := c.livelier(before)
+	if len(p.amended.virtualServers) == 0 && len(changed) == 0 {
+		return nil
+	}
+	p.virtualServers = slices.Clone(p.virtualServers)
+	for _, i := range p.amended.virtualServers {
+		if err := c.compileVirtualServer(int(i)); err != nil {
+			return err
+		}
+	}
+	for _, i := range changed {
+		v := &p.virtualServers[i]
+		v.lively = c.isLively(v)
+	}
+	c.listLively()
+	if len(p.amended.virtualServers) == 0 {
+		return nil
+	}
+	ttls, err := c.zoneTTLs()
+	if err != nil {
+		return err
+	}
+	p.domains = slices.Clone(p.domains)
+	first, next := 0, p.amended.virtualServers
+	for i := 0; len(next) > 0; i++ {
+		domains := c.doc.VirtualServers[i].Domains
+		if int(next[0]) == i {
+			next = next[1:]
+			for j := range domains {
+				if p.domains[first+j], err = c.compileDomain(VirtualServerIndex(i), &domains[j], ttls); err != nil {
+					return err
+				}
+			}
+		}
+		first += len(domains)
+	}
+	p.others, p.otherCount = nil, 0
+	if err := c.compileOthers(); err != nil {
+		return err
+	}
+	return c.compileMemberships()
+}
+
+// livelier lists the virtual servers with members that have limits now, or had.
+func (c *compiler) livelier(before *Plan) (out []VirtualServerIndex) {
+	for _, i := range c.plan.amended.services {
+		if before.services[i].limited() != c.plan.services[i].limited() {
+			out = append(out, before.members.of(i)...)
+		}
+	}
+	return out
+}
+
+// amendNeeds is compileNeeds, and finds out again which names may be answered with another one, as far as that can have changed.
+func (c *compiler) amendNeeds(before *Plan) {
+	p := c.plan
+	counts, cnames := false, false
+	for _, i := range p.amended.virtualServers {
+		counts = counts || p.virtualServers[i].counts() || before.virtualServers[i].counts()
+	}
+	for _, i := range p.amended.services {
+		cnames = cnames || (p.services[i].CNAME == "") != (before.services[i].CNAME == "")
+	}
+	if counts && len(p.amended.services) == 0 {
+		p.services = slices.Clone(p.services)
+	}
+	if counts || len(p.amended.services) > 0 {
+		c.countAnswers()
+	}
+	if len(p.amended.virtualServers) == 0 && cnames {
+		p.domains = slices.Clone(p.domains)
+	}
+	if len(p.amended.virtualServers) > 0 {
+		c.lookAtClients()
+	}
+	for i := range p.domains {
+		if d := &p.domains[i]; cnames || len(p.amended.virtualServers) > 0 {
+			d.HasCNAME = c.hasCNAME(int(d.virtualServer))
+		}
+	}
+}

@@ -39,6 +39,7 @@ func (e *Engine) settleNow(ctx context.Context, d *draft, r *revision.Revision, 
 		case err == nil:
 			return false, nil
 		}
+		e.hung(err)
 		again := time.NewTimer(settleEvery)
 		select {
 		case <-again.C:

@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"net/url"
 	"slices"
+	"time"
 
 	"go.uber.org/zap"
 
@@ -24,6 +25,9 @@ const (
 	maxOnceKey = 128
 	// onceNothing is kept for a write that changed nothing.
 	onceNothing = "-"
+	// lookAgainFor is how long a write goes on trying to read what is current, where etcd says that it has no leader or does not answer at all.
+	lookAgainFor   = time.Second
+	lookAgainEvery = 200 * time.Millisecond
 )
 
 // draft is a write that was checked, and is not stored.
@@ -78,7 +82,7 @@ func (e *Engine) writable() error {
 
 // currentNow takes in what etcd has now. The error wraps ErrUnavailable.
 func (e *Engine) currentNow(ctx context.Context) error {
-	s, err := e.look(ctx)
+	s, err := e.lookAgain(ctx)
 	if err == nil {
 		err = e.take(ctx, s)
 	}
@@ -86,10 +90,35 @@ func (e *Engine) currentNow(ctx context.Context) error {
 		err = e.dispel(ctx)
 	}
 	if err != nil {
+		e.hung(err)
 		e.lost(err)
 		return fmt.Errorf("%w: nothing was written: %w", revision.ErrUnavailable, err)
 	}
 	return nil
+}
+
+// lookAgain is look with some tries more, since members of etcd take over from each other in less time than people do. What is only read can be
+// asked again.
+func (e *Engine) lookAgain(ctx context.Context) (s *seen, err error) {
+	for again := lookAgainFor; ; again -= lookAgainEvery {
+		if s, err = e.look(ctx); err == nil || again <= 0 || errors.Is(err, errSaidNo) || errors.Is(err, context.DeadlineExceeded) {
+			return s, err
+		}
+		timer := time.NewTimer(lookAgainEvery)
+		select {
+		case <-timer.C:
+		case <-ctx.Done():
+			timer.Stop()
+			return nil, err
+		}
+	}
+}
+
+// hung ends a connection over which nothing comes: it may be open at this end alone, and the next one takes less time than it takes to find out.
+func (e *Engine) hung(err error) {
+	if errors.Is(err, context.DeadlineExceeded) {
+		_ = e.disconnect() // it is gone anyway
+	}
 }
 
 func (e *Engine) commit(ctx context.Context, d *draft) error {
@@ -139,12 +168,13 @@ func (e *Engine) once(ctx context.Context, d *draft) (bool, error) {
 	}
 	keys, err := e.connected()
 	if err != nil {
-		return false, fmt.Errorf("%w: %w", revision.ErrUnavailable, err)
+		return false, fmt.Errorf("%w: nothing was written: %w", revision.ErrUnavailable, err)
 	}
 	key := onceKey + url.PathEscape(d.write.Once)
 	all, _, err := keys.read(ctx, key)
 	if err != nil {
-		return false, fmt.Errorf("%w: %w", revision.ErrUnavailable, err)
+		e.hung(err)
+		return false, fmt.Errorf("%w: nothing was written: %w", revision.ErrUnavailable, err)
 	}
 	i := slices.IndexFunc(all[0], func(it item) bool { return it.key == key })
 	if i < 0 {
@@ -329,6 +359,7 @@ func (e *Engine) moved(ctx context.Context, m *move, items []item) (bool, int64,
 	default:
 		err = fmt.Errorf("%w: nothing was written: %w", revision.ErrUnavailable, err)
 	}
+	e.hung(err)
 	e.lost(err)
 	return false, 0, err
 }

@@ -30,6 +30,7 @@ import (
 // etcdServer is one member of real etcd in a directory of its own.
 type etcdServer struct {
 	t            *testing.T
+	name, all    string // all: the members of its cluster, as etcd is told
 	dir          string
 	client, peer string // host:port
 	scheme       string
@@ -50,23 +51,60 @@ func etcdPort(t *testing.T) string {
 func newEtcd(t *testing.T, scheme string, flags ...string) *etcdServer {
 	t.Helper()
 	needs(t, "etcd", "etcdctl")
-	s := &etcdServer{t: t, dir: filepath.Join(t.TempDir(), "etcd"), client: etcdPort(t), peer: etcdPort(t), scheme: scheme, flags: flags}
+	s := &etcdServer{t: t, name: "one", dir: filepath.Join(t.TempDir(), "etcd"), client: etcdPort(t), peer: etcdPort(t), scheme: scheme, flags: flags}
+	s.all = s.initial()
 	t.Cleanup(s.kill)
 	s.start()
 	return s
 }
 
+// newEtcdCluster starts three members.
+func newEtcdCluster(t *testing.T) []*etcdServer {
+	t.Helper()
+	needs(t, "etcd", "etcdctl")
+	var members []*etcdServer
+	var all []string
+	for _, name := range []string{"one", "two", "three"} {
+		s := &etcdServer{t: t, name: name, dir: filepath.Join(t.TempDir(), "etcd"), client: etcdPort(t), peer: etcdPort(t), scheme: "http"}
+		t.Cleanup(s.kill)
+		members, all = append(members, s), append(all, s.initial())
+	}
+	for _, s := range members {
+		s.all = strings.Join(all, ",")
+		s.launch()
+	}
+	for _, s := range members {
+		s.listens()
+	}
+	return members
+}
+
+// initial is the member as the others are told of it.
+func (s *etcdServer) initial() string { return s.name + "=http://" + s.peer }
+
 func (s *etcdServer) url() string { return s.scheme + "://" + s.client }
 
 func (s *etcdServer) start() {
 	s.t.Helper()
-	args := append([]string{"--name", "one", "--data-dir", s.dir, "--listen-client-urls", s.url(), "--advertise-client-urls", s.url(), "--listen-peer-urls", "http://" + s.peer,
-		"--initial-advertise-peer-urls", "http://" + s.peer, "--initial-cluster", "one=http://" + s.peer, "--logger", "zap", "--log-level", "error"}, s.flags...)
+	s.launch()
+	s.listens()
+}
+
+func (s *etcdServer) launch() {
+	s.t.Helper()
+	args := append([]string{"--name", s.name, "--data-dir", s.dir, "--listen-client-urls", s.url(), "--advertise-client-urls", s.url(), "--listen-peer-urls", "http://" + s.peer,
+		"--initial-advertise-peer-urls", "http://" + s.peer, "--initial-cluster", s.all, "--logger", "zap", "--log-level", "error"}, s.flags...)
 	s.cmd = exec.Command("etcd", args...)
-	s.cmd.Stderr = os.Stderr
+	if len(s.all) == len(s.initial()) { // members of a cluster say much of each other
+		s.cmd.Stderr = os.Stderr
+	}
 	if err := s.cmd.Start(); err != nil {
 		s.t.Fatal(err)
 	}
+}
+
+func (s *etcdServer) listens() {
+	s.t.Helper()
 	eventually(s.t, 20*time.Second, "etcd listens", func() error {
 		c, err := net.Dial("tcp", s.client)
 		if err == nil {

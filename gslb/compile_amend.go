@@ -20,7 +20,7 @@ type amendment struct {
 }
 
 // Since returns the services and virtual servers in which the plan differs from another one, if it was made from that by compiling only these: all else,
-// every index included, is the same.
+// every index included, is the same, and so is what the documents of both have around services and virtual servers (config.Document.SameAround).
 func (p *Plan) Since(before *Plan) (services []ServiceIndex, virtualServers []VirtualServerIndex, known bool) {
 	switch {
 	case p == before:

@@ -139,14 +139,21 @@ func Probed(doc *config.Document, site string) []bool {
 		q = newInquest(doc)
 	}
 	for i := range doc.Services {
-		s := &doc.Services[i]
-		out[i] = len(s.Monitors) > 0 && (all || s.Site == site)
-		if !out[i] || q == nil {
-			continue
-		}
-		if quorum := q.of(s); quorum.Of > 0 && quorum.Of < len(q.sites) {
-			out[i] = slices.ContainsFunc(q.asked(s, quorum), func(o seat) bool { return o.name == site })
-		}
+		out[i] = probes(&doc.Services[i], site, all, q)
 	}
 	return out
+}
+
+// probes is Probed of one service. all is whether the site looks at all sites' services; in is nil for one that is not asked.
+func probes(s *config.Service, site string, all bool, in *inquest) bool {
+	if len(s.Monitors) == 0 || !all && s.Site != site {
+		return false
+	}
+	if in == nil {
+		return true
+	}
+	if quorum := in.of(s); quorum.Of > 0 && quorum.Of < len(in.sites) {
+		return slices.ContainsFunc(in.asked(s, quorum), func(o seat) bool { return o.name == site })
+	}
+	return true
 }

@@ -68,19 +68,27 @@ func (t *Tracker) convene(doc *config.Document, services []evidence) {
 	in := newInquest(doc)
 	for i := range services {
 		e := &services[i]
-		rule := in.of(e.service)
-		if rule.Agree == 0 {
+		if e.quorum = in.quorum(e.service, t.opts.Site); e.quorum == nil {
 			continue
 		}
-		q := &quorum{agree: rule.Agree, regions: rule.Regions, seats: in.asked(e.service, rule), mine: -1, stale: true}
-		slices.SortFunc(q.seats, func(a, b seat) int { return strings.Compare(a.name, b.name) })
-		q.votes = make([]vote, len(q.seats))
-		if k := q.seat(t.opts.Site); k >= 0 {
-			q.mine = k
-		}
-		e.quorum, e.views = q, nil
+		e.views = nil
 		t.agreeing = append(t.agreeing, int32(i))
 	}
+}
+
+// quorum makes the quorum of a service, as a site has it; nil: it has none.
+func (in *inquest) quorum(s *config.Service, site string) *quorum {
+	rule := in.of(s)
+	if rule.Agree == 0 {
+		return nil
+	}
+	q := &quorum{agree: rule.Agree, regions: rule.Regions, seats: in.asked(s, rule), mine: -1, stale: true}
+	slices.SortFunc(q.seats, func(a, b seat) int { return strings.Compare(a.name, b.name) })
+	q.votes = make([]vote, len(q.seats))
+	if k := q.seat(site); k >= 0 {
+		q.mine = k
+	}
+	return q
 }
 
 // inherit takes over what was heard about the same service.

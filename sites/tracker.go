@@ -117,8 +117,11 @@ func New(o Options) *Tracker {
 }
 
 // SetDocument makes doc, compiled to plan, the one that belief is about. Evidence about services and monitors that stay
-// is kept.
+// is kept. What that costs follows what changed, where the plan was made from the one before (gslb.Plan.Since).
 func (t *Tracker) SetDocument(doc *config.Document, plan *gslb.Plan, now time.Time) {
+	if t.amend(doc, plan, now) {
+		return
+	}
 	triggers := make(map[string]config.TriggerMonitors, len(doc.Sites))
 	for i := range doc.Sites {
 		triggers[doc.Sites[i].Name] = doc.Sites[i].TriggerMonitors

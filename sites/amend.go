@@ -1,0 +1,96 @@
+package sites
+
+import (
+	"slices"
+	"time"
+
+	"fairlead/config"
+	"fairlead/gslb"
+)
+
+// amend is SetDocument for a document that differs from the one before in some services and virtual servers only: it makes the evidence about these
+// services anew, and no other. It reports whether that could be done; if not, nothing was.
+func (t *Tracker) amend(doc *config.Document, plan *gslb.Plan, now time.Time) bool {
+	if t.plan == nil || len(doc.Services) != len(t.services) {
+		return false
+	}
+	services, virtualServers, known := plan.Since(t.plan)
+	if !known {
+		return false
+	}
+	made := make([]evidence, len(services))
+	var in *inquest
+	if own := doc.Site(t.opts.Site); own != nil && own.Asked() && len(services) > 0 {
+		in = newInquest(doc)
+	}
+	for k, i := range services {
+		s, old := &doc.Services[i], &t.services[i]
+		if probes(s, t.opts.Site, t.answers, in) != old.probed || (s.Load != nil) != (old.busy != nil) {
+			return false
+		}
+		made[k] = t.remade(s, old, now)
+		if in == nil {
+			continue
+		}
+		made[k].quorum = in.quorum(s, t.opts.Site)
+		if (made[k].quorum != nil) != (old.quorum != nil) {
+			return false
+		}
+	}
+	for k, i := range services {
+		t.replace(int32(i), &made[k], now)
+	}
+	for i := range t.services { // nobody keeps the document before
+		t.services[i].service = &doc.Services[i]
+	}
+	if len(virtualServers) > 0 {
+		t.keepAnswers(doc, plan)
+	}
+	t.document, t.plan, t.ttls = doc, plan, nil
+	t.reached++
+	return true
+}
+
+// remade is the evidence about a service that is described otherwise now, at the same site. What is known of it is not taken over yet.
+func (t *Tracker) remade(s *config.Service, old *evidence, now time.Time) evidence {
+	e := evidence{service: s, site: old.site, trigger: old.trigger, since: now, kinds: old.kinds, probed: old.probed}
+	e.hearsay = e.kinds.hearsayOnly(s) && e.site.standing != standsHere && e.site.standing != standsForeign
+	if s.Load != nil {
+		e.busy = &busy{from: t.rounds.n, kept: old.busy.kept}
+	}
+	return e
+}
+
+// replace puts evidence in the place of that about the same service, and takes over what is still about the same thing.
+func (t *Tracker) replace(i int32, e *evidence, now time.Time) {
+	old := &t.services[i]
+	e.inherit(old, now)
+	if e.quorum != nil {
+		e.views = nil
+		for _, s := range t.list {
+			s.viewed = slices.DeleteFunc(s.viewed, func(j int32) bool { return j == i })
+		}
+		if slices.Equal(old.service.Addresses, e.service.Addresses) {
+			e.quorum.inherit(old.quorum, t.sites)
+		}
+		for k := range e.quorum.votes {
+			if by := e.quorum.votes[k].by; by != nil {
+				by.viewed = append(by.viewed, i)
+			}
+		}
+	}
+	t.services[i] = *e
+}
+
+// keepAnswers says how long answers with services are kept, by another plan.
+func (t *Tracker) keepAnswers(doc *config.Document, plan *gslb.Plan) {
+	var kept map[string]time.Duration
+	for i := range t.services {
+		if e := &t.services[i]; e.busy != nil {
+			if kept == nil {
+				kept = answersKept(doc, plan)
+			}
+			e.busy.kept = kept[e.service.Name]
+		}
+	}
+}

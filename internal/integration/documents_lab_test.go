@@ -216,8 +216,9 @@ func until(t *testing.T, limit time.Duration, what string, check func() error) t
 }
 
 // tell writes the transcript to the documentation when that is wanted, and else checks that the documentation shows the same commands.
-func (l *documentLab) tell(t *testing.T) {
-	docs, err := os.ReadFile(transcriptFile)
+func (l *documentLab) tell(t *testing.T, file string) {
+	t.Helper()
+	docs, err := os.ReadFile(file)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -225,17 +226,17 @@ func (l *documentLab) tell(t *testing.T) {
 	before, rest, found := strings.Cut(string(docs), begin)
 	shown, after, closed := strings.Cut(rest, end)
 	if !found || !closed {
-		t.Fatalf("%s has no place for the transcript", transcriptFile)
+		t.Fatalf("%s has no place for the transcript", file)
 	}
 	text := strings.TrimLeft(l.transcript.String(), "\n")
 	if os.Getenv(transcriptWanted) != "" {
-		if err := os.WriteFile(transcriptFile, []byte(before+begin+text+end+after), 0o644); err != nil {
+		if err := os.WriteFile(file, []byte(before+begin+text+end+after), 0o644); err != nil {
 			t.Fatal(err)
 		}
 		return
 	}
 	if got, want := commandsIn(shown), commandsIn(text); got != want {
-		t.Errorf("%s shows\n%s\nthe test ran\n%s\nset %s to write it anew", transcriptFile, got, want, transcriptWanted)
+		t.Errorf("%s shows\n%s\nthe test ran\n%s\nset %s to write it anew", file, got, want, transcriptWanted)
 	}
 }
 

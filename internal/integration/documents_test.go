@@ -16,8 +16,7 @@ import (
 )
 
 // TestDocuments lets operators write at every site, as processes of the real command in network namespaces: cut from each other, killed, with lost
-// data directories, old seeds, a child that is told, and a file in git that is followed. What clocks that are wrong do is shown by tests of
-// config/replica, since a namespace has no clock of its own.
+// data directories, old seeds, a child that is told, and a file in git that is followed.
 func TestDocuments(t *testing.T) {
 	l := newDocumentLab(t)
 	l.serve("ams", "node-ams.yaml")
@@ -28,7 +27,7 @@ func TestDocuments(t *testing.T) {
 	t.Run("a write is in the answers of the other", l.written)
 	t.Run("split", l.split)
 	t.Run("healed", l.healed)
-	t.Run("transcript", l.tell)
+	t.Run("transcript", func(t *testing.T) { l.tell(t, transcriptFile) })
 	t.Run("killed after a write", l.killed)
 	t.Run("a data directory is lost", l.lostStore)
 	t.Run("a site joins with an older seed", l.joins)

@@ -2,6 +2,8 @@ package main
 
 import (
 	"context"
+	"maps"
+	"slices"
 	"strings"
 	"time"
 
@@ -115,12 +117,33 @@ func completeNames(kind config.ObjectKind) cobra.CompletionFunc {
 		if len(args) > 0 {
 			return nil, cobra.ShellCompDirectiveNoFileComp
 		}
-		of := kind
-		if flag := cmd.Flags().Lookup("site"); flag != nil && flag.Value.Type() == "bool" && flag.Value.String() == "true" {
-			of = config.ObjectSite
-		}
-		return asking(cmd, func(ctx context.Context, api client.API) []string { return namesOf(ctx, api, of, "", word) }), cobra.ShellCompDirectiveNoFileComp
+		return asking(cmd, func(ctx context.Context, api client.API) []string { return namesOf(ctx, api, kind, "", word) }), cobra.ShellCompDirectiveNoFileComp
 	}
+}
+
+// completeOrder completes what an order is about: a service, or KIND/NAME.
+func completeOrder(cmd *cobra.Command, args []string, word string) ([]string, cobra.ShellCompDirective) {
+	if len(args) > 0 {
+		return nil, cobra.ShellCompDirectiveNoFileComp
+	}
+	if flag := cmd.Flags().Lookup("site"); flag != nil && flag.Value.String() == "true" {
+		return completeNames(config.ObjectSite)(cmd, args, word)
+	}
+	kindWord, name, slash := strings.Cut(word, "/")
+	if slash {
+		kind, known := config.ParseObjectKind(kindWord)
+		if orderKinds()[kindWord] == "" || !known {
+			return nil, cobra.ShellCompDirectiveNoFileComp
+		}
+		return asking(cmd, func(ctx context.Context, api client.API) []string { return namesOf(ctx, api, kind, kindWord+"/", name) }), cobra.ShellCompDirectiveNoFileComp
+	}
+	list, how := completeNames(config.ObjectService)(cmd, args, word)
+	for _, kind := range slices.Sorted(maps.Keys(orderKinds())) {
+		if strings.HasPrefix(kind, word) {
+			list, how = append(list, kind+"/"), how|cobra.ShellCompDirectiveNoSpace
+		}
+	}
+	return list, how
 }
 
 // completeRevision completes revisions, with who made them and why.

@@ -77,7 +77,7 @@ site. virtual-server/NAME is answered from its backup, whatever its members are:
 draining for new clients. To enable it ends that.`,
 		Example: "  fairlead " + action + " web-ams --reason \"kernel update\" --for 2h\n  fairlead " + action + " service-group/web --reason \"new release\" --for 30m",
 
-		ValidArgsFunction: completeNames(config.ObjectService),
+		ValidArgsFunction: completeOrder,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			about, err := f.about(args[0])
 			if err != nil {
@@ -118,7 +118,7 @@ func newClear() *cobra.Command {
 			return f.withdraw(cmd, about, "clear")
 		},
 
-		ValidArgsFunction: completeNames(config.ObjectService),
+		ValidArgsFunction: completeOrder,
 	}
 	f.add(cmd, false)
 	cmd.Flags().BoolVar(&f.site, "site", false, "NAME is a site")

@@ -122,13 +122,23 @@ func (f *writeFlags) printResult(cmd *cobra.Command, result *resource.WriteResul
 	return printOutcome(out, result)
 }
 
-// agreed asks a question whose answer is yes or no.
+// agreed asks a question whose answer is yes or no. What cannot be read is no, and so is Ctrl-C: the read is left alone then, as nothing ends it but the
+// end of the process.
 func agreed(cmd *cobra.Command, question string) bool {
 	fmt.Fprintf(cmd.ErrOrStderr(), "%s [y/N] ", question)
-	line, _ := bufio.NewReader(cmd.InOrStdin()).ReadString('\n') // what cannot be read is no
-	switch strings.ToLower(strings.TrimSpace(line)) {
-	case "y", "yes":
-		return true
+	said := make(chan string, 1)
+	go func() {
+		line, _ := bufio.NewReader(cmd.InOrStdin()).ReadString('\n')
+		said <- line
+	}()
+	select {
+	case line := <-said:
+		switch strings.ToLower(strings.TrimSpace(line)) {
+		case "y", "yes":
+			return true
+		}
+	case <-cmd.Context().Done():
+		fmt.Fprintln(cmd.ErrOrStderr())
 	}
 	return false
 }
@@ -183,6 +193,7 @@ func reportOf(faults []resource.Fault, sent sentText) *config.Report {
 		switch {
 		case inBody && sent.name != "":
 			p.File, p.Path = sent.name, path
+			p.Width = markedWidth(sent.text, p.Line, p.Column)
 		case inObjects:
 			name, at, _ := strings.Cut(object, "/")
 			p.File = strings.NewReplacer("~1", "/", "~0", "~").Replace(name)

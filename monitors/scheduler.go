@@ -81,8 +81,10 @@ func New(o Options) *Scheduler {
 	if o.Verdict == nil {
 		o.Verdict = func(Verdict) {}
 	}
+	lane := o.Schedule.Lane(o.Concurrency)
+	lane.StartTogether(o.Prober.Together)
 	return &Scheduler{
-		lane:    o.Schedule.Lane(o.Concurrency),
+		lane:    lane,
 		prober:  o.Prober,
 		verdict: o.Verdict,
 		busy:    o.Busy,

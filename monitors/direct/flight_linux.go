@@ -10,6 +10,7 @@ import (
 	"os"
 	"slices"
 	"syscall"
+	"time"
 )
 
 // stage is what an exchange waits for.
@@ -34,9 +35,14 @@ type flight struct {
 	stage   stage
 	under   bool // way: it has a slot
 	watched bool // the socket is in the epoll set
+	closed  bool // by the other end
 	slot    int32
 	number  int32 // of the use of the slot, by which events of the one before are told apart
 	place   int   // among the deadlines
+	young   bool  // it is in that list, since:
+	waits   time.Time
+	elder   *Exchange // next to it there
+	younger *Exchange
 	hears   int
 	peer    peer
 	held    []byte // came, and does not tell yet
@@ -97,6 +103,9 @@ func (l *Loop) board(e *Exchange) {
 // over closes the connection of an exchange and forgets it.
 func (l *Loop) over(e *Exchange) {
 	l.forget(e)
+	if e.closed {
+		reset(e.fd)
+	}
 	shut(e.fd) // which takes it out of the epoll set, too
 }
 
@@ -105,6 +114,7 @@ func (l *Loop) forget(e *Exchange) {
 	l.slots[e.slot] = nil
 	l.free = append(l.free, e.slot)
 	l.deadlines.remove(e)
+	l.young.remove(e)
 	if e.release != nil {
 		e.release()
 	}
@@ -114,6 +124,7 @@ func (l *Loop) forget(e *Exchange) {
 // happened takes in an event.
 func (l *Loop) happened(event *syscall.EpollEvent) {
 	if e := l.slots[event.Fd]; e != nil && e.number == event.Pad {
+		e.closed = e.closed || event.Events&syscall.EPOLLRDHUP != 0
 		l.proceed(e)
 	}
 }
@@ -205,6 +216,7 @@ func (l *Loop) hear(e *Exchange) {
 			l.ended(e, e.failed("read", os.NewSyscallError("read", outcome)))
 			return
 		case n == 0:
+			e.closed = true
 			l.ended(e, io.EOF)
 			return
 		}
@@ -269,7 +281,7 @@ func (l *Loop) late(e *Exchange) {
 	l.ended(e, e.failed("read", os.ErrDeadlineExceeded))
 }
 
-// watch has the loop told of a socket, and of the end of its exchange by its deadline or its context.
+// watch has the loop told of a socket, and, at once or when it took some time, of the end of its exchange.
 func (l *Loop) watch(e *Exchange, what uint32) {
 	if e.watched {
 		return // for all that it may wait for
@@ -279,7 +291,15 @@ func (l *Loop) watch(e *Exchange, what uint32) {
 		l.refused(e, why)
 		return
 	}
-	e.watched = true
+	if e.watched = true; e.Deadline.Sub(l.now) > youngFor {
+		l.young.add(e, l.now)
+		return
+	}
+	l.book(e)
+}
+
+// book has the loop told of the end of an exchange by its deadline or its context.
+func (l *Loop) book(e *Exchange) {
 	l.deadlines.add(e)
 	e.release = context.AfterFunc(e.Context, func() { l.drop(e) })
 }

@@ -14,7 +14,7 @@ import (
 // Limits of a loop.
 const (
 	maxFlights = 4096    // exchanges under way; others are not for the loop
-	maxWaiting = 256     // of them not begun: when the loop is behind, others are not for it, either
+	maxWaiting = 512     // of them not begun: when the loop is behind, others are not for it, either
 	maxBegins  = 8       // exchanges begun before it is looked what happened to others, whose answers are timed
 	maxEvents  = 128     // taken from the kernel at a time
 	maxHeld    = 4 << 10 // bytes of an answer that the loop keeps; a longer one is left to its party
@@ -31,6 +31,7 @@ type Loop struct {
 	mu       sync.Mutex
 	open     bool        // exchanges are taken
 	flights  int         // taken, and not over
+	holding  int         // calls of Together that have not returned
 	queue    []*Exchange // not begun
 	dropped  []*Exchange // whose context has ended
 	deadline time.Time   // of the wait in the poller
@@ -46,6 +47,8 @@ type Loop struct {
 	free      []int32
 	uses      int32 // of slots, so far
 	deadlines deadlines
+	young     young
+	now       time.Time   // when it looked around
 	spare     []*Exchange // room for the next queue
 	heard     [maxHeld]byte
 }
@@ -66,8 +69,26 @@ func (l *Loop) Start(e *Exchange) bool {
 	}
 	l.flights++
 	l.queue = append(l.queue, e)
-	l.rouse()
+	if l.holding == 0 {
+		l.rouse()
+	}
 	return true
+}
+
+// Together calls start, and has the exchanges that are given to the loop meanwhile begin when it returns: the loop is woken once for
+// all of them, and does not begin the first while the others are still made.
+func (l *Loop) Together(start func()) {
+	l.mu.Lock()
+	l.holding++
+	l.mu.Unlock()
+	defer func() {
+		l.mu.Lock()
+		defer l.mu.Unlock()
+		if l.holding--; l.open && len(l.queue) > 0 {
+			l.rouse()
+		}
+	}()
+	start()
 }
 
 // drop ends an exchange early.
@@ -200,6 +221,7 @@ func (l *Loop) landed() {
 
 // lookAround begins what is new, drops what is to be dropped, and ends what is late.
 func (l *Loop) lookAround(now time.Time) {
+	l.now = now
 	l.mu.Lock()
 	queue, dropped := l.queue, l.dropped
 	l.queue, l.dropped, l.roused = l.spare[:0], nil, false
@@ -220,6 +242,9 @@ func (l *Loop) lookAround(now time.Time) {
 		queue[i] = nil
 	}
 	l.spare = queue[:0]
+	for e := l.young.grownUp(now); e != nil; e = l.young.grownUp(now) {
+		l.book(e)
+	}
 	l.expire(now)
 }
 
@@ -244,17 +269,23 @@ func (l *Loop) see() int {
 	return n
 }
 
-// arm has the wait end at the earliest deadline. One that ends earlier, for an exchange that is over meanwhile, is left alone.
+// arm has the wait end at the earliest deadline, or when an exchange is not young any more. One that ends earlier, for an exchange that is
+// over meanwhile, is left alone.
 func (l *Loop) arm() {
-	e := l.deadlines.first()
-	if e == nil {
-		return
+	var next time.Time
+	if e := l.deadlines.first(); e != nil {
+		next = e.Deadline
+	}
+	if e := l.young.first; e != nil {
+		if grown := e.waits.Add(youngFor); next.IsZero() || grown.Before(next) {
+			next = grown
+		}
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if l.roused || !l.deadline.IsZero() && !l.deadline.After(e.Deadline) {
+	if next.IsZero() || l.roused || !l.deadline.IsZero() && !l.deadline.After(next) {
 		return
 	}
-	l.deadline = e.Deadline
+	l.deadline = next
 	_ = l.file.SetReadDeadline(l.deadline) // fails only once it is closed
 }

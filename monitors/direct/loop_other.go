@@ -15,6 +15,9 @@ func NewLoop() *Loop { return new(Loop) }
 // Start reports that the exchange is not for the loop.
 func (*Loop) Start(*Exchange) bool { return false }
 
+// Together calls start.
+func (*Loop) Together(start func()) { start() }
+
 // Run waits until ctx ends.
 func (*Loop) Run(ctx context.Context) error {
 	<-ctx.Done()

@@ -98,3 +98,72 @@ func TestRunWaitsForWhatRunsElsewhere(t *testing.T) {
 		}
 	})
 }
+
+// TestStartTogether: what is due at once is started within one call, lane by lane, and what is started when another ends is started as well.
+func TestStartTogether(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		const jobs = 500
+		s := New()
+		var lanes []*Lane
+		var calls, inside, started atomic.Int64
+		for lane := range 2 {
+			l := s.Lane(jobs)
+			if lane == 0 {
+				l.StartTogether(func(start func()) {
+					calls.Add(1)
+					inside.Store(1)
+					start()
+					inside.Store(0)
+				})
+			}
+			all := instantJobs(jobs, 5*time.Second, 0, &startLog{})
+			for _, j := range all {
+				j.ID += uint64(lane)
+				j.Start = func(_ context.Context, finished func()) bool {
+					if started.Add(1); (inside.Load() == 1) != (lane == 0) {
+						t.Errorf("lane %d: started inside %d", lane, inside.Load())
+					}
+					go finished()
+					return true
+				}
+			}
+			l.Replace(nil, all)
+			lanes = append(lanes, l)
+		}
+		runAll(t, lanes, func() { time.Sleep(10*time.Second - time.Nanosecond) })
+		if n := started.Load(); n < 2*2*jobs-jobs || n > 2*3*jobs {
+			t.Errorf("%d started", n)
+		}
+		if n := calls.Load(); n < 100 || n > jobs*7/5 { // at most 100 for the first second, 250 for each 5 s
+			t.Errorf("%d calls for %d starts: want several, but far fewer than starts", n, started.Load()/2)
+		}
+	})
+}
+
+// TestCoarseJobsStartTogether: from coarseFrom on jobs are due at the same ticks as others, at their intervals all the same.
+func TestCoarseJobsStartTogether(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		for _, tt := range []struct {
+			interval time.Duration
+			want     time.Duration // between two moments
+		}{{coarseFrom - wheelTick, wheelTick}, {coarseFrom, coarseTicks * wheelTick}, {5 * time.Second, coarseTicks * wheelTick}} {
+			log, l, began := &startLog{}, newLane(2000), time.Now()
+			l.Replace(nil, instantJobs(300, tt.interval, 5, log))
+			inBubble(t, l.Run, func() { time.Sleep(20 * tt.interval) })
+			runs, odd := 0, 0
+			for _, starts := range log.starts {
+				for _, at := range starts[1:] { // the first is soon
+					if runs++; at.Sub(began)%(coarseTicks*wheelTick) != 0 {
+						odd++
+					}
+				}
+			}
+			if (odd == 0) != (tt.want == coarseTicks*wheelTick) {
+				t.Errorf("each %v: %d of %d runs between coarse ticks", tt.interval, odd, runs)
+			}
+			if mean := 20 * tt.interval * 300 / time.Duration(runs); mean < tt.interval*95/100 || mean > tt.interval*105/100 {
+				t.Errorf("each %v: %d runs, one each %v", tt.interval, runs, mean)
+			}
+		}
+	})
+}

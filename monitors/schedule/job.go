@@ -15,6 +15,10 @@ const (
 	MaxJitter = 50
 	// lateShare: a run that starts later than interval/lateShare after it was due counts as late.
 	lateShare = 10
+	// coarseFrom is the interval from which jobs are due at every coarseTicks-th tick only. What starts together costs less: whoever does the
+	// work is woken once for all of it, and so is who waits for its answers.
+	coarseFrom  = 2 * time.Second
+	coarseTicks = 2
 )
 
 // Job is something to do at every interval. It is given to one Lane once; its fields are not changed afterwards.
@@ -82,12 +86,24 @@ func (j *Job) gap() time.Duration {
 		gap = float64(j.spread) + j.place()*(gap-float64(j.spread))
 	}
 	vary := 2*fraction(mix(j.ID+j.runs+1)) - 1
-	return time.Duration(gap * (1 + vary*float64(j.Jitter)/100))
+	vary *= gap * float64(j.Jitter) / 100
+	if j.interval >= coarseFrom {
+		return time.Duration(gap) + time.Duration(vary).Truncate(coarseTicks*wheelTick) // both as exact as they can be
+	}
+	return time.Duration(gap + vary)
+}
+
+// align moves a due tick back to one at which the job may be due.
+func (j *Job) align(due int64) int64 {
+	if j.interval < coarseFrom {
+		return due
+	}
+	return due - due%coarseTicks
 }
 
 // plan reckons when the job runs next, if it runs at the tick base.
 func (j *Job) plan(base int64) {
-	j.base, j.due = base, base+ticks(j.gap())
+	j.base, j.due = base, j.align(base+ticks(j.gap()))
 	j.before, j.spread = j.spread, j.interval
 }
 

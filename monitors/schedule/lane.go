@@ -19,6 +19,7 @@ var ErrRunning = errors.New("run lane of the schedule: it is running already")
 type Lane struct {
 	schedule *Schedule
 	limit    int
+	together func(start func()) // nil: nobody wants to know
 
 	// Guarded by schedule.mu.
 	running  bool            // a call of Run has not returned
@@ -43,6 +44,10 @@ type Stats struct {
 	Pauses   uint64   // times when the process stood still, and the plan was moved by the length of the pause
 	Lateness Lateness // of the runs started during the last minute
 }
+
+// StartTogether has the calls of Job.Start for jobs that are due together made by around, which must call start once: so whoever does the
+// work can be woken once for all of it. It is set before Run.
+func (l *Lane) StartTogether(around func(start func())) { l.together = around }
 
 // Run runs the lane's jobs until ctx ends, then waits for those under way. It returns nil, or ErrRunning. It may be called
 // again.

@@ -22,8 +22,14 @@ func naive(j *Job, began time.Time, until time.Duration) (at []time.Duration) {
 		if run == 0 {
 			gap = float64(soon) + j.place()*(gap-float64(soon))
 		}
-		vary := 2*fraction(mix(j.ID+run+1)) - 1
-		due += round(math.Trunc(gap * (1 + vary*float64(j.Jitter)/100)))
+		vary := (2*fraction(mix(j.ID+run+1)) - 1) * gap * float64(j.Jitter) / 100
+		if j.Interval < coarseFrom {
+			due += round(math.Trunc(gap + vary))
+			continue
+		}
+		const coarse = coarseTicks * wheelTick
+		due += round(math.Trunc(gap)) + time.Duration(vary)/coarse*coarse
+		due = due / coarse * coarse
 	}
 	return at
 }

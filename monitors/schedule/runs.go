@@ -56,6 +56,20 @@ func (l *Lane) start(j *Job) {
 	l.children.Go(func() { l.work(j) })
 }
 
+// startAllElsewhere is startElsewhere for jobs that are due together.
+func (l *Lane) startAllElsewhere(jobs []*Job) {
+	start := func() {
+		for _, j := range jobs {
+			l.startElsewhere(j)
+		}
+	}
+	if l.together == nil {
+		start()
+		return
+	}
+	l.together(start)
+}
+
 // startElsewhere has a job that has begun, and was counted among the children, start without a goroutine of the lane, unless it does not.
 func (l *Lane) startElsewhere(j *Job) {
 	if j.finished == nil {

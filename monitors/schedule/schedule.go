@@ -64,8 +64,13 @@ func (s *Schedule) turn(ctx context.Context) {
 // look starts what is due and says how long nothing else will be; negative when only a wake changes that.
 func (s *Schedule) look(now time.Time) (wait time.Duration) {
 	wait, elsewhere := s.lookFor(now)
-	for _, j := range elsewhere {
-		j.lane.startElsewhere(j)
+	for rest := elsewhere; len(rest) > 0; {
+		n := 1 // of the same lane: they come lane by lane
+		for n < len(rest) && rest[n].lane == rest[0].lane {
+			n++
+		}
+		rest[0].lane.startAllElsewhere(rest[:n])
+		rest = rest[n:]
 	}
 	clear(elsewhere)
 	return wait

@@ -1,0 +1,127 @@
+//go:build !386
+
+package direct
+
+import (
+	"errors"
+	"io"
+	"net"
+	"syscall"
+	"testing"
+	"time"
+)
+
+// TestLoopResetsOnlyWhatIsClosed: the connection of a server that has closed its end is reset, which it does not notice; one that has not
+// sees it end in order.
+func TestLoopResetsOnlyWhatIsClosed(t *testing.T) {
+	for _, tt := range []struct {
+		name   string
+		closes bool
+		hear   func([]byte, error) Want
+		want   error
+	}{
+		{"closed by the server", true, until("never"), syscall.ECONNRESET},
+		{"answered, and open", false, until("world"), io.EOF},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			saw := make(chan error, 1)
+			to := served(t, "127.0.0.1:0", func(c net.Conn) {
+				answering(5, "world")(c)
+				if tt.closes {
+					c.(*net.TCPConn).CloseWrite()
+				}
+				_, err := c.Read(make([]byte, 1))
+				saw <- err
+			})
+			l, _ := flying(t)
+			party := newScripted(tt.hear)
+			if !l.Start(&Exchange{Context: t.Context(), To: to, Deadline: soon(), Request: []byte("hello"), Party: party}) {
+				t.Fatal("it was not taken")
+			}
+			if err := <-party.over; err != nil || party.came[len(party.came)-1] != "world" {
+				t.Errorf("done: %v, heard %q", err, party.came)
+			}
+			if err := <-saw; !errors.Is(err, tt.want) {
+				t.Errorf("the server saw %v, want %v", err, tt.want)
+			}
+		})
+	}
+}
+
+// TestLoopBooksWhatTakesTime: what goes on for longer is dropped with its context, and ends by its deadline, as what is young does.
+func TestLoopBooksWhatTakesTime(t *testing.T) {
+	const timeout = 3 * youngFor
+	to := served(t, "127.0.0.1:0", holding)
+	l, _ := flying(t)
+	began := time.Now()
+	party := newScripted(until("never"))
+	if !l.Start(&Exchange{Context: t.Context(), To: to, Deadline: began.Add(timeout), Request: []byte("x"), Party: party}) {
+		t.Fatal("it was not taken")
+	}
+	if err := <-party.over; err != nil {
+		t.Error(err)
+	}
+	if took := time.Since(began); took < timeout || took > time.Minute {
+		t.Errorf("it ended after %v, want %v", took, timeout)
+	}
+	if l.young.first != nil || l.young.last != nil || len(l.deadlines) != 0 {
+		t.Error("it is still in the books")
+	}
+}
+
+// TestYoungGrowUpInOrder, whoever leaves before.
+func TestYoungGrowUpInOrder(t *testing.T) {
+	var y young
+	began := time.Unix(1e9, 0)
+	all := make([]*Exchange, 6)
+	for i := range all {
+		all[i] = new(Exchange)
+		y.add(all[i], began.Add(time.Duration(i)*time.Millisecond))
+	}
+	for _, i := range []int{0, 3, 3, 5} {
+		y.remove(all[i])
+	}
+	if e := y.grownUp(began.Add(youngFor)); e != nil {
+		t.Error("one grew up too early")
+	}
+	for _, i := range []int{1, 2, 4} {
+		if e := y.grownUp(began.Add(youngFor + 4*time.Millisecond)); e != all[i] {
+			t.Errorf("%d is not next", i)
+		}
+	}
+	if y.first != nil || y.last != nil {
+		t.Error("some are left")
+	}
+}
+
+// TestLoopBeginsTogether: what is started together begins afterwards, and all of it.
+func TestLoopBeginsTogether(t *testing.T) {
+	to := served(t, "127.0.0.1:0", holding)
+	l, _ := flying(t)
+	parties := make([]*scripted, 3)
+	l.Together(func() {
+		l.Together(func() {
+			for i := range parties {
+				parties[i] = newScripted(nil)
+				if !l.Start(&Exchange{Context: t.Context(), To: to, Deadline: soon(), Party: parties[i]}) {
+					t.Fatal("it was not taken")
+				}
+			}
+		})
+	})
+	for _, p := range parties {
+		if err := <-p.over; err != nil {
+			t.Error(err)
+		}
+	}
+	behind := &Loop{open: true, first: make(chan struct{}, 1)}
+	behind.Together(func() {
+		behind.Start(&Exchange{Context: t.Context(), To: to, Deadline: soon(), Party: newScripted(nil)})
+		if behind.roused {
+			t.Error("it is told of the first alone")
+		}
+	})
+	if !behind.roused {
+		t.Error("it is not told")
+	}
+}

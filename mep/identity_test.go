@@ -87,7 +87,7 @@ func join(t *testing.T, a, b *mep.Exchange, nameA, nameB string) {
 // await returns the first event that match accepts.
 func await[E mep.Event](t *testing.T, events chan mep.Event) E {
 	t.Helper()
-	timeout := time.After(10 * time.Second)
+	timeout := time.After(30 * time.Second)
 	for {
 		select {
 		case e := <-events:
@@ -95,7 +95,7 @@ func await[E mep.Event](t *testing.T, events chan mep.Event) E {
 				return e
 			}
 		case <-timeout:
-			t.Fatalf("no %T within 10 s", *new(E))
+			t.Fatalf("no %T within 30 s", *new(E))
 		}
 	}
 }
@@ -105,11 +105,11 @@ func eventually(t *testing.T, what string, ready func() bool) {
 	t.Helper()
 	tick := time.NewTicker(5 * time.Millisecond)
 	defer tick.Stop()
-	for timeout := time.After(10 * time.Second); !ready(); {
+	for timeout := time.After(30 * time.Second); !ready(); {
 		select {
 		case <-tick.C:
 		case <-timeout:
-			t.Fatalf("%s: not within 10 s", what)
+			t.Fatalf("%s: not within 30 s", what)
 		}
 	}
 }

@@ -32,13 +32,16 @@ func ends(t *testing.T, l *link) (dialed, accepted net.Conn) {
 	return dialed, accepted
 }
 
-// says writes text at one end and returns what arrives at the other within a moment.
-func says(t *testing.T, from, to net.Conn, text string) (string, error) {
+// aMoment is how long nothing has to come where nothing may; what must come may take longer than any test.
+const aMoment, anyTime = 50 * time.Millisecond, 30 * time.Second
+
+// says writes text at one end and returns what arrives at the other within some time.
+func says(t *testing.T, from, to net.Conn, text string, within time.Duration) (string, error) {
 	t.Helper()
 	if _, err := from.Write([]byte(text)); err != nil {
 		t.Fatalf("write: %v", err)
 	}
-	if err := to.SetReadDeadline(time.Now().Add(50 * time.Millisecond)); err != nil {
+	if err := to.SetReadDeadline(time.Now().Add(within)); err != nil {
 		t.Fatal(err)
 	}
 	buf := make([]byte, 100)
@@ -49,7 +52,7 @@ func says(t *testing.T, from, to net.Conn, text string) (string, error) {
 func TestLinkCarries(t *testing.T) {
 	dialed, accepted := ends(t, newLink())
 	for range 2 {
-		if got, err := says(t, dialed, accepted, "hello"); got != "hello" || err != nil {
+		if got, err := says(t, dialed, accepted, "hello", anyTime); got != "hello" || err != nil {
 			t.Errorf("got %q, %v; want hello", got, err)
 		}
 		dialed, accepted = accepted, dialed
@@ -61,7 +64,7 @@ func TestCutLinkIsSilent(t *testing.T) {
 	dialed, accepted := ends(t, l)
 	l.Cut()
 	for range 2 {
-		if got, err := says(t, dialed, accepted, "hello"); got != "" || !errors.Is(err, os.ErrDeadlineExceeded) {
+		if got, err := says(t, dialed, accepted, "hello", aMoment); got != "" || !errors.Is(err, os.ErrDeadlineExceeded) {
 			t.Errorf("got %q, %v; want silence until the deadline", got, err)
 		}
 		dialed, accepted = accepted, dialed
@@ -81,7 +84,7 @@ func TestCutLinkHidesTheEnd(t *testing.T) {
 	if _, err := dialed.Write([]byte("x")); !errors.Is(err, net.ErrClosed) {
 		t.Errorf("write after close: got %v, want it closed", err)
 	}
-	if _, err := says(t, accepted, accepted, "x"); !errors.Is(err, os.ErrDeadlineExceeded) {
+	if _, err := says(t, accepted, accepted, "x", aMoment); !errors.Is(err, os.ErrDeadlineExceeded) {
 		t.Errorf("the other end sees %v, want silence until the deadline", err)
 	}
 }
@@ -155,7 +158,7 @@ func TestJoinKillsSilentConnections(t *testing.T) {
 		t.Errorf("%d connections are still on the link", len(l.conns))
 	}
 	fresh, other := ends(t, l)
-	if got, err := says(t, fresh, other, "again"); got != "again" || err != nil {
+	if got, err := says(t, fresh, other, "again", anyTime); got != "again" || err != nil {
 		t.Errorf("a new connection: got %q, %v", got, err)
 	}
 }

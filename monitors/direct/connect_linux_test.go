@@ -47,14 +47,14 @@ func TestConnectThatDoesNotComeAbout(t *testing.T) {
 	to := full(t)
 	began := time.Now()
 	_, err := Dialer{}.Connect(t.Context(), to, began.Add(50*time.Millisecond))
-	if !errors.Is(err, os.ErrDeadlineExceeded) || time.Since(began) > 3*time.Second {
+	if !errors.Is(err, os.ErrDeadlineExceeded) || time.Since(began) > 30*time.Second {
 		t.Errorf("at the deadline: %v after %v", err, time.Since(began))
 	}
 	ctx, cancel := context.WithCancel(t.Context())
 	time.AfterFunc(50*time.Millisecond, cancel)
 	began = time.Now()
 	_, err = Dialer{}.Connect(ctx, to, began.Add(time.Minute))
-	if !errors.Is(err, context.Canceled) || time.Since(began) > 3*time.Second {
+	if !errors.Is(err, context.Canceled) || time.Since(began) > 30*time.Second {
 		t.Errorf("cancelled: %v after %v", err, time.Since(began))
 	}
 }
@@ -148,7 +148,7 @@ func TestWriteOfMoreThanThereIsRoomFor(t *testing.T) {
 	if n, err := c.Write(make([]byte, size)); n != size || err != nil || <-read != size {
 		t.Errorf("wrote %d, %v", n, err)
 	}
-	_ = c.SetWriteDeadline(time.Now().Add(50 * time.Millisecond))
+	_ = c.SetWriteDeadline(time.Now().Add(time.Second)) // long enough to write some
 	if n, err := c.Write(make([]byte, size)); n == 0 || n == size || !errors.Is(err, os.ErrDeadlineExceeded) {
 		t.Errorf("to one who does not read: wrote %d, %v", n, err)
 	}

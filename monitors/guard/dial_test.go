@@ -119,11 +119,11 @@ func TestDialLiterals(t *testing.T) {
 		t.Run(address, func(t *testing.T) {
 			started := time.Now()
 			wantRefusal(t, dialWithin(t, New(Options{}), "tcp", address), want)
-			conn, err := New(Options{}).Connect(t.Context(), netip.MustParseAddrPort(address), started.Add(5*time.Second))
+			conn, err := New(Options{}).Connect(t.Context(), netip.MustParseAddrPort(address), started.Add(time.Hour))
 			if wantRefusal(t, err, want); err == nil {
 				conn.Close()
 			}
-			if took := time.Since(started); took > 2*time.Second {
+			if took := time.Since(started); took > time.Minute {
 				t.Errorf("took %v, want no wait", took)
 			}
 		})

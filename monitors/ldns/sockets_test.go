@@ -76,7 +76,7 @@ func measure(t *testing.T, port uint16, order ...Kind) (Measurement, bool, Stats
 	if r := p.Want(netip.MustParseAddr("127.0.0.1"), false); r != NotRefused {
 		t.Fatalf("refused: %s", r)
 	}
-	late := time.After(5 * time.Second)
+	late := time.After(30 * time.Second)
 	for {
 		select {
 		case m := <-found:

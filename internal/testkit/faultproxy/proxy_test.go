@@ -71,7 +71,7 @@ func dial(t *testing.T, p *Proxy) net.Conn {
 func exchange(t *testing.T, c net.Conn, b []byte) []byte {
 	t.Helper()
 	go func() { _, _ = c.Write(b) }()
-	_ = c.SetReadDeadline(time.Now().Add(10 * time.Second))
+	_ = c.SetReadDeadline(time.Now().Add(30 * time.Second))
 	got := make([]byte, len(b))
 	if _, err := io.ReadFull(c, got); err != nil {
 		t.Fatal(err)
@@ -104,7 +104,7 @@ func TestPassesOn(t *testing.T) {
 	if err := c.(*net.TCPConn).CloseWrite(); err != nil {
 		t.Fatal(err)
 	}
-	_ = c.SetReadDeadline(time.Now().Add(10 * time.Second))
+	_ = c.SetReadDeadline(time.Now().Add(30 * time.Second))
 	if rest, err := io.ReadAll(c); err != nil || len(rest) > 0 {
 		t.Errorf("after the end of the stream: got %d bytes and %v, want its end", len(rest), err)
 	}
@@ -166,7 +166,7 @@ func TestFreezeAndThaw(t *testing.T) {
 		t.Error("bytes came through what is frozen")
 	}
 	p.SetBoth(Fault{})
-	_ = c.SetReadDeadline(time.Now().Add(10 * time.Second))
+	_ = c.SetReadDeadline(time.Now().Add(30 * time.Second))
 	b := make([]byte, 1)
 	if _, err := io.ReadFull(c, b); err != nil || b[0] != 'b' {
 		t.Errorf("after the thaw: got %q and %v, want b", b, err)
@@ -203,7 +203,7 @@ func TestHalfOpen(t *testing.T) {
 		t.Error("something came back of it")
 	}
 	p.Reset()
-	_ = c.SetReadDeadline(time.Now().Add(10 * time.Second))
+	_ = c.SetReadDeadline(time.Now().Add(30 * time.Second))
 	if _, err := c.Read(make([]byte, 1)); !errors.Is(err, syscall.ECONNRESET) {
 		t.Errorf("after Reset: got %v, want a reset", err)
 	}
@@ -216,7 +216,7 @@ func TestRefuseAndBlackhole(t *testing.T) {
 	c, err := net.Dial("tcp", p.Addr())
 	if err == nil {
 		defer c.Close()
-		_ = c.SetReadDeadline(time.Now().Add(10 * time.Second))
+		_ = c.SetReadDeadline(time.Now().Add(30 * time.Second))
 		_, err = c.Read(make([]byte, 1))
 	}
 	if !errors.Is(err, syscall.ECONNRESET) {

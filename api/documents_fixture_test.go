@@ -214,6 +214,8 @@ type documentsFixture struct {
 	log    *audit.Log
 	who    string // whose token is sent
 	tokens map[string]string
+	files  map[string][]byte   // that a transcript made
+	mask   func(string) string // hides what is another one in each run of a transcript; nil: nothing is
 }
 
 // newDocumentsFixture has tokens of kim and ada, who are admins, and for each role one that is limited to team web.
@@ -250,10 +252,15 @@ func newDocumentsFixtureOf(t testing.TB, text string) *documentsFixture {
 	f.fixture = newFixture(t, func(o *Options) {
 		o.Documents, o.Events, o.Access, o.Audit = f.docs, NewEvents(), guard, f.log
 	})
+	f.authorize()
+	return f
+}
+
+// authorize has each request sent with the token of who.
+func (f *documentsFixture) authorize() {
 	inner := f.handler
 	f.handler = http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
 		req.Header.Set("Authorization", "Bearer "+f.tokens[f.who])
 		inner.ServeHTTP(w, req)
 	})
-	return f
 }

@@ -5,9 +5,11 @@ import (
 	"encoding/json"
 	"flag"
 	"fmt"
+	"iter"
 	"net/http"
 	"os"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 )
@@ -33,11 +35,16 @@ virtual_servers:
 // TestTranscripts runs what the page about documents shows, in its order, and compares what comes back. curl -si shows status and headers, and
 // what is piped through jq is indented.
 func TestTranscripts(t *testing.T) {
-	page, err := os.ReadFile(documentsPage)
+	newDocumentsFixtureOf(t, shownDocument).page(t, documentsPage)
+}
+
+// page runs what a page shows.
+func (f *documentsFixture) page(t *testing.T, path string) {
+	t.Helper()
+	page, err := os.ReadFile(path)
 	if err != nil {
 		t.Fatal(err)
 	}
-	f := newDocumentsFixtureOf(t, shownDocument)
 	var out []string
 	lines, ran := strings.Split(string(page), "\n"), 0
 	for n := 0; n < len(lines); n++ {
@@ -48,7 +55,7 @@ func TestTranscripts(t *testing.T) {
 		end := n + 1 + slices.Index(lines[n+1:], "```")
 		got := f.transcript(t, lines[n+1:end])
 		if want := strings.Join(lines[n+1:end], "\n"); got != want && !*update {
-			t.Errorf("%s:%d: shows\n%s\nand it is\n%s", documentsPage, n+2, want, got)
+			t.Errorf("%s:%d: shows\n%s\nand it is\n%s", path, n+2, want, got)
 		}
 		out = append(out, got)
 		n = end - 1
@@ -58,7 +65,7 @@ func TestTranscripts(t *testing.T) {
 		t.Errorf("%d transcripts, want those of all resources", ran)
 	}
 	if *update {
-		if err := os.WriteFile(documentsPage, []byte(strings.Join(out, "\n")), 0o644); err != nil {
+		if err := os.WriteFile(path, []byte(strings.Join(out, "\n")), 0o644); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -80,6 +87,9 @@ func (f *documentsFixture) transcript(t *testing.T, block []string) string {
 			command = strings.TrimSuffix(command, "\\") + block[n]
 		}
 		if printed := f.curl(t, command); printed != "" {
+			if f.mask != nil {
+				printed = f.mask(printed)
+			}
 			out = append(out, printed)
 		}
 	}
@@ -90,7 +100,8 @@ func (f *documentsFixture) transcript(t *testing.T, block []string) string {
 func (f *documentsFixture) curl(t *testing.T, command string) string {
 	t.Helper()
 	command, filter, indent := strings.Cut(command, " | jq")
-	method, body, target, head := "", "", "", false
+	command, lines, some := strings.Cut(command, " | head -n ")
+	method, body, target, file, head, stream := "", "", "", "", false, false
 	var headers []string
 	words := shellWords(command)
 	for i := 1; i < len(words); i++ {
@@ -98,6 +109,11 @@ func (f *documentsFixture) curl(t *testing.T, command string) string {
 		case "-s":
 		case "-si":
 			head = true
+		case "-sN":
+			stream = true
+		case "-o":
+			i++
+			file = words[i]
 		case "-X":
 			i++
 			method = words[i]
@@ -108,6 +124,9 @@ func (f *documentsFixture) curl(t *testing.T, command string) string {
 		case "-d", "--data-binary":
 			i++
 			body = words[i]
+			if name, named := strings.CutPrefix(body, "@"); named && f.files[name] != nil {
+				body = string(f.files[name])
+			}
 		default:
 			target = strings.TrimPrefix(w, "http://127.0.0.1:8053")
 		}
@@ -115,7 +134,17 @@ func (f *documentsFixture) curl(t *testing.T, command string) string {
 	if method == "" {
 		method = http.MethodGet
 	}
+	if stream {
+		return f.streamed(target, headers...)
+	}
 	w := f.request(method, target, body, headers...)
+	if file != "" {
+		if f.files == nil {
+			f.files = map[string][]byte{}
+		}
+		f.files[file] = w.Body.Bytes()
+		return ""
+	}
 	var out strings.Builder
 	if head {
 		fmt.Fprintf(&out, "HTTP/1.1 %d %s\n", w.Code, http.StatusText(w.Code))
@@ -141,8 +170,26 @@ func (f *documentsFixture) curl(t *testing.T, command string) string {
 		}
 		text = pretty.Bytes()
 	}
+	if some {
+		most, err := strconv.Atoi(lines)
+		if err != nil {
+			t.Fatalf("%s: %v", command, err)
+		}
+		text = bytes.Join(slices.Collect(firstLines(text, most)), nil)
+	}
 	out.Write(bytes.TrimRight(text, "\n"))
 	return strings.TrimRight(out.String(), "\n")
+}
+
+func firstLines(text []byte, most int) iter.Seq[[]byte] {
+	return func(yield func([]byte) bool) {
+		n := 0
+		for line := range bytes.Lines(text) {
+			if n++; n > most || !yield(line) {
+				return
+			}
+		}
+	}
 }
 
 // shellWords splits a command as a shell does that knows single quotes alone.

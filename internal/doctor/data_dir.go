@@ -132,6 +132,10 @@ func (p *patient) export(f *findings, file string) {
 		f.add(Warning, filepath.Dir(at), "there is no export of the document", "were the database lost, the document would come from other sites or the seed", "start the node: it writes one within 10 seconds")
 		return
 	}
+	if changed.ModTime().Sub(copied.ModTime()) > oldExport {
+		f.add(Skipped, filepath.Dir(at), fmt.Sprintf("the last export of the document is of %s, and the database of %s; only changes of the document make a new one", date(copied.ModTime()), date(changed.ModTime())), "", "")
+		return
+	}
 	f.ok(filepath.Dir(at), "the last export of the document is of %s", date(copied.ModTime()))
-	_ = changed
+
 }

@@ -135,6 +135,9 @@ func (v *visit) parent(ctx context.Context) (name string, servers []string, err 
 			}
 		}
 	}
+	if len(names) == 0 {
+		return "", nil, fmt.Errorf("find the parent zone: the resolvers (%s) know no name server of %s", strings.Join(v.resolvers, ", "), name)
+	}
 	if len(servers) == 0 {
 		return "", nil, fmt.Errorf("find the parent zone: no address of a name server of %s is known", name)
 	}

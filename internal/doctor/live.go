@@ -44,10 +44,10 @@ func (p *patient) askNode(ctx context.Context) []Check {
 		f.add(Failed, c.Address(), refused.Detail, "what runs is not looked at", "give a token of a viewer: --token-file, or --cert and --key")
 		return f.all()
 	case err != nil && p.o.Expected:
-		f.add(Failed, c.Address(), errText(err), "what runs is not looked at; if no node runs, nobody is answered", "start it (fairlead serve -f NODE.yaml), or correct --api, --ca")
+		f.add(Failed, c.Address(), unanswered(err), "what runs is not looked at; if no node runs, nobody is answered", "start it (fairlead serve -f NODE.yaml), or correct --api, --ca")
 		return f.all()
 	case err != nil:
-		f.skip(c.Address(), "%v: what only a running node knows is not looked at", err)
+		f.skip(c.Address(), "%s: what only a running node knows is not looked at", unanswered(err))
 		return f.all()
 	}
 	p.live = &live{client: c, api: c.API(), site: v.Site}
@@ -60,6 +60,15 @@ func (p *patient) askNode(ctx context.Context) []Check {
 		f.ok(c.Address(), "a node of site %s answers, release %s", v.Site, v.Version)
 	}
 	return f.all()
+}
+
+// unanswered is why a node does not answer, without its address, which stands before it.
+func unanswered(err error) string {
+	var silent *client.Unreachable
+	if errors.As(err, &silent) {
+		return "no node answers: " + errText(silent.Err)
+	}
+	return errText(err)
 }
 
 func (l *live) examinations(o Options) []examination {
@@ -177,7 +186,7 @@ func (l *live) sync(ctx context.Context, f *findings) {
 		f.peerDocument(&s.Peers[i])
 	}
 	if len(f.list) == 0 {
-		f.ok("", "mode %s, revision %s, in common with %s", s.Mode, shortID(s.Revision), countOf(len(s.Peers), "other site"))
+		f.ok("", "mode %s, revision %s, nothing waits or is in conflict", s.Mode, shortID(s.Revision))
 	}
 }
 

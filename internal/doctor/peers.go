@@ -23,8 +23,12 @@ const (
 	maxPeers = 32
 	// peersAtOnce is how many of them at a time.
 	peersAtOnce = 8
+	// greetTime is how long connecting to one of them may take.
+	greetTime = 3 * time.Second
 	// refusalWait is how long the other end has to refuse this site's certificate, which with TLS 1.3 it does after the handshake.
 	refusalWait = 300 * time.Millisecond
+	// peerLost is what follows when another site is not heard.
+	peerLost = "its services keep their last state, and then are UNKNOWN here"
 )
 
 // peers checks the way to each other site: by what the node says of its sessions, else by a connection.
@@ -47,12 +51,13 @@ func (p *patient) peers(ctx context.Context, f *findings) {
 			f.session(p, peer)
 			continue
 		}
-		if peer != nil {
-			f.add(Failed, "site/"+s.Name, fmt.Sprintf("there is no session with it (%s) %s", peer.State, peer.LastError), "its services keep their last state, and then are UNKNOWN here", "see the connection below; is a node running there?")
+		if peer != nil && p.node == nil {
+			f.add(Failed, "site/"+s.Name, fmt.Sprintf("there is no session with it (%s) %s", peer.State, peer.LastError), peerLost, "is a node running there? With --config this command tries to connect")
+			continue
 		}
 		dial = append(dial, s)
 	}
-	p.connect(ctx, f, dial)
+	p.connect(ctx, f, dial, known)
 	if len(f.list) == 0 {
 		f.skip("", "the document has no other sites that this one connects to")
 	}
@@ -116,7 +121,7 @@ func minor(v string) (int, bool) {
 }
 
 // connect opens one connection to each site, and closes it after the handshake.
-func (p *patient) connect(ctx context.Context, f *findings, sites []config.Site) {
+func (p *patient) connect(ctx context.Context, f *findings, sites []config.Site, known map[string]*resource.Peer) {
 	if len(sites) == 0 {
 		return
 	}
@@ -140,11 +145,15 @@ func (p *patient) connect(ctx context.Context, f *findings, sites []config.Site)
 	}
 	all.Wait()
 	for n, s := range sites {
+		if peer := known[s.Name]; errs[n] == nil && peer != nil {
+			f.add(Failed, "site/"+s.Name, fmt.Sprintf("it takes connections, but the node has no session with it (%s) %s", peer.State, peer.LastError), peerLost, "wait a moment; then look at the logs of both for mep.")
+			continue
+		}
 		if errs[n] == nil {
 			f.ok("site/"+s.Name, "%s takes connections%s", s.Endpoint(), map[bool]string{true: "", false: ", is this site, and trusts this node"}[p.node.MEP.Insecure])
 			continue
 		}
-		level, why := Failed, "its services keep their last state, and then are UNKNOWN here"
+		level, why := Failed, peerLost
 		if s.Dial == config.DialNever || s.Dial == config.DialAuto && p.theyDial(s) {
 			level, why = Warning, "it opens the connections with this site, so it has to reach this one and not the reverse; but something is wrong"
 		}
@@ -181,8 +190,10 @@ func peerHint(err error, s config.Site) string {
 	return "is a node running there, with mep.listen? Is " + s.Endpoint() + " right, and let through by firewalls?"
 }
 
-// greet connects to a site, proves both ends, and leaves.
+// greet connects to a site within greetTime, proves both ends, and leaves.
 func (p *patient) greet(ctx context.Context, s config.Site) error {
+	ctx, cancel := context.WithTimeout(ctx, greetTime)
+	defer cancel()
 	conn, err := p.o.Dial(ctx, "tcp", s.Endpoint())
 	if err != nil {
 		return err

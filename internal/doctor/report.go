@@ -2,6 +2,7 @@ package doctor
 
 import (
 	"fmt"
+	"strings"
 	"time"
 )
 
@@ -95,7 +96,7 @@ func countOf(n int, noun string) string {
 	stem, last := noun[:len(noun)-1], noun[len(noun)-1]
 	switch {
 	case n == 1:
-	case last == 'y':
+	case last == 'y' && !strings.ContainsRune("aeou", rune(stem[len(stem)-1])):
 		noun = stem + "ies"
 	case last == 's':
 		noun += "es"

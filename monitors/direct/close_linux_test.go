@@ -98,20 +98,20 @@ func TestYoungGrowUpInOrder(t *testing.T) {
 func TestLoopBeginsTogether(t *testing.T) {
 	to := served(t, "127.0.0.1:0", holding)
 	l, _ := flying(t)
-	parties := make([]*scripted, 3)
+	exchanges := make([]Exchange, 3)
+	var made time.Time
 	l.Together(func() {
-		l.Together(func() {
-			for i := range parties {
-				parties[i] = newScripted(nil)
-				if !l.Start(&Exchange{Context: t.Context(), To: to, Deadline: soon(), Party: parties[i]}) {
-					t.Fatal("it was not taken")
-				}
+		for i := range exchanges {
+			exchanges[i] = Exchange{Context: t.Context(), To: to, Deadline: soon(), Party: newScripted(nil)}
+			if !l.Start(&exchanges[i]) {
+				t.Fatal("it was not taken")
 			}
-		})
+		}
+		made = time.Now()
 	})
-	for _, p := range parties {
-		if err := <-p.over; err != nil {
-			t.Error(err)
+	for i := range exchanges {
+		if err := <-exchanges[i].Party.(*scripted).over; err != nil || exchanges[i].Began.Before(made) {
+			t.Errorf("exchange %d: %v, begun %v before the last was made", i, err, made.Sub(exchanges[i].Began))
 		}
 	}
 	behind := &Loop{open: true, first: make(chan struct{}, 1)}

@@ -43,8 +43,9 @@ type Exchange struct {
 	Party    Party
 
 	// What became of the request, for the methods of Party.
-	Written int   // bytes of it
-	SendErr error // why not all were; nil: they were
+	Began   time.Time // when the connection was asked for
+	Written int       // bytes of the request
+	SendErr error     // why not all were; nil: they were
 
 	flight
 }

@@ -60,7 +60,7 @@ func (l *Loop) begin(e *Exchange) {
 		return
 	}
 	to := netip.AddrPortFrom(e.To.Addr().Unmap(), e.To.Port())
-	e.peer = *newPeer(to)
+	e.peer, e.Began = *newPeer(to), time.Now()
 	outcome, err := syscall.Errno(0), error(nil)
 	for range maxSelfConnects + 1 {
 		if e.fd, err = newSocket(to); err != nil {

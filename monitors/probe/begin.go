@@ -85,6 +85,7 @@ func (b *begun) question(to netip.AddrPort) []byte {
 
 // Sent is part of direct.Party.
 func (b *begun) Sent() (listens bool) {
+	b.started = b.wire.Began // it may have waited for others since
 	failed := b.wire.SendErr
 	if failed != nil && b.wire.Written < len(b.proxyHeader()) {
 		b.err = reason.During(reason.Connect, failed)

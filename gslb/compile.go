@@ -308,6 +308,10 @@ func (c *compiler) compileDomains() error {
 			c.plan.domains = append(c.plan.domains, d)
 		}
 	}
+	c.plan.domainIndex = make(map[string]DomainIndex, len(c.plan.domains))
+	for i := range c.plan.domains {
+		c.plan.domainIndex[c.plan.domains[i].Name] = DomainIndex(i)
+	}
 	return nil
 }
 

@@ -23,6 +23,7 @@ type Plan struct {
 	serviceHashes  []serviceHash // ascending
 	siteHashes     []siteHash    // a hash table (siteByHash)
 	domains        []Domain
+	domainIndex    map[string]DomainIndex
 	virtualServers []virtualServer
 	sites          []site
 	locations      *locations
@@ -232,6 +233,12 @@ func (p *Plan) Domains() int { return len(p.domains) }
 
 // Domain returns one balanced name.
 func (p *Plan) Domain(i DomainIndex) *Domain { return &p.domains[i] }
+
+// DomainByName finds a balanced name, in lower case and fully qualified.
+func (p *Plan) DomainByName(name string) (DomainIndex, bool) {
+	i, ok := p.domainIndex[name]
+	return i, ok
+}
 
 // VirtualServers returns the number of virtual servers.
 func (p *Plan) VirtualServers() int { return len(p.virtualServers) }

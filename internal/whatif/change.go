@@ -21,6 +21,8 @@ const (
 	maxListed = 100
 	// leastMoved is the share from which an answer counts as moved: less is what rotations differ by.
 	leastMoved = 0.02
+	// partShare is up to which part of the virtual servers those that may change are looked at alone.
+	partShare = 4
 )
 
 // Change is a document that answers, and one that would.
@@ -39,11 +41,42 @@ type Change struct {
 }
 
 // Effect says how answers would change: for all names whether there is one, and for the queries how they are shared out. Services that only After has
-// are taken for UP, all others for what they are.
+// are taken for UP, all others for what they are. When After was made from the plan of Before, only names are looked at whose answers may change.
 func (c *Change) Effect(ctx context.Context) *revision.Effect {
+	if touched, known := c.After.Touched(c.Before.Plan); known && c.Was != nil && len(touched) <= c.After.VirtualServers()/partShare {
+		return c.effectOn(ctx, touched)
+	}
+	return c.whole(ctx)
+}
+
+// effectOn is Effect when the answers of some virtual servers may change, and no other.
+func (c *Change) effectOn(ctx context.Context, touched []gslb.VirtualServerIndex) *revision.Effect {
+	before, after := c.Before.Plan.Part(touched), c.After.Part(touched)
+	was := &drawer{snapshot: c.Before.Part(before, c.Before.Plan, c.Before.Status), learned: c.Learned.Part(before, c.Before.Plan, true)}
+	will := &drawer{snapshot: c.Before.Part(after, c.After, c.carryChanged()), learned: c.Learned.Part(after, c.Before.Plan, false)}
+	x := &comparison{change: c, was: was, will: will, at: c.Before.Status.At.UnixNano(), out: &revision.Effect{}, names: map[string]*moved{}, part: true}
+	x.domains(domainsOf(before.Plan), domainsOf(after.Plan))
+	x.queries(ctx)
+	return x.finish()
+}
+
+// carryChanged is carry when only some services differ.
+func (c *Change) carryChanged() *gslb.Status {
+	out := *c.Before.Status
+	services, _, _ := c.After.Since(c.Before.Plan)
+	for k, i := range services {
+		if k == 0 {
+			out.Services = slices.Clone(out.Services)
+		}
+		out.Services[i] = c.carryOf(i, i, true)
+	}
+	return &out
+}
+
+func (c *Change) whole(ctx context.Context) *revision.Effect {
 	was := &drawer{snapshot: c.Before, learned: c.Learned.Copy()}
 	next := c.Learned.Carry(c.Before.Plan, c.After)
-	will := &drawer{snapshot: gslb.NewSnapshot(1, c.After, c.carry(), nil), learned: next.Copy()} // a copy leaves no mark on what it shares
+	will := &drawer{snapshot: gslb.NewSnapshot(c.Before.Generation+1, c.After, c.carry(), nil), learned: next.Copy()} // a copy leaves no mark on what it shares
 	x := &comparison{change: c, was: was, will: will, at: c.Before.Status.At.UnixNano(), out: &revision.Effect{}, names: map[string]*moved{}}
 	x.domains(domainsOf(c.Before.Plan), domainsOf(c.After))
 	x.queries(ctx)
@@ -56,25 +89,32 @@ func (c *Change) carry() *gslb.Status {
 	out := &gslb.Status{At: was.At, Alarm: was.Alarm, Isolated: was.Isolated, Services: make([]gslb.ServiceStatus, c.After.Services())}
 	for i := range out.Services {
 		index := gslb.ServiceIndex(i)
-		st, said := gslb.ServiceStatus{State: gslb.Up, Since: was.At}, gslb.Up
-		if old, ok := c.Before.Plan.ServiceByName(c.After.Service(index).Name); ok {
-			st = was.Services[old]
-			if said = st.State; c.Was != nil {
-				said = c.Was(old)
-			}
-		}
-		switch wanted := c.State(index); {
-		case wanted == said && c.Was != nil: // an operator, a monitor or another site has it as it is
-		case wanted != gslb.Up:
-			st.State = wanted
-		case st.State == said && said != gslb.Down:
-			st.State = gslb.Up
-		}
-		out.Services[i] = st
+		old, known := c.Before.Plan.ServiceByName(c.After.Service(index).Name)
+		out.Services[i] = c.carryOf(index, old, known)
 	}
 	out.Held = carried(c, was.Held)
 	out.Ordered = carried(c, was.Ordered)
 	return out
+}
+
+// carryOf is what is believed of a service, for After. old is the one that it was, if that is known.
+func (c *Change) carryOf(index, old gslb.ServiceIndex, known bool) gslb.ServiceStatus {
+	was := c.Before.Status
+	st, said := gslb.ServiceStatus{State: gslb.Up, Since: was.At}, gslb.Up
+	if known {
+		st = was.Services[old]
+		if said = st.State; c.Was != nil {
+			said = c.Was(old)
+		}
+	}
+	switch wanted := c.State(index); {
+	case wanted == said && c.Was != nil: // an operator, a monitor or another site has it as it is
+	case wanted != gslb.Up:
+		st.State = wanted
+	case st.State == said && said != gslb.Down:
+		st.State = gslb.Up
+	}
+	return st
 }
 
 // carried is what is believed of virtual servers, by VirtualServerIndex, for After. Names identify them.
@@ -114,6 +154,7 @@ type moved struct {
 // comparison is an Effect that is being found out.
 type comparison struct {
 	change        *Change
+	part          bool // before and after have only the names that may change
 	was, will     *drawer
 	at            int64
 	before, after map[string]gslb.DomainIndex
@@ -187,6 +228,9 @@ func (x *comparison) query(q *Query) {
 	from, wasThere := x.before[q.Name]
 	to, isThere := x.after[q.Name]
 	if !wasThere && !isThere {
+		if _, there := x.change.After.DomainByName(q.Name); there && x.part {
+			x.total += q.Weight
+		}
 		return
 	}
 	x.a = x.look(x.was, q, from, wasThere, x.a)

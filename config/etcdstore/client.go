@@ -49,6 +49,11 @@ func dial(a Access) (keyspace, error) {
 	}
 	etcd, err := clientv3.New(c)
 	if err != nil {
+		if c.TLS != nil && errors.Is(err, context.DeadlineExceeded) {
+			if why := handshake(a.Endpoints[0], c.TLS, a.Timeout); why != nil {
+				err = why // the client does not say why it has waited
+			}
+		}
 		return nil, explained("connect to etcd", err)
 	}
 	return &client{etcd: etcd, prefix: a.Prefix + "/", timeout: a.Timeout}, nil

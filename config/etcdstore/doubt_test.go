@@ -138,3 +138,19 @@ func TestSpoiltHeadIsNotTaken(t *testing.T) {
 	etcd.set(item{key: headKey, value: append(good.value, '\n')})
 	n.write(t, &revision.Write{Remove: []config.ObjectKey{key("a")}})
 }
+
+func TestSpoiltObjectIsNotTaken(t *testing.T) {
+	etcd := newFakeEtcd()
+	n := startNode(t, etcd, "ams", nil)
+	k := objectKey(key("a"), n.Current().Objects.Get(key("a")).Hash())
+	etcd.set(item{key: k, value: []byte(`{"address":"192.0.2.66","name":"a"}`)}, item{key: objectsKey + "service/hand/00", value: []byte(`{"name":"hand"}`)})
+	n.hear(t)
+	n.write(t, &revision.Write{Put: []*config.Object{service(t, "b", "192.0.2.2")}})
+	if n.address("a") != "192.0.2.1" || n.Current().Objects.Get(key("hand")) != nil {
+		t.Errorf("a is %s, and what was put by hand is %v", n.address("a"), n.Current().Objects.Get(key("hand")))
+	}
+	fresh := &testNode{dir: t.TempDir(), opts: Options{Site: "nyc", dial: etcd.dial}}
+	if err := fresh.tryStart(); err == nil || !strings.Contains(err.Error(), "the object service/a in etcd was changed by somebody else") {
+		t.Errorf("start of a node without a copy: %v", err)
+	}
+}

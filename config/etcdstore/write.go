@@ -100,8 +100,8 @@ func (e *Engine) currentNow(ctx context.Context) error {
 // lookAgain is look with some tries more, since members of etcd take over from each other in less time than people do. What is only read can be
 // asked again.
 func (e *Engine) lookAgain(ctx context.Context) (s *seen, err error) {
-	for again := lookAgainFor; ; again -= lookAgainEvery {
-		if s, err = e.look(ctx); err == nil || again <= 0 || errors.Is(err, errSaidNo) || errors.Is(err, context.DeadlineExceeded) {
+	for began := time.Now(); ; {
+		if s, err = e.look(ctx); err == nil || time.Since(began) > lookAgainFor || errors.Is(err, errSaidNo) || errors.Is(err, context.DeadlineExceeded) {
 			return s, err
 		}
 		timer := time.NewTimer(lookAgainEvery)

@@ -247,8 +247,8 @@ func (e *Engine) askAll(ctx context.Context) {
 func (e *Engine) keepTime(ctx context.Context) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	e.undoPending(ctx)
 	e.watchStore()
+	e.undoPending(ctx)
 	if e.ripe() {
 		e.advance(ctx)
 	}

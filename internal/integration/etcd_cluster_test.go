@@ -1,4 +1,4 @@
-//go:build integration
+//go:build integration && linux
 
 package integration
 
@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"os"
 	"strings"
 	"sync"
 	"syscall"
@@ -18,12 +19,49 @@ import (
 
 // TestEtcdCluster: two nodes, as processes, on three members of etcd that fail.
 func TestEtcdCluster(t *testing.T) {
+	t.Parallel()
 	l := newEtcdLab(t, newEtcdCluster(t), "", "ams", "nyc")
 	w := &etcdWriter{l: l}
+	t.Run("etcdctl sees the document", l.seen)
 	t.Run("members go while it is written", func(t *testing.T) { l.membersGo(t, w) })
 	t.Run("slow, cut and half open", func(t *testing.T) { l.spoiltWays(t, w) })
 	t.Run("all go, and one returns", func(t *testing.T) { l.allGo(t, w) })
 	w.check(t)
+	l.tell(t)
+}
+
+// seen writes, and looks with etcdctl.
+func (l *etcdLab) seen(t *testing.T) {
+	l.shell("fairlead patch service/web-a -p '{\"addresses\":[\"198.18.102.1\"]}' --reason renumbered", 0)
+	for _, command := range []string{"etcdctl get --prefix /fairlead/objects/service/web-a/", "etcdctl get /fairlead/head"} {
+		if out := l.shell(command, 0); !strings.Contains(out, "198.18.102.1") && !strings.Contains(out, `"reason":"renumbered"`) {
+			t.Errorf("%s shows\n%s", command, out)
+		}
+	}
+}
+
+// tell writes the transcript to the documentation when that is wanted, and else checks that the documentation shows the same commands.
+func (l *etcdLab) tell(t *testing.T) {
+	const file, begin, end = "../../docs/etcd.md", "<!-- transcript -->\n```\n", "```\n<!-- end -->"
+	docs, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	before, rest, found := strings.Cut(string(docs), begin)
+	shown, after, closed := strings.Cut(rest, end)
+	if !found || !closed {
+		t.Fatalf("%s has no place for the transcript", file)
+	}
+	text := l.transcript.String()
+	if os.Getenv(transcriptWanted) != "" {
+		if err := os.WriteFile(file, []byte(before+begin+text+end+after), 0o644); err != nil {
+			t.Fatal(err)
+		}
+		return
+	}
+	if got, want := commandsIn(shown), commandsIn(text); got != want {
+		t.Errorf("%s shows\n%s\nthe test ran\n%s\nset %s to write it anew", file, got, want, transcriptWanted)
+	}
 }
 
 // etcdWriter writes services one after the other, each until it is acknowledged, and remembers which.
@@ -289,6 +327,10 @@ func (l *etcdLab) allGo(t *testing.T, w *etcdWriter) {
 	if err != nil || sync.Revision != before.Revision || !strings.Contains(sync.Unavailable, "this node serves revision "+before.Revision[:8]+", written 20") {
 		t.Errorf("a node that was started without etcd: %+v, %v", sync, err)
 	}
+	l.transcript.WriteString("\n# All members of etcd are gone. DNS is answered.\n")
+	l.shell("fairlead patch service/web-b -p '{\"addresses\":[\"198.18.102.2\"]}' --reason renumbered", 1)
+	l.shell("fairlead sync status", 0)
+	l.shell("curl -s http://$FAIRLEAD_API/readyz?verbose", 0)
 	if text := nyc.log.String(); !strings.Contains(text, "config.unavailable") || !strings.Contains(text, `"age":`) {
 		t.Errorf("it does not log how old its document is:\n%s", tail(text, 10))
 	}
@@ -314,5 +356,7 @@ func (l *etcdLab) allGo(t *testing.T, w *etcdWriter) {
 	if err := w.write(nyc, "returned", 5*time.Second); err != nil {
 		t.Error(err)
 	}
+	l.transcript.WriteString("\n# They are back.\n")
+	l.shell("fairlead sync status", 0)
 	t.Logf("written again %.1f s after etcd had returned", time.Since(start).Seconds())
 }

@@ -34,7 +34,7 @@ type etcdServer struct {
 	dir          string
 	client, peer string // host:port
 	scheme       string
-	flags        []string
+	flags, env   []string // env: of etcdctl
 	cmd          *exec.Cmd
 }
 
@@ -125,13 +125,22 @@ func (s *etcdServer) kill() {
 // ctl runs etcdctl.
 func (s *etcdServer) ctl(args ...string) string {
 	s.t.Helper()
-	cmd := exec.Command("etcdctl", append([]string{"--endpoints", s.url()}, args...)...)
-	cmd.Env = append(os.Environ(), "ETCDCTL_API=3")
-	out, err := cmd.CombinedOutput()
+	out, err := s.etcdctl("", args...)
 	if err != nil {
 		s.t.Fatalf("etcdctl %s: %v\n%s", strings.Join(args, " "), err, out)
 	}
-	return string(out)
+	return out
+}
+
+// etcdctl runs etcdctl with something to read.
+func (s *etcdServer) etcdctl(in string, args ...string) (string, error) {
+	cmd := exec.Command("etcdctl", append([]string{"--endpoints", s.url()}, args...)...)
+	cmd.Env = append(append(os.Environ(), "ETCDCTL_API=3"), s.env...)
+	if in != "" {
+		cmd.Stdin = strings.NewReader(in)
+	}
+	out, err := cmd.CombinedOutput()
+	return string(out), err
 }
 
 // etcdNode is an engine with a store, as a node has it, without DNS.

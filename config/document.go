@@ -176,7 +176,7 @@ type GroupMember struct {
 // heard; what it withdraws goes.
 type Announced struct {
 	Label string `json:"label" doc:"Label that announced services carry."`
-	Max   int    `json:"max,omitempty" default:"64" range:"1..512" doc:"Most services; further ones are left out, and that is reported."`
+	Max   int    `json:"max,omitempty" default:"64" range:"1..1024" doc:"Most services; further ones are left out, and that is reported."`
 }
 
 // Autoscale makes a group's services from the addresses of a DNS name. What was resolved last stays while the name cannot be
@@ -186,7 +186,7 @@ type Autoscale struct {
 	Resolver string   `json:"resolver,omitempty" doc:"Resolver that is asked, as host or host:port. Absent: the system's."`
 	Interval Duration `json:"interval,omitempty" default:"30s" range:"1s..24h" doc:"Time between two questions; never below the answer's TTL."`
 	Delay    Duration `json:"delay,omitempty" default:"0s" range:"0s..24h" doc:"How long an address that is gone from the answer is draining before it is removed."`
-	Max      int      `json:"max,omitempty" default:"64" range:"1..512" doc:"Most services; further addresses are left out, and that is reported."`
+	Max      int      `json:"max,omitempty" default:"64" range:"1..1024" doc:"Most services; further addresses are left out, and that is reported."`
 }
 
 // View is a kind of clients. A client is in it that satisfies all of its conditions that are given.

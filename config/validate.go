@@ -16,7 +16,7 @@ const (
 	MaxDomains        = 100_000
 	MaxLocations      = 1_000_000
 	// MaxMembers is how many members one virtual server can have.
-	MaxMembers = 512
+	MaxMembers = 1024
 	// MaxServiceMonitors is how many monitors one service can be bound to.
 	MaxServiceMonitors = 64
 	// MaxBackupAddresses is how many backup addresses one domain can have.

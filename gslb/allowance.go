@@ -4,19 +4,15 @@ import "sync/atomic"
 
 // What is remembered for clients changes no answer, only how long it takes. So all virtual servers of a Plan share what memory it
 // may take: who comes when nothing is left does without, and is slower. A snapshot hands its allowances to the next one.
-const (
-	// hashedAllowance is for the clients of source-ip-hash, kept as long as the contenders are the same, in octets.
-	hashedAllowance = 64 << 20
-	// rankedAllowance is for rankings by method score, kept as long as a snapshot is the latest, in octets.
-	rankedAllowance = 64 << 20
-)
+//
+// rankedAllowance is for rankings by method score, kept as long as a snapshot is the latest, in octets.
+const rankedAllowance = 64 << 20
 
 // allowances is what the snapshots of one Plan may remember.
-type allowances struct{ hashed, ranked allowance }
+type allowances struct{ ranked allowance }
 
 func newAllowances() *allowances {
 	a := &allowances{}
-	a.hashed.left.Store(hashedAllowance)
 	a.ranked.left.Store(rankedAllowance)
 	return a
 }
@@ -85,9 +81,6 @@ func (st *standing) replaces(old *standing) {
 }
 
 func (f *field) replaces(old *field) {
-	if old.hashed != nil && f.hashed != old.hashed {
-		old.hashed.claim.end()
-	}
 	if old.scoring != nil && old.scoring.many != nil {
 		old.scoring.many.claim.end()
 	}

@@ -2,7 +2,6 @@ package gslb
 
 import (
 	"fmt"
-	"net/netip"
 	"testing"
 	"time"
 
@@ -20,52 +19,6 @@ func crowds(servers, n int, change func(*config.VirtualServer)) *world {
 		w.virtualServer(v)
 	}
 	return w
-}
-
-// TestHashesShareAnAllowance: what all virtual servers remember of clients is bounded together. Those that come late are answered
-// as the others are, and what is no longer used is given back.
-func TestHashesShareAnAllowance(t *testing.T) {
-	w := crowds(4, hashedFrom+6, func(*config.VirtualServer) {})
-	s, l := w.snapshot(t)
-	const allowed = 20 * 16 << 10
-	s.allowances.hashed.left.Store(allowed)
-	q := func(domain, n int) Query {
-		subnet, _ := netip.AddrFrom4([4]byte{20, byte(n >> 8), byte(n), 0}).Prefix(24)
-		return Query{Domain: DomainIndex(domain), Family: IPv4, LDNS: benchQuery.LDNS, Subnet: subnet}
-	}
-	for n := range 4000 {
-		first := Decide(s, q(0, n), l, epoch, nil)
-		for domain := 1; domain < 4; domain++ {
-			if d := Decide(s, q(domain, n), l, epoch, nil); d.Services[0] != first.Services[0] {
-				t.Fatalf("client %d got %d at one virtual server, %d at another one with the same members", n, first.Services[0], d.Services[0])
-			}
-		}
-	}
-	blocks := 0
-	for i := range s.standings {
-		for b := range s.standings[i].fields[IPv4].hashed.blocks {
-			if s.standings[i].fields[IPv4].hashed.blocks[b].Load() != nil {
-				blocks++
-			}
-		}
-	}
-	if blocks < 15 || blocks > 20 {
-		t.Errorf("%d blocks were taken of an allowance for 20", blocks)
-	}
-	same := NewSnapshot(s.Generation+1, s.Plan, s.Status, s)
-	if left := same.allowances.hashed.left.Load(); left < 0 || left > 16<<10 {
-		t.Errorf("%d octets are left while the memory is in use", left)
-	}
-	status := *s.Status
-	status.Services = append([]ServiceStatus(nil), status.Services...)
-	status.Services[0].State = Down
-	other := NewSnapshot(s.Generation+2, s.Plan, &status, same)
-	if left := other.allowances.hashed.left.Load(); left < allowed-8<<10 {
-		t.Errorf("%d octets are left after all members changed, want about all of %d", left, allowed)
-	}
-	if Decide(same, q(0, 1), l, epoch, nil); other.allowances.hashed.left.Load() < allowed-8<<10 {
-		t.Error("a snapshot that was replaced takes more")
-	}
 }
 
 // TestRankingsShareAnAllowance: rankings are bounded together, too, and given back with each snapshot; who gets none chooses the same

@@ -22,7 +22,6 @@ type field struct {
 	fills      [2]*fill     // of the method and of its backup method; nil: they compare no loads, or none was reported
 	memo       *memo        // nil: few contenders
 	draws      *draws       // nil: no method is source-ip-hash
-	hashed     *hashedMemo  // nil: all are compared as soon
 	scoring    *scoring     // nil: no method is score
 	spots      *scoredSpots // nil: no method is score
 	sites      *fieldSites  // nil: few contenders
@@ -217,7 +216,7 @@ func (s *Snapshot) finishField(v *virtualServer, f, old, first *field) {
 	}
 	f.even = reduceWeights(f.contenders)
 	if old != nil && sameContenders(f, old) {
-		f.rotation, f.memo, f.draws, f.hashed, f.sites, f.spots = old.rotation, old.memo, old.draws, old.hashed, old.sites, old.spots
+		f.rotation, f.memo, f.draws, f.sites, f.spots = old.rotation, old.memo, old.draws, old.sites, old.spots
 	} else {
 		f.rotation = rotation(turnWeights(f.contenders))
 		if len(f.contenders) > fewContenders {
@@ -228,9 +227,6 @@ func (s *Snapshot) finishField(v *virtualServer, f, old, first *field) {
 			f.draws = first.draws // tables for hundreds of members take much room
 		} else {
 			f.draws = newDraws(v, s.Plan.services, f.contenders)
-		}
-		if f.draws != nil && len(f.contenders) > hashedFrom && len(f.contenders) < hashedContenders {
-			f.hashed = s.newHashedMemo()
 		}
 	}
 	if len(f.contenders) == 1 {
@@ -264,7 +260,7 @@ func reduceWeights(contenders []contender) (even bool) {
 }
 
 // maxTurns bounds the length of a rotation.
-const maxTurns = 512 * 100
+const maxTurns = 1024 * 100
 
 // turnWeights are the weights for a rotation: scaled down when their sum is beyond what a rotation may have.
 func turnWeights(contenders []contender) []uint32 {

@@ -48,13 +48,10 @@ func negLog2(h uint64) uint64 {
 	if h == ^uint64(0) {
 		return 0
 	}
-	h++
-	exponent := 63 - bits.LeadingZeros64(h)
-	mantissa := h << (63 - exponent) << 1 // without the leading 1
+	zeros := bits.LeadingZeros64(h + 1)
+	mantissa := (h + 1) << (zeros & 63) << 1 // without the leading 1
 	i, rest := mantissa>>56, mantissa<<8>>32
-	low, high := logTable[i], logTable[i+1]
-	fraction := low + (high-low)*rest>>32
-	return uint64(64-exponent)<<32 - fraction
+	return uint64(zeros+1)<<32 - logTable[i] - (logTable[i+1]-logTable[i])*rest>>32
 }
 
 // clientHash hashes a masked client address.
@@ -141,3 +138,6 @@ func nearlyDraw(h uint64) uint64 {
 	h ^= h >> 33
 	return h * drawMix2
 }
+
+// lastMix is mix's last step.
+func lastMix(h uint64) uint64 { return h ^ h>>33 }

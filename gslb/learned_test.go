@@ -95,25 +95,6 @@ func TestMemoOnlyWhereUsed(t *testing.T) {
 	}
 }
 
-// TestMemoForgets: clients that share a place in the memory of choices do not get each other's.
-func TestMemoForgets(t *testing.T) {
-	weights := make([]int, hashedFrom+1)
-	for i := range weights {
-		weights[i] = 1 + i%3
-	}
-	w, _ := weighted(config.SourceIPHashing, weights, nil)
-	s, l := w.snapshot(t)
-	f := &s.standings[0].fields[IPv4]
-	for i := range 2 * memoHashes {
-		ldns := netip.AddrFrom4([4]byte{byte(10 + i>>16), byte(i >> 8), byte(i), 0}) // of a /24 each
-		d := Decide(s, Query{Family: IPv4, LDNS: ldns}, l, epoch, nil)
-		masked, _ := ldns.Prefix(s.Plan.virtualServers[0].hash4)
-		if want := f.contenders[f.draws.best(clientHash(masked.Addr()))].service; d.Services[0] != want {
-			t.Fatalf("client %s: got service %d, want %d", ldns, d.Services[0], want)
-		}
-	}
-}
-
 // TestRotationFollowsWeights: a snapshot does not take over the turns of one with other weights.
 func TestRotationFollowsWeights(t *testing.T) {
 	w := twoSites(config.VirtualServer{Method: config.RoundRobin, DynamicWeight: config.DynamicMembers})

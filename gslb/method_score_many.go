@@ -57,7 +57,7 @@ const (
 	// rankedFirst is how many contenders are kept at first, rankedMost when that has not been enough: as many members as a
 	// virtual server of a document may have.
 	rankedFirst = 64
-	rankedMost  = 512
+	rankedMost  = 1024
 	rankedHeaps = 4
 	// rankedTies is how many equals are found without comparing all contenders.
 	rankedTies = 32

@@ -17,16 +17,7 @@ func (d *Decider) pickSourceIPHash(v *virtualServer, f *field) (int, Reason) {
 		return d.pickRoundRobin(f)
 	}
 	d.needScope(mask, scopeHash)
-	client := clientHash(masked.Addr())
-	if f.hashed == nil {
-		return f.draws.best(client), ReasonHash
-	}
-	i := f.hashed.find(client)
-	if i == none {
-		i = f.draws.best(client)
-		f.hashed.add(client, i)
-	}
-	return i, ReasonHash
+	return f.draws.best(clientHash(masked.Addr())), ReasonHash
 }
 
 // draws is what is known of a field's contenders to draw. Immutable.
@@ -34,10 +25,11 @@ type draws struct {
 	members []drawer // by weight, the greatest first, then as the contenders are
 	halves  []uint64 // their seeds, as nearlyDraw wants them
 	weights []uint32
-	of      []uint16 // contenders
-	even    bool     // all weights are equal
-	sieve   *sieve   // nil: few contenders
-	few     []eight  // of few contenders, the first bits of their draws; nil: weights differ, or they are many
+	inverse []float64 // 1/weight, rounded
+	of      []uint16  // contenders
+	even    bool      // all weights are equal
+	sieve   *sieve    // nil: few contenders
+	few     []eight   // of few contenders, the first bits of their draws; nil: they are many
 }
 
 // newDraws gathers what contenders need to draw; nil when they need not.
@@ -56,7 +48,7 @@ func newDraws(v *virtualServer, services []Service, contenders []contender) *dra
 // drawsOf is newDraws for contenders of which members is how they draw.
 func drawsOf(members []drawer, contenders []contender) *draws {
 	n := len(contenders)
-	w := &draws{members: make([]drawer, n), halves: make([]uint64, n), weights: make([]uint32, n), of: make([]uint16, n), even: true}
+	w := &draws{members: make([]drawer, n), halves: make([]uint64, n), weights: make([]uint32, n), inverse: make([]float64, n), of: make([]uint16, n), even: true}
 	for i := range w.of {
 		w.of[i] = uint16(i)
 	}
@@ -64,15 +56,15 @@ func drawsOf(members []drawer, contenders []contender) *draws {
 	for i, c := range w.of {
 		w.members[i], w.weights[i] = members[c], contenders[c].weight
 		w.halves[i] = halfMix(bits.RotateLeft64(members[c].seed, 32))
+		w.inverse[i] = 1 / float64(w.weights[i])
 		w.even = w.even && w.weights[i] == w.weights[0]
 	}
-	switch {
-	case n > fewContenders:
+	if n > fewContenders {
 		w.sieve = newSieve(w.members, w.weights)
-	case w.even:
-		for first := 0; first < n; first += len(eight{}.halves) {
-			w.few = append(w.few, newEight(w.members[first:min(n, first+len(eight{}.halves))]))
-		}
+		return w
+	}
+	for first := 0; first < n; first += len(eight{}.halves) {
+		w.few = append(w.few, newEight(w.members[first:min(n, first+len(eight{}.halves))]))
 	}
 	return w
 }
@@ -85,16 +77,29 @@ func (w *draws) best(client uint64) int {
 	case w.sieve != nil:
 		return w.sieved(client)
 	case !w.even:
-		return int(w.of[w.leastCost(client).best])
+		return w.fewWeighted(client)
 	}
 	g, half := greatest{}, halfMix(client)
 	for i := range w.few {
-		g = w.few[i].draw(client, half, i*len(eight{}.halves), g)
+		g = w.few[i].greatest(client, half, i*len(eight{}.halves), g)
 	}
 	if g.close() {
 		return int(w.of[w.leastCost(client).best])
 	}
 	return int(w.of[g.best()])
+}
+
+// fewWeighted is best of few contenders.
+func (w *draws) fewWeighted(client uint64) int {
+	l, half := lightest{noCost, noCost}, halfMix(client)
+	for i := range w.few {
+		first := i * len(eight{}.halves)
+		l = w.few[i].lightest(client, half, w.inverse[first:], first, l)
+	}
+	if l.close() {
+		return int(w.of[w.leastCost(client).best])
+	}
+	return int(w.of[l.best()])
 }
 
 // greatest is the two greatest draws so far, where weights are equal: their upper bits, and below them who drew, the first being the
@@ -186,13 +191,29 @@ func newEight(members []drawer) eight {
 	return e
 }
 
-// draw makes the draws of all. base is the number of the first.
-func (e *eight) draw(client, half uint64, base int, g greatest) greatest {
-	first := e.first[0][client&fewPartMask] ^ e.first[1][client>>fewPartBits&fewPartMask] ^
-		e.first[2][client>>(2*fewPartBits)&fewPartMask] ^ e.first[3][client>>(3*fewPartBits)&fewPartMask]
+// greatest makes the draws of all. base is the number of the first.
+func (e *eight) greatest(client, half uint64, base int, g greatest) greatest {
+	first := e.firsts(client)
 	for i, seed := range e.halves[:e.count] {
 		g = g.with((first<<firstFrom^client)&firstMask|nearlyDraw(half^seed)>>firstBits, base+i)
 		first >>= 8
 	}
 	return g
+}
+
+// lightest is greatest where weights differ.
+func (e *eight) lightest(client, half uint64, inverse []float64, base int, l lightest) lightest {
+	first := e.firsts(client)
+	inverse = inverse[:e.count]
+	for i, seed := range e.halves[:len(inverse)] {
+		l = l.with(negLog2((first<<firstFrom^client)&firstMask|lastMix(nearlyDraw(half^seed))>>firstBits), inverse[i], base+i)
+		first >>= 8
+	}
+	return l
+}
+
+// firsts is the first bits of their draws, an octet each, but for the client's own.
+func (e *eight) firsts(client uint64) uint64 {
+	return e.first[0][client&fewPartMask] ^ e.first[1][client>>fewPartBits&fewPartMask] ^
+		e.first[2][client>>(2*fewPartBits)&fewPartMask] ^ e.first[3][client>>(3*fewPartBits)&fewPartMask]
 }

@@ -10,36 +10,40 @@ import (
 type sieve struct {
 	wide   []wideBlock
 	narrow []narrowBlock
-	least  missed // by the blocks as they are
+	// least is what a cost by weight is at least of whom the sieve does not find, as it is and when it is asked again (sieveLoosened).
+	least [sieveAsked]uint64
 }
-
-// missed is the least -log2(draw) by weight that a member can have whom the sieve did not find.
-type missed struct{ cost, weight uint64 }
 
 const (
 	sieveMembers = 64 // of a word
 	wideWords    = 8  // a cache line
+	wideHalves   = 2 * wideWords
+	halfMembers  = sieveMembers / 2
 	// wideFrom is from how many members on a sieve is made of wide blocks.
 	wideFrom = 2*sieveMembers + 1
 	// sieveFinds is how many members are found on average at least. That none is found has a chance of about e^-sieveFinds.
 	sieveFinds = 3.9
 	// sieveLoosened is how many ones fewer are asked for when nobody was found who is surely the best.
-	sieveLoosened = 3
+	sieveLoosened = 2
+	// sieveAsked is how often it is asked until it finds all.
+	sieveAsked = 1 + firstBits/sieveLoosened
 )
 
 // sieveBlock is what is known of neighbours.
 type sieveBlock struct {
-	first, count int
-	ones         int    // that are needed
-	weight       uint64 // the greatest
+	first int
+	ones  []int // that each needs, no less than the one before; all in a wide block need the same
+	most  int
 }
 
 // narrowBlock and wideBlock are up to 64 and 512 members. Their rows have a bit for each member, for each bit that is sieved: what a
 // value of an octet of the client makes of that bit of the draw.
 type narrowBlock struct {
 	sieveBlock
-	low  [][2]uint64 // by the lowest octet but its last bit, bit of the draw, from the first, and its own bit of the client
-	high []uint64    // by the next octet, and bit of the draw
+	low  [][2]uint64           // by the lowest octet but its last bit, bit of the draw, from the first, and its own bit of the client
+	high []uint64              // by the next octet, and bit of the draw
+	need [firstBits + 1]uint64 // by the number of ones, who needs more
+	all  uint64                // its members
 }
 
 type wideBlock struct {
@@ -55,20 +59,28 @@ func newSieve(members []drawer, weights []uint32) *sieve {
 	if len(members) >= wideFrom {
 		size *= wideWords
 	}
+	for i := range s.least {
+		s.least[i] = noCost
+	}
 	for _, w := range weights {
 		sum += float64(w)
 	}
 	for first := 0; first < len(members); first += size {
-		b := sieveBlock{first: first, count: min(size, len(members)-first), weight: uint64(weights[first])}
-		b.ones = onesFor(float64(b.weight) / sum)
-		of := members[first : first+b.count]
+		b := sieveBlock{first: first, ones: make([]int, min(size, len(members)-first))}
+		for i := range b.ones {
+			if b.ones[i] = onesFor(float64(weights[first+i]) / sum); size > sieveMembers {
+				b.ones[i] = b.ones[0] // the heaviest one's
+			}
+		}
+		b.most = b.ones[len(b.ones)-1]
+		s.miss(&b, weights[first:])
+		of := members[first : first+len(b.ones)]
 		if size == sieveMembers {
 			s.narrow = append(s.narrow, newNarrowBlock(b, of))
 		} else {
 			s.wide = append(s.wide, newWideBlock(b, of))
 		}
 	}
-	s.least = s.missed(0)
 	return s
 }
 
@@ -78,84 +90,109 @@ func onesFor(part float64) int {
 	return int(min(max(math.Floor(-math.Log2(p)), 0), firstBits))
 }
 
-// missed returns what those have at least whom the sieve does not find when it asks for fewer ones.
-func (s *sieve) missed(fewer int) (m missed) {
-	m = missed{math.MaxUint64, 1}
-	add := func(b *sieveBlock) {
-		ones := b.ones - fewer
-		if ones <= 0 {
-			return
-		}
-		cost := negLog2(^uint64(0)<<(64-ones) - 1)
-		if m.cost == math.MaxUint64 || less(cost, b.weight, m.cost, m.weight) {
-			m = missed{cost, b.weight}
+// miss takes into account that a block's members may not be found.
+func (s *sieve) miss(b *sieveBlock, weights []uint32) {
+	for i, ones := range b.ones {
+		for again := range s.least {
+			if left := ones - again*sieveLoosened; left > 0 {
+				s.least[again] = min(s.least[again], costBy(negLog2(^uint64(0)<<(64-left)-1), 1/float64(weights[i])))
+			}
 		}
 	}
-	for i := range s.narrow {
-		add(&s.narrow[i].sieveBlock)
-	}
-	for i := range s.wide {
-		add(&s.wide[i].sieveBlock)
-	}
-	return m
 }
 
-// less reports whether one cost is less than another by weight.
-func less(cost, weight, than, thanWeight uint64) bool {
-	high, low := bits.Mul64(cost, thanWeight)
-	thanHigh, thanLow := bits.Mul64(than, weight)
-	return high < thanHigh || high == thanHigh && low < thanLow
+// found is the members whom a sieve finds: of up to foundMembers neighbours a bit for each, and which of the halves of words have
+// any.
+type found struct {
+	halves [foundHalves]uint32
+	any    uint32
+}
+
+const (
+	foundHalves  = 2 * wideHalves
+	foundMembers = foundHalves * halfMembers
+)
+
+// find finds the members from first on, up to foundMembers, of a sieve of wide blocks, and returns with how many ones their draws
+// begin at least.
+func (s *sieve) find(client uint64, first, fewer int, f *found) (ones int) {
+	at := first / (sieveMembers * wideWords)
+	b := &s.wide[at]
+	ones = b.most - fewer
+	f.any = b.find(client, ones, (*[wideHalves]uint32)(f.halves[:wideHalves]))
+	if at+1 < len(s.wide) {
+		b = &s.wide[at+1]
+		ones = b.most - fewer
+		f.any |= b.find(client, ones, (*[wideHalves]uint32)(f.halves[wideHalves:])) << wideHalves
+	}
+	return ones
+}
+
+// next takes out the next one. There must be any.
+func (f *found) next() int {
+	at := bits.TrailingZeros32(f.any) % foundHalves
+	half := f.halves[at]
+	i := at*halfMembers + bits.TrailingZeros32(half)
+	half &= half - 1
+	f.halves[at] = half
+	any := f.any & (f.any - 1)
+	if half != 0 { // no branch: it would be guessed wrong
+		any = f.any
+	}
+	f.any = any
+	return i
 }
 
 // sieved is best among many. It asks for fewer ones until who has the best draw of those found is better than all others can be.
 func (w *draws) sieved(client uint64) int {
-	least := w.sieve.least
-	for fewer := 0; ; fewer += sieveLoosened {
-		if fewer > 0 {
-			least = w.sieve.missed(fewer)
-		}
-		at := drawing{best: none}
-		for i := range w.sieve.narrow {
-			b := &w.sieve.narrow[i]
-			at = w.compareWord(client, b.find(client, b.ones-fewer), b.first, at)
-		}
-		for i := range w.sieve.wide {
-			b := &w.sieve.wide[i]
-			var words [wideWords]uint64
-			b.find(client, b.ones-fewer, &words)
-			for j, word := range &words {
-				at = w.compareWord(client, word, b.first+j*sieveMembers, at)
-			}
-		}
-		if at.best != none && (least.cost == math.MaxUint64 || less(at.cost, uint64(w.weights[at.best]), least.cost, least.weight)) {
-			return int(w.of[at.best])
+	for again := 0; ; again++ {
+		l := w.lightest(client, again*sieveLoosened)
+		switch {
+		case !l.surely(w.sieve.least[again]):
+		case l.close():
+			return int(w.of[w.leastCost(client).best])
+		default:
+			return int(w.of[l.best()])
 		}
 	}
 }
 
-// compareWord compares the members of a word.
-func (w *draws) compareWord(client, word uint64, first int, at drawing) drawing {
-	for ; word != 0; word &= word - 1 {
-		at = w.compare(client, first+bits.TrailingZeros64(word), at)
+// lightest compares those whom the sieve finds.
+func (w *draws) lightest(client uint64, fewer int) lightest {
+	if w.sieve.wide == nil {
+		return w.lightestNarrow(client, fewer)
 	}
-	return at
+	half, of, l := halfMix(client), viewOf(client), lightest{noCost, noCost}
+	var f found
+	for first := 0; first < len(w.members); first += foundMembers {
+		for w.sieve.find(client, first, fewer, &f); f.any != 0; {
+			i := first + f.next()
+			l = l.with(negLog2(w.members[i].first(of, client)|lastMix(nearlyDraw(half^w.halves[i]))>>firstBits), w.inverse[i], i)
+		}
+	}
+	return l
+}
+
+// lightestNarrow is lightest with narrow blocks. They find so many with different weights that it is worth while to look for those whose draws
+// are greater than that of a heavier one. Only the least is told, and it is the right one of those that are close.
+func (w *draws) lightestNarrow(client uint64, fewer int) lightest {
+	at := drawing{best: none}
+	for i := range w.sieve.narrow {
+		b := &w.sieve.narrow[i]
+		for word := b.find(client, fewer); word != 0; word &= word - 1 {
+			at = w.compare(client, b.first+bits.TrailingZeros64(word), at)
+		}
+	}
+	if at.best == none {
+		return lightest{noCost, noCost}
+	}
+	return lightest{noCost, noCost}.with(at.cost, w.inverse[at.best], at.best)
 }
 
 // sievedEven is sieved where all weights are equal: whoever is found is better than all others.
 func (w *draws) sievedEven(client uint64) int {
 	for fewer := 0; ; fewer += sieveLoosened {
-		var g greatest
-		ones := 0
-		for i := range w.sieve.narrow {
-			b := &w.sieve.narrow[i]
-			ones = b.ones - fewer
-			g = w.greatestNarrow(b, client, ones, g)
-		}
-		for i := range w.sieve.wide {
-			b := &w.sieve.wide[i]
-			ones = b.ones - fewer
-			g = w.greatestWide(b, client, ones, g)
-		}
+		g, ones := w.greatest(client, fewer)
 		switch {
 		case g.most == 0:
 		case g.close(), ones > 0 && g.most-^uint64(0)<<(64-ones) < 1<<(sameLog+1): // who was not found may have the same logarithm
@@ -166,90 +203,38 @@ func (w *draws) sievedEven(client uint64) int {
 	}
 }
 
-// siftedMost bounds how many members are listed, so that it need not be guessed where the next one is.
-const siftedMost = 64
-
-// greatestNarrow is greatestOf those whom a sieve finds. Most words have four at most.
-func (w *draws) greatestNarrow(b *narrowBlock, client uint64, ones int, g greatest) greatest {
-	var list [siftedMost]uint16
-	word, n := b.find(client, ones), 0
-	for range 4 {
-		list[n%siftedMost] = uint16(b.first + bits.TrailingZeros64(word))
-		n += oneIfAny(word)
-		word &= word - 1
-	}
-	for ; word != 0; word &= word - 1 {
-		list[n%siftedMost] = uint16(b.first + bits.TrailingZeros64(word))
-		n++
-	}
-	return w.greatestOf(client, list[:n], ones, g)
-}
-
-// greatestWide is greatestNarrow for a wide block. Most words have one at most.
-func (w *draws) greatestWide(b *wideBlock, client uint64, ones int, g greatest) greatest {
-	var list [siftedMost]uint16
-	var words [wideWords]uint64
-	b.find(client, ones, &words)
-	n, left := 0, uint64(0)
-	for j, word := range &words {
-		list[n%siftedMost] = uint16(b.first + j*sieveMembers + bits.TrailingZeros64(word))
-		n += oneIfAny(word)
-		left |= word & (word - 1)
-	}
-	if left == 0 {
-		return w.greatestOf(client, list[:n], ones, g)
-	}
-	for j, word := range &words {
-		for word &= word - 1; word != 0; word &= word - 1 {
-			if n == siftedMost {
-				g, n = w.greatestOf(client, list[:], ones, g), 0
-			}
-			list[n%siftedMost] = uint16(b.first + j*sieveMembers + bits.TrailingZeros64(word))
-			n++
+// greatest compares those whom the sieve finds, where all weights are equal. Their draws begin with some ones.
+func (w *draws) greatest(client uint64, fewer int) (g greatest, ones int) {
+	half, of := halfMix(client), viewOf(client)
+	for i := range w.sieve.narrow {
+		b := &w.sieve.narrow[i]
+		ones = b.most - fewer
+		for word := b.find(client, fewer); word != 0; word &= word - 1 {
+			i := b.first + bits.TrailingZeros64(word)
+			g = g.with(w.members[i].first(of, client)|nearlyDraw(half^w.halves[i])>>firstBits, i)
 		}
 	}
-	return w.greatestOf(client, list[:n], ones, g)
-}
-
-// oneIfAny is 1 for a word that has a member.
-func oneIfAny(word uint64) int {
-	if word != 0 {
-		return 1
+	if w.sieve.wide == nil {
+		return g, ones
 	}
-	return 0
-}
-
-// greatestOf compares members where all weights are equal, whose draws begin with some ones.
-func (w *draws) greatestOf(client uint64, list []uint16, ones int, g greatest) greatest {
-	half, halves := halfMix(client), w.halves
-	if ones == firstBits {
-		for _, i := range list {
-			g = g.with(firstMask|nearlyDraw(half^halves[i])>>firstBits, int(i))
+	var f found
+	for first := 0; first < len(w.members); first += foundMembers {
+		ones = w.sieve.find(client, first, fewer, &f)
+		for f.any != 0 {
+			i := first + f.next()
+			g = g.with(w.members[i].first(of, client)|nearlyDraw(half^w.halves[i])>>firstBits, i)
 		}
-		return g
 	}
-	of := viewOf(client)
-	for _, i := range list {
-		g = g.with(w.members[i].first(of, client)|nearlyDraw(half^halves[i])>>firstBits, int(i))
-	}
-	return g
+	return g, ones
 }
 
-// allOf is a word with so many members.
-func allOf(count int) uint64 {
-	if count >= sieveMembers {
-		return ^uint64(0)
-	}
-	return 1<<max(count, 0) - 1
-}
-
-// find returns the members whose draws begin with some ones.
-func (b *narrowBlock) find(client uint64, ones int) uint64 {
-	ones = max(ones, 0)
-	word, low, high := allOf(b.count), b.low[rowOfLow(client)*b.ones:], b.high[rowOfHigh(client)*b.ones:]
+// find returns the members whose draws begin with as many ones as they need, or some fewer.
+func (b *narrowBlock) find(client uint64, fewer int) uint64 {
+	ones := max(b.most-fewer, 0)
+	word, need, low, high := b.all, b.need[fewer:], b.low[rowOfLow(client)*b.most:], b.high[rowOfHigh(client)*b.most:]
 	low, high = low[:ones], high[:ones]
 	for i := range high {
-		word &= low[i][client>>63] ^ high[i]
+		word &= low[i][client>>63] ^ high[i] | ^need[i]
 		client <<= 1
 	}
 	return word
@@ -259,23 +244,8 @@ func (b *narrowBlock) find(client uint64, ones int) uint64 {
 func rowOfLow(client uint64) int  { return int(client & keyMask >> 1) }
 func rowOfHigh(client uint64) int { return int(client >> keyBits & keyMask) }
 
-// find sets words to the members whose draws begin with some ones.
-func (b *wideBlock) find(client uint64, ones int, words *[wideWords]uint64) {
+// find sets halves to the members whose draws begin with some ones, and returns which of them have any.
+func (b *wideBlock) find(client uint64, ones int, halves *[wideHalves]uint32) (any uint32) {
 	ones = max(ones, 0)
-	low, high := b.low[rowOfLow(client)*b.ones:], b.high[rowOfHigh(client)*b.ones:]
-	low, high = low[:ones], high[:ones]
-	for half := 0; half < wideWords; half += wideWords / 2 { // four words at a time stay in registers
-		to := (*[wideWords / 2]uint64)(words[half:])
-		all := (*[wideWords / 2]uint64)(b.all[half:])
-		w0, w1, w2, w3, own := all[0], all[1], all[2], all[3], client
-		for i := range high {
-			a, c := (*[wideWords / 2]uint64)(low[i][own>>63][half:]), (*[wideWords / 2]uint64)(high[i][half:])
-			w0 &= a[0] ^ c[0]
-			w1 &= a[1] ^ c[1]
-			w2 &= a[2] ^ c[2]
-			w3 &= a[3] ^ c[3]
-			own <<= 1
-		}
-		to[0], to[1], to[2], to[3] = w0, w1, w2, w3
-	}
+	return sift(halves, &b.all, b.low[rowOfLow(client)*b.most:][:ones], b.high[rowOfHigh(client)*b.most:][:ones], client)
 }

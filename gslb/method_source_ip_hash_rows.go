@@ -7,21 +7,26 @@ const octets = 1 << keyBits
 
 // newNarrowBlock makes the rows of up to 64 members.
 func newNarrowBlock(of sieveBlock, members []drawer) narrowBlock {
-	b := narrowBlock{sieveBlock: of, low: make([][2]uint64, octets/2*of.ones), high: make([]uint64, octets*of.ones)}
-	eachRow(members, of.ones, func(bit, v int, low, high uint64) {
-		b.low[v/2*of.ones+bit][v%2], b.high[v*of.ones+bit] = low, high
+	b := narrowBlock{sieveBlock: of, low: make([][2]uint64, octets/2*of.most), high: make([]uint64, octets*of.most), all: allOf(len(members))}
+	for i, ones := range of.ones {
+		for bit := range ones {
+			b.need[bit] |= 1 << i
+		}
+	}
+	eachRow(members, of.most, func(bit, v int, low, high uint64) {
+		b.low[v/2*of.most+bit][v%2], b.high[v*of.most+bit] = low, high
 	})
 	return b
 }
 
 // newWideBlock makes the rows of up to 512 members.
 func newWideBlock(of sieveBlock, members []drawer) wideBlock {
-	b := wideBlock{sieveBlock: of, low: make([][2][wideWords]uint64, octets/2*of.ones), high: make([][wideWords]uint64, octets*of.ones)}
+	b := wideBlock{sieveBlock: of, low: make([][2][wideWords]uint64, octets/2*of.most), high: make([][wideWords]uint64, octets*of.most)}
 	for word := range b.all {
 		some := members[min(word*sieveMembers, len(members)):min((word+1)*sieveMembers, len(members))]
 		b.all[word] = allOf(len(some))
-		eachRow(some, of.ones, func(bit, v int, low, high uint64) {
-			b.low[v/2*of.ones+bit][v%2][word], b.high[v*of.ones+bit][word] = low, high
+		eachRow(some, of.most, func(bit, v int, low, high uint64) {
+			b.low[v/2*of.most+bit][v%2][word], b.high[v*of.most+bit][word] = low, high
 		})
 	}
 	return b
@@ -66,4 +71,12 @@ func transpose(m *[64]uint64) {
 		}
 		mask ^= mask << (width / 2)
 	}
+}
+
+// allOf is a word with so many members.
+func allOf(count int) uint64 {
+	if count >= sieveMembers {
+		return ^uint64(0)
+	}
+	return 1<<max(count, 0) - 1
 }

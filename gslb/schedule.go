@@ -2,7 +2,7 @@ package gslb
 
 // rotation returns the order in which contenders with these weights take turns: each appears in proportion to its
 // weight, spread as evenly as whole turns allow, and the whole repeats. Its length is the sum of the weights divided by
-// their greatest common divisor, at most 512 members × weight 100.
+// their greatest common divisor, at most 1,024 members × weight 100.
 //
 // The k-th turn of a contender with weight w is due at (2k+1)/2w of the round; turns are taken by due time, so equal
 // weights alternate strictly (earliest deadline first).

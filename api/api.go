@@ -94,6 +94,8 @@ type Options struct {
 	Documents revision.Documents
 	// DocumentCounts counts revisions since the start. Nil: nobody does.
 	DocumentCounts func() DocumentCounts
+	// TagKey is what tags of objects with secrets are made with, at least 32 octets. Empty: a new one at each start.
+	TagKey []byte
 	// Events is what happens, for those who listen. Nil: nobody is told.
 	Events *Events
 	// Backup writes all that the node knows; Restore takes it in. Nil: 503.
@@ -187,7 +189,7 @@ func New(o Options) (http.Handler, error) {
 	if o.Ready == nil {
 		o.Ready = func() []Check { return nil }
 	}
-	r := &resources{Options: o, log: o.Logger.Named("api"), rights: rights(), refusals: newRefusalCounts(), stop: make(chan struct{}),
+	r := &resources{Options: o, log: o.Logger.Named("api"), rights: rights(), tagger: newTagger(o.TagKey), refusals: newRefusalCounts(), stop: make(chan struct{}),
 		attempts:    rate.NewLimiter(rate.Every(attemptInterval), attemptBurst),
 		explaining:  newLine("explanations", maxExplaining, maxExplainWaiting),
 		askingSites: newLine("questions to other sites", maxAskingSites, maxSitesWaiting),
@@ -239,7 +241,8 @@ type resources struct {
 	unsaid   atomic.Int64  // of them, that had no line
 
 	stop      chan struct{} // closed when the server stops
-	listening atomic.Int32  // clients of events
+	tagger    tagger
+	listening atomic.Int32 // clients of events
 	keys      idempotencyKeys
 
 	explaining, askingSites, whatIfs, testing *line

@@ -27,6 +27,6 @@ func (r *resources) document(context.Context, *documentInput) (*documentOutput, 
 		return nil, err
 	}
 	return &documentOutput{resource.Document{
-		ID: st.DocumentID, Source: st.DocumentSource, Since: st.Since.UTC(), LastError: st.LastError, Snapshot: st.Snapshot.Generation,
+		ID: r.documentID(st.DocumentID), Source: st.DocumentSource, Since: st.Since.UTC(), LastError: st.LastError, Snapshot: st.Snapshot.Generation,
 	}}, nil
 }

@@ -164,7 +164,9 @@ func (r *resources) explain(ctx context.Context, in *explainInput) (*explainOutp
 	if elsewhere {
 		return r.explainAt(ctx, st, in)
 	}
-	return &explainOutput{*explainHere(st, r.Site, &in.question)}, nil
+	out := explainHere(st, r.Site, &in.question)
+	out.Document = r.documentID(out.Document)
+	return &explainOutput{*out}, nil
 }
 
 // explainHere explains what this node would answer.

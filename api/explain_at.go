@@ -44,6 +44,7 @@ func (r *resources) explainAt(ctx context.Context, st *State, in *explainInput) 
 	if err := json.Unmarshal(text, &out.Body); err != nil {
 		return nil, silent("the site's answer cannot be read; another release may run there: " + err.Error())
 	}
+	out.Body.Document = r.documentID(out.Body.Document)
 	return out, nil
 }
 

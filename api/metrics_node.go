@@ -17,7 +17,7 @@ func (r *resources) nodeMetrics() prometheus.Collector {
 			return
 		}
 		generation.send(out, float64(st.Snapshot.Generation))
-		document.send(out, 1, st.DocumentID)
+		document.send(out, 1, r.documentID(st.DocumentID))
 		since.send(out, float64(st.Since.UnixMilli())/1e3)
 		failed.send(out, boolean(st.LastError != ""))
 	}

@@ -178,7 +178,7 @@ func (r *resources) listObjects(kind config.ObjectKind, in *objectsInput) (*obje
 			out.Body.NextCursor = cursor(last)
 			return false
 		}
-		item := resource.ObjectItem{Name: o.Key().Name, ETag: etagOf(o), Object: shownObject(o)}
+		item := resource.ObjectItem{Name: o.Key().Name, ETag: r.tagger.of(o), Object: shownObject(o)}
 		if kind == config.ObjectFile {
 			item.Size = len(o.Text())
 		}
@@ -231,7 +231,7 @@ func (r *resources) readObject(ctx context.Context, key config.ObjectKey, have t
 	if o == nil {
 		return nil, noSuchObject(key, v.Objects)
 	}
-	out := &textOutput{Status: http.StatusOK, ContentType: typeJSON, ETag: etagOf(o), Revision: v.Revision, Vary: "Accept"}
+	out := &textOutput{Status: http.StatusOK, ContentType: typeJSON, ETag: r.tagger.of(o), Revision: v.Revision, Vary: "Accept"}
 	if have.has(out.ETag) {
 		out.Status, out.ContentType = http.StatusNotModified, ""
 		return out, nil
@@ -309,8 +309,8 @@ type writeOutput struct {
 	Body     resource.WriteResult
 }
 
-func outputOf(out *revision.Outcome, in *WriteParams) *writeOutput {
-	res := &writeOutput{Status: http.StatusOK, Body: *describeOutcome(out, in, time.Now())}
+func (r *resources) outputOf(out *revision.Outcome, in *WriteParams) *writeOutput {
+	res := &writeOutput{Status: http.StatusOK, Body: *r.describeOutcome(out, in, time.Now())}
 	res.Revision = res.Body.Revision
 	return res
 }

@@ -72,19 +72,17 @@ func (in *deleteSingleInput) Resolve(ctx huma.Context) []error { return in.resol
 func (in *ObjectParams) fixed() bool { return !in.match.absent() || !in.none.absent() }
 
 // conditions returns what an object must be for the write to happen. ok is false when it cannot be so.
-func (in *ObjectParams) conditions(key config.ObjectKey, now *config.Object) (m map[config.ObjectKey]config.ObjectHash, ok bool) {
+func (in *ObjectParams) conditions(t tagger, key config.ObjectKey, now *config.Object) (m map[config.ObjectKey]config.ObjectHash, ok bool) {
 	switch {
 	case in.none.any:
 		return map[config.ObjectKey]config.ObjectHash{key: {}}, in.match.absent()
 	case in.match.absent():
 		return nil, true
-	case in.match.has(etagOf(now)):
+	case in.match.has(t.of(now)):
 		return map[config.ObjectKey]config.ObjectHash{key: now.Hash()}, true
 	case len(in.match.list) > 0:
 		// It is stale now, but may be the repetition of a write that was made: the store knows.
-		if h, is := objectHash(in.match.list[0]); is {
-			return map[config.ObjectKey]config.ObjectHash{key: h}, true
-		}
+		return map[config.ObjectKey]config.ObjectHash{key: noObject(in.match.list[0])}, true
 	}
 	return nil, false
 }
@@ -96,8 +94,8 @@ func (in *ObjectParams) intent(action string, key config.ObjectKey, sent []byte)
 }
 
 // unmet is a write whose conditions cannot hold.
-func (i *intent) unmet(now *revision.View) error {
-	p := i.stale(revision.ErrStale, now).(*problem)
+func (r *resources) unmet(i *intent, now *revision.View) error {
+	p := r.stale(i, revision.ErrStale, now).(*problem)
 	p.Errors[0].Detail = "the object is not what the request says it must be; current is what it is now"
 	if now.Objects.Get(i.body) == nil {
 		p.Errors[0].Detail = "the object does not exist, and the request says that it must"
@@ -120,9 +118,9 @@ func (r *resources) putObject(ctx context.Context, kind config.ObjectKind, name 
 	i := in.intent("put", key, sent.Text())
 	i.build = func(current *revision.View) (*revision.Write, error) {
 		now := current.Objects.Get(key)
-		match, ok := in.conditions(key, now)
+		match, ok := in.conditions(r.tagger, key, now)
 		if !ok {
-			return nil, i.unmet(current)
+			return nil, r.unmet(i, current)
 		}
 		whole, err := sent.Unmask(now)
 		if err != nil {
@@ -144,9 +142,9 @@ func (r *resources) patchObject(ctx context.Context, kind config.ObjectKind, nam
 	i := in.intent("patch", key, body)
 	i.build = func(current *revision.View) (*revision.Write, error) {
 		now := current.Objects.Get(key)
-		match, ok := in.conditions(key, now)
+		match, ok := in.conditions(r.tagger, key, now)
 		if !ok {
-			return nil, i.unmet(current)
+			return nil, r.unmet(i, current)
 		}
 		if match == nil {
 			match = map[config.ObjectKey]config.ObjectHash{key: hashOf(now)} // what the patch was applied to
@@ -178,9 +176,9 @@ func (r *resources) deleteObject(ctx context.Context, kind config.ObjectKind, na
 		if now == nil && in.Key == "" {
 			return nil, noSuchObject(key, current.Objects)
 		}
-		match, ok := in.conditions(key, now)
+		match, ok := in.conditions(r.tagger, key, now)
 		if !ok {
-			return nil, i.unmet(current)
+			return nil, r.unmet(i, current)
 		}
 		return &revision.Write{Match: match, Remove: []config.ObjectKey{key}}, nil
 	}
@@ -193,17 +191,17 @@ func (r *resources) writeObject(ctx context.Context, i *intent) (*writeOutput, e
 	if err != nil {
 		return nil, err
 	}
-	res := outputOf(out, i.in)
+	res := r.outputOf(out, i.in)
 	for _, c := range out.Changes {
 		if c.Key == i.body {
-			res.ETag = etagOf(c.After)
+			res.ETag = r.tagger.of(c.After)
 			if c.Before == nil && !i.in.DryRun {
 				res.Status = http.StatusCreated
 			}
 		}
 	}
 	if len(out.Changes) == 0 && out.View != nil {
-		res.ETag = etagOf(out.View.Objects.Get(i.body))
+		res.ETag = r.tagger.of(out.View.Objects.Get(i.body))
 	}
 	return res, nil
 }

@@ -232,7 +232,7 @@ func (r *resources) getRevision(_ context.Context, in *revisionInput) (*revision
 			return out, nil
 		}
 	}
-	out.Body.Changes, out.Body.MoreChanges = describeChanges(objectChanges(config.Diff(before, after)))
+	out.Body.Changes, out.Body.MoreChanges = r.describeChanges(objectChanges(config.Diff(before, after)))
 	return out, nil
 }
 
@@ -276,7 +276,7 @@ func (r *resources) diffRevisions(_ context.Context, in *revisionDiffInput) (*re
 		return nil, err
 	}
 	out := &revisionDiffOutput{resource.RevisionDiff{From: a.Revision.ID, To: b.Revision.ID}}
-	out.Body.Changes, out.Body.MoreChanges = describeChanges(objectChanges(config.Diff(before, after)))
+	out.Body.Changes, out.Body.MoreChanges = r.describeChanges(objectChanges(config.Diff(before, after)))
 	return out, nil
 }
 
@@ -307,7 +307,7 @@ func (r *resources) rollback(ctx context.Context, in *rollbackInput) (*writeOutp
 	if err != nil {
 		return nil, err
 	}
-	return outputOf(out, i.in), nil
+	return r.outputOf(out, i.in), nil
 }
 
 // pickObjects makes some objects what they were. What did not exist is removed.

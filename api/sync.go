@@ -64,10 +64,10 @@ func (r *resources) sync(context.Context, *syncInput) (*syncOutput, error) {
 	if s == nil {
 		s = &revision.Sync{}
 	}
-	out := &syncOutput{resource.Sync{Mode: s.Mode, Follows: s.Follows, Revision: v.Revision, Document: v.Document, Heads: append([]string{}, v.Heads...),
+	out := &syncOutput{resource.Sync{Mode: s.Mode, Follows: s.Follows, Revision: v.Revision, Document: r.documentID(v.Document), Heads: append([]string{}, v.Heads...),
 		Conflicts: s.Conflicts, Unavailable: s.Unavailable, Damaged: s.Damaged, NotServed: v.NotServed, Peers: []resource.SyncPeer{}}}
 	for _, p := range s.Peers {
-		out.Body.Peers = append(out.Body.Peers, describeSyncPeer(&p, v))
+		out.Body.Peers = append(out.Body.Peers, r.describeSyncPeer(&p, v))
 	}
 	for _, q := range s.Quarantine {
 		out.Body.Quarantine = append(out.Body.Quarantine, resource.QuarantinedRevision{Revision: describeRevision(q.Revision), From: q.From, Why: q.Why, Since: q.Since.UTC()})
@@ -84,8 +84,8 @@ func (r *resources) sync(context.Context, *syncInput) (*syncOutput, error) {
 	return out, nil
 }
 
-func describeSyncPeer(p *revision.PeerSync, v *revision.View) resource.SyncPeer {
-	out := resource.SyncPeer{Site: p.Site, Connected: p.Connected, Revision: p.Revision, Document: p.Document, Same: p.Document != "" && p.Document == v.Document,
+func (r *resources) describeSyncPeer(p *revision.PeerSync, v *revision.View) resource.SyncPeer {
+	out := resource.SyncPeer{Site: p.Site, Connected: p.Connected, Revision: p.Revision, Document: r.documentID(p.Document), Same: p.Document != "" && p.Document == v.Document,
 		Mode: p.Mode, Version: p.Version, Ahead: p.Ahead, Behind: p.Behind, LastError: p.LastError}
 	if !p.Heard.IsZero() {
 		out.Heard = p.Heard.UTC()
@@ -143,7 +143,7 @@ func (r *resources) resolve(ctx context.Context, in *resolveInput) (*writeOutput
 	if err != nil {
 		return nil, err
 	}
-	return outputOf(out, i.in), nil
+	return r.outputOf(out, i.in), nil
 }
 
 // settle is the write that ends a conflict with one of its sides.
@@ -194,7 +194,7 @@ func (r *resources) peers(context.Context, *syncInput) (*peersOutput, error) {
 				i = len(out.Body.Peers)
 				out.Body.Peers = append(out.Body.Peers, resource.Peer{Site: p.Site, State: "none"})
 			}
-			d := describeSyncPeer(&p, v)
+			d := r.describeSyncPeer(&p, v)
 			out.Body.Peers[i].Document = &d
 		}
 	}

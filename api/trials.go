@@ -10,6 +10,8 @@ import (
 
 	"fairlead/api/resource"
 	"fairlead/config"
+	"fairlead/internal/access"
+	"fairlead/internal/audit"
 	"fairlead/monitors/trial"
 )
 
@@ -66,7 +68,22 @@ func (r *resources) enterTrial(ctx context.Context) (*State, func(), error) {
 	return st, leave, err
 }
 
+// mayTest refuses who may not see the secrets of a monitor to have them sent to a target that they name.
+func (r *resources) mayTest(ctx context.Context, in *monitorTestInput) error {
+	if in.Body.Target == "" || r.Documents == nil {
+		return nil
+	}
+	m := r.Documents.Current().Objects.Get(config.ObjectKey{Kind: config.ObjectMonitor, Name: in.Name})
+	if m == nil || !m.UsesSecrets() {
+		return nil
+	}
+	return r.may(ctx, audit.Entry{Action: "test-monitor", Object: m.Key().String()}, access.Administer)
+}
+
 func (r *resources) testMonitor(ctx context.Context, in *monitorTestInput) (*monitorTestOutput, error) {
+	if err := r.mayTest(ctx, in); err != nil {
+		return nil, err
+	}
 	st, leave, err := r.enterTrial(ctx)
 	if err != nil {
 		return nil, err

@@ -151,7 +151,7 @@ func (r *resources) putConfig(ctx context.Context, in *putConfigInput) (*writeOu
 	if err != nil {
 		return nil, err
 	}
-	res := outputOf(out, i.in)
+	res := r.outputOf(out, i.in)
 	if out.View != nil && !in.DryRun {
 		res.ETag = quoted(out.View.Revision)
 	}

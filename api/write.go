@@ -113,7 +113,7 @@ func (r *resources) write(ctx context.Context, i *intent) (*revision.Outcome, er
 			return out, nil
 		}
 		if !isStale(err) || i.fixed || try == maxWriteTries {
-			return nil, i.problem(err, docs.Current(), out)
+			return nil, r.writeProblem(i, err, docs.Current(), out)
 		}
 		if _, current, err = r.documents(); err != nil {
 			return nil, err

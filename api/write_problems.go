@@ -29,7 +29,7 @@ func busy(why string) *problem {
 }
 
 // problem makes an error of Documents into a refusal. Others, which are for the log, are returned as they are.
-func (i *intent) problem(err error, now *revision.View, out *revision.Outcome) error {
+func (r *resources) writeProblem(i *intent, err error, now *revision.View, out *revision.Outcome) error {
 	var invalid *revision.InvalidError
 	var already *problem
 	switch {
@@ -42,7 +42,7 @@ func (i *intent) problem(err error, now *revision.View, out *revision.Outcome) e
 		}
 		return newProblem(http.StatusUnprocessableEntity, faults...)
 	case isStale(err):
-		return i.stale(err, now)
+		return r.stale(i, err, now)
 	}
 	return documentsProblem(err, out)
 }
@@ -79,13 +79,13 @@ func lostAnswers(err error, out *revision.Outcome) error {
 }
 
 // stale is a write that was based on what is not current any more: the problem has what is.
-func (i *intent) stale(err error, now *revision.View) error {
+func (r *resources) stale(i *intent, err error, now *revision.View) error {
 	p := newProblem(http.StatusPreconditionFailed, resource.Fault{Pointer: "/header/If-Match", Code: resource.CodeStale, Detail: err.Error()})
 	p.Revision = now.Revision
 	if i.body.Kind == 0 {
 		p.ETag = quoted(now.Revision)
 	} else if o := now.Objects.Get(i.body); o != nil {
-		p.ETag, p.Current = etagOf(o), shownObject(o)
+		p.ETag, p.Current = r.tagger.of(o), shownObject(o)
 	}
 	return p
 }

@@ -18,10 +18,10 @@ const (
 )
 
 // describeOutcome describes what a write did, or would do.
-func describeOutcome(out *revision.Outcome, in *WriteParams, now time.Time) *resource.WriteResult {
+func (r *resources) describeOutcome(out *revision.Outcome, in *WriteParams, now time.Time) *resource.WriteResult {
 	res := &resource.WriteResult{DryRun: in.DryRun, Effect: describeEffect(out.Effect), Warnings: problemFaults(out.Warnings, config.SeverityWarning, config.ObjectKey{})}
 	if out.View != nil {
-		res.Current, res.Document = out.View.Revision, out.View.Document
+		res.Current, res.Document = out.View.Revision, r.documentID(out.View.Document)
 	}
 	if out.Revision != nil {
 		res.Revision = out.Revision.ID
@@ -33,19 +33,19 @@ func describeOutcome(out *revision.Outcome, in *WriteParams, now time.Time) *res
 			res.ConfirmBy = at.Add(in.confirm).UTC().Format(time.RFC3339Nano)
 		}
 	}
-	res.Changes, res.MoreChanges = describeChanges(out.Changes)
+	res.Changes, res.MoreChanges = r.describeChanges(out.Changes)
 	return res
 }
 
 // describeChanges describes changes of objects with their differences, as far as there is room.
-func describeChanges(changes []revision.ObjectChange) (list []resource.ObjectChange, more int) {
+func (r *resources) describeChanges(changes []revision.ObjectChange) (list []resource.ObjectChange, more int) {
 	list = []resource.ObjectChange{}
 	left := maxShownDiff
 	for i, c := range changes {
 		if i == maxShownChanges {
 			return list, len(changes) - i
 		}
-		d := resource.ObjectChange{Kind: c.Key.Kind.String(), Name: c.Key.Name, Change: changeWord(c.Before, c.After), ETag: etagOf(c.After)}
+		d := resource.ObjectChange{Kind: c.Key.Kind.String(), Name: c.Key.Name, Change: changeWord(c.Before, c.After), ETag: r.tagger.of(c.After)}
 		if left > 0 {
 			if text := config.DiffText(c.Before, c.After); len(text) <= left {
 				d.Diff = text

@@ -11,11 +11,11 @@ var (
 	// secretWord is a key whose value says where a secret is; it must not be one itself.
 	secretWord = regexp.MustCompile(`(?i)^(?:\w*passw(?:or)?d|passphrase|token|secret|community|key_file)$`)
 	// secretHeader is a header of a request whose value lets in who has it.
-	secretHeader = regexp.MustCompile(`(?i)^(?:proxy-)?authorization$|^cookie$|token|secret|passw|api-?key|session|credential|^x-auth`)
+	secretHeader = regexp.MustCompile(`(?i)^(?:proxy-)?authorization$|^cookie$|token|secret|passw|api[-_]?key|session|credential|^x-auth`)
 	// secretQuery is a parameter of an address whose value lets in who has it, as far as its value, and that value.
-	secretQuery = regexp.MustCompile(`(?i)([?&][^=&#\s]*(?:token|secret|passw|api-?key|credential|signature)[^=&#\s]*=)[^&#\s]+`)
+	secretQuery = regexp.MustCompile(`(?i)([?&][^=&#\s]*(?:token|secret|passw|api[-_]?key|credential|signature)[^=&#\s]*=)[^&#\s]+`)
 	// hiddenQuery and hiddenUser are what is shown of an address in place of its secrets.
-	hiddenQuery = regexp.MustCompile(`(?i)[?&][^=&#\s]*(?:token|secret|passw|api-?key|credential|signature)[^=&#\s]*=\*\*\*(?:[&#]|$)`)
+	hiddenQuery = regexp.MustCompile(`(?i)[?&][^=&#\s]*(?:token|secret|passw|api[-_]?key|credential|signature)[^=&#\s]*=\*\*\*(?:[&#]|$)`)
 	hiddenUser  = "://" + hiddenSecret + "@"
 )
 
@@ -111,6 +111,18 @@ func (o *Object) HasSecrets() bool {
 		o.secrets.Store(secretsNone)
 	}
 	return found
+}
+
+// UsesSecrets reports whether the object has secrets, or names places of some: then what it makes a node send must not go to where anybody likes.
+func (o *Object) UsesSecrets() bool { return o.HasSecrets() || !o.opaque() && namesSecrets(o.tree()) }
+
+func namesSecrets(n *node) bool {
+	for _, e := range n.entries {
+		if e.value.kind == kindScalar && e.value.value != "" && secretWord.MatchString(e.key.value) || namesSecrets(e.value) {
+			return true
+		}
+	}
+	return slices.ContainsFunc(n.items, namesSecrets)
 }
 
 // What is known of whether an object has secrets.

@@ -16,6 +16,7 @@ func TestWhatIsMasked(t *testing.T) {
 		{"a vendor's authentication", "service/s", `{load: {headers: [{name: X-Auth, value: hush}]}}`, `"value":"***"`},
 		{"a user in an address", "service/s", `{load: {url: "http://u:hush@h/x"}}`, `"url":"http://***@h/x"`},
 		{"in a list of texts", "service/s", `{later: ["http://u:hush@h/x", plain]}`, `"later":["http://***@h/x","plain"]`},
+		{"one with another spelling", "service/s", `{load: {url: "http://h/x?api_key=hush"}}`, `"url":"http://h/x?api_key=***"`},
 		{"a parameter of an address", "service/s", `{load: {url: "http://h/x?a=1&access_token=hush&b=2"}}`, `"url":"http://h/x?a=1&access_token=***&b=2"`},
 		{"of a path", "monitor/m", `{http: {path: "/health?apikey=hush"}}`, `"path":"/health?apikey=***"`},
 		{"in a list of paths", "monitor/m", `{later: ["/x?secret=hush#f"]}`, `"later":["/x?secret=***#f"]`},

@@ -2,6 +2,8 @@ package store
 
 import (
 	"context"
+	"crypto/hmac"
+	"crypto/sha256"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -214,6 +216,15 @@ func (s *Store) Load() (*replica.Loaded, error) {
 		return nil, err
 	}
 	return l, nil
+}
+
+// Key returns 32 octets that nobody knows who does not have this store, for a purpose: they are the same at each start.
+func (s *Store) Key(purpose string) []byte {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	mac := hmac.New(sha256.New, []byte(s.actor))
+	mac.Write([]byte(purpose))
+	return mac.Sum(nil)
 }
 
 // Unavailable says why nothing can be stored now; empty: it can.

@@ -173,7 +173,7 @@ func (n *Node) build(in *intent) error {
 		Sketch: n.observers.Sketch.View, SketchSize: n.headroom.sketchSize, Peak: n.headroom.history, Headroom: n.headroom.list,
 		Overrides: n.orders.Overrides, AskSite: n.askSite(),
 		ResolverCounts: n.resolvers.Counts, TakeResolvers: n.resolvers.Take, ReportRTT: n.resolvers.Report,
-		Documents: n.documents, Backup: n.backup, Restore: n.restore, Events: n.events, Ready: n.ready, Logger: n.log,
+		Documents: n.documents, TagKey: n.store.Key("tags"), Backup: n.backup, Restore: n.restore, Events: n.events, Ready: n.ready, Logger: n.log,
 	}
 	if n.mesh != nil {
 		told.DocumentCounts = n.documentCounts
@@ -465,7 +465,7 @@ func (n *Node) digest() (d [32]byte) {
 // ready says whether this node can answer. Other sites being unreachable does not make it unready.
 func (n *Node) ready() []api.Check {
 	st := n.state.Load()
-	zones := api.Check{Name: "document", OK: st.Snapshot != nil, Detail: "revision " + st.DocumentID}
+	zones := api.Check{Name: "document", OK: st.Snapshot != nil, Detail: "in use since " + st.Since.UTC().Format(time.RFC3339)}
 	if why := n.notServed(); why != "" {
 		zones.Detail += "; " + why // answers are given all the same
 	}

@@ -3,7 +3,6 @@ package node
 import (
 	"context"
 	"crypto/tls"
-	"crypto/x509"
 	"errors"
 	"fmt"
 	"net"
@@ -39,6 +38,7 @@ type door struct {
 	audit  *audit.Log // nil: what is done here is noted nowhere
 
 	certificates *adns.Certificates // nil: no TLS
+	authorities  *authorities       // of client certificates; nil: none are asked for
 	tls          *tls.Config
 }
 
@@ -83,15 +83,10 @@ func (d *door) secure() (err error) {
 	if files.ClientCA == "" {
 		return nil
 	}
-	text, err := os.ReadFile(files.ClientCA)
-	if err != nil {
-		return fmt.Errorf("read authorities of client certificates: %w", err)
+	if d.authorities, err = newAuthorities(files.ClientCA, d.log); err != nil {
+		return err
 	}
-	d.tls.ClientCAs = x509.NewCertPool()
-	if !d.tls.ClientCAs.AppendCertsFromPEM(text) {
-		return fmt.Errorf("read authorities of client certificates: %q holds no PEM certificate", files.ClientCA)
-	}
-	d.tls.ClientAuth = tls.VerifyClientCertIfGiven // who shows none may have a token
+	d.tls = d.authorities.of(d.tls)
 	return nil
 }
 
@@ -133,14 +128,20 @@ func (d *door) run(ctx context.Context) error {
 	if d.certificates != nil {
 		group.Go(func() error { return d.certificates.Watch(running) })
 	}
+	if d.authorities != nil {
+		group.Go(func() error { return d.authorities.run(running) })
+	}
 	return group.Wait()
 }
 
-// reload reads the tokens and the certificate again. What is refused is in the log.
+// reload reads the tokens, the certificate and the authorities again. What is refused is in the log.
 func (d *door) reload() {
 	_ = d.guard.Reload()
 	if d.certificates != nil {
 		_ = d.certificates.Reload()
+	}
+	if d.authorities != nil {
+		d.authorities.reload()
 	}
 }
 

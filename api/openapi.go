@@ -9,6 +9,7 @@ import (
 	"reflect"
 	"slices"
 	"strconv"
+	"sync"
 
 	"github.com/danielgtaylor/huma/v2"
 	"github.com/go-chi/chi/v5"
@@ -111,37 +112,56 @@ func (r *resources) plain(rest huma.API, router chi.Router, p plainRoute) {
 	rest.OpenAPI().AddOperation(op)
 }
 
-// registerOpenAPI writes the document, which does not change any more, and serves it.
+// description is the OpenAPI document as text, and as a page.
+type description struct{ text, page []byte }
+
+// registerOpenAPI serves the document, which does not change any more. It is written when somebody first asks for it: that takes as
+// long as all the rest of a node's start, and most nodes are never asked.
 func (r *resources) registerOpenAPI(rest huma.API, router chi.Router) error {
-	var text, page []byte
+	written := sync.OnceValues(func() (description, error) { return describe(rest.OpenAPI()) })
+	serve := func(send func(http.ResponseWriter, *description)) http.Handler {
+		return http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+			d, err := written()
+			if err != nil {
+				r.log.Error("api.failed", zap.String("operation", openAPIPath[1:]), zap.Error(err))
+				writeProblem(w, failure())
+				return
+			}
+			send(w, &d)
+		})
+	}
 	r.plain(rest, router, plainRoute{path: docsPath, summary: "This interface as a page for people", media: "text/html",
-		handler: http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { writePage(w, page) })})
+		handler: serve(func(w http.ResponseWriter, d *description) { writePage(w, d.page) })})
 	r.plain(rest, router, plainRoute{path: openAPIPath, summary: "This document", media: "application/json",
-		handler: http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		handler: serve(func(w http.ResponseWriter, d *description) {
 			w.Header().Set("Content-Type", "application/json")
-			_, _ = w.Write(text) // the client is gone; there is nobody to tell
+			_, _ = w.Write(d.text) // the client is gone; there is nobody to tell
 		})})
 	loosen(rest.OpenAPI().Components.Schemas.Map())
 	listWords(rest.OpenAPI().Components.Schemas.Map())
 	if err := describeBodies(rest.OpenAPI()); err != nil {
 		return fmt.Errorf("write OpenAPI document: %w", err)
 	}
-	text, err := json.Marshal(rest.OpenAPI())
-	if err != nil {
-		return fmt.Errorf("write OpenAPI document: %w", err)
+	return nil
+}
+
+// describe writes an OpenAPI document.
+func describe(api *huma.OpenAPI) (d description, err error) {
+	if d.text, err = json.Marshal(api); err != nil {
+		return d, fmt.Errorf("write OpenAPI document: %w", err)
 	}
-	whole, err := decodeNumbers(text)
+	whole, err := decodeNumbers(d.text)
 	if err != nil {
-		return fmt.Errorf("write OpenAPI document: %w", err)
+		return d, fmt.Errorf("write OpenAPI document: %w", err)
 	}
 	if err := addObjectSchemas(whole); err != nil {
-		return fmt.Errorf("write OpenAPI document: %w", err)
+		return d, fmt.Errorf("write OpenAPI document: %w", err)
 	}
-	if text, err = json.Marshal(whole); err != nil {
-		return fmt.Errorf("write OpenAPI document: %w", err)
+	if d.text, err = json.Marshal(whole); err != nil {
+		return d, fmt.Errorf("write OpenAPI document: %w", err)
 	}
-	page, err = referencePage(whole)
-	return err
+	d.page, err = referencePage(whole)
+	return d, err
 }
 
 // loosen lets responses grow: a reader that validates must not stumble over a key that a later release adds. It also takes

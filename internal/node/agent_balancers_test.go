@@ -50,6 +50,7 @@ func writeFile(t *testing.T, path, format string, args ...any) {
 
 // TestAgentReadsHAProxy: the state of a backend, and what is connected to it, are those of the service.
 func TestAgentReadsHAProxy(t *testing.T) {
+	t.Parallel()
 	dir, err := os.MkdirTemp("", "agent") // paths of sockets must be short
 	if err != nil {
 		t.Fatal(err)
@@ -80,6 +81,7 @@ listen web
 
 // TestAgentReadsNGINX: what stub_status tells is the load of a service, which is DOWN when there is no NGINX any more.
 func TestAgentReadsNGINX(t *testing.T) {
+	t.Parallel()
 	dir, port := t.TempDir(), freePort(t)
 	writeFile(t, filepath.Join(dir, "conf"), `daemon off;
 master_process off;

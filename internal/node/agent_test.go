@@ -206,6 +206,7 @@ func state(want string) func(*resource.Service) bool {
 
 // TestAgent: a program that was written from docs/mep-protocol.md is a site as any other.
 func TestAgent(t *testing.T) {
+	t.Parallel()
 	stats := newStatsSocket(t)
 	w := newAgentWorld(t, "unix:"+stats.path)
 	w.run()
@@ -244,6 +245,7 @@ func TestAgent(t *testing.T) {
 
 // TestAgentChangesParents: to the next one when the one that it reports to stops, and back. It dials them both.
 func TestAgentChangesParents(t *testing.T) {
+	t.Parallel()
 	w := newAgentWorldWith(t, "unix:"+newStatsSocket(t).path, ", dial: always")
 	w.ini = strings.Replace(w.ini, "listen = ", "# ", 1)
 	w.ini = regexp.MustCompile(`(?m)^address = .*$`).ReplaceAllString(w.ini, "$0\ndial = yes")

@@ -10,6 +10,7 @@ import (
 
 // TestSitesAgree: two nodes with the same document find that they answer alike, and say so.
 func TestSitesAgree(t *testing.T) {
+	t.Parallel()
 	here, there := freePort(t), freePort(t)
 	text := fmt.Sprintf(`zones: [{name: example.test, nameservers: [ns.example.test], records: "ns 60 A 192.0.2.53"}]
 sites: [{name: here, address: "127.0.0.1:%d"}, {name: there, address: "127.0.0.1:%d"}]

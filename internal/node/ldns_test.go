@@ -100,6 +100,7 @@ func measuredAt(t *testing.T, n *node.Node, site string, good func(resource.Site
 // TestNearerSiteIsFound: queries come to one site only. Both sites measure their resolver, both learn what the other found, and
 // both answer with the nearer one.
 func TestNearerSiteIsFound(t *testing.T) {
+	t.Parallel()
 	for _, tt := range []struct {
 		name string
 		far  []time.Duration
@@ -151,6 +152,7 @@ func TestOwnAddressesAreLeftAlone(t *testing.T) {
 // TestNewPeerIsToldWhatIsKnown: measurements from before a site's start arrive there, also those that a probe of somebody else
 // reported.
 func TestNewPeerIsToldWhatIsKnown(t *testing.T) {
+	t.Parallel()
 	ports := []int{freePort(t), freePort(t)}
 	text := strings.Replace(document("192.0.2.1"), "{name: here, address: 127.0.0.1}",
 		fmt.Sprintf(`{name: here, address: "127.0.0.1:%d"}, {name: there, address: "127.0.0.1:%d"}`, ports[0], ports[1]), 1) +

@@ -60,6 +60,7 @@ func tells(s *resource.Service, source string, names ...string) bool {
 
 // TestLoadsAreExchanged: what one site's load sources tell, by whichever kind, the other site has too.
 func TestLoadsAreExchanged(t *testing.T) {
+	t.Parallel()
 	var reads atomic.Int64
 	source := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		n := reads.Add(1)

@@ -12,6 +12,7 @@ import (
 // TestPassiveAndCalculated: how many servers there are behind a service is told at one site, and decides at both: of that service,
 // and of one that depends on it.
 func TestPassiveAndCalculated(t *testing.T) {
+	t.Parallel()
 	names, ports := []string{"ams", "nyc"}, []int{freePort(t), freePort(t)}
 	text := fmt.Sprintf(`zones: [{name: example.test, nameservers: [ns.example.test], records: "ns 60 A 192.0.2.53"}]
 sites:

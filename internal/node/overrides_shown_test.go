@@ -44,6 +44,7 @@ func clientOf(t *testing.T, n *node.Node) *client.Client {
 // TestOverridesAreServedAndKept orders over the API what queries are then answered, also by the next process; the backup is
 // held until it is released.
 func TestOverridesAreServedAndKept(t *testing.T) {
+	t.Parallel()
 	p := newPlace(t, true)
 	p.write(twoServices)
 	n, stop := p.serve(nil)
@@ -114,6 +115,7 @@ func TestADamagedFileOfOverrides(t *testing.T) {
 // TestOverridesAreShared orders at one site what the other one answers. Both listen where there is room, and find each other
 // by the addresses of the document.
 func TestOverridesAreShared(t *testing.T) {
+	t.Parallel()
 	text := strings.Replace(twoServices, "sites: [{name: here, address: 127.0.0.1}]",
 		"sites: [{name: here, address: \"127.0.0.1:30901\"}, {name: there, address: \"127.0.0.1:30902\"}]", 1)
 	var mu sync.Mutex

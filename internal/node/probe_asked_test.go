@@ -38,6 +38,7 @@ func (o *outlook) dial(ctx context.Context, _, address string) (net.Conn, error)
 // TestSitesProbeForEachOther: the first site that sees a service fail has the others probe at once, and all agree, an hour before their
 // next probes; a site that is alone with what it sees is overruled.
 func TestSitesProbeForEachOther(t *testing.T) {
+	t.Parallel()
 	names := []string{"ams", "nyc", "sin"}
 	ports := []int{freePort(t), freePort(t), freePort(t)}
 	text := fmt.Sprintf(`zones: [{name: example.test, nameservers: [ns.example.test], records: "ns 60 A 192.0.2.53"}]

@@ -144,6 +144,7 @@ func (s *sharedPlaces) has(i, want int) {
 
 // TestSitesShareSessions: a client keeps its service when it comes to another site.
 func TestSitesShareSessions(t *testing.T) {
+	t.Parallel()
 	s := newSharedPlaces(t)
 	first := clientsOf(t, s.nodes[0], 0, 20, 1)
 	six := answerTo(t, s.nodes[0], "A", "2001:db8:7:100::1")
@@ -162,6 +163,7 @@ func TestSitesShareSessions(t *testing.T) {
 // TestSessionsAreGivenBack: a site that has lost its data directory, after a planned stop or a crash, gets from the other what
 // it had.
 func TestSessionsAreGivenBack(t *testing.T) {
+	t.Parallel()
 	for name, crash := range map[string]bool{"planned": false, "crash": true} {
 		t.Run(name, func(t *testing.T) {
 			s := newSharedPlaces(t)
@@ -187,6 +189,7 @@ func TestSessionsAreGivenBack(t *testing.T) {
 
 // TestDroppedSessionsAreDroppedEverywhere: also at a site that was away meanwhile.
 func TestDroppedSessionsAreDroppedEverywhere(t *testing.T) {
+	t.Parallel()
 	s := newSharedPlaces(t)
 	clientsOf(t, s.nodes[0], 0, 20, 1)
 	s.has(1, 20)

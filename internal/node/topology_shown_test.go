@@ -68,6 +68,7 @@ func siteAt(t *testing.T, n *node.Node, name string, want func(*resource.Site) b
 
 // TestAChildAndItsParents: a child answers no DNS, is heard by way of its parent, and changes no state when that is lost.
 func TestAChildAndItsParents(t *testing.T) {
+	t.Parallel()
 	ports := []int{freePort(t), freePort(t), freePort(t)}
 	text := topologyText(ports, ", parent: ams, backup_parents: [nyc]")
 	seen := &told{service: "s"}

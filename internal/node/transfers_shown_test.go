@@ -46,6 +46,7 @@ func shows(t *testing.T, n *node.Node, path string, want ...string) {
 
 // TestTransfersAreShown: both ends of a transfer tell of it, and of a primary that is gone.
 func TestTransfersAreShown(t *testing.T) {
+	t.Parallel()
 	first, second := newPlace(t, true), newPlace(t, true)
 	first.withKey()
 	second.withKey()

@@ -28,6 +28,7 @@ func secondaryDocument(primary string) string {
 
 // TestOneNodeTransfersFromAnother: with a signature, again after a NOTIFY, and from its own directory after a restart.
 func TestOneNodeTransfersFromAnother(t *testing.T) {
+	t.Parallel()
 	out := func(serial int, notify, address string) string {
 		text := strings.Replace(document(address), "ttl: 7s", fmt.Sprintf("ttl: 7s\n    serial: %d\n    transfer: {allow: [\"key:fetch\"], notify: [{address: %q, key: fetch}]}", serial, notify), 1)
 		return text

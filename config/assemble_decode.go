@@ -44,9 +44,16 @@ func decodeKind[T any](a *assembly, d *decoder, found *assembled, kind ObjectKin
 	if before != nil && before.kept[kind] && kind != ObjectZone && slices.Equal(objects, before.kinds[kind]) {
 		return of(before.doc)
 	}
-	out := make([]T, len(objects))
+	out, was := make([]T, len(objects)), []*Object(nil)
+	if before != nil && before.kept[kind] && kind != ObjectZone && len(before.kinds[kind]) == len(objects) {
+		was = before.kinds[kind]
+		copy(out, of(before.doc))
+	}
 	list := &trail{key: kind.Key()}
 	for i, o := range objects {
+		if was != nil && was[i] == o {
+			continue
+		}
 		if known := o.decoded.Load(); known != nil {
 			out[i] = *known.value.(*T)
 			continue

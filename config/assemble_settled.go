@@ -10,6 +10,7 @@ type assembled struct {
 	noisy map[ObjectKey]bool             // there was something to say when it was looked at
 	kept  [len(kindWords)]bool           // all of the kind were decoded without a word
 	names [len(kindWords)]map[string]int // where the objects of a kind stand
+	bound *members                       // what is a member of some virtual server
 }
 
 // settlement says which objects need not be looked at again: they, and all that was looked at with them, are as they were when nothing was said
@@ -161,6 +162,19 @@ func (c *checker) look(kind ObjectKind, i int, check func()) {
 	if s := c.settlement; s != nil && before != c.page.report.errors+c.page.report.warnings {
 		s.found.noisy[s.parts.kinds[kind][i].key] = true
 	}
+}
+
+// stays reports whether all objects of a kind are as they were when they were all right.
+func (s *settlement) stays(kind ObjectKind) bool {
+	return s != nil && s.services != nil && s.same[kind]
+}
+
+// members returns what is a member of some virtual server when that is what it was; else nil.
+func (s *settlement) members() *members {
+	if s == nil || s.before == nil || s.before.bound == nil || !s.same[ObjectVirtualServer] || !s.names[ObjectService] || !s.names[ObjectServiceGroup] {
+		return nil
+	}
+	return s.before.bound
 }
 
 // known returns where the objects of a kind stand when their names are what they were.

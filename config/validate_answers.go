@@ -75,6 +75,9 @@ func (c *checker) checkAnswerTypes() {
 		}
 	}
 	for i := range need {
+		if c.settled(ObjectVirtualServer, i) {
+			continue
+		}
 		c.look(ObjectVirtualServer, i, func() { c.checkNeeds(&need[i], i) })
 	}
 }

@@ -13,6 +13,14 @@ const shortTTLLimit = Duration(5 * time.Second)
 
 // checkDomains checks every balanced name against the zones and the other names.
 func (c *checker) checkDomains() {
+	if c.settlement.stays(ObjectVirtualServer) { // no name was balanced twice, and none is
+		for i := range c.doc.VirtualServers {
+			if !c.settled(ObjectVirtualServer, i) {
+				c.checkDomainsOf(i)
+			}
+		}
+		return
+	}
 	total := 0
 	seen := make(map[string][2]int, len(c.doc.VirtualServers)) // the first of each canonical name: virtual server and domain
 	for i := range c.doc.VirtualServers {
@@ -23,6 +31,14 @@ func (c *checker) checkDomains() {
 		}
 	}
 	c.limit(at("virtual_servers"), "domains", total, MaxDomains)
+}
+
+// checkDomainsOf checks the names of a virtual server, of which none is balanced twice.
+func (c *checker) checkDomainsOf(i int) {
+	for j := range c.doc.VirtualServers[i].Domains {
+		c.look(ObjectVirtualServer, i, func() { c.checkDomain(i, j) })
+		c.checkDomainTwice(i, j, map[string][2]int{})
+	}
 }
 
 // checkDomain checks one balanced name by itself.

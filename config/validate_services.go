@@ -7,6 +7,9 @@ import (
 
 func (c *checker) checkServices() {
 	for i := range c.doc.Services {
+		if c.settled(ObjectService, i) {
+			continue
+		}
 		c.look(ObjectService, i, func() { c.checkService(&c.doc.Services[i], at("services", i)) })
 	}
 	c.checkBackupServices()

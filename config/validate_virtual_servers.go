@@ -1,14 +1,19 @@
 package config
 
-import "strings"
+import (
+	"slices"
+	"strings"
+)
 
 // checkVirtualServers checks members and what is set beside them.
 func (c *checker) checkVirtualServers() {
-	bound := members{services: make([]bool, len(c.doc.Services)), groups: make([]bool, len(c.doc.ServiceGroups))}
 	for i := range c.doc.VirtualServers {
+		if c.settled(ObjectVirtualServer, i) {
+			continue
+		}
 		c.look(ObjectVirtualServer, i, func() { c.checkVirtualServer(&c.doc.VirtualServers[i], at("virtual_servers", i)) })
-		c.bind(&c.doc.VirtualServers[i], &bound)
 	}
+	bound := c.bound()
 	c.checkHashIDs()
 	c.checkSharedSessions()
 	for i := range c.doc.Services {
@@ -44,6 +49,21 @@ func (c *checker) checkVirtualServer(v *VirtualServer, path string) {
 	c.checkSpillover(v, path+"/spillover")
 	c.checkPersistence(v, path+"/persistence")
 	c.checkPolicies(v, path)
+}
+
+// bound returns what is a member of some virtual server. It may be written to.
+func (c *checker) bound() members {
+	kept := c.settlement.members()
+	if kept == nil {
+		kept = &members{services: make([]bool, len(c.doc.Services)), groups: make([]bool, len(c.doc.ServiceGroups))}
+		for i := range c.doc.VirtualServers {
+			c.bind(&c.doc.VirtualServers[i], kept)
+		}
+	}
+	if c.settlement != nil {
+		c.settlement.found.bound = kept
+	}
+	return members{services: slices.Clone(kept.services), groups: kept.groups}
 }
 
 // bind marks the members of a virtual server.

@@ -210,7 +210,7 @@ func hashClients(networks, queries int) []uint32 {
 	return out
 }
 
-// BenchmarkSourceIPHash tells a network that asks for the first time from 100,000 of which the one of rank n asks as often as
+// BenchmarkSourceIPHash tells a network that asks for the first time, of members with equal weights and with any from 1 to 100, from 100,000 of which the one of rank n asks as often as
 // 1/n, after they have asked a million times.
 func BenchmarkSourceIPHash(b *testing.B) {
 	known := hashClients(100_000, 1<<20)
@@ -218,9 +218,15 @@ func BenchmarkSourceIPHash(b *testing.B) {
 		name    string
 		members int
 	}{{"4", 4}, {"64", 64}, {"512", 512}, {"1000", 1000}} {
-		for _, crowd := range []string{"first", "zipf"} {
+		for _, crowd := range []string{"first", "weights", "zipf"} {
 			b.Run(crowd+"/"+n.name, func(b *testing.B) {
-				s, l := benchWorld(config.SourceIPHashing, n.members).snapshot(b)
+				world := benchWorld(config.SourceIPHashing, n.members)
+				for i := range world.doc.VirtualServers[0].Members {
+					if crowd == "weights" {
+						world.doc.VirtualServers[0].Members[i].Weight = 1 + i*37%100
+					}
+				}
+				s, l := world.snapshot(b)
 				d := &Decider{Query: benchQuery}
 				ask := func(network uint32) {
 					d.Query.Subnet = netip.PrefixFrom(netip.AddrFrom4([4]byte{byte(16 + network>>16&0x3f), byte(network >> 8), byte(network), 0}), 24)

@@ -16,6 +16,7 @@ import (
 	"fairlead/config"
 	"fairlead/config/replica"
 	"fairlead/config/revision"
+	"fairlead/config/writes"
 )
 
 const (
@@ -193,22 +194,19 @@ func (e *Engine) once(ctx context.Context, d *draft) (bool, error) {
 // draft checks a write against what is there and fills in the rest of d. The outcome may be there with an error, too.
 func (e *Engine) draft(ctx context.Context, d *draft) error {
 	w, view := d.write, e.Current()
-	if err := replica.CheckWrite(w, view); err != nil {
+	if err := writes.CheckTexts(w); err != nil {
+		return err
+	}
+	if err := writes.CheckStale(w, view); err != nil {
 		return err
 	}
 	if len(w.Resolve) > 0 {
 		return fmt.Errorf("resolve the conflict of %s: %w: a document in etcd has no conflicts", w.Resolve[0], revision.ErrUnknown)
 	}
-	base := view.Objects
-	if w.Replace != nil {
-		base = w.Replace.Sharing(view.Objects)
+	var err error
+	if d.objects, err = writes.After(w, view.Objects); err != nil {
+		return err
 	}
-	for _, k := range w.Remove {
-		if view.Objects.Get(k) == nil {
-			return fmt.Errorf("remove %s: %w", k, revision.ErrUnknown)
-		}
-	}
-	d.objects = base.With(w.Put, w.Remove)
 	d.outcome = &revision.Outcome{View: view}
 	for _, c := range config.Diff(view.Objects, d.objects) {
 		d.outcome.Changes = append(d.outcome.Changes, revision.ObjectChange(c))
@@ -217,15 +215,14 @@ func (e *Engine) draft(ctx context.Context, d *draft) error {
 	if len(d.keys) == 0 {
 		return nil
 	}
-	var err error
-	if d.candidate, err = replica.CompileWrite(ctx, e.opts.Compiler, d.objects, view); err != nil {
+	if d.candidate, err = writes.Compile(ctx, e.opts.Compiler, d.objects, view); err != nil {
 		return err
 	}
 	d.outcome.Warnings = d.candidate.Warnings()
 	if d.outcome.Effect, err = e.opts.Compiler.Effect(ctx, e.candidate, d.candidate); err != nil {
 		return fmt.Errorf("compute the effect: %w", err)
 	}
-	return replica.RefuseLost(w, d.outcome.Effect)
+	return writes.RefuseLost(w, d.outcome.Effect)
 }
 
 // move writes what a draft needs and moves the head. It reports false when another write was faster.

@@ -13,6 +13,7 @@ import (
 
 	"fairlead/config"
 	"fairlead/config/revision"
+	"fairlead/config/writes"
 )
 
 // Mode is who may write at a node. The numbers are part of the protocol: append only.
@@ -52,7 +53,7 @@ const (
 	MaxAhead = 5 * time.Minute
 	// MaxPending is how many writes may wait to be confirmed, and MaxConfirm how long.
 	MaxPending = 16
-	MaxConfirm = 24 * time.Hour
+	MaxConfirm = writes.MaxConfirm
 	// maxOnceKey bounds an idempotency key.
 	maxOnceKey = 128
 

@@ -8,6 +8,7 @@ import (
 
 	"fairlead/config"
 	"fairlead/config/revision"
+	"fairlead/config/writes"
 )
 
 // sourceFile is the source of what a followed file says; others are answered when they change what the file says.
@@ -52,7 +53,7 @@ func (e *Engine) putBack(ctx context.Context) {
 	}
 	w := &revision.Write{Author: "node " + e.opts.Site, Source: sourceFile, Force: true}
 	var by *revision.Origin
-	for _, c := range config.Diff(e.Current().Objects, withLater(e.file, e.Current().Objects)) {
+	for _, c := range config.Diff(e.Current().Objects, writes.WithLater(e.file, e.Current().Objects)) {
 		origin := e.state.Winner(c.Key).Origin
 		if origin == nil || origin.Source == sourceFile || origin.Source == "seed" {
 			continue
@@ -78,7 +79,7 @@ func (e *Engine) otherFiles() string {
 	if e.opts.Mode != ModeFollow || e.file == nil {
 		return ""
 	}
-	diff := config.Diff(e.Current().Objects, withLater(e.file, e.Current().Objects))
+	diff := config.Diff(e.Current().Objects, writes.WithLater(e.file, e.Current().Objects))
 	if len(diff) == 0 {
 		return ""
 	}

@@ -31,7 +31,7 @@ func TestStoreIsWatched(t *testing.T) {
 		why := "the disk is read-only"
 		s.why.Store(&why)
 		s.memoryStore.fail(func() error { return errFull }, nil)
-		time.Sleep(2 * time.Second)
+		pass(2 * time.Second)
 		if got := e.Sync().Unavailable; got != why {
 			t.Errorf("unavailable = %q, want %q", got, why)
 		}
@@ -39,12 +39,12 @@ func TestStoreIsWatched(t *testing.T) {
 			t.Error("nobody was told")
 		}
 		s.why.Store(nil)
-		time.Sleep(storeAgain + 2*time.Second)
+		pass(storeAgain + 2*time.Second)
 		if e.Sync().Unavailable == "" {
 			t.Error("it is called available while nothing can be written")
 		}
 		s.memoryStore.fail(nil, nil)
-		time.Sleep(storeAgain + 2*time.Second)
+		pass(storeAgain + 2*time.Second)
 		if got := e.Sync().Unavailable; got != "" {
 			t.Errorf("a store that works again: %q", got)
 		}

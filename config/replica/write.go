@@ -5,13 +5,12 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"strings"
-	"unicode/utf8"
 
 	"go.uber.org/zap"
 
 	"fairlead/config"
 	"fairlead/config/revision"
+	"fairlead/config/writes"
 )
 
 // draft is a write that was checked, and is not stored.
@@ -115,25 +114,19 @@ func (e *Engine) draft(ctx context.Context, d *draft) error {
 			return err
 		}
 	}
-	if err := checkTexts(w); err != nil {
+	if err := writes.CheckTexts(w); err != nil {
 		return err
 	}
 	if w.Confirm > 0 && len(e.pending) >= MaxPending {
 		return fmt.Errorf("%w: %d writes wait to be confirmed, which is the limit; confirm one of them, or wait until one is undone", revision.ErrRefused, MaxPending)
 	}
-	if err := stale(w, view); err != nil {
+	if err := writes.CheckStale(w, view); err != nil {
 		return err
 	}
-	base := view.Objects
-	if w.Replace != nil {
-		base = withLater(w.Replace, view.Objects).Sharing(view.Objects) // what is known of objects that stay is known still
+	var err error
+	if d.objects, err = writes.After(w, view.Objects); err != nil {
+		return err
 	}
-	for _, k := range w.Remove {
-		if view.Objects.Get(k) == nil {
-			return fmt.Errorf("remove %s: %w", k, revision.ErrUnknown)
-		}
-	}
-	d.objects = base.With(w.Put, w.Remove)
 	d.outcome = &revision.Outcome{View: view}
 	for _, c := range config.Diff(view.Objects, d.objects) {
 		d.outcome.Changes = append(d.outcome.Changes, revision.ObjectChange(c))
@@ -150,103 +143,14 @@ func (e *Engine) draft(ctx context.Context, d *draft) error {
 	if len(d.keys) == 0 {
 		return nil
 	}
-	var err error
-	if d.candidate, err = e.compile(ctx, d.objects); err != nil {
+	if d.candidate, err = writes.Compile(ctx, e.opts.Compiler, d.objects, view); err != nil {
 		return err
 	}
 	d.outcome.Warnings = d.candidate.Warnings()
 	if d.outcome.Effect, err = e.opts.Compiler.Effect(ctx, e.candidate, d.candidate); err != nil {
 		return fmt.Errorf("compute the effect: %w", err)
 	}
-	return refuseLost(w, d.outcome.Effect)
-}
-
-// withLater adds to a whole document what only a later release knows: whoever wrote it here could not have meant to remove that.
-func withLater(document, now *config.Objects) *config.Objects {
-	var later []*config.Object
-	for o := range now.All {
-		if !o.Key().Kind.Valid() {
-			later = append(later, o)
-		}
-	}
-	if later == nil {
-		return document
-	}
-	return document.With(later, nil)
-}
-
-func checkTexts(w *revision.Write) error {
-	for name, text := range map[string]string{"author": w.Author, "source": w.Source, "reason": w.Reason} {
-		if len(text) > revision.MaxText || !utf8.ValidString(text) {
-			return fmt.Errorf("%w: the %s has %d bytes; at most %d of UTF-8 are allowed", revision.ErrRefused, name, len(text), revision.MaxText)
-		}
-	}
-	if w.Confirm < 0 || w.Confirm > MaxConfirm {
-		return fmt.Errorf("%w: confirm within %v is not within 0 and %v", revision.ErrRefused, w.Confirm, MaxConfirm)
-	}
-	return nil
-}
-
-// stale holds a write against what is there now.
-func stale(w *revision.Write, view *revision.View) error {
-	if w.Base != "" && w.Base != view.Revision {
-		return fmt.Errorf("%w: it was made from revision %s, and %s is current", revision.ErrStale, w.Base, view.Revision)
-	}
-	for k, want := range w.Match {
-		var have config.ObjectHash
-		if o := view.Objects.Get(k); o != nil {
-			have = o.Hash()
-		}
-		switch {
-		case have == want:
-		case want == config.ObjectHash{}:
-			return fmt.Errorf("%w: %s exists", revision.ErrStale, k)
-		case have == config.ObjectHash{}:
-			return fmt.Errorf("%w: %s does not exist any more", revision.ErrStale, k)
-		default:
-			return fmt.Errorf("%w: %s was changed", revision.ErrStale, k)
-		}
-	}
-	return nil
-}
-
-// compile makes a candidate of a document that somebody wants. What is wrong already, since a merge made it so, does not stop a write that has
-// nothing to do with it; a write may not add to it.
-func (e *Engine) compile(ctx context.Context, objects *config.Objects) (Candidate, error) {
-	c, err := e.opts.Compiler.Compile(ctx, objects, false)
-	if err == nil || len(e.Current().Inert) == 0 {
-		return c, err
-	}
-	lenient, lenientErr := e.opts.Compiler.Compile(ctx, objects, true)
-	if lenientErr != nil {
-		return nil, err
-	}
-	known := map[string]bool{}
-	for _, p := range e.Current().Inert {
-		known[problemKey(p)] = true
-	}
-	for _, p := range lenient.Inert() {
-		if !known[problemKey(p)] {
-			return nil, err
-		}
-	}
-	return lenient, nil
-}
-
-func problemKey(p config.Problem) string {
-	if p.Object == "" {
-		return strings.Join([]string{string(p.Code), p.Path, p.Message}, "\x00")
-	}
-	return strings.Join([]string{string(p.Code), p.Object, p.ObjectPath, p.Message}, "\x00")
-}
-
-// refuseLost holds the rule that no name goes from some answer to none by accident.
-func refuseLost(w *revision.Write, effect *revision.Effect) error {
-	if effect == nil || len(effect.LostNames) == 0 || w.Force {
-		return nil
-	}
-	return fmt.Errorf("%w: %d names that are answered now would have no answer: %s; force it if that is meant", revision.ErrRefused,
-		len(effect.LostNames), strings.Join(effect.LostNames[:min(len(effect.LostNames), 10)], ", "))
+	return writes.RefuseLost(w, d.outcome.Effect)
 }
 
 // commit stores a draft, has it served, and tells others. also may add to what is stored.

@@ -97,7 +97,7 @@ func (w *etcdWriter) write(s *etcdSite, name string, limit time.Duration) error 
 		if time.Since(start) > limit {
 			return fmt.Errorf("%s is not written after %v: %s", name, limit, r)
 		}
-		time.Sleep(100 * time.Millisecond)
+		<-time.After(100 * time.Millisecond)
 	}
 }
 
@@ -108,7 +108,7 @@ func (w *etcdWriter) run(s *etcdSite, prefix string, stop chan struct{}) error {
 		select {
 		case <-stop:
 			return nil
-		default:
+		case <-time.After(100 * time.Millisecond):
 		}
 		if err := w.write(s, fmt.Sprintf("%s-%03d", prefix, i), 20*time.Second); err != nil {
 			return err
@@ -117,7 +117,6 @@ func (w *etcdWriter) run(s *etcdSite, prefix string, stop chan struct{}) error {
 		w.longest = max(w.longest, time.Since(last))
 		w.mu.Unlock()
 		last = time.Now()
-		time.Sleep(100 * time.Millisecond)
 	}
 }
 

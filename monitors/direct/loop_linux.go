@@ -26,7 +26,8 @@ const (
 // runtime's poller: the goroutine is parked there while nothing happens, holds no thread, and is woken by new exchanges and by their
 // earliest deadline without a system call. Safe for concurrent use.
 type Loop struct {
-	first chan struct{} // holds one: there is an exchange
+	first   chan struct{} // holds one: there is an exchange
+	running chan struct{} // holds one: for the call of Run that runs, until all is closed
 
 	mu       sync.Mutex
 	open     bool        // exchanges are taken
@@ -54,7 +55,7 @@ type Loop struct {
 }
 
 // NewLoop returns a Loop. It takes exchanges while Run runs.
-func NewLoop() *Loop { return &Loop{first: make(chan struct{}, 1)} }
+func NewLoop() *Loop { return &Loop{first: make(chan struct{}, 1), running: make(chan struct{}, 1)} }
 
 // Start takes an exchange and returns at once, and reports whether it did: false means that it is not for the loop, which does not run, has as
 // many as it may, is behind, or does not know the zone of the address.
@@ -118,16 +119,17 @@ func (l *Loop) rouse() {
 }
 
 // Run runs exchanges until ctx ends, then drops those under way, and returns when the connections of all are closed. It opens nothing
-// before there is an exchange. It may be called again. While it runs already, a second call only waits.
+// before there is an exchange. It may be called again. While it runs already, a second call waits until that has returned.
 func (l *Loop) Run(ctx context.Context) error {
+	select {
+	case <-ctx.Done():
+		return nil
+	case l.running <- struct{}{}:
+	}
+	defer func() { <-l.running }()
 	l.mu.Lock()
-	already := l.open
 	l.open = true
 	l.mu.Unlock()
-	if already {
-		<-ctx.Done()
-		return nil
-	}
 	defer l.end()
 	select {
 	case <-ctx.Done():

@@ -5,6 +5,7 @@ import (
 	"crypto/subtle"
 	"errors"
 	"fmt"
+	"maps"
 	"net/http"
 	"net/netip"
 	"slices"
@@ -32,6 +33,8 @@ type Options struct {
 	Anonymous  Role                // of who says nothing on a connection from this machine
 	RateLimit  int                 // requests a second of one identity; 0: no limit
 	Logger     *zap.Logger         // nil: none
+	// Changed is told which tokens came and went in the file by others than this Guard, after they count. It must not call the Guard. Nil: nobody is.
+	Changed func(added, removed []Token)
 }
 
 // Guard knows who may ask. Safe for concurrent use.
@@ -46,6 +49,7 @@ type Guard struct {
 	mu      sync.Mutex
 	seen    fileStamp
 	refused string // why the file that was read last is not used
+	ours    string // id of the token that this Guard is making or revoking
 }
 
 // New reads the tokens file, and fails when it cannot be used.
@@ -160,10 +164,41 @@ func (g *Guard) reload() error {
 		}
 		return err
 	}
-	g.tokens.Store(k)
+	before := g.tokens.Swap(k)
 	g.refused = ""
+	if g.opts.Changed != nil {
+		if added, removed := g.others(before, k), g.others(k, before); len(added)+len(removed) > 0 {
+			g.opts.Changed(added, removed)
+		}
+	}
 	g.log.Info("access.tokens_reloaded", zap.String("file", g.opts.TokensFile), zap.Int("tokens", len(k.tokens)))
 	return nil
+}
+
+// others lists the tokens that only the second of two files has, or that it has with other rights, without the one that this Guard makes or revokes.
+func (g *Guard) others(first, second *known) (out []Token) {
+	for _, t := range second.tokens {
+		i := slices.IndexFunc(first.tokens, func(o Token) bool {
+			return o.ID == t.ID && o.SHA256 == t.SHA256 && o.Role == t.Role && maps.Equal(o.Labels, t.Labels) && o.Expires.Equal(t.Expires)
+		})
+		if i < 0 && t.ID != g.ours {
+			out = append(out, t)
+		}
+	}
+	return out
+}
+
+// change makes a change of the file and reads it, with nobody else doing so meanwhile.
+func (g *Guard) change(do func() (Token, error)) error {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	t, err := do()
+	if err != nil {
+		return err
+	}
+	g.ours = t.ID
+	defer func() { g.ours = "" }()
+	return g.reload()
 }
 
 // Run follows the tokens file, and keeps when tokens were used, until ctx ends. Then it returns nil.
@@ -211,10 +246,10 @@ func (g *Guard) Create(s TokenSpec) (secret string, made Token, err error) {
 	if g.opts.TokensFile == "" {
 		return "", Token{}, ErrNoTokens
 	}
-	secret, made, err = Create(g.opts.TokensFile, s, time.Now())
-	if err == nil {
-		err = g.Reload()
-	}
+	err = g.change(func() (Token, error) {
+		secret, made, err = Create(g.opts.TokensFile, s, time.Now())
+		return made, err
+	})
 	return secret, made, err
 }
 
@@ -223,9 +258,10 @@ func (g *Guard) Revoke(idOrName string) (Token, error) {
 	if g.opts.TokensFile == "" {
 		return Token{}, ErrNoTokens
 	}
-	gone, err := Revoke(g.opts.TokensFile, idOrName)
-	if err == nil {
-		err = g.Reload()
-	}
+	var gone Token
+	err := g.change(func() (t Token, err error) {
+		gone, err = Revoke(g.opts.TokensFile, idOrName)
+		return gone, err
+	})
 	return gone, err
 }

@@ -98,7 +98,11 @@ func (n *Node) follow(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	_, err = n.mesh.Follow(ctx, objects, n.opts.Config.Config.Force)
+	before := n.documents.Current().Revision
+	out, err := n.mesh.Follow(ctx, objects, n.opts.Config.Config.Force)
+	if err == nil {
+		n.noteFollowed(out, before)
+	}
 	if errors.Is(err, revision.ErrRefused) {
 		return fmt.Errorf("%w; set config.force in the node file if that is what you want", err)
 	}

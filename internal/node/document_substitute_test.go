@@ -76,11 +76,17 @@ func TestStartsWithADocumentThatCannotBeServed(t *testing.T) {
 	stop()
 }
 
-func asked(t *testing.T, address, path string) string {
+func asked(t *testing.T, address, path string) string { return askedAs(t, address, path, "") }
+
+// askedAs is what the interface answers to the owner of a token; empty: to nobody.
+func askedAs(t *testing.T, address, path, token string) string {
 	t.Helper()
 	req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, "http://"+address+path, nil)
 	if err != nil {
 		t.Fatal(err)
+	}
+	if token != "" {
+		req.Header.Set("Authorization", "Bearer "+token)
 	}
 	resp, err := http.DefaultClient.Do(req)
 	if err != nil {

@@ -53,7 +53,7 @@ func newDoor(c *config.NodeAPI, dataDir string, log *zap.Logger) (*door, error) 
 		}
 	}
 	var err error
-	d.guard, err = access.New(access.Options{TokensFile: c.TokensFile, Subjects: c.Subjects, Anonymous: anonymous, RateLimit: c.RateLimit, Logger: log})
+	d.guard, err = access.New(access.Options{TokensFile: c.TokensFile, Subjects: c.Subjects, Anonymous: anonymous, RateLimit: c.RateLimit, Logger: log, Changed: d.tokensChanged})
 	if err != nil {
 		return nil, err
 	}

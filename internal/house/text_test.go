@@ -8,7 +8,7 @@ import (
 )
 
 // machinePath is a path as it is on somebody's machine and nowhere else.
-var machinePath = regexp.MustCompile(`(?:^|[^\w.~/-])(/(?:work|root|home/\w+|Users/\w+|tmp/\w+)/[\w.-]*)`)
+var machinePath = regexp.MustCompile(`(?m)(?:^|[^\w.~/-])(/(?:work|root|home/\w+|Users/\w+|tmp/\w+)/[\w.-]*)`)
 
 // checkMachinePaths keeps the paths of the machine that something was written on out of the repository.
 func checkMachinePaths(t *tree) []finding {
@@ -16,6 +16,9 @@ func checkMachinePaths(t *tree) []finding {
 	for _, file := range t.paths("") {
 		if strings.HasPrefix(file, "internal/house/") {
 			continue // names such paths to find them
+		}
+		if !machinePath.Match(t.text[file]) {
+			continue
 		}
 		number := 0
 		for line := range bytes.SplitSeq(t.text[file], []byte("\n")) {

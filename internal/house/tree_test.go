@@ -110,7 +110,7 @@ func load(fsys fs.FS) (*tree, error) {
 			}
 			return nil
 		}
-		if !entry.Type().IsRegular() {
+		if !entry.Type().IsRegular() || entry.Name() == ".git" { // the latter is a file in a work tree of its own
 			return nil
 		}
 		info, err := entry.Info()

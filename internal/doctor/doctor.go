@@ -101,9 +101,10 @@ func (p *patient) examinations() []examination {
 	var list []examination
 	if p.node != nil {
 		list = append(list, examination{"secrets", p.secrets}, examination{"certificates", p.certificates}, examination{"tokens", p.tokens},
-			examination{"data-dir", p.dataDir}, examination{"store", p.store}, examination{"sockets", p.sockets})
+			examination{"data-dir", p.dataDir}, examination{"store", p.store}, examination{"sockets", p.sockets},
+			examination{"receive-buffer", p.receiveBuffer}, examination{"open-files", p.openFiles}, examination{"ping", p.ping})
 	}
-	list = append(list, examination{"receive-buffer", p.receiveBuffer}, examination{"open-files", p.openFiles}, examination{"ping", p.ping}, examination{"clock", p.clock},
+	list = append(list, examination{"clock", p.clock},
 		examination{"delegation", p.delegation}, examination{"peers", p.peers}, examination{"etcd", p.etcd})
 	if p.live != nil {
 		list = append(list, p.live.examinations(p.o)...)

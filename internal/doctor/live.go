@@ -190,9 +190,7 @@ func (l *live) sync(ctx context.Context, f *findings) {
 	}
 }
 
-// staleAfter is how long sites may differ in their documents before it is odd.
-const staleAfter = time.Minute
-
+// peerDocument reports a connected site whose document is not this node's.
 func (f *findings) peerDocument(p *resource.SyncPeer) {
 	switch {
 	case !p.Connected: // peers says so

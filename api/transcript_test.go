@@ -96,57 +96,66 @@ func (f *documentsFixture) transcript(t *testing.T, block []string) string {
 	return strings.Join(out, "\n")
 }
 
-// curl does what the command of that name does, as far as the page uses it.
-func (f *documentsFixture) curl(t *testing.T, command string) string {
-	t.Helper()
-	command, filter, indent := strings.Cut(command, " | jq")
-	command, lines, some := strings.Cut(command, " | head -n ")
-	method, body, target, file, head, stream := "", "", "", "", false, false
-	var headers []string
+// curled is a request as the command curl has it.
+type curled struct {
+	method, target, body, file string
+	headers                    []string
+	head, stream               bool
+}
+
+// ask reads a command, as far as the pages use it.
+func (f *documentsFixture) ask(command string) curled {
+	a := curled{method: http.MethodGet}
 	words := shellWords(command)
 	for i := 1; i < len(words); i++ {
 		switch w := words[i]; w {
 		case "-s":
 		case "-si":
-			head = true
+			a.head = true
 		case "-sN":
-			stream = true
+			a.stream = true
 		case "-o":
 			i++
-			file = words[i]
+			a.file = words[i]
 		case "-X":
 			i++
-			method = words[i]
+			a.method = words[i]
 		case "-H":
 			i++
 			name, value, _ := strings.Cut(words[i], ": ")
-			headers = append(headers, name, value)
+			a.headers = append(a.headers, name, value)
 		case "-d", "--data-binary":
 			i++
-			body = words[i]
-			if name, named := strings.CutPrefix(body, "@"); named && f.files[name] != nil {
-				body = string(f.files[name])
+			a.body = words[i]
+			if name, named := strings.CutPrefix(a.body, "@"); named && f.files[name] != nil {
+				a.body = string(f.files[name])
 			}
 		default:
-			target = strings.TrimPrefix(w, "http://127.0.0.1:8053")
+			a.target = strings.TrimPrefix(w, "http://127.0.0.1:8053")
 		}
 	}
-	if method == "" {
-		method = http.MethodGet
+	return a
+}
+
+// curl does what the command of that name does, as far as the pages use it.
+func (f *documentsFixture) curl(t *testing.T, command string) string {
+	t.Helper()
+	command, filter, indent := strings.Cut(command, " | jq")
+	command, lines, some := strings.Cut(command, " | head -n ")
+	a := f.ask(command)
+	if a.stream {
+		return f.streamed(a.target, a.headers...)
 	}
-	if stream {
-		return f.streamed(target, headers...)
-	}
-	w := f.request(method, target, body, headers...)
-	if file != "" {
+	w := f.request(a.method, a.target, a.body, a.headers...)
+	if a.file != "" {
 		if f.files == nil {
 			f.files = map[string][]byte{}
 		}
-		f.files[file] = w.Body.Bytes()
+		f.files[a.file] = w.Body.Bytes()
 		return ""
 	}
 	var out strings.Builder
-	if head {
+	if a.head {
 		fmt.Fprintf(&out, "HTTP/1.1 %d %s\n", w.Code, http.StatusText(w.Code))
 		for _, name := range []string{"Content-Type", "ETag", "Fairlead-Revision", "Link"} {
 			if v := w.Header().Get(name); v != "" {
@@ -157,18 +166,7 @@ func (f *documentsFixture) curl(t *testing.T, command string) string {
 	}
 	text := w.Body.Bytes()
 	if indent {
-		if key := strings.TrimPrefix(filter, " ."); key != "" {
-			var all map[string]json.RawMessage
-			if err := json.Unmarshal(text, &all); err != nil || all[key] == nil {
-				t.Fatalf("%s has no %s: %v: %s", command, key, err, text)
-			}
-			text = all[key]
-		}
-		var pretty bytes.Buffer
-		if err := json.Indent(&pretty, text, "", "  "); err != nil {
-			t.Fatalf("%s: %v: %s", command, err, text)
-		}
-		text = pretty.Bytes()
+		text = indented(t, command, text, strings.TrimPrefix(filter, " ."))
 	}
 	if some {
 		most, err := strconv.Atoi(lines)
@@ -179,6 +177,23 @@ func (f *documentsFixture) curl(t *testing.T, command string) string {
 	}
 	out.Write(bytes.TrimRight(text, "\n"))
 	return strings.TrimRight(out.String(), "\n")
+}
+
+// indented is what jq prints of JSON, or of one key of it.
+func indented(t *testing.T, command string, text []byte, key string) []byte {
+	t.Helper()
+	if key != "" {
+		var all map[string]json.RawMessage
+		if err := json.Unmarshal(text, &all); err != nil || all[key] == nil {
+			t.Fatalf("%s has no %s: %v: %s", command, key, err, text)
+		}
+		text = all[key]
+	}
+	var pretty bytes.Buffer
+	if err := json.Indent(&pretty, text, "", "  "); err != nil {
+		t.Fatalf("%s: %v: %s", command, err, text)
+	}
+	return pretty.Bytes()
 }
 
 func firstLines(text []byte, most int) iter.Seq[[]byte] {

@@ -14,6 +14,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"runtime"
 	"runtime/pprof"
 	"time"
 )
@@ -68,11 +69,12 @@ func run(ctx context.Context, out io.Writer, p plan) error {
 	if err != nil {
 		return err
 	}
-	fmt.Fprintf(out, "%d sites, %d services, %d virtual servers\n\n", p.sites, p.services, p.services/2)
-	fmt.Fprintln(out, "| what | median | p99 | slowest |")
+	fmt.Fprintf(out, "%d sites in one process on %d cores, which they share; %d services, %d virtual servers; %v between two changes\n\n",
+		p.sites, runtime.GOMAXPROCS(0), p.services, p.services/2, p.pause)
+	fmt.Fprintln(out, "| what | median | p95 | slowest |")
 	fmt.Fprintln(out, "|---|---|---|---|")
 	for _, t := range r.times {
-		fmt.Fprintf(out, "| %s | %s | %s | %s |\n", t.what, ms(t.quantile(0.5)), ms(t.quantile(0.99)), ms(t.quantile(1)))
+		fmt.Fprintf(out, "| %s | %s | %s | %s |\n", t.what, ms(t.quantile(0.5)), ms(t.quantile(0.95)), ms(t.quantile(1)))
 	}
 	fmt.Fprintf(out, "\nCPU of a change, all sites together: %s; of all sites while nothing happens: %.0f %% of one. Each change left %.1f KB in a site's data directory, "+
 		"which had %.1f MB. The heap of a site is %.1f MB with the document and %.1f MB after the changes.\n",

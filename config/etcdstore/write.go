@@ -20,8 +20,9 @@ import (
 )
 
 const (
-	// maxTries is how often a write is made anew since another one was faster.
-	maxTries = 16
+	// maxTries is how often a write is made anew since another one was faster. A node that writes without a pause is faster many times, since it
+	// knows the head first; answerWithin ends it sooner where etcd is not close.
+	maxTries = 200
 	// maxOnceKey bounds an idempotency key.
 	maxOnceKey = 128
 	// onceNothing is kept for a write that changed nothing.
@@ -156,7 +157,7 @@ func (e *Engine) commit(ctx context.Context, d *draft) error {
 			return fmt.Errorf("%w: another write was faster, and revision %s is current now", revision.ErrStale, e.Current().Revision)
 		case same >= 0:
 			return fmt.Errorf("%w: another write was faster and changed %s, too", revision.ErrStale, touched[same].Key)
-		case try == maxTries:
+		case try == maxTries || ctx.Err() != nil:
 			return fmt.Errorf("%w: other writes were faster %d times", revision.ErrStale, try)
 		}
 	}

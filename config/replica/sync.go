@@ -51,7 +51,9 @@ func (e *Engine) Sync() *revision.Sync {
 		if h := p.heads; h != nil {
 			ps.Revision, ps.Document, ps.Mode, ps.Version = h.revision, h.document, h.mode.String(), h.release
 			ps.Ahead, ps.Behind = h.vector.Lacks(e.state.Vector()), e.state.Vector().Lacks(h.vector)
-			if says := h.clockSays(); says != "" {
+			if says := h.clockSays(); says != "" && ps.LastError != "" {
+				ps.LastError += "; " + says
+			} else if says != "" {
 				ps.LastError = says
 			}
 			if files != "" && h.mode == ModeFollow {

@@ -14,11 +14,9 @@ type teller interface{ Unavailable() string }
 
 // watchStore notes that nothing can be stored, or that it can again, while nobody writes. e.mu is held.
 func (e *Engine) watchStore() {
-	if t, is := e.opts.Store.(teller); is {
-		if why := t.Unavailable(); why != "" {
-			e.storeFailed(why)
-			return
-		}
+	if why := e.storeTold(); why != "" {
+		e.storeFailed(why)
+		return
 	}
 	now := e.opts.Now()
 	if e.unavailable == "" || now.Sub(e.storeTried) < storeAgain {
@@ -32,6 +30,14 @@ func (e *Engine) watchStore() {
 	e.storeWorks()
 }
 
+// storeTold is what the store says of itself: why it cannot be written.
+func (e *Engine) storeTold() string {
+	if t, is := e.opts.Store.(teller); is {
+		return t.Unavailable()
+	}
+	return ""
+}
+
 // storeFailed notes that nothing can be stored. e.mu is held.
 func (e *Engine) storeFailed(why string) {
 	if e.unavailable == "" {
@@ -42,9 +48,9 @@ func (e *Engine) storeFailed(why string) {
 	e.unavailable = why
 }
 
-// storeWorks notes that something was stored. e.mu is held.
+// storeWorks notes that something was stored. A disk that is all but full may take one write more: it is told until it has room. e.mu is held.
 func (e *Engine) storeWorks() {
-	if e.unavailable != "" {
+	if e.unavailable != "" && e.storeTold() == "" {
 		e.unavailable = ""
 		e.log.Info("config.available")
 		e.event("config.available", nil, "")

@@ -10,6 +10,7 @@ import (
 	"os"
 	"path/filepath"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	bolt "go.etcd.io/bbolt"
@@ -46,8 +47,9 @@ type Options struct {
 	CopyEvery    time.Duration // least time between two copies; 0: DefaultCopyEvery
 	Logger       *zap.Logger   // nil: none
 	Now          func() time.Time
-	noSync       bool  // for tests of what is not the disk
-	compactAbove int64 // for tests; 0: compactAbove
+	noSync       bool                          // for tests of what is not the disk
+	compactAbove int64                         // for tests; 0: compactAbove
+	room         func(dir string) (room, bool) // of the disk, for tests; nil: roomOf
 }
 
 // Store is an open store. It is safe for concurrent use. It is the Store of package replica.
@@ -60,8 +62,9 @@ type Store struct {
 	broken    bool     // the database has fallen over, with its locks held: nothing of it is used any more
 	readOnly  error    // why nothing can be written; nil: it can
 	damaged   string
-	anew      bool          // the database was just made of something else
-	wake      chan struct{} // something was committed that no copy has
+	anew      bool                   // the database was just made of something else
+	wake      chan struct{}          // something was committed that no copy has
+	bad       atomic.Pointer[string] // what was seen of the disk at the last look: why writes will fail; empty: they will not
 
 	mu      sync.RWMutex // over all that follows, which mirrors the database
 	stuck   error        // why nothing is written any more until the next start
@@ -131,6 +134,9 @@ func (o *Options) fill() {
 	}
 	if o.Now == nil {
 		o.Now = time.Now
+	}
+	if o.room == nil {
+		o.room = roomOf
 	}
 }
 
@@ -237,26 +243,32 @@ func (s *Store) Unavailable() string {
 	case s.stuck != nil:
 		return s.stuck.Error()
 	}
+	if why := s.bad.Load(); why != nil {
+		return *why
+	}
 	return ""
 }
 
-// Run keeps the copy and the export up to date until ctx ends, and once more then.
+// Run keeps the copy and the export up to date until ctx ends, and once more then. It looks at the disk on the way.
 func (s *Store) Run(ctx context.Context) error {
-	for {
+	look := time.NewTicker(freeInterval)
+	defer look.Stop()
+	again := time.NewTimer(0) // when the next copy may be made
+	defer again.Stop()
+	<-again.C
+	for wake := s.wake; ; {
 		select {
 		case <-ctx.Done():
 			s.copyNow()
 			return nil
-		case <-s.wake:
-		}
-		s.copyNow()
-		timer := time.NewTimer(s.opts.CopyEvery)
-		select {
-		case <-ctx.Done():
-			timer.Stop()
+		case <-look.C:
+			s.lookAtDisk()
+		case <-wake:
 			s.copyNow()
-			return nil
-		case <-timer.C:
+			wake = nil
+			again.Reset(s.opts.CopyEvery)
+		case <-again.C:
+			wake = s.wake
 		}
 	}
 }

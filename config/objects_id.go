@@ -13,13 +13,17 @@ func (s *Objects) ID() string {
 		return *id
 	}
 	h := sha256.New()
-	b := make([]byte, 0, 512)
+	const block = 8 << 10 // at a time
+	b := make([]byte, 0, block+512)
 	for _, o := range s.list {
-		b = append(b[:0], byte(o.key.Kind))
+		b = append(b, byte(o.key.Kind))
 		b = binary.BigEndian.AppendUint32(b, uint32(len(o.key.Name)))
-		b = append(append(b, o.key.Name...), o.hash[:]...)
-		h.Write(b)
+		if b = append(append(b, o.key.Name...), o.hash[:]...); len(b) >= block {
+			h.Write(b)
+			b = b[:0]
+		}
 	}
+	h.Write(b)
 	id := hex.EncodeToString(h.Sum(nil))[:32]
 	s.id.Store(&id)
 	return id

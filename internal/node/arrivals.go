@@ -95,7 +95,7 @@ func (n *Node) serveArrivals(a *arrivals, b *arrivalBatch) {
 	a.took(time.Since(began))
 	if in != n.newest {
 		n.newest, n.beside = in, n.beside+1
-		n.publisher.adoptLater(in)
+		n.serveLater(in)
 	}
 }
 

@@ -190,6 +190,19 @@ func (a *autoscale) first(ctx context.Context) {
 	a.rouse() // run leaves groups alone that are being asked for, and does not know when to ask for these again
 }
 
+// unasked reports whether first would ask for any group.
+func (a *autoscale) unasked() bool {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	now := time.Now()
+	for _, s := range a.groups {
+		if !s.answered && !s.due.After(now) {
+			return true
+		}
+	}
+	return false
+}
+
 // question is a group that is to be asked for.
 type question struct {
 	group    string

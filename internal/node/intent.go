@@ -80,8 +80,13 @@ func (c compiler) Compile(_ context.Context, objects *config.Objects, lenient bo
 	if in.plan, err = n.plan(in.document, before); err != nil {
 		return nil, err
 	}
-	if in.zones, err = adns.CompileZonesFrom(in.document, in.plan, n.zones.secondary.Records); err != nil {
-		return nil, err
+	if before != nil {
+		in.zones = before.zones.Amended(in.document, in.plan, before.plan)
+	}
+	if in.zones == nil {
+		if in.zones, err = adns.CompileZonesFrom(in.document, in.plan, n.zones.secondary.Records); err != nil {
+			return nil, err
+		}
 	}
 	return in, nil
 }
@@ -110,7 +115,7 @@ func fresh(objects *config.Objects, before *intent) (octets int) {
 	return octets
 }
 
-// Adopt has an intent served; see replica.Compiler.
+// Adopt has an intent served; see replica.Compiler. One with new groups that do not answer at once is served when it returned.
 func (c compiler) Adopt(candidate replica.Candidate, v *revision.View) {
 	n, made := c.Node, *candidate.(*intent) // the engine hands the same one over again when a revision changes no object
 	in := &made
@@ -128,9 +133,20 @@ func (c compiler) Adopt(candidate replica.Candidate, v *revision.View) {
 		return
 	}
 	n.noteRestart(in)
-	in = n.withGroups(context.Background(), n.caughtUp(in))
+	in = n.caughtUp(in)
+	if !n.publisher.running.Load() {
+		n.newest = n.withGroups(context.Background(), in)
+		n.publisher.adoptNow(n.newest)
+		return
+	}
 	n.newest = in
-	n.publisher.adoptNow(in)
+	n.followGroups(in)
+	if !n.gathered() {
+		return
+	}
+	n.gathering.Store(nil)
+	n.newest = n.regrouped(in)
+	n.publisher.adoptNow(n.newest)
 }
 
 // caughtUp is an intent with what has come beside the document since it was compiled: zones of primaries, location files, members of groups.

@@ -94,9 +94,11 @@ type Node struct {
 	reloadErr atomic.Pointer[string] // why the last reload was refused; nil: it was not
 	leaving   atomic.Bool
 
-	reloading sync.Mutex // one document at a time is handed to the publisher
-	newest    *intent    // that is served, or was handed over after it
-	beside    uint64     // grows when newest changes by something else than a document
+	reloading sync.Mutex                // one document at a time is handed to the publisher
+	newest    *intent                   // that is served, or was handed over after it
+	beside    uint64                    // grows when newest changes by something else than a document
+	gathering atomic.Pointer[gathering] // newest is not served yet: it waits for its groups; nil: it does not
+	gather    chan struct{}             // capacity 1
 }
 
 // New reads the document, compiles it and builds the rooms. Nothing listens or runs yet. An error lists every problem of
@@ -111,7 +113,7 @@ func New(o Options) (*Node, error) {
 	if o.PeerEvent == nil {
 		o.PeerEvent = func(mep.Event) {}
 	}
-	n := &Node{opts: o, log: o.Logger, events: api.NewEvents()}
+	n := &Node{opts: o, log: o.Logger, events: api.NewEvents(), gather: make(chan struct{}, 1)}
 	n.autoscale = newAutoscale(n.log, n.replan)
 	n.announced = newAnnounced(n.log, n.replan, n.believe)
 	n.autoscale.announced = n.announced
@@ -298,6 +300,7 @@ func (n *Node) Run(ctx context.Context) error {
 	group.Go(func() error { return n.zones.run(running) })
 	group.Go(func() error { return n.autoscale.run(running) })
 	group.Go(func() error { return n.announced.run(running) })
+	group.Go(func() error { return n.gatherGroups(running) })
 	group.Go(func() error { return n.geo.run(running) })
 	group.Go(func() error { return n.documents.Run(running) })
 	group.Go(func() error { return n.store.Run(running) })

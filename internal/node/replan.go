@@ -32,7 +32,7 @@ func (n *Node) replan() {
 		return
 	}
 	n.newest, n.beside = in, n.beside+1
-	n.publisher.adoptLater(in)
+	n.serveLater(in)
 }
 
 // replanned is an intent with what its plan is made of as it is now. Zones are compiled anew for balanced names only.
@@ -52,9 +52,19 @@ func (n *Node) replanned(in *intent) (*intent, error) {
 // withGroups makes the groups of an intent the ones that are followed, and waits for what new ones resolve to, but not
 // long.
 func (n *Node) withGroups(ctx context.Context, in *intent) *intent {
+	n.followGroups(in)
+	n.autoscale.first(ctx)
+	return n.regrouped(in)
+}
+
+// followGroups makes the groups of an intent the ones that are followed.
+func (n *Node) followGroups(in *intent) {
 	n.autoscale.adopt(in.written)
 	n.announced.adopt(in.written)
-	n.autoscale.first(ctx)
+}
+
+// regrouped is an intent with its groups as they are now.
+func (n *Node) regrouped(in *intent) *intent {
 	if slices.EqualFunc(n.autoscale.expanded(in.written).Services, in.document.Services, sameService) {
 		return in
 	}

@@ -38,13 +38,18 @@ func (e *Engine) arrive(a *arrival) {
 	e.mu.Lock()
 	e.pending, e.refused = a.pending, nil
 	e.mu.Unlock()
-	e.adopt(a.candidate, a.objects)
-	e.found()
-	name := "config.merged"
-	if a.from == "" {
-		name = "config.written"
+	if a.candidate == nil {
+		e.counting(a.objects)
+	} else {
+		e.adopt(a.candidate, a.objects)
 	}
+	e.found()
 	for _, l := range a.lines {
+		name, count := "config.merged", &e.stats.merged
+		if l.From == "" {
+			name, count = "config.written", &e.stats.written
+		}
+		count.Add(1)
 		e.log.Info(name, zap.String("revision", l.Revision.ID), zap.String("site", l.Revision.Site), zap.String("author", l.Revision.Author),
 			zap.String("source", l.Revision.Source), zap.Int("objects", len(l.Revision.Changes)))
 		e.event(name, l.Revision, l.Revision.Reason)

@@ -162,6 +162,7 @@ func (e *Engine) undo(ctx context.Context, p waiting) error {
 	if err != nil || !done {
 		return err
 	}
+	e.stats.undone.Add(1)
 	e.log.Warn("config.undone", zap.String("revision", p.Revision), zap.String("why", d.write.Reason))
 	e.event("config.undone", &revision.Revision{ID: p.Revision, Site: e.opts.Site}, d.write.Reason)
 	return nil

@@ -22,6 +22,7 @@ const (
 // doubt is a write that etcd was asked to make and did not answer.
 type doubt struct {
 	revision string
+	number   uint64
 	version  int64 // of the head, that it must have for the write to be made
 }
 
@@ -79,13 +80,11 @@ func (e *Engine) settleDoubt(ctx context.Context) (bool, error) {
 			return false, err
 		}
 		if s.key != e.doubt.version {
-			made := slices.Contains(e.taken, e.doubt.revision)
-			if !made {
-				_, err := e.opts.Store.Find(e.doubt.revision)
-				made = err == nil
+			made, err := e.isMade(ctx)
+			if err == nil {
+				e.doubt = nil
 			}
-			e.doubt = nil
-			return made, nil
+			return made, err
 		}
 		keys, err := e.connected()
 		if err != nil {
@@ -96,4 +95,25 @@ func (e *Engine) settleDoubt(ctx context.Context) (bool, error) {
 		}
 	}
 	return false, errors.New("the head moves all the time")
+}
+
+// isMade reports whether the write in doubt counts, where the head has moved since.
+func (e *Engine) isMade(ctx context.Context) (bool, error) {
+	if slices.Contains(e.taken, e.doubt.revision) {
+		return true, nil
+	}
+	if _, err := e.opts.Store.Find(e.doubt.revision); err == nil {
+		return true, nil
+	}
+	// A node that was far behind has not taken in each revision: one that follows the write, or that lost and was to follow it, was made by who saw it.
+	next, err := e.texts(ctx, e.doubt.number+1, e.doubt.number+1)
+	if err != nil {
+		return false, err
+	}
+	for _, text := range next {
+		if r, err := revision.Decode(text); err == nil && slices.Contains(r.Parents, e.doubt.revision) {
+			return true, nil
+		}
+	}
+	return false, nil
 }

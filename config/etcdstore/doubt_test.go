@@ -42,6 +42,7 @@ func TestUnknownOutcomeIsToldAndLearned(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				etcd := newFakeEtcd()
 				n := startNode(t, etcd, "ams", nil)
+				before := n.Stats()
 				if tc.made {
 					etcd.swallow, etcd.after = errors.New("deadline exceeded"), errors.New("connection refused")
 				} else {
@@ -70,10 +71,38 @@ func TestUnknownOutcomeIsToldAndLearned(t *testing.T) {
 				out := n.write(t, w)
 				n.hear(t)
 				list, err := n.History("", 10)
+				if s := n.Stats(); s.Written != before.Written+1 || s.Merged != 0 || list[0].From != "" {
+					t.Errorf("it counts as %+v, and the history says that it is from %q", s, list[0].From)
+				}
 				if err != nil || len(list) != 2 || out.Revision == nil || list[0].Revision.ID != out.Revision.ID || n.address("a") != "192.0.2.2" || n.doubt != nil {
 					t.Errorf("after the repetition: outcome %+v, %d lines, %v; a is %s", out.Revision, len(list), err, n.address("a"))
 				}
 			})
+		})
+	}
+}
+
+// A node that was away for long takes the document as a whole; what became of its own write is learned all the same.
+func TestUnknownOutcomeIsLearnedFarBehind(t *testing.T) {
+	for _, made := range []bool{true, false} {
+		synctest.Test(t, func(t *testing.T) {
+			etcd := newFakeEtcd()
+			n, other := startNode(t, etcd, "ams", nil), startNode(t, etcd, "nyc", nil)
+			if made {
+				etcd.swallow, etcd.after = errors.New("deadline exceeded"), errors.New("connection refused")
+			} else {
+				etcd.holdBack, etcd.afterHeld = true, errors.New("connection refused")
+			}
+			if _, err := n.Commit(t.Context(), &revision.Write{Put: []*config.Object{service(t, "a", "192.0.2.2")}}); !errors.Is(err, revision.ErrOutcome) {
+				t.Fatalf("error = %v, want that the outcome is not known", err)
+			}
+			etcd.setDown(nil)
+			for i := range maxBehind + 2 {
+				other.write(t, &revision.Write{Put: []*config.Object{service(t, "b", fmt.Sprintf("192.0.2.%d", i%250))}})
+			}
+			if got, err := n.settleDoubt(t.Context()); err != nil || got != made || (n.address("a") == "192.0.2.2") != made {
+				t.Errorf("made = %v, %v, want %v; a is %s", got, err, made, n.address("a"))
+			}
 		})
 	}
 }

@@ -73,10 +73,12 @@ type Engine struct {
 	cluster   uint64     // where it was
 	state     *revision.State
 	candidate replica.Candidate
-	behind    bool // the store lacks what is served
+	instead   *replica.Substitute // is served in place of the document that counts; nil: that is
+	behind    bool                // the store lacks what is served
 	doubt     *doubt
 	taken     []string     // ids of the revisions that were taken in last
 	onces     atomic.Int64 // idempotency keys that were written since it was looked how many there are
+	stats     counters
 
 	mu          sync.Mutex // over what people are told
 	unavailable string
@@ -115,33 +117,35 @@ func New(ctx context.Context, o Options) (*Engine, error) {
 		o.dial = dial
 	}
 	e := &Engine{opts: o, log: o.Logger, wake: make(chan struct{}, 1)}
-	if err := e.load(ctx); err != nil {
+	unserved, err := e.load(ctx)
+	if err != nil {
 		return nil, fmt.Errorf("load the document of site %q: %w", o.Site, err)
 	}
 	ctx, cancel := context.WithTimeout(ctx, startFor)
 	defer cancel()
-	err := e.refresh(ctx)
+	err = e.refresh(ctx)
 	switch {
-	case err == nil:
-	case e.Current().Revision == "":
+	case e.candidate == nil && unserved != nil:
+		return nil, errors.Join(fmt.Errorf("load the document of site %q: %w", o.Site, unserved), err, e.disconnect())
+	case e.candidate == nil:
 		return nil, errors.Join(fmt.Errorf("this node has no copy of the document, and etcd gives none: %w", err), e.disconnect())
-	default:
+	case err != nil:
 		e.lost(err)
 	}
 	return e, nil
 }
 
-// load has the store's copy served.
-func (e *Engine) load(ctx context.Context) error {
+// load has the store's copy served, or what can be in place of it. unserved says why nothing of a copy that is there can be.
+func (e *Engine) load(ctx context.Context) (unserved, err error) {
 	loaded, err := e.opts.Store.Load()
 	if err != nil {
-		return err
+		return nil, err
 	}
 	e.state, e.damaged = loaded.State, loaded.Damaged
 	var k known
 	if note := loaded.Notes[noteHead]; note != nil {
 		if err := json.Unmarshal(note, &k); err != nil {
-			return fmt.Errorf("read what the store has of etcd: %w", err)
+			return nil, fmt.Errorf("read what the store has of etcd: %w", err)
 		}
 		// A store that has written on its own since is not that copy any more.
 		if k.Head != nil && len(e.state.Vector()) == 1 && e.state.ID() == k.Head.Revision {
@@ -151,25 +155,32 @@ func (e *Engine) load(ctx context.Context) error {
 	if loaded.Objects == nil || len(e.state.Vector()) == 0 {
 		objects := config.NewObjects(nil)
 		e.current.Store(&revision.View{Objects: objects, Document: objects.ID()})
-		return nil
+		return nil, nil
 	}
 	c, err := e.opts.Compiler.Compile(ctx, loaded.Objects, true)
 	if err != nil {
-		return fmt.Errorf("compile revision %.8s, the last one that was kept: %w", e.state.ID(), err)
+		return e.substitute(ctx, loaded.Objects, err), nil
 	}
 	e.adopt(c, loaded.Objects)
-	return nil
+	return nil, nil
 }
 
 // adopt has a document served.
 func (e *Engine) adopt(c replica.Candidate, objects *config.Objects) {
-	v := &revision.View{Revision: e.state.ID(), Document: objects.ID(), Objects: objects, Time: e.state.Newest(), Inert: c.Inert()}
+	v := e.view(objects)
+	v.Inert = c.Inert()
+	e.candidate, e.instead = c, nil
+	e.current.Store(v)
+	e.opts.Compiler.Adopt(c, v)
+}
+
+// view is a document with what is known of it now.
+func (e *Engine) view(objects *config.Objects) *revision.View {
+	v := &revision.View{Revision: e.state.ID(), Document: objects.ID(), Objects: objects, Time: e.state.Newest()}
 	for _, h := range e.state.Heads() {
 		v.Heads = append(v.Heads, h.ID)
 	}
-	e.candidate = c
-	e.current.Store(v)
-	e.opts.Compiler.Adopt(c, v)
+	return v
 }
 
 // connected returns etcd.
@@ -320,8 +331,12 @@ func (e *Engine) lost(err error) {
 		e.sinceWhen = now
 	}
 	e.refusing = errors.Is(err, errSaidNo)
-	e.unavailable = fmt.Sprintf("etcd at %s: %v. So it is since %s; this node serves revision %.8s, written %s", strings.Join(e.opts.Access.Endpoints, ", "), err,
-		e.sinceWhen.Format(timeForm), view.Revision, view.Time.UTC().Format(timeForm))
+	does := "serves"
+	if view.NotServed != "" {
+		does = "has"
+	}
+	e.unavailable = fmt.Sprintf("etcd at %s: %v. So it is since %s; this node %s revision %.8s, written %s", strings.Join(e.opts.Access.Endpoints, ", "), err,
+		e.sinceWhen.Format(timeForm), does, view.Revision, view.Time.UTC().Format(timeForm))
 	text := e.unavailable
 	e.mu.Unlock()
 	if changed {

@@ -178,7 +178,7 @@ type arrival struct {
 	keys      map[config.ObjectKey]bool
 	fresh     map[config.ObjectHash]*config.Object
 	objects   *config.Objects
-	candidate replica.Candidate
+	candidate replica.Candidate // nil: it does not compile
 }
 
 // collectRevisions gets what leads from this node's document to etcd's.
@@ -278,6 +278,9 @@ func (e *Engine) applyAll(a *arrival, list []*revision.Revision) error {
 
 func (a *arrival) line(r *revision.Revision, steps []replica.Step, e *Engine) {
 	l := replica.LogLine{Entry: revision.Entry{Revision: r, View: r.ID, Applied: e.opts.Now().UTC(), From: a.from}, Steps: steps}
+	if e.doubt != nil && e.doubt.revision == r.ID {
+		l.From = "" // it was written here
+	}
 	for _, p := range a.pending {
 		if p.Revision == r.ID {
 			l.Pending = p.Until
@@ -450,6 +453,9 @@ func (e *Engine) compileArrival(ctx context.Context, a *arrival) error {
 	if a.candidate, err = e.opts.Compiler.Compile(ctx, a.objects, true); err == nil {
 		return nil
 	}
+	if a.candidate = nil; e.instead != nil {
+		return nil // what counted before could not be served either: what mends it may be on its way
+	}
 	last := a.lines[len(a.lines)-1].Revision
 	e.mu.Lock()
 	told := e.refused != nil && e.refused.Revision.ID == last.ID
@@ -458,6 +464,7 @@ func (e *Engine) compileArrival(ctx context.Context, a *arrival) error {
 	}
 	e.mu.Unlock()
 	if !told {
+		e.stats.quarantined.Add(1)
 		e.log.Warn("config.quarantined", zap.String("revision", last.ID), zap.String("site", last.Site), zap.Error(err))
 		e.event("config.quarantined", last, err.Error())
 	}

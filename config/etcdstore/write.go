@@ -70,6 +70,7 @@ func (e *Engine) Commit(ctx context.Context, w *revision.Write) (*revision.Outco
 		err = e.commit(ctx, d)
 	}
 	if err != nil {
+		e.stats.refused.Add(1)
 		e.log.Info("config.write.refused", zap.String("author", w.Author), zap.String("source", w.Source), zap.Error(err))
 	}
 	return d.outcome, err
@@ -314,7 +315,7 @@ func (e *Engine) moveTo(ctx context.Context, d *draft, a *arrival, m *move, item
 	m.put = append(m.put, item{key: headKey, value: text})
 	done, version, err := e.moved(ctx, m, items)
 	if errors.Is(err, errNoAnswer) && m.version > 0 {
-		e.doubt = &doubt{revision: r.ID, version: m.version}
+		e.doubt = &doubt{revision: r.ID, number: a.head.Number, version: m.version}
 		return e.settleNow(ctx, d, r, err)
 	}
 	switch {

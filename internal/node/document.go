@@ -178,5 +178,6 @@ func (n *Node) notServed() string {
 // documents is an engine of documents: that of the mesh of sites, or that of etcd.
 type documents interface {
 	revision.Documents
+	Stats() replica.Stats
 	Run(ctx context.Context) error
 }

@@ -77,6 +77,6 @@ func (n *Node) hearDocuments(e mep.Event) bool {
 }
 
 func (n *Node) documentCounts() api.DocumentCounts {
-	s := n.mesh.Stats()
+	s := n.documents.Stats()
 	return api.DocumentCounts{Written: s.Written, Merged: s.Merged, Undone: s.Undone, Refused: s.Refused, Quarantined: s.Quarantined, Lies: s.Lies, Dropped: s.Dropped}
 }

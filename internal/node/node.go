@@ -177,7 +177,7 @@ func (n *Node) build(in *intent) error {
 		ResolverCounts: n.resolvers.Counts, TakeResolvers: n.resolvers.Take, ReportRTT: n.resolvers.Report,
 		Documents: n.documents, TagKey: n.store.Key("tags"), Backup: n.backup, Restore: n.restore, Events: n.events, Ready: n.ready, Logger: n.log,
 	}
-	if n.mesh != nil {
+	if n.documents != nil {
 		told.DocumentCounts = n.documentCounts
 	}
 	n.tellMonitors(&told, prober)

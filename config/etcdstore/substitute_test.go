@@ -1,0 +1,163 @@
+package etcdstore
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"testing"
+
+	"fairlead/config"
+	"fairlead/config/replica"
+	"fairlead/config/revision"
+)
+
+// picky is a compiler that takes no document with some services, as another release does, or as of a moment.
+type picky struct {
+	*plain
+	bad []string
+}
+
+func (p *picky) Compile(ctx context.Context, o *config.Objects, lenient bool) (replica.Candidate, error) {
+	if o.Get(config.ObjectKey{Kind: config.ObjectSite, Name: "ams"}) == nil {
+		return nil, errors.New("no site ams")
+	}
+	for _, name := range p.bad {
+		if o.Get(key(name)) != nil {
+			return nil, fmt.Errorf("service %s cannot be compiled", name)
+		}
+	}
+	return p.plain.Compile(ctx, o, lenient)
+}
+
+// again makes an engine of what a node has kept, with a compiler that refuses.
+func (n *testNode) again(t *testing.T, bad ...string) (*Engine, *picky, []replica.Event, error) {
+	t.Helper()
+	c, o := &picky{new(plain), bad}, n.opts
+	var events []replica.Event
+	o.Compiler, o.Event = c, func(e replica.Event) { events = append(events, e) }
+	e, err := New(context.Background(), o)
+	return e, c, events, err
+}
+
+func names(o *config.Objects) string {
+	var list []string
+	for o := range o.All {
+		if o.Key().Kind == config.ObjectService {
+			list = append(list, o.Key().Name)
+		}
+	}
+	return strings.Join(list, " ")
+}
+
+func withSite(t *testing.T, services ...string) func(*Options) {
+	return func(o *Options) {
+		site, err := config.NewObject(config.ObjectSite, "ams", []byte(`{"address": "192.0.2.1"}`))
+		if err != nil {
+			t.Fatal(err)
+		}
+		objects, err := seed(t, services...)()
+		o.Seed = func() (*config.Objects, error) { return objects.With([]*config.Object{site}, nil), err }
+	}
+}
+
+// TestStartWithoutWhatCompiles: a kept document that does not compile is served by what came before it, or by what is left of it, with etcd and without.
+func TestStartWithoutWhatCompiles(t *testing.T) {
+	for _, tc := range []struct {
+		name    string
+		history bool // there was a good document before
+		bad     []string
+		left    string
+		says    string
+		down    bool
+	}{
+		{"a history", true, []string{"x"}, "a b c", "is served in place of it", false},
+		{"one object", false, []string{"b"}, "a c", "without 1 objects (service/b)", false},
+		{"two objects, and no etcd", false, []string{"a", "c"}, "b", "without 2 objects (service/a, service/c)", true},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			etcd := newFakeEtcd()
+			n := startNode(t, etcd, "ams", withSite(t, "a", "b", "c"))
+			good := n.Current().Revision
+			if tc.history {
+				n.write(t, &revision.Write{Put: []*config.Object{service(t, "x", "192.0.2.9")}})
+			}
+			kept := n.Current()
+			if tc.down {
+				etcd.setDown(errors.New("connection refused"))
+			}
+			e, c, events, err := n.again(t, tc.bad...)
+			if err != nil {
+				t.Fatalf("it does not start: %v", err)
+			}
+			if got := names(c.served.Objects); got != tc.left {
+				t.Errorf("served: %s, want %s", got, tc.left)
+			}
+			v := e.Current()
+			if v.Revision != kept.Revision || v.Document != kept.Document || !strings.Contains(v.NotServed, tc.says) || !strings.Contains(v.NotServed, kept.Revision) {
+				t.Errorf("what counts is %s (%s), want %s, and that it says %q", v.Revision, v.NotServed, kept.Revision, tc.says)
+			}
+			if tc.history && (c.served.Revision != good || !strings.Contains(v.NotServed, good)) {
+				t.Errorf("served as %s, want %s", c.served.Revision, good)
+			}
+			if len(events) == 0 || events[0].Name != "config.substitute" {
+				t.Errorf("events = %+v", events)
+			}
+			if why := e.Sync().Unavailable; tc.down != (why != "") || strings.Contains(why, "serves revision") {
+				t.Errorf("unavailable = %q", why)
+			}
+		})
+	}
+}
+
+// TestSubstituteEnds: writes here and at other nodes are taken while something else is served, until one makes a document that compiles.
+func TestSubstituteEnds(t *testing.T) {
+	etcd := newFakeEtcd()
+	n, other := startNode(t, etcd, "ams", withSite(t, "a", "b", "c")), startNode(t, etcd, "nyc", nil)
+	e, c, _, err := n.again(t, "b")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := e.Commit(t.Context(), &revision.Write{Put: []*config.Object{service(t, "d", "192.0.2.4")}}); err == nil {
+		t.Error("a write that mends nothing was taken")
+	}
+	out := other.write(t, &revision.Write{Put: []*config.Object{service(t, "a", "192.0.2.5")}}) // nor does this one
+	if err := e.refresh(t.Context()); err != nil {
+		t.Fatalf("what mends nothing was not taken in: %v", err)
+	}
+	if v := e.Current(); v.Revision != out.Revision.ID || v.NotServed == "" || names(c.served.Objects) != "a c" {
+		t.Errorf("after another node's write: %+v; served: %s", v, names(c.served.Objects))
+	}
+	mended, err := e.Commit(t.Context(), &revision.Write{Remove: []config.ObjectKey{key("b")}})
+	if err != nil || mended.View.NotServed != "" || c.served != mended.View || names(c.served.Objects) != "a c" {
+		t.Errorf("after what mends it: %+v, %v", mended, err)
+	}
+	other.write(t, &revision.Write{Put: []*config.Object{service(t, "b", "192.0.2.6")}})
+	if err := e.refresh(t.Context()); err == nil || e.Current().Revision != mended.Revision.ID || len(e.Sync().Quarantine) != 1 {
+		t.Errorf("a document that does not compile, while one is served: %v, %+v", err, e.Current())
+	}
+	if s := e.Stats(); s.Written != 1 || s.Merged != 1 || s.Refused != 1 || s.Quarantined != 1 {
+		t.Errorf("counted: %+v", s)
+	}
+}
+
+// TestNothingCompiles: a node for which nothing of its copy can be served starts with what follows it in etcd, or not at all.
+func TestNothingCompiles(t *testing.T) {
+	etcd := newFakeEtcd()
+	n := startNode(t, etcd, "ams", nil) // without the site that picky asks for
+	if _, _, _, err := n.again(t); err == nil || !strings.Contains(err.Error(), "no site ams") {
+		t.Errorf("error = %v", err)
+	}
+	other := startNode(t, etcd, "nyc", nil)
+	var o Options
+	withSite(t)(&o)
+	site, err := o.Seed()
+	if err != nil {
+		t.Fatal(err)
+	}
+	out := other.write(t, &revision.Write{Put: []*config.Object{site.Get(config.ObjectKey{Kind: config.ObjectSite, Name: "ams"})}})
+	e, c, _, err := n.again(t)
+	if err != nil || e.Current().Revision != out.Revision.ID || c.served != e.Current() || e.Current().NotServed != "" {
+		t.Errorf("with what follows in etcd: %v", err)
+	}
+}

@@ -5,6 +5,7 @@ import (
 	"crypto/tls"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"go.etcd.io/etcd/api/v3/v3rpc/rpctypes"
@@ -35,7 +36,7 @@ type client struct {
 // dial connects. It waits for etcd only where a password has to be checked.
 func dial(a Access) (keyspace, error) {
 	c := clientv3.Config{Endpoints: a.Endpoints, Username: a.User, DialTimeout: a.Timeout, DialKeepAliveTime: 10 * time.Second,
-		DialKeepAliveTimeout: a.Timeout, Logger: zap.NewNop()}
+		DialKeepAliveTimeout: a.Timeout, MaxCallRecvMsgSize: maxAnswer, Logger: zap.NewNop()}
 	var err error
 	if a.TLS != nil {
 		if c.TLS, err = a.TLS(); err != nil {
@@ -70,9 +71,12 @@ func (c *client) read(ctx context.Context, prefixes ...string) ([][]item, moment
 	defer cancel()
 	ops := make([]clientv3.Op, len(prefixes))
 	for i, p := range prefixes {
-		ops[i] = clientv3.OpGet(c.prefix+p, clientv3.WithPrefix())
+		ops[i] = clientv3.OpGet(c.prefix+p, clientv3.WithPrefix(), clientv3.WithLimit(maxRead))
 	}
 	r, err := c.etcd.Txn(ctx).Then(ops...).Commit()
+	if err != nil && strings.Contains(err.Error(), "larger than max") { // gRPC has no other way to say that it is this one
+		err = fmt.Errorf("%w: %w", errTooMuch, err)
+	}
 	if err != nil {
 		return nil, moment{}, explained("read from etcd", err)
 	}
@@ -156,13 +160,16 @@ func (c *client) commit(ctx context.Context, m *move) (bool, int64, error) {
 	}
 	r, err := c.etcd.Txn(ctx).If(terms...).Then(ops...).Commit()
 	if err != nil {
-		if err = explained("write to etcd", err); !errors.Is(err, errSaidNo) {
-			err = fmt.Errorf("%w: %w", errNoAnswer, err)
-		}
-		return false, 0, err
+		err = explained("write to etcd", err)
 	}
-	if !r.Succeeded && lease != 0 {
+	if lease != 0 && (errors.Is(err, errSaidNo) || err == nil && !r.Succeeded) {
 		_, _ = c.etcd.Revoke(ctx, lease) // else it ends by itself
+	}
+	switch {
+	case errors.Is(err, errSaidNo):
+		return false, 0, err
+	case err != nil:
+		return false, 0, fmt.Errorf("%w: %w", errNoAnswer, err)
 	}
 	return r.Succeeded, r.Header.Revision, nil
 }

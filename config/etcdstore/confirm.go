@@ -3,6 +3,7 @@ package etcdstore
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -139,8 +140,8 @@ func (e *Engine) undo(ctx context.Context, p waiting) error {
 		return err
 	}
 	var lines []undoLine
-	if err := json.Unmarshal(joined(all[0]), &lines); err != nil {
-		return fmt.Errorf("read what was there before: %w", err)
+	if err := json.Unmarshal(joined(all[0]), &lines); err != nil { // nor will it be at the next try
+		return errors.Join(fmt.Errorf("etcd lacks what was there before, so the write stays: %w", err), e.settle(ctx, p.Revision))
 	}
 	d := &draft{confirmed: p.Revision, write: &revision.Write{Author: "node " + e.opts.Site, Source: "rollback",
 		Reason: fmt.Sprintf("revision %.8s was not confirmed within %s", p.Revision, p.Within)}}

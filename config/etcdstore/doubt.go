@@ -2,6 +2,7 @@ package etcdstore
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"slices"
@@ -9,6 +10,7 @@ import (
 
 	"go.uber.org/zap"
 
+	"fairlead/config/replica"
 	"fairlead/config/revision"
 )
 
@@ -19,11 +21,37 @@ const (
 	settleEvery = 250 * time.Millisecond
 )
 
+// noteDoubt is the name of a note in the store: a write whose author was told that its outcome is not known.
+const noteDoubt = "etcd.doubt"
+
 // doubt is a write that etcd was asked to make and did not answer.
 type doubt struct {
-	revision string
-	number   uint64
-	version  int64 // of the head, that it must have for the write to be made
+	Revision string `json:"revision"`
+	Number   uint64 `json:"number"`
+	Version  int64  `json:"version"` // of the head, that it must have for the write to be made
+
+	kept bool // in the store
+}
+
+// keepDoubt has a write that is in doubt be learned of after a restart, too.
+func (e *Engine) keepDoubt() {
+	text, err := json.Marshal(e.doubt)
+	if err == nil {
+		err = e.opts.Store.Commit(&replica.Record{State: e.state, Notes: map[string][]byte{noteDoubt: text}})
+	}
+	if e.doubt.kept = err == nil; err != nil {
+		e.keptCopy(err)
+	}
+}
+
+// endDoubt forgets it.
+func (e *Engine) endDoubt() {
+	if e.doubt.kept {
+		if err := e.opts.Store.Commit(&replica.Record{State: e.state, Notes: map[string][]byte{noteDoubt: nil}}); err != nil {
+			e.keptCopy(err) // it is learned once more after a restart, which does nothing
+		}
+	}
+	e.doubt = nil
 }
 
 // settleNow learns what became of a write: true when it was made, false when it was not and never will be, so that it can be tried again. Where
@@ -48,6 +76,7 @@ func (e *Engine) settleNow(ctx context.Context, d *draft, r *revision.Revision, 
 		case <-ctx.Done():
 		}
 		again.Stop()
+		e.keepDoubt()
 		e.log.Warn("config.write.unknown", zap.String("revision", r.ID), zap.Error(asked))
 		return false, fmt.Errorf("%w. It would be revision %.8s: look whether the history has it when etcd is there again; or repeat the request with the same idempotency key, if it had one, which is harmless and tells",
 			asked, r.ID)
@@ -59,7 +88,7 @@ func (e *Engine) dispel(ctx context.Context) error {
 	if e.doubt == nil {
 		return nil
 	}
-	id := e.doubt.revision
+	id := e.doubt.Revision
 	made, err := e.settleDoubt(ctx)
 	if err != nil {
 		return fmt.Errorf("learn whether revision %.8s was made: %w", id, err)
@@ -79,10 +108,10 @@ func (e *Engine) settleDoubt(ctx context.Context) (bool, error) {
 		if err != nil {
 			return false, err
 		}
-		if s.key != e.doubt.version {
+		if s.key != e.doubt.Version {
 			made, err := e.isMade(ctx)
 			if err == nil {
-				e.doubt = nil
+				e.endDoubt()
 			}
 			return made, err
 		}
@@ -99,19 +128,19 @@ func (e *Engine) settleDoubt(ctx context.Context) (bool, error) {
 
 // isMade reports whether the write in doubt counts, where the head has moved since.
 func (e *Engine) isMade(ctx context.Context) (bool, error) {
-	if slices.Contains(e.taken, e.doubt.revision) {
+	if slices.Contains(e.taken, e.doubt.Revision) {
 		return true, nil
 	}
-	if _, err := e.opts.Store.Find(e.doubt.revision); err == nil {
+	if _, err := e.opts.Store.Find(e.doubt.Revision); err == nil {
 		return true, nil
 	}
 	// A node that was far behind has not taken in each revision: one that follows the write, or that lost and was to follow it, was made by who saw it.
-	next, err := e.texts(ctx, e.doubt.number+1, e.doubt.number+1)
+	next, err := e.texts(ctx, e.doubt.Number+1, e.doubt.Number+1)
 	if err != nil {
 		return false, err
 	}
 	for _, text := range next {
-		if r, err := revision.Decode(text); err == nil && slices.Contains(r.Parents, e.doubt.revision) {
+		if r, err := revision.Decode(text); err == nil && slices.Contains(r.Parents, e.doubt.Revision) {
 			return true, nil
 		}
 	}

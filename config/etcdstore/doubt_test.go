@@ -107,6 +107,30 @@ func TestUnknownOutcomeIsLearnedFarBehind(t *testing.T) {
 	}
 }
 
+// What is in doubt is made once or never, although the node restarts meanwhile.
+func TestDoubtOutlivesARestart(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		etcd := newFakeEtcd()
+		n := startNode(t, etcd, "ams", nil)
+		etcd.holdBack, etcd.afterHeld = true, errors.New("connection refused")
+		if _, err := n.Commit(t.Context(), &revision.Write{Put: []*config.Object{service(t, "a", "192.0.2.2")}}); !errors.Is(err, revision.ErrOutcome) {
+			t.Fatalf("error = %v, want that the outcome is not known", err)
+		}
+		n.restart(t) // without etcd
+		etcd.setDown(nil)
+		n.hear(t)
+		before := etcd.items[headKey].version
+		etcd.late()
+		if after := etcd.items[headKey].version; after != before || n.doubt != nil {
+			t.Errorf("what etcd did late moved the head from version %d to %d; in doubt is %v", before, after, n.doubt)
+		}
+		n.restart(t)
+		if now := etcd.items[headKey].version; now != before {
+			t.Errorf("what was learned is learned once more: the head has version %d, and had %d", now, before)
+		}
+	})
+}
+
 func TestEtcdTakesNoWrites(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		etcd := newFakeEtcd()
@@ -166,6 +190,37 @@ func TestSpoiltHeadIsNotTaken(t *testing.T) {
 	}
 	etcd.set(item{key: headKey, value: append(good.value, '\n')})
 	n.write(t, &revision.Write{Remove: []config.ObjectKey{key("a")}})
+}
+
+func TestKeysOfWritesThatWaitPutByHand(t *testing.T) {
+	etcd := newFakeEtcd()
+	n := startNode(t, etcd, "ams", nil)
+	good := n.write(t, &revision.Write{Put: []*config.Object{service(t, "b", "192.0.2.2")}, Confirm: time.Hour})
+	etcd.set(item{key: pendingKey + "x", value: []byte("nonsense")}, item{key: pendingKey + "y", value: []byte(`{"revision":"z"}`)},
+		item{key: pendingKey + "f00d", value: []byte(`{"revision":"f00d","until":"2001-01-01T00:00:00Z","within":"5m"}`)})
+	n.hear(t)
+	if len(n.pending) != 2 || n.Sync().Unavailable != "" {
+		t.Errorf("%+v wait, want %.8s and f00d; %s", n.pending, good.Revision.ID, n.Sync().Unavailable)
+	}
+	n.undoDue(t.Context()) // there is nothing to put back
+	if len(n.pending) != 1 || n.pending[0].Revision != good.Revision.ID || n.address("b") != "192.0.2.2" {
+		t.Errorf("%+v wait, want %.8s; b is %s", n.pending, good.Revision.ID, n.address("b"))
+	}
+}
+
+// Objects that are too much for one answer are read in several.
+func TestLargeAnswers(t *testing.T) {
+	etcd := newFakeEtcd()
+	n := startNode(t, etcd, "ams", nil)
+	var put []*config.Object
+	for i := range 2 * maxOps {
+		put = append(put, service(t, fmt.Sprint("s", i), "192.0.2.9"))
+	}
+	n.write(t, &revision.Write{Put: put})
+	etcd.most = 7
+	if two := startNode(t, etcd, "nyc", nil); two.Current().Document != n.Current().Document {
+		t.Error("the other node has another document")
+	}
 }
 
 func TestSpoiltObjectIsNotTaken(t *testing.T) {

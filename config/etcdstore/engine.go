@@ -88,6 +88,7 @@ type Engine struct {
 	damaged     string
 	refused     *revision.Quarantined
 	pending     []waiting
+	strangest   int64 // version of the newest key that was told of by strange
 }
 
 // noteHead is the name of a note in the store: what of etcd the store has.
@@ -146,6 +147,13 @@ func (e *Engine) load(ctx context.Context) (unserved, err error) {
 	if note := loaded.Notes[noteHead]; note != nil {
 		if err := json.Unmarshal(note, &k); err != nil {
 			return nil, fmt.Errorf("read what the store has of etcd: %w", err)
+		}
+		if note := loaded.Notes[noteDoubt]; note != nil {
+			d := &doubt{kept: true}
+			if err := json.Unmarshal(note, d); err != nil {
+				return nil, fmt.Errorf("read which write to etcd is in doubt: %w", err)
+			}
+			e.doubt = d
 		}
 		// A store that has written on its own since is not that copy any more.
 		if k.Head != nil && len(e.state.Vector()) == 1 && e.state.ID() == k.Head.Revision {

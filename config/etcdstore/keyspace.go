@@ -10,6 +10,8 @@ var (
 	errCompacted = errors.New("etcd has compacted what was to be watched")
 	// errSaidNo says that etcd has answered, and does not do what it was asked to: it is full, or the user may not.
 	errSaidNo = errors.New("etcd refuses")
+	// errTooMuch says that what was asked for at once is more than maxAnswer.
+	errTooMuch = errors.New("more than one answer of etcd may have")
 	// errNoAnswer says that etcd was asked to do something, and may have done it, or may do it yet.
 	errNoAnswer = errors.New("etcd did not answer")
 )
@@ -22,6 +24,9 @@ const (
 	maxChunk = 512 << 10
 	// pageKeys is how many values one answer has.
 	pageKeys = 64
+	// maxAnswer bounds one answer, in bytes: a file of 128 MiB, the largest object, fits. maxRead is how many keys below one prefix are read.
+	maxAnswer = 160 << 20
+	maxRead   = 1024
 	// maxTrim is how many keys are removed at once where there are too many.
 	maxTrim = 100
 )
@@ -54,7 +59,8 @@ type move struct {
 // keyspace is what the engine needs of etcd. Keys are below a prefix, which is not in them. Of an error that wraps neither errCompacted nor errSaidNo
 // it is not known whether etcd was reached.
 type keyspace interface {
-	// read returns what is under some prefixes, at most maxOps of them, at one moment, in order of the keys.
+	// read returns the first maxRead keys under each of some prefixes, at most maxOps of them, at one moment, in order of the keys. An error that
+	// wraps errTooMuch says that fewer prefixes may do.
 	read(ctx context.Context, prefixes ...string) ([][]item, moment, error)
 	// scan returns at most limit items from a key on, and before another; without their values if keysOnly.
 	scan(ctx context.Context, from, to string, limit int64, keysOnly bool) ([]item, error)

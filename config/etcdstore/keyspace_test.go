@@ -29,6 +29,7 @@ type fakeEtcd struct {
 	meanwhile func()       // is run before the next commit, without the lock
 	watching  func() error // what ends a watch; nil: nothing
 	requests  int
+	most      int // prefixes that one answer has room for; 0: maxOps
 }
 
 func newFakeEtcd() *fakeEtcd {
@@ -96,6 +97,9 @@ func (f *fakeEtcd) read(_ context.Context, prefixes ...string) ([][]item, moment
 	}
 	if len(prefixes) > maxOps {
 		return nil, moment{}, errors.New("too many operations")
+	}
+	if f.most > 0 && len(prefixes) > f.most {
+		return nil, moment{}, errTooMuch
 	}
 	var out [][]item
 	for _, p := range prefixes {

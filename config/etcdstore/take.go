@@ -16,8 +16,12 @@ import (
 	"fairlead/config/revision"
 )
 
-// maxBehind is how many revisions are taken in one by one; a node that is further behind takes a manifest.
-const maxBehind = 256
+const (
+	// maxBehind is how many revisions are taken in one by one; a node that is further behind takes a manifest.
+	maxBehind = 256
+	// maxTexts bounds the revisions that are read at once, in bytes.
+	maxTexts = 512 << 20
+)
 
 var (
 	// errOther says that what is in etcd does not follow what this node has.
@@ -57,12 +61,24 @@ func (e *Engine) look(ctx context.Context) (*seen, error) {
 	}
 	for _, it := range all[1] {
 		var w waiting
-		if err := json.Unmarshal(it.value, &w); err != nil {
-			return nil, fmt.Errorf("read %s in etcd: %w", it.key, err)
+		if err := json.Unmarshal(it.value, &w); err != nil || it.key != pendingKey+w.Revision {
+			e.strange(it)
+			continue
 		}
 		s.pending = append(s.pending, w)
 	}
 	return s, nil
+}
+
+// strange tells once of a key that is no write that waits to be confirmed. It does nothing.
+func (e *Engine) strange(it item) {
+	e.mu.Lock()
+	told := e.strangest >= it.version
+	e.strangest = max(e.strangest, it.version)
+	e.mu.Unlock()
+	if !told {
+		e.log.Warn("config.undo.failed", zap.String("key", it.key), zap.String("error", "somebody else than Fairlead has written it, so it does nothing: remove it"))
+	}
 }
 
 // spoilt says what to do about a head that cannot be read.
@@ -278,7 +294,7 @@ func (e *Engine) applyAll(a *arrival, list []*revision.Revision) error {
 
 func (a *arrival) line(r *revision.Revision, steps []replica.Step, e *Engine) {
 	l := replica.LogLine{Entry: revision.Entry{Revision: r, View: r.ID, Applied: e.opts.Now().UTC(), From: a.from}, Steps: steps}
-	if e.doubt != nil && e.doubt.revision == r.ID {
+	if e.doubt != nil && e.doubt.Revision == r.ID {
 		l.From = "" // it was written here
 	}
 	for _, p := range a.pending {
@@ -328,7 +344,7 @@ func (e *Engine) texts(ctx context.Context, from, to uint64) (map[string][]byte,
 	if err != nil {
 		return nil, err
 	}
-	out := map[string][]byte{}
+	out, size := map[string][]byte{}, 0
 	first, last := numbered(revisionsKey, from, ""), numbered(revisionsKey, to, "~")
 	for {
 		items, err := keys.scan(ctx, first, last, pageKeys, false)
@@ -336,6 +352,10 @@ func (e *Engine) texts(ctx context.Context, from, to uint64) (map[string][]byte,
 			return nil, err
 		}
 		for _, it := range items {
+			if size += len(it.key) + len(it.value); size > maxTexts {
+				return nil, fmt.Errorf("etcd has more than %d MiB as revisions %d to %d: somebody else than Fairlead has written below %s/%s", maxTexts>>20, from, to,
+					e.opts.Access.Prefix, revisionsKey)
+			}
 			k := wholeKey(it.key)
 			out[k] = append(out[k], it.value...)
 		}
@@ -401,7 +421,7 @@ func (e *Engine) fetch(ctx context.Context, wanted map[config.ObjectHash]config.
 	var ask []string
 	var hashes []config.ObjectHash
 	get := func() error {
-		all, _, err := keys.read(ctx, ask...)
+		all, err := readAll(ctx, keys, ask)
 		if err != nil {
 			return err
 		}
@@ -431,6 +451,19 @@ func (e *Engine) fetch(ctx context.Context, wanted map[config.ObjectHash]config.
 		err = get()
 	}
 	return out, err
+}
+
+// readAll reads what never changes, in parts where it is too much for one answer.
+func readAll(ctx context.Context, keys keyspace, ask []string) ([][]item, error) {
+	all, _, err := keys.read(ctx, ask...)
+	if n := len(ask) / 2; errors.Is(err, errTooMuch) && n > 0 {
+		if all, err = readAll(ctx, keys, ask[:n]); err == nil {
+			var rest [][]item
+			rest, err = readAll(ctx, keys, ask[n:])
+			all = append(all, rest...)
+		}
+	}
+	return all, err
 }
 
 func objectOf(k config.ObjectKey, hash config.ObjectHash, text []byte) (*config.Object, error) {

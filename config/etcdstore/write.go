@@ -315,7 +315,7 @@ func (e *Engine) moveTo(ctx context.Context, d *draft, a *arrival, m *move, item
 	m.put = append(m.put, item{key: headKey, value: text})
 	done, version, err := e.moved(ctx, m, items)
 	if errors.Is(err, errNoAnswer) && m.version > 0 {
-		e.doubt = &doubt{revision: r.ID, number: a.head.Number, version: m.version}
+		e.doubt = &doubt{Revision: r.ID, Number: a.head.Number, Version: m.version}
 		return e.settleNow(ctx, d, r, err)
 	}
 	switch {

@@ -81,8 +81,11 @@ func draw(client, seed uint64) uint64 { return mix(client ^ bits.RotateLeft64(se
 // drawer is a member that draws.
 type drawer struct {
 	seed uint64
-	keys [drawKeys]uint64
+	keys keys
 }
+
+// keys choose the bits of the client that the first bits of a member's draw are parities of.
+type keys [drawKeys]uint64
 
 const (
 	// drawKeys is how many words of a member choose among the client's bits. Octet i of each word is for one bit of a draw, firstFrom +
@@ -110,7 +113,7 @@ func newDrawer(seed uint64) drawer {
 
 // draw is what a member draws for a client.
 func (m *drawer) draw(client uint64) uint64 {
-	return m.first(viewOf(client), client) | draw(client, m.seed)>>firstBits
+	return m.keys.first(viewOf(client), client) | draw(client, m.seed)>>firstBits
 }
 
 // view is the bits of a client that keys choose among, for all first bits.
@@ -121,8 +124,8 @@ func viewOf(client uint64) view {
 }
 
 // first is the first bits of a draw: parities of what the keys choose.
-func (m *drawer) first(of view, client uint64) uint64 {
-	v := of[0]&m.keys[0] ^ of[1]&m.keys[1]
+func (k *keys) first(of view, client uint64) uint64 {
+	v := of[0]&k[0] ^ of[1]&k[1]
 	v ^= v >> 4
 	v ^= v >> 2
 	v ^= v >> 1

@@ -22,14 +22,24 @@ func (d *Decider) pickSourceIPHash(v *virtualServer, f *field) (int, Reason) {
 
 // draws is what is known of a field's contenders to draw. Immutable.
 type draws struct {
-	members []drawer // by weight, the greatest first, then as the contenders are
-	halves  []uint64 // their seeds, as nearlyDraw wants them
+	seats   []seat // by weight, the greatest first, then as the contenders are
 	weights []uint32
-	inverse []float64 // 1/weight, rounded
-	of      []uint16  // contenders
-	even    bool      // all weights are equal
-	sieve   *sieve    // nil: few contenders
-	few     []eight   // of few contenders, the first bits of their draws; nil: they are many
+	of      []uint16 // contenders
+	even    bool     // all weights are equal
+	sieve   *sieve   // nil: few contenders
+	few     []eight  // of few contenders, the first bits of their draws; nil: they are many
+}
+
+// seat is a drawer's part in the draws: two of them are in a cache line, so that a draw among many reads one.
+type seat struct {
+	keys    keys
+	half    uint64  // its seed, as nearlyDraw wants it
+	inverse float64 // 1/weight, rounded
+}
+
+// draw is what drawer.draw is. half is halfMix of the client.
+func (m *seat) draw(of view, client, half uint64) uint64 {
+	return m.keys.first(of, client) | lastMix(nearlyDraw(half^m.half))>>firstBits
 }
 
 // newDraws gathers what contenders need to draw; nil when they need not.
@@ -48,23 +58,22 @@ func newDraws(v *virtualServer, services []Service, contenders []contender) *dra
 // drawsOf is newDraws for contenders of which members is how they draw.
 func drawsOf(members []drawer, contenders []contender) *draws {
 	n := len(contenders)
-	w := &draws{members: make([]drawer, n), halves: make([]uint64, n), weights: make([]uint32, n), inverse: make([]float64, n), of: make([]uint16, n), even: true}
+	w := &draws{seats: make([]seat, n), weights: make([]uint32, n), of: make([]uint16, n), even: true}
 	for i := range w.of {
 		w.of[i] = uint16(i)
 	}
 	slices.SortStableFunc(w.of, func(a, b uint16) int { return cmp.Compare(contenders[b].weight, contenders[a].weight) })
 	for i, c := range w.of {
-		w.members[i], w.weights[i] = members[c], contenders[c].weight
-		w.halves[i] = halfMix(bits.RotateLeft64(members[c].seed, 32))
-		w.inverse[i] = 1 / float64(w.weights[i])
+		w.weights[i] = contenders[c].weight
+		w.seats[i] = seat{members[c].keys, halfMix(bits.RotateLeft64(members[c].seed, 32)), 1 / float64(w.weights[i])}
 		w.even = w.even && w.weights[i] == w.weights[0]
 	}
 	if n > fewContenders {
-		w.sieve = newSieve(w.members, w.weights)
+		w.sieve = newSieve(w.seats, w.weights)
 		return w
 	}
 	for first := 0; first < n; first += len(eight{}.halves) {
-		w.few = append(w.few, newEight(w.members[first:min(n, first+len(eight{}.halves))]))
+		w.few = append(w.few, newEight(w.seats[first:min(n, first+len(eight{}.halves))]))
 	}
 	return w
 }
@@ -94,7 +103,7 @@ func (w *draws) fewWeighted(client uint64) int {
 	l, half := lightest{noCost, noCost}, halfMix(client)
 	for i := range w.few {
 		first := i * len(eight{}.halves)
-		l = w.few[i].lightest(client, half, w.inverse[first:], first, l)
+		l = w.few[i].lightest(client, half, w.seats[first:], first, l)
 	}
 	if l.close() {
 		return int(w.of[w.leastCost(client).best])
@@ -131,23 +140,23 @@ func (g greatest) close() bool {
 
 // drawing is the best draw by weight so far.
 type drawing struct {
-	best       int // of members
+	best       int // of seats
 	draw, cost uint64
 }
 
 // leastCost compares all members.
 func (w *draws) leastCost(client uint64) drawing {
 	at := drawing{best: none}
-	for i := range w.members {
-		at = w.compare(client, i, at)
+	half, of := halfMix(client), viewOf(client)
+	for i := range w.seats {
+		at = w.compare(w.seats[i].draw(of, client, half), i, at)
 	}
 	return at
 }
 
-// compare takes a member if its draw is the best by weight so far; among equals, the first contender. Those before have no less
+// compare takes a member if its draw, h, is the best by weight so far; among equals, the first contender. Those before have no less
 // weight, so that a draw that is no greater needs no logarithm.
-func (w *draws) compare(client uint64, i int, at drawing) drawing {
-	h := w.members[i].draw(client)
+func (w *draws) compare(h uint64, i int, at drawing) drawing {
 	if at.best != none && h <= at.draw && at.cost > 0 {
 		return at
 	}
@@ -177,14 +186,14 @@ const (
 	fewPartMask = 1<<fewPartBits - 1
 )
 
-func newEight(members []drawer) eight {
+func newEight(members []seat) eight {
 	e := eight{count: len(members)}
 	for i := range members {
 		m := &members[i]
-		e.halves[i] = halfMix(bits.RotateLeft64(m.seed, 32))
+		e.halves[i] = m.half
 		for part := range e.first {
 			for v := range e.first[part] {
-				e.first[part][v] |= m.first(viewOf(uint64(v)<<(part*fewPartBits)), 0) >> firstFrom << (8 * i)
+				e.first[part][v] |= m.keys.first(viewOf(uint64(v)<<(part*fewPartBits)), 0) >> firstFrom << (8 * i)
 			}
 		}
 	}
@@ -202,11 +211,11 @@ func (e *eight) greatest(client, half uint64, base int, g greatest) greatest {
 }
 
 // lightest is greatest where weights differ.
-func (e *eight) lightest(client, half uint64, inverse []float64, base int, l lightest) lightest {
+func (e *eight) lightest(client, half uint64, seats []seat, base int, l lightest) lightest {
 	first := e.firsts(client)
-	inverse = inverse[:e.count]
-	for i, seed := range e.halves[:len(inverse)] {
-		l = l.with(negLog2((first<<firstFrom^client)&firstMask|lastMix(nearlyDraw(half^seed))>>firstBits), inverse[i], base+i)
+	seats = seats[:e.count]
+	for i, seed := range e.halves[:len(seats)] {
+		l = l.with(negLog2((first<<firstFrom^client)&firstMask|lastMix(nearlyDraw(half^seed))>>firstBits), seats[i].inverse, base+i)
 		first >>= 8
 	}
 	return l

@@ -3,13 +3,15 @@ package gslb
 import (
 	"math"
 	"math/bits"
+	"slices"
 )
 
 // sieve finds those of many members whose draws begin with so many ones that the best one is among them, without drawing for
 // each. A block's members need the same number of ones: the fewer, the greater their weights are. Immutable.
 type sieve struct {
-	wide   []wideBlock
 	narrow []narrowBlock
+	wide   []wideBlock // of all that come after narrow ones
+	from   int         // the first member of wide
 	// least is what a cost by weight is at least of whom the sieve does not find, as it is and when it is asked again (sieveLoosened).
 	least [sieveAsked]uint64
 }
@@ -18,9 +20,13 @@ const (
 	sieveMembers = 64 // of a word
 	wideWords    = 8  // a cache line
 	wideHalves   = 2 * wideWords
+	wideMembers  = sieveMembers * wideWords
 	halfMembers  = sieveMembers / 2
-	// wideFrom is from how many members on a sieve is made of wide blocks.
+	// wideFrom is from how many members on a sieve has wide blocks.
 	wideFrom = 2*sieveMembers + 1
+	// sieveWasted is how many members more a wide block may find than they all need to be found, as the heaviest is much heavier than others: so many
+	// cost about as much as a narrow block, which takes the heaviest.
+	sieveWasted = 4
 	// sieveFinds is how many members are found on average at least. That none is found has a chance of about e^-sieveFinds.
 	sieveFinds = 3.9
 	// sieveLoosened is how many ones fewer are asked for when nobody was found who is surely the best.
@@ -54,34 +60,40 @@ type wideBlock struct {
 }
 
 // newSieve makes a sieve for members by weight, the greatest first.
-func newSieve(members []drawer, weights []uint32) *sieve {
-	s, size, sum := &sieve{}, sieveMembers, 0.0
-	if len(members) >= wideFrom {
-		size *= wideWords
-	}
+func newSieve(members []seat, weights []uint32) *sieve {
+	s, sum, ones := &sieve{}, 0.0, make([]int, len(members))
 	for i := range s.least {
 		s.least[i] = noCost
 	}
 	for _, w := range weights {
 		sum += float64(w)
 	}
-	for first := 0; first < len(members); first += size {
-		b := sieveBlock{first: first, ones: make([]int, min(size, len(members)-first))}
-		for i := range b.ones {
-			if b.ones[i] = onesFor(float64(weights[first+i]) / sum); size > sieveMembers {
-				b.ones[i] = b.ones[0] // the heaviest one's
-			}
-		}
-		b.most = b.ones[len(b.ones)-1]
+	for i := range ones {
+		ones[i] = onesFor(float64(weights[i]) / sum)
+	}
+	for s.from < len(members) && (len(members)-s.from < wideFrom || wasteful(ones[s.from:])) {
+		end := min(s.from+sieveMembers, len(members))
+		b := sieveBlock{first: s.from, ones: ones[s.from:end], most: ones[end-1]}
+		s.miss(&b, weights[s.from:])
+		s.narrow = append(s.narrow, newNarrowBlock(b, members[s.from:end]))
+		s.from = end
+	}
+	for first := s.from; first < len(members); first += wideMembers {
+		end := min(first+wideMembers, len(members))
+		b := sieveBlock{first: first, ones: slices.Repeat(ones[first:first+1], end-first), most: ones[first]} // the heaviest one's
 		s.miss(&b, weights[first:])
-		of := members[first : first+len(b.ones)]
-		if size == sieveMembers {
-			s.narrow = append(s.narrow, newNarrowBlock(b, of))
-		} else {
-			s.wide = append(s.wide, newWideBlock(b, of))
-		}
+		s.wide = append(s.wide, newWideBlock(b, members[first:end]))
 	}
 	return s
+}
+
+// wasteful reports whether wide blocks would find many more than who need to be found.
+func wasteful(ones []int) bool {
+	waste := 0 // in units of what needs the most ones
+	for i, n := range ones {
+		waste += 1<<(firstBits-ones[i/wideMembers*wideMembers]) - 1<<(firstBits-n)
+	}
+	return waste > sieveWasted<<firstBits
 }
 
 // onesFor returns with how many ones the draws of members begin that have a part of all weights.
@@ -113,10 +125,10 @@ const (
 	foundMembers = foundHalves * halfMembers
 )
 
-// find finds the members from first on, up to foundMembers, of a sieve of wide blocks, and returns with how many ones their draws
+// find finds the members from first on, up to foundMembers, of a sieve's wide blocks, and returns with how many ones their draws
 // begin at least.
 func (s *sieve) find(client uint64, first, fewer int, f *found) (ones int) {
-	at := first / (sieveMembers * wideWords)
+	at := (first - s.from) / wideMembers
 	b := &s.wide[at]
 	ones = b.most - fewer
 	f.any = b.find(client, ones, (*[wideHalves]uint32)(f.halves[:wideHalves]))
@@ -159,34 +171,39 @@ func (w *draws) sieved(client uint64) int {
 
 // lightest compares those whom the sieve finds.
 func (w *draws) lightest(client uint64, fewer int) lightest {
-	if w.sieve.wide == nil {
-		return w.lightestNarrow(client, fewer)
+	l := lightest{noCost, noCost}
+	if w.sieve.narrow != nil {
+		l = w.lightestNarrow(client, fewer)
 	}
-	half, of, l := halfMix(client), viewOf(client), lightest{noCost, noCost}
+	if w.sieve.wide == nil {
+		return l
+	}
+	half, of := halfMix(client), viewOf(client)
 	var f found
-	for first := 0; first < len(w.members); first += foundMembers {
+	for first := w.sieve.from; first < len(w.seats); first += foundMembers {
 		for w.sieve.find(client, first, fewer, &f); f.any != 0; {
 			i := first + f.next()
-			l = l.with(negLog2(w.members[i].first(of, client)|lastMix(nearlyDraw(half^w.halves[i]))>>firstBits), w.inverse[i], i)
+			l = l.with(negLog2(w.seats[i].draw(of, client, half)), w.seats[i].inverse, i)
 		}
 	}
 	return l
 }
 
-// lightestNarrow is lightest with narrow blocks. They find so many with different weights that it is worth while to look for those whose draws
+// lightestNarrow is lightest of narrow blocks. They find so many with different weights that it is worth while to look for those whose draws
 // are greater than that of a heavier one. Only the least is told, and it is the right one of those that are close.
 func (w *draws) lightestNarrow(client uint64, fewer int) lightest {
-	at := drawing{best: none}
+	half, of, at := halfMix(client), viewOf(client), drawing{best: none}
 	for i := range w.sieve.narrow {
 		b := &w.sieve.narrow[i]
 		for word := b.find(client, fewer); word != 0; word &= word - 1 {
-			at = w.compare(client, b.first+bits.TrailingZeros64(word), at)
+			i := b.first + bits.TrailingZeros64(word)
+			at = w.compare(w.seats[i].draw(of, client, half), i, at)
 		}
 	}
 	if at.best == none {
 		return lightest{noCost, noCost}
 	}
-	return lightest{noCost, noCost}.with(at.cost, w.inverse[at.best], at.best)
+	return lightest{noCost, noCost}.with(at.cost, w.seats[at.best].inverse, at.best)
 }
 
 // sievedEven is sieved where all weights are equal: whoever is found is better than all others.
@@ -211,18 +228,18 @@ func (w *draws) greatest(client uint64, fewer int) (g greatest, ones int) {
 		ones = b.most - fewer
 		for word := b.find(client, fewer); word != 0; word &= word - 1 {
 			i := b.first + bits.TrailingZeros64(word)
-			g = g.with(w.members[i].first(of, client)|nearlyDraw(half^w.halves[i])>>firstBits, i)
+			g = g.with(w.seats[i].keys.first(of, client)|nearlyDraw(half^w.seats[i].half)>>firstBits, i)
 		}
 	}
 	if w.sieve.wide == nil {
 		return g, ones
 	}
 	var f found
-	for first := 0; first < len(w.members); first += foundMembers {
+	for first := w.sieve.from; first < len(w.seats); first += foundMembers {
 		ones = w.sieve.find(client, first, fewer, &f)
 		for f.any != 0 {
 			i := first + f.next()
-			g = g.with(w.members[i].first(of, client)|nearlyDraw(half^w.halves[i])>>firstBits, i)
+			g = g.with(w.seats[i].keys.first(of, client)|nearlyDraw(half^w.seats[i].half)>>firstBits, i)
 		}
 	}
 	return g, ones

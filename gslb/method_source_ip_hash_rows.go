@@ -6,7 +6,7 @@ import "math/bits"
 const octets = 1 << keyBits
 
 // newNarrowBlock makes the rows of up to 64 members.
-func newNarrowBlock(of sieveBlock, members []drawer) narrowBlock {
+func newNarrowBlock(of sieveBlock, members []seat) narrowBlock {
 	b := narrowBlock{sieveBlock: of, low: make([][2]uint64, octets/2*of.most), high: make([]uint64, octets*of.most), all: allOf(len(members))}
 	for i, ones := range of.ones {
 		for bit := range ones {
@@ -20,7 +20,7 @@ func newNarrowBlock(of sieveBlock, members []drawer) narrowBlock {
 }
 
 // newWideBlock makes the rows of up to 512 members.
-func newWideBlock(of sieveBlock, members []drawer) wideBlock {
+func newWideBlock(of sieveBlock, members []seat) wideBlock {
 	b := wideBlock{sieveBlock: of, low: make([][2][wideWords]uint64, octets/2*of.most), high: make([][wideWords]uint64, octets*of.most)}
 	for word := range b.all {
 		some := members[min(word*sieveMembers, len(members)):min((word+1)*sieveMembers, len(members))]
@@ -33,7 +33,7 @@ func newWideBlock(of sieveBlock, members []drawer) wideBlock {
 }
 
 // eachRow tells what each value of the client's two lowest octets makes of the first bits of up to 64 members' draws.
-func eachRow(members []drawer, ones int, tell func(bit, v int, low, high uint64)) {
+func eachRow(members []seat, ones int, tell func(bit, v int, low, high uint64)) {
 	keys := transposedKeys(members)
 	for bit := range ones {
 		var rows [drawKeys][octets]uint64
@@ -50,7 +50,7 @@ func eachRow(members []drawer, ones int, tell func(bit, v int, low, high uint64)
 }
 
 // transposedKeys returns words of each bit of the keys of up to 64 members.
-func transposedKeys(members []drawer) (out [drawKeys][64]uint64) {
+func transposedKeys(members []seat) (out [drawKeys][64]uint64) {
 	for k := range out {
 		for i := range members {
 			out[k][i] = members[i].keys[k]

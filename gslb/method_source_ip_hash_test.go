@@ -61,6 +61,13 @@ func TestDrawsAmongMany(t *testing.T) {
 		{"random and many", 700, func(int) int { return 1 + r.IntN(100) }},
 		{"as many as can be, random", 1024, func(int) int { return 1 + r.IntN(100) }},
 		{"more than can be, random", 1600, func(int) int { return 1 + r.IntN(100) }},
+		{"one more than a line", 513, func(int) int { return 1 }},
+		{"the least with a line", wideFrom, func(i int) int { return 1 + i/(wideFrom-1)*99 }},
+		{"one is much heavier than many", 1000, func(i int) int { return 1 + i/999*99 }},
+		{"some are much heavier than many", 1023, func(i int) int { return 1 + i%10/9*99 }},
+		{"one has nearly all of many", 1024, func(i int) int { return 1 + i/1023*1_000_000 }},
+		{"each is as heavy as all after it", 200, func(i int) int { return 1 << min(i, 30) }},
+		{"one over n", 1000, func(i int) int { return max(1, 100/(i+1)) }},
 		{"one has nearly all", 300, func(i int) int { return 1 + i/299*1_000_000 }},
 		{"as far apart as can be", 66, func(i int) int { return 1 + i%3*(maxWeight-1)/2 }},
 	} {
@@ -97,7 +104,7 @@ func TestSieveAsksForLess(t *testing.T) {
 				f.any |= setHalves((*[wideHalves]uint32)(f.halves[:]), 0, w.sieve.narrow[i].find(client, 0))
 			}
 			if w.sieve.wide != nil {
-				w.sieve.find(client, 0, 0, &f)
+				w.sieve.find(client, w.sieve.from, 0, &f)
 			}
 			if f.any != 0 {
 				continue
@@ -109,6 +116,45 @@ func TestSieveAsksForLess(t *testing.T) {
 		}
 		if most := float64(calls) * math.Exp(-sieveFinds) * 2; again == 0 || float64(again) > most {
 			t.Errorf("of %d members nobody was found %d times in %d, want some, and less than %.0f", n, again, calls, most)
+		}
+	}
+}
+
+// TestSieveFindsFew: whatever the weights are, not many more members draw than can be the best.
+func TestSieveFindsFew(t *testing.T) {
+	for _, tt := range []struct {
+		name   string
+		weight func(i int) uint32
+	}{
+		{"equal", func(int) uint32 { return 1 }},
+		{"any", func(i int) uint32 { return uint32(1 + i*37%100) }},
+		{"one is heavier", func(i int) uint32 { return uint32(1 + i/999*99) }},
+		{"ten are heavier", func(i int) uint32 { return uint32(1 + i/990*99) }},
+		{"a hundred are heavier", func(i int) uint32 { return uint32(1 + i/900*99) }},
+		{"one has nearly all", func(i int) uint32 { return uint32(1 + i/999*1_000_000) }},
+		{"one over n", func(i int) uint32 { return uint32(max(1, 100/(i+1))) }},
+	} {
+		var members []drawer
+		var weights []uint32
+		for i := range 1000 {
+			members, weights = append(members, newDrawer(uint64(i))), append(weights, tt.weight(i))
+		}
+		w, _ := drawsBy(members, weights)
+		r, draw, clients, f := rand.New(rand.NewPCG(4, 4)), 0, 2000, found{}
+		for range clients {
+			client := r.Uint64()
+			for i := range w.sieve.narrow {
+				draw += bits.OnesCount64(w.sieve.narrow[i].find(client, 0))
+			}
+			if w.sieve.wide == nil {
+				continue
+			}
+			for w.sieve.find(client, w.sieve.from, 0, &f); f.any != 0; draw++ {
+				f.next()
+			}
+		}
+		if got := float64(draw) / float64(clients); got < 0.9*sieveFinds || got > 16 {
+			t.Errorf("%s: %.1f of 1000 members draw for a client, want about %.1f to 16", tt.name, got, sieveFinds)
 		}
 	}
 }
@@ -173,7 +219,7 @@ func FuzzDraws(f *testing.F) {
 	f.Fuzz(func(t *testing.T, client, seed uint64, a, b uint32, n uint16) {
 		var members []drawer
 		var weights []uint32
-		for i := range uint64(max(2, n%600)) {
+		for i := range uint64(max(2, n%1100)) {
 			members, weights = append(members, newDrawer(seed+i*i)), append(weights, min(max(1, a), maxWeight))
 			if i%3 == 0 {
 				weights[i] = min(max(1, b), maxWeight)

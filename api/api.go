@@ -194,6 +194,7 @@ func New(o Options) (http.Handler, error) {
 		explaining:  newLine("explanations", maxExplaining, maxExplainWaiting),
 		askingSites: newLine("questions to other sites", maxAskingSites, maxSitesWaiting),
 		whatIfs:     newLine("what-if questions", maxWhatIf, maxWhatIfWaiting),
+		largeBodies: newLine("large bodies", maxLargeBodies, maxLargeWaiting),
 		testing:     newLine("tests of monitors and load sources", maxTesting, maxTestsWaiting)}
 	router, err := r.route()
 	if err != nil {
@@ -245,7 +246,7 @@ type resources struct {
 	listening atomic.Int32 // clients of events
 	keys      idempotencyKeys
 
-	explaining, askingSites, whatIfs, testing *line
+	explaining, askingSites, whatIfs, testing, largeBodies *line
 }
 
 // state returns the moment that a request is answered from.

@@ -38,8 +38,9 @@ func limitBody(next http.Handler) http.Handler {
 		case path == configPath, strings.HasPrefix(path, filesPath+"/"):
 			limit = MaxDocumentBody
 		}
-		req.Body = http.MaxBytesReader(w, req.Body, limit)
-		next.ServeHTTP(w, req)
+		bounded := *req // the server looks at its own body to see that it need not wait for the rest of one that is refused
+		bounded.Body = http.MaxBytesReader(w, req.Body, limit)
+		next.ServeHTTP(w, &bounded)
 	})
 }
 

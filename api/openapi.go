@@ -51,7 +51,11 @@ func register[I, O any](r *resources, rest huma.API, op huma.Operation, problems
 		op.Responses = map[string]*huma.Response{}
 	}
 	schema := rest.OpenAPI().Components.Schemas.Schema(reflect.TypeFor[resource.Problem](), true, "Problem")
-	op.Middlewares = append(huma.Middlewares{r.checksRights(op.OperationID)}, op.Middlewares...)
+	middlewares := huma.Middlewares{r.checksRights(op.OperationID)}
+	if op.MaxBodyBytes > MaxBodyBytes {
+		middlewares = append(middlewares, r.largeBody(op.BodyReadTimeout))
+	}
+	op.Middlewares = append(middlewares, op.Middlewares...)
 	for _, status := range append(slices.Clone(problems), http.StatusUnauthorized, http.StatusForbidden, http.StatusMisdirectedRequest,
 		http.StatusTooManyRequests, http.StatusInternalServerError) {
 		response := &huma.Response{

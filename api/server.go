@@ -20,6 +20,8 @@ const (
 	readTimeout       = 15 * time.Second
 	writeTimeout      = 30 * time.Second
 	idleTimeout       = 2 * time.Minute
+	// maxStreams is how many requests one connection of HTTP/2 has at once.
+	maxStreams = 32
 )
 
 // Server returns an HTTP server for h with limits on what a client may send and how long it may take. The caller listens,
@@ -32,6 +34,7 @@ func Server(h http.Handler) *http.Server {
 		WriteTimeout:      writeTimeout,
 		IdleTimeout:       idleTimeout,
 		MaxHeaderBytes:    maxHeaderBytes,
+		HTTP2:             &http.HTTP2Config{MaxConcurrentStreams: maxStreams},
 	}
 	if ours, ok := h.(*handler); ok {
 		s.ErrorLog = log.New(&serverMessages{log: ours.log}, "", 0)

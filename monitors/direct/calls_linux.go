@@ -91,13 +91,5 @@ func metItself(fd int, to *peer) bool {
 	return [8]byte(own.octets[:8]) == [8]byte(to.octets[:8])
 }
 
-// reset has the close of a socket end its connection with a reset, for one that the other end has closed already: that one has said all and
-// been heard. It spares two packets, and the other end a connection that lingers in TIME_WAIT.
-func reset(fd int) {
-	linger := syscall.Linger{Onoff: 1} // for no time
-	_, _, _ = syscall.RawSyscall6(syscall.SYS_SETSOCKOPT, uintptr(fd), syscall.SOL_SOCKET, syscall.SO_LINGER,
-		uintptr(unsafe.Pointer(&linger)), unsafe.Sizeof(linger), 0) // without it the connection ends as any does
-}
-
 // shut closes a socket.
 func shut(fd int) { _, _, _ = syscall.RawSyscall(syscall.SYS_CLOSE, uintptr(fd), 0, 0) }

@@ -3,25 +3,22 @@
 package direct
 
 import (
-	"errors"
 	"io"
 	"net"
-	"syscall"
 	"testing"
 	"time"
 )
 
-// TestLoopResetsOnlyWhatIsClosed: the connection of a server that has closed its end is reset, which it does not notice; one that has not
-// sees it end in order.
-func TestLoopResetsOnlyWhatIsClosed(t *testing.T) {
+// TestLoopClosesInOrder: also where the server has closed its half before, and waits for the other as a proxy does.
+func TestLoopClosesInOrder(t *testing.T) {
 	for _, tt := range []struct {
 		name   string
 		closes bool
-		hear   func([]byte, error) Want
-		want   error
+		until  string
 	}{
-		{"closed by the server", true, until("never"), syscall.ECONNRESET},
-		{"answered, and open", false, until("world"), io.EOF},
+		{"closed by the server", true, "never"},
+		{"answered, and closed by the server", true, "world"},
+		{"answered, and open", false, "world"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			saw := make(chan error, 1)
@@ -34,15 +31,15 @@ func TestLoopResetsOnlyWhatIsClosed(t *testing.T) {
 				saw <- err
 			})
 			l, _ := flying(t)
-			party := newScripted(tt.hear)
+			party := newScripted(until(tt.until))
 			if !l.Start(&Exchange{Context: t.Context(), To: to, Deadline: soon(), Request: []byte("hello"), Party: party}) {
 				t.Fatal("it was not taken")
 			}
 			if err := <-party.over; err != nil || party.came[len(party.came)-1] != "world" {
 				t.Errorf("done: %v, heard %q", err, party.came)
 			}
-			if err := <-saw; !errors.Is(err, tt.want) {
-				t.Errorf("the server saw %v, want %v", err, tt.want)
+			if err := <-saw; err != io.EOF {
+				t.Errorf("the server saw %v, want %v", err, io.EOF)
 			}
 		})
 	}
@@ -124,4 +121,16 @@ func TestLoopBeginsTogether(t *testing.T) {
 	if !behind.roused {
 		t.Error("it is not told")
 	}
+	many := &Loop{open: true, first: make(chan struct{}, 1)}
+	many.Together(func() {
+		for i := range maxTogether {
+			if many.roused {
+				t.Fatalf("it is told of %d", i)
+			}
+			many.Start(&Exchange{Context: t.Context(), To: to, Deadline: soon(), Party: newScripted(nil)})
+		}
+		if !many.roused {
+			t.Error("it is not told of many before the last is made")
+		}
+	})
 }

@@ -38,12 +38,13 @@ type Party interface {
 type Exchange struct {
 	Context  context.Context // drops it when it ends
 	To       netip.AddrPort
-	Deadline time.Time // of everything
-	Request  []byte    // sent when the connection stands; empty: nothing is
+	Deadline time.Time // of everything; zero: Within after Began
+	Within   time.Duration
+	Request  []byte // sent when the connection stands; empty: nothing is
 	Party    Party
 
 	// What became of the request, for the methods of Party.
-	Began   time.Time // when the connection was asked for
+	Began   time.Time // when the connection was asked for: that it waited for others before is not the other end's fault
 	Written int       // bytes of the request
 	SendErr error     // why not all were; nil: they were
 

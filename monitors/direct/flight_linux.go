@@ -35,7 +35,6 @@ type flight struct {
 	stage   stage
 	under   bool // way: it has a slot
 	watched bool // the socket is in the epoll set
-	closed  bool // by the other end
 	slot    int32
 	number  int32 // of the use of the slot, by which events of the one before are told apart
 	place   int   // among the deadlines
@@ -60,7 +59,9 @@ func (l *Loop) begin(e *Exchange) {
 		return
 	}
 	to := netip.AddrPortFrom(e.To.Addr().Unmap(), e.To.Port())
-	e.peer, e.Began = *newPeer(to), time.Now()
+	if e.peer, e.Began = *newPeer(to), time.Now(); e.Deadline.IsZero() {
+		e.Deadline = e.Began.Add(e.Within)
+	}
 	outcome, err := syscall.Errno(0), error(nil)
 	for range maxSelfConnects + 1 {
 		if e.fd, err = newSocket(to); err != nil {
@@ -103,9 +104,8 @@ func (l *Loop) board(e *Exchange) {
 // over closes the connection of an exchange and forgets it.
 func (l *Loop) over(e *Exchange) {
 	l.forget(e)
-	if e.closed {
-		reset(e.fd)
-	}
+	// In order, even if the other end has closed before. A reset would spare two packets, but one that has closed only its half, as a proxy
+	// does for the server behind it, takes it for a client that went away.
 	shut(e.fd) // which takes it out of the epoll set, too
 }
 
@@ -124,7 +124,6 @@ func (l *Loop) forget(e *Exchange) {
 // happened takes in an event.
 func (l *Loop) happened(event *syscall.EpollEvent) {
 	if e := l.slots[event.Fd]; e != nil && e.number == event.Pad {
-		e.closed = e.closed || event.Events&syscall.EPOLLRDHUP != 0
 		l.proceed(e)
 	}
 }
@@ -216,7 +215,6 @@ func (l *Loop) hear(e *Exchange) {
 			l.ended(e, e.failed("read", os.NewSyscallError("read", outcome)))
 			return
 		case n == 0:
-			e.closed = true
 			l.ended(e, io.EOF)
 			return
 		}

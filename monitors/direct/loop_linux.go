@@ -13,12 +13,13 @@ import (
 
 // Limits of a loop.
 const (
-	maxFlights = 4096    // exchanges under way; others are not for the loop
-	maxWaiting = 512     // of them not begun: when the loop is behind, others are not for it, either
-	maxBegins  = 8       // exchanges begun before it is looked what happened to others, whose answers are timed
-	maxEvents  = 128     // taken from the kernel at a time
-	maxHeld    = 4 << 10 // bytes of an answer that the loop keeps; a longer one is left to its party
-	maxHears   = 8       // parts in which an answer may come; what comes in more is left to its party
+	maxFlights  = 4096    // exchanges under way; others are not for the loop
+	maxWaiting  = 512     // of them not begun: when the loop is behind, others are not for it, either
+	maxTogether = 128     // of them kept back until those that are started together are made; more of them begin before
+	maxBegins   = 8       // exchanges begun before it is looked what happened to others, whose answers are timed
+	maxEvents   = 128     // taken from the kernel at a time
+	maxHeld     = 4 << 10 // bytes of an answer that the loop keeps; a longer one is left to its party
+	maxHears    = 8       // parts in which an answer may come; what comes in more is left to its party
 )
 
 // Loop runs exchanges, all of them on one goroutine: at thousands a second, waking a goroutine for each and telling the runtime's
@@ -70,14 +71,14 @@ func (l *Loop) Start(e *Exchange) bool {
 	}
 	l.flights++
 	l.queue = append(l.queue, e)
-	if l.holding == 0 {
+	if l.holding == 0 || len(l.queue) >= maxTogether {
 		l.rouse()
 	}
 	return true
 }
 
 // Together calls start, and has the exchanges that are given to the loop meanwhile begin when it returns: the loop is woken once for
-// all of them, and does not begin the first while the others are still made.
+// all of them, and does not begin the first while the others are still made. Of very many it begins the first before.
 func (l *Loop) Together(start func()) {
 	l.mu.Lock()
 	l.holding++

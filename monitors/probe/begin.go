@@ -45,7 +45,7 @@ func (p *Prober) Begin(ctx context.Context, t Target, done func(r Result, cancel
 	}
 	b := &begun{exchange: exchange{Prober: p}, done: done}
 	b.fill(ctx, t, prepared)
-	b.wire = direct.Exchange{Context: ctx, To: to, Deadline: b.deadline, Request: b.question(to), Party: b}
+	b.wire = direct.Exchange{Context: ctx, To: to, Within: b.timeout, Request: b.question(to), Party: b}
 	return p.loop.Start(&b.wire)
 }
 
@@ -85,7 +85,7 @@ func (b *begun) question(to netip.AddrPort) []byte {
 
 // Sent is part of direct.Party.
 func (b *begun) Sent() (listens bool) {
-	b.started = b.wire.Began // it may have waited for others since
+	b.begins()
 	failed := b.wire.SendErr
 	if failed != nil && b.wire.Written < len(b.proxyHeader()) {
 		b.err = reason.During(reason.Connect, failed)
@@ -104,6 +104,13 @@ func (b *begun) Sent() (listens bool) {
 		return false
 	}
 	return true
+}
+
+// begins has times count from when the probe began: it may have waited for others since.
+func (b *begun) begins() {
+	if !b.wire.Began.IsZero() {
+		b.started, b.deadline = b.wire.Began, b.wire.Deadline
+	}
 }
 
 // Hear is part of direct.Party.
@@ -140,6 +147,7 @@ func (b *begun) Take(conn net.Conn, came []byte) {
 // Done is part of direct.Party.
 func (b *begun) Done(err error) {
 	if err != nil {
+		b.begins()
 		b.err = reason.During(reason.Connect, err)
 	}
 	b.close()

@@ -174,6 +174,32 @@ func TestBegunTimesOut(t *testing.T) {
 	}
 }
 
+// TestBegunCountsFromTheConnect: that a probe waits for others counts neither as its target's time nor against it.
+func TestBegunCountsFromTheConnect(t *testing.T) {
+	const limit = 300 * time.Millisecond
+	slow := rawServer(t, func(c net.Conn) { <-time.After(limit / 10); send("HTTP/1.1 200 OK\r\n\r\n")(c) })
+	m := httpMonitor(config.HTTPProbe{})
+	m.Timeout, m.MaxResponseTime = config.Duration(limit), config.Duration(limit)
+	to := target("web", slow, m)
+	to.Prepared = Prepare(to.Monitor)
+	p := looping(t)
+	if p.loop == nil || runtime.GOOS != "linux" || runtime.GOARCH == "386" {
+		t.Skip("no loop here")
+	}
+	got := make(chan Result, 1)
+	p.Together(func() {
+		for deadline := time.Now().Add(30 * time.Second); !p.Begin(t.Context(), to, func(r Result, _ bool) { got <- r }); runtime.Gosched() {
+			if time.Now().After(deadline) {
+				t.Fatal("the loop does not take it")
+			}
+		}
+		<-time.After(2 * limit) // as if others took that long
+	})
+	if r := <-got; !r.OK || r.Latency > limit {
+		t.Errorf("got %v %q after %v", r.OK, r.Reason, r.Latency)
+	}
+}
+
 // TestBegunDialogues: what is said over TCP comes to the same, the header of the PROXY protocol included.
 func TestBegunDialogues(t *testing.T) {
 	ping := config.Dialogue{Send: "PING\r\n", Expect: "+PONG"}

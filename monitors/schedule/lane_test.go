@@ -188,6 +188,11 @@ func TestRetimeHastened(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		log, l := &startLog{}, newLane(10)
 		jobs := instantJobs(2, 10*time.Second, 0, log)
+		instant := jobs[0].Work
+		jobs[0].Work = func(ctx context.Context) { // so that the second Hasten finds it due or running, and not over
+			instant(ctx)
+			time.Sleep(time.Millisecond)
+		}
 		l.Replace(nil, jobs)
 		inBubble(t, l.Run, func() {
 			time.Sleep(25 * time.Second)

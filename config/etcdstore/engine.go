@@ -74,6 +74,7 @@ type Engine struct {
 	state     *revision.State
 	candidate replica.Candidate
 	instead   *replica.Substitute // is served in place of the document that counts; nil: that is
+	turn      int64               // as of seen, when a write looked last
 	behind    bool                // the store lacks what is served
 	doubt     *doubt
 	taken     []string     // ids of the revisions that were taken in last

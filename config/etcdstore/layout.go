@@ -26,6 +26,7 @@ const (
 	onceKey      = "once/"      // idempotency key: ID; goes by itself
 	collectKey   = "collected"  // JSON: when was looked last for what nobody needs any more
 	lockKey      = "collecting" // who looks now
+	turnKey      = "turn"       // is there while one node writes that was too late several times; goes by itself
 
 	layout = 1
 	// manifestEvery is how many revisions a newcomer reads at most, behind a manifest.

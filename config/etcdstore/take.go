@@ -37,6 +37,7 @@ type seen struct {
 	text    []byte
 	key     int64 // version of the head; 0: none
 	pending []waiting
+	turn    int64 // version of turnKey; 0: it is nobody's turn
 }
 
 // look reads what etcd has.
@@ -45,7 +46,7 @@ func (e *Engine) look(ctx context.Context) (*seen, error) {
 	if err != nil {
 		return nil, err
 	}
-	all, at, err := keys.read(ctx, headKey, pendingKey)
+	all, at, err := keys.read(ctx, headKey, pendingKey, turnKey)
 	if err != nil {
 		return nil, err
 	}
@@ -58,6 +59,9 @@ func (e *Engine) look(ctx context.Context) (*seen, error) {
 		if s.head, err = decodeHead(it.value); err != nil {
 			return nil, e.spoilt(err, it.version)
 		}
+	}
+	if len(all[2]) > 0 && all[2][0].key == turnKey {
+		s.turn = all[2][0].version
 	}
 	for _, it := range all[1] {
 		var w waiting

@@ -20,8 +20,7 @@ import (
 )
 
 const (
-	// maxTries is how often a write is made anew since another one was faster. A node that writes without a pause is faster many times, since it
-	// knows the head first; answerWithin ends it sooner where etcd is not close.
+	// maxTries is how often a write is made anew since another one was faster; answerWithin ends it sooner where etcd is not close.
 	maxTries = 200
 	// maxOnceKey bounds an idempotency key.
 	maxOnceKey = 128
@@ -40,6 +39,7 @@ type draft struct {
 	candidate replica.Candidate
 	keys      []config.ObjectKey
 	confirmed string // a write that waits and does not after this one
+	turn      bool   // others wait for it
 }
 
 // Plan says what a write would do to what this node has; see revision.Documents. It does not ask etcd.
@@ -69,6 +69,7 @@ func (e *Engine) Commit(ctx context.Context, w *revision.Write) (*revision.Outco
 	if err == nil {
 		err = e.commit(ctx, d)
 	}
+	e.endTurn(ctx, d)
 	if err != nil {
 		e.stats.refused.Add(1)
 		e.log.Info("config.write.refused", zap.String("author", w.Author), zap.String("source", w.Source), zap.Error(err))
@@ -87,6 +88,7 @@ func (e *Engine) writable() error {
 func (e *Engine) currentNow(ctx context.Context) error {
 	s, err := e.lookAgain(ctx)
 	if err == nil {
+		e.turn = s.turn
 		err = e.take(ctx, s)
 	}
 	if err == nil {
@@ -128,6 +130,9 @@ func (e *Engine) commit(ctx context.Context, d *draft) error {
 	if err := e.currentNow(ctx); err != nil {
 		return err
 	}
+	if err := e.awaitTurn(ctx, d, 0); err != nil {
+		return err
+	}
 	for try := 1; ; try++ {
 		if done, err := e.once(ctx, d); done || err != nil {
 			return err
@@ -140,7 +145,7 @@ func (e *Engine) commit(ctx context.Context, d *draft) error {
 			return nil
 		}
 		done, err := e.move(ctx, d)
-		if done && d.write.Once != "" {
+		if d.turn = d.turn && !done; done && d.write.Once != "" {
 			e.onces.Add(1)
 		}
 		if done || err != nil {
@@ -148,6 +153,9 @@ func (e *Engine) commit(ctx context.Context, d *draft) error {
 		}
 		before := e.Current().Objects
 		if err := e.currentNow(ctx); err != nil {
+			return err
+		}
+		if err := e.awaitTurn(ctx, d, try); err != nil {
 			return err
 		}
 		w := d.write
@@ -159,7 +167,7 @@ func (e *Engine) commit(ctx context.Context, d *draft) error {
 		case same >= 0:
 			return fmt.Errorf("%w: another write was faster and changed %s, too", revision.ErrStale, touched[same].Key)
 		case try == maxTries || ctx.Err() != nil:
-			return fmt.Errorf("%w: other writes were faster %d times", revision.ErrStale, try)
+			return fmt.Errorf("%w: nothing was written: other writes were faster %d times; try again", revision.ErrUnavailable, try)
 		}
 	}
 }
@@ -233,6 +241,9 @@ func (e *Engine) move(ctx context.Context, d *draft) (bool, error) {
 	m := &move{key: headKey, version: e.version}
 	if d.confirmed != "" {
 		m.present, m.remove = pendingKey+d.confirmed, []string{pendingKey + d.confirmed}
+	}
+	if d.turn {
+		m.remove = append(m.remove, turnKey)
 	}
 	if w.Once != "" {
 		m.absent = onceKey + url.PathEscape(w.Once)

@@ -218,7 +218,7 @@ func (c *Canonical) field(k canonicalKey) *canonicalField {
 	}
 	if len(f.contenders) > 0 {
 		f.even = reduceWeights(f.contenders)
-		f.draws = newDraws(v, c.snapshot.Plan.services, f.contenders)
+		f.draws = newDraws(v, c.snapshot.Plan.services, f.contenders, 0) // for a few questions no sieve is worth while
 	}
 	for i := range f.contenders {
 		f.usable = append(f.usable, f.contenders[i].service)

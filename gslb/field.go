@@ -208,9 +208,9 @@ func behind(kind config.DynamicWeight, by *Measures) uint64 {
 	return uint64(min(max(value, 1), 1<<20))
 }
 
-// finishField fills in what depends on the whole field. old is the same field in the snapshot before, or nil; first is that of the
-// first family.
-func (s *Snapshot) finishField(v *virtualServer, f, old, first *field) {
+// finishField fills in what depends on the whole field. old is the same field in the snapshot before, or nil; done returns further fields of
+// the virtual server, as far as there are any, which may be finished.
+func (s *Snapshot) finishField(v *virtualServer, f, old *field, done func(i int) *field) {
 	if len(f.contenders) == 0 {
 		return
 	}
@@ -223,11 +223,7 @@ func (s *Snapshot) finishField(v *virtualServer, f, old, first *field) {
 			f.sites = newFieldSites(f.contenders, len(s.Plan.sites))
 			f.memo = newMemo(v)
 		}
-		if f != first && first.draws != nil && sameContenders(f, first) {
-			f.draws = first.draws // tables for hundreds of members take much room
-		} else {
-			f.draws = newDraws(v, s.Plan.services, f.contenders)
-		}
+		f.draws = s.drawsFor(v, f, done)
 	}
 	if len(f.contenders) == 1 {
 		return

@@ -142,7 +142,7 @@ func TestRendezvousGoldenMany(t *testing.T) {
 		members = append(members, newDrawer(xxhash.Sum64String(fmt.Sprint("svc", i))))
 		contenders = append(contenders, contender{service: ServiceIndex(i), weight: uint32(1 + i%3)})
 	}
-	w := drawsOf(members, contenders)
+	w := drawsOf(members, contenders, sieveAllowance)
 	for i, want := range []string{
 		"svc24", "svc24", "svc287", "svc49", "svc239", "svc100", "svc111", "svc210",
 		"svc173", "svc125", "svc178", "svc253", "svc63", "svc110", "svc2", "svc275",

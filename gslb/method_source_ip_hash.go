@@ -26,7 +26,7 @@ type draws struct {
 	weights []uint32
 	of      []uint16 // contenders
 	even    bool     // all weights are equal
-	sieve   *sieve   // nil: few contenders
+	sieve   *sieve   // nil: few contenders, or there was no room for it
 	few     []eight  // of few contenders, the first bits of their draws; nil: they are many
 }
 
@@ -42,8 +42,8 @@ func (m *seat) draw(of view, client, half uint64) uint64 {
 	return m.keys.first(of, client) | lastMix(nearlyDraw(half^m.half))>>firstBits
 }
 
-// newDraws gathers what contenders need to draw; nil when they need not.
-func newDraws(v *virtualServer, services []Service, contenders []contender) *draws {
+// newDraws gathers what contenders need to draw; nil when they need not. room is how many octets a sieve may take.
+func newDraws(v *virtualServer, services []Service, contenders []contender, room int64) *draws {
 	n := len(contenders)
 	if n <= 1 || v.picking != byHash && v.backupPicking != byHash {
 		return nil
@@ -52,11 +52,11 @@ func newDraws(v *virtualServer, services []Service, contenders []contender) *dra
 	for i := range contenders {
 		members[i] = services[contenders[i].service].drawer
 	}
-	return drawsOf(members, contenders)
+	return drawsOf(members, contenders, room)
 }
 
 // drawsOf is newDraws for contenders of which members is how they draw.
-func drawsOf(members []drawer, contenders []contender) *draws {
+func drawsOf(members []drawer, contenders []contender, room int64) *draws {
 	n := len(contenders)
 	w := &draws{seats: make([]seat, n), weights: make([]uint32, n), of: make([]uint16, n), even: true}
 	for i := range w.of {
@@ -69,7 +69,7 @@ func drawsOf(members []drawer, contenders []contender) *draws {
 		w.even = w.even && w.weights[i] == w.weights[0]
 	}
 	if n > fewContenders {
-		w.sieve = newSieve(w.seats, w.weights)
+		w.sieve = newSieve(w.seats, w.weights, room)
 		return w
 	}
 	for first := 0; first < n; first += len(eight{}.halves) {
@@ -85,6 +85,8 @@ func (w *draws) best(client uint64) int {
 		return w.sievedEven(client)
 	case w.sieve != nil:
 		return w.sieved(client)
+	case w.few == nil:
+		return int(w.of[w.leastCost(client).best])
 	case !w.even:
 		return w.fewWeighted(client)
 	}

@@ -12,6 +12,7 @@ type sieve struct {
 	narrow []narrowBlock
 	wide   []wideBlock // of all that come after narrow ones
 	from   int         // the first member of wide
+	octets int64       // that it takes, about
 	// least is what a cost by weight is at least of whom the sieve does not find, as it is and when it is asked again (sieveLoosened).
 	least [sieveAsked]uint64
 }
@@ -59,8 +60,8 @@ type wideBlock struct {
 	all  [wideWords]uint64 // its members
 }
 
-// newSieve makes a sieve for members by weight, the greatest first.
-func newSieve(members []seat, weights []uint32) *sieve {
+// newSieve makes a sieve for members by weight, the greatest first; nil when it would take more than room.
+func newSieve(members []seat, weights []uint32, room int64) *sieve {
 	s, sum, ones := &sieve{}, 0.0, make([]int, len(members))
 	for i := range s.least {
 		s.least[i] = noCost
@@ -70,6 +71,9 @@ func newSieve(members []seat, weights []uint32) *sieve {
 	}
 	for i := range ones {
 		ones[i] = onesFor(float64(weights[i]) / sum)
+	}
+	if s.octets = sieveOctets(ones); s.octets > room {
+		return nil
 	}
 	for s.from < len(members) && (len(members)-s.from < wideFrom || wasteful(ones[s.from:])) {
 		end := min(s.from+sieveMembers, len(members))

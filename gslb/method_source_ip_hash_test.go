@@ -19,7 +19,7 @@ func drawsBy(members []drawer, weights []uint32) (w *draws, best func(client uin
 		contenders = append(contenders, contender{service: ServiceIndex(i), weight: weights[i]})
 	}
 	reduceWeights(contenders)
-	return drawsOf(members, contenders), func(client uint64) int {
+	return drawsOf(members, contenders, sieveAllowance), func(client uint64) int {
 		best, bestCost := 0, uint64(0)
 		for i := range members {
 			cost := negLog2(members[i].draw(client))

@@ -92,7 +92,11 @@ func sameStanding(a, b *ServiceStatus) bool {
 // restand takes over what is as it was.
 func (s *Snapshot) restand(prev *Snapshot, stirred []difference) {
 	copy(s.standings, prev.standings)
+	s.sieves = prev.sieves
 	for i, how := range stirred {
+		if how != calm {
+			s.sieves -= prev.standings[i].sieves()
+		}
 		switch how {
 		case stir:
 			s.standings[i] = s.stand(i, &prev.standings[i])

@@ -57,6 +57,7 @@ type Snapshot struct {
 	Status     *Status
 	standings  []standing
 	allowances *allowances // nil: nothing is remembered for clients
+	sieves     int64       // octets that the sieves of all standings take
 }
 
 // Usable reports whether a virtual server has a member that may be picked.
@@ -92,7 +93,9 @@ func (s *Snapshot) stand(vs int, old *standing) standing {
 	}
 	st.spilled = st.usable && s.spills(v)
 	s.obey(vs, &st, last)
+	others := s.sieves
 	s.finish(v, &st, old, last)
+	s.sieves = others + st.sieves() // those that were kept, too
 	plain := !st.held && !st.spilled && st.ordered == Unknown && st.doubt == "" && st.preferred == nil && !v.spillover.stay.on && !v.persistence.on
 	for f := range last {
 		to := st.field(f)
@@ -108,13 +111,26 @@ func (s *Snapshot) finish(v *virtualServer, st, old *standing, last Family) {
 		if old != nil && (f < families || old.other != nil) {
 			before = old.field(f)
 		}
-		s.finishField(v, st.field(f), before, &st.fields[0])
+		s.finishField(v, st.field(f), before, func(i int) *field {
+			if Family(i) < last {
+				return st.field(Family(i))
+			}
+			return nil
+		})
 		for i := range st.preferred {
 			before = nil
 			if old != nil && i < len(old.preferred) {
 				before = &old.preferred[i][f]
 			}
-			s.finishField(v, &st.preferred[i][f], before, &st.preferred[i][0])
+			s.finishField(v, &st.preferred[i][f], before, func(j int) *field {
+				switch {
+				case Family(j) < last:
+					return &st.preferred[i][j]
+				case Family(j) < 2*last:
+					return st.field(Family(j) - last)
+				}
+				return nil
+			})
 		}
 	}
 	if !s.Plan.answers.coherent || v.picking == byHash {

@@ -32,6 +32,7 @@ type clockLab struct {
 // TestClockAhead has a site whose clock is ten minutes ahead. It goes on and is told so, others wait with what it wrote; nothing of that is lost when
 // its clock is right again.
 func TestClockAhead(t *testing.T) {
+	t.Parallel()
 	l := &clockLab{documentLab: newDocumentLab(t), ahead: map[string]time.Duration{"nyc": 10 * time.Minute}}
 	l.binary = l.buildWithClock()
 	l.write("node-sin.yaml", strings.Replace(l.run("cat", "node-sin.yaml"), "gslb-old.yaml", "gslb.yaml", 1))
@@ -62,7 +63,7 @@ func (l *clockLab) serve(site string) {
 // fairlead runs a command at a site, with the clock that is there.
 func (l *clockLab) fairlead(site string, status int, args ...string) {
 	l.t.Helper()
-	l.t.Setenv(aheadVariable, fmt.Sprint(int(l.ahead[site].Seconds())))
+	l.by = []string{"env", fmt.Sprintf("%s=%d", aheadVariable, int(l.ahead[site].Seconds()))}
 	l.documentLab.fairlead(site, status, args...)
 }
 

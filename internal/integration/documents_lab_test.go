@@ -10,6 +10,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -43,6 +44,7 @@ const (
 type documentLab struct {
 	*lab
 	site       map[string]*process
+	by         []string // what the command is run by, as in "env NAME=VALUE fairlead"; empty: by nothing
 	transcript strings.Builder
 }
 
@@ -80,7 +82,8 @@ func (l *documentLab) mend(sites ...string) {
 // transcript, too.
 func (l *documentLab) fairlead(site string, status int, args ...string) string {
 	l.t.Helper()
-	out, err := l.tryIn(site, l.binary, args...)
+	words := slices.Concat(l.by, []string{l.binary}, args)
+	out, err := l.tryIn(site, words[0], words[1:]...)
 	if got := exitCode(err); got != status {
 		l.t.Fatalf("at %s, fairlead %s: exit status %d, want %d\n%s", site, strings.Join(args, " "), got, status, out)
 	}

@@ -18,6 +18,7 @@ import (
 // TestDocuments lets operators write at every site, as processes of the real command in network namespaces: cut from each other, killed, with lost
 // data directories, old seeds, a child that is told, and a file in git that is followed.
 func TestDocuments(t *testing.T) {
+	t.Parallel()
 	l := newDocumentLab(t)
 	l.serve("ams", "node-ams.yaml")
 	l.serve("nyc", "node-nyc.yaml")

@@ -68,9 +68,7 @@ func newEtcdLab(t *testing.T, members []*etcdServer, more string, sites ...strin
 	needs(t, "dig", "etcdctl", "curl")
 	l := &etcdLab{t: t, dir: t.TempDir(), members: members, site: map[string]*etcdSite{}}
 	l.binary = filepath.Join(l.dir, "fairlead")
-	if out, err := exec.Command("go", "build", "-o", l.binary, "fairlead/cmd/fairlead").CombinedOutput(); err != nil {
-		t.Fatalf("build: %v\n%s", err, out)
-	}
+	putCommand(t, l.binary)
 	document, err := os.ReadFile(filepath.Join("testdata", "documents", "gslb.yaml"))
 	if err == nil {
 		err = os.WriteFile(filepath.Join(l.dir, "gslb.yaml"), document, 0o600)

@@ -33,6 +33,7 @@ type gitLab struct {
 // TestGit has documents come from a git checkout: followed where it is pulled, followed through a link that is switched from one checkout to the
 // next, and applied in a loop. Many commits come quickly, half of them wrong; whatever came into effect is one right commit as a whole.
 func TestGit(t *testing.T) {
+	t.Parallel()
 	l := &gitLab{documentLab: newDocumentLab(t)}
 	l.text = l.run("cat", "gslb.yaml")
 	l.run("git", "init", "-q", "-b", "main", "origin")

@@ -13,6 +13,7 @@ import (
 	"path/filepath"
 	"runtime"
 	"strings"
+	"sync/atomic"
 	"syscall"
 	"testing"
 	"time"
@@ -48,7 +49,7 @@ func newLab(t *testing.T, source string, places []place, commands ...string) *la
 		t.Fatal(err)
 	}
 	l.binary = filepath.Join(l.dir, "fairlead")
-	l.run("go", "build", "-o", l.binary, "fairlead/cmd/fairlead")
+	putCommand(t, l.binary)
 	l.build(places)
 	return l
 }
@@ -63,9 +64,13 @@ func needs(t *testing.T, commands ...string) {
 	}
 }
 
+// labs counts the labs of this process: tests that wait run side by side.
+var labs atomic.Int64
+
 func (l *lab) build(places []place) {
+	number := labs.Add(1)
 	for _, p := range places {
-		l.ns[p.name] = fmt.Sprintf("fairlead-%s-%d", p.name, os.Getpid())
+		l.ns[p.name] = fmt.Sprintf("fairlead-%s-%d-%d", p.name, os.Getpid(), number)
 		l.run("ip", "netns", "add", l.ns[p.name])
 		l.t.Cleanup(func() { _ = exec.Command("ip", "netns", "del", l.ns[p.name]).Run() })
 		l.in(p.name, "ip", "link", "set", "lo", "up")

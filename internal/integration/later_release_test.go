@@ -34,6 +34,7 @@ const laterKind = 99
 // end of those that are, and a document with kinds and keys of objects that are not. All of it is kept and passed on, and has no effect; what the
 // site itself writes does not take it away.
 func TestLaterRelease(t *testing.T) {
+	t.Parallel()
 	l := newDocumentLab(t)
 	l.serve("ams", "node-ams.yaml")
 	s := l.speak("nyc", "ams", "192.0.2.10")

@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -128,12 +129,14 @@ func TestFaults(t *testing.T) {
 	if os.Getenv("FAIRLEAD_FAULTS") == "long" {
 		p = longRuns
 	}
+	var mu sync.Mutex
 	rows := map[string]string{}
 	for _, lab := range []struct {
 		name    string
 		proxied bool
 	}{{"links", false}, {"connections", true}} {
 		t.Run(lab.name, func(t *testing.T) {
+			t.Parallel() // both mostly wait
 			f := newFaultLab(t, lab.proxied, p)
 			for _, fault := range faultRuns {
 				if fault.proxied != lab.proxied {
@@ -142,11 +145,19 @@ func TestFaults(t *testing.T) {
 				t.Run(strings.ReplaceAll(fault.name, "/", " per "), func(t *testing.T) {
 					with := *f
 					with.lab = f.with(t)
-					rows[fault.name] = with.suffer(fault, p)
+					row := with.suffer(fault, p)
+					mu.Lock()
+					defer mu.Unlock()
+					rows[fault.name] = row
 				})
 			}
 		})
 	}
+	t.Cleanup(func() { showFaults(t, rows) })
+}
+
+// showFaults writes the table of docs/reliability.md.
+func showFaults(t *testing.T, rows map[string]string) {
 	table := []string{tableHead}
 	for _, fault := range faultRuns {
 		if row := rows[fault.name]; row != "" {

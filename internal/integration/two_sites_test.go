@@ -37,6 +37,7 @@ var twoSites = []place{
 // TestTwoSites runs the example's files as an operator would: two sites, a resolver with the subzone delegated to both,
 // nginx behind them. It takes a back-end away, then one site's process, and looks at what the resolver's users get.
 func TestTwoSites(t *testing.T) {
+	t.Parallel()
 	l := newLab(t, filepath.Join("..", "..", "examples", "two-sites"), twoSites, "unbound", "nginx", "dig", "curl")
 	for _, args := range [][]string{{"pki", "init"}, {"pki", "issue", "ams"}, {"pki", "issue", "nyc"}, {"check", "node-ams.yaml", "node-nyc.yaml"}} {
 		t.Logf("fairlead %s\n%s", strings.Join(args, " "), l.run(l.binary, args...))

@@ -14,7 +14,6 @@ import (
 	"strings"
 
 	"go.uber.org/zap"
-	"golang.org/x/net/netutil"
 	"golang.org/x/sync/errgroup"
 
 	"fairlead/adns"
@@ -24,11 +23,7 @@ import (
 	"fairlead/internal/audit"
 )
 
-const (
-	auditFile = "audit.jsonl" // in data_dir
-	// maxAPIConnections is how many connections the interface has at once; more wait until one ends.
-	maxAPIConnections = 256
-)
+const auditFile = "audit.jsonl" // in data_dir
 
 // door is who gets in at the interface, over what, and what is noted of it.
 type door struct {
@@ -110,7 +105,8 @@ func (d *door) named(name string) bool {
 func (d *door) serve(server *http.Server, socket net.Listener) error {
 	d.log.Info("api.listening", zap.Stringer("address", socket.Addr()), zap.Bool("tls", d.tls != nil), zap.Bool("tokens", d.config.TokensFile != ""),
 		zap.Int("subjects", len(d.config.Subjects)), zap.String("anonymous_loopback", string(d.config.Anonymous())))
-	limited := netutil.LimitListener(socket, maxAPIConnections)
+	limited := newCrowd(socket)
+	server.ConnState = limited.observe
 	if d.tls == nil {
 		return server.Serve(limited)
 	}

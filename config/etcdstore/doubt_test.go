@@ -33,6 +33,30 @@ func TestUnansweredWriteIsMadeOnceOrNever(t *testing.T) {
 	}
 }
 
+// What another node wrote while a write was in doubt is not overwritten by its second try, no more than by that of a write that was answered.
+func TestSecondTryOfUnansweredWriteIsStale(t *testing.T) {
+	for name, w := range map[string]func(*testing.T, *testNode) *revision.Write{
+		"the same object": func(t *testing.T, _ *testNode) *revision.Write {
+			return &revision.Write{Put: []*config.Object{service(t, "a", "192.0.2.2")}}
+		},
+		"a whole document": func(t *testing.T, n *testNode) *revision.Write {
+			return &revision.Write{Replace: n.Current().Objects.With([]*config.Object{service(t, "b", "192.0.2.2")}, nil)}
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			etcd := newFakeEtcd()
+			n, other := startNode(t, etcd, "ams", nil), startNode(t, etcd, "nyc", nil)
+			etcd.meanwhile = func() {
+				other.write(t, &revision.Write{Put: []*config.Object{service(t, "a", "192.0.2.3")}})
+				etcd.holdBack = true
+			}
+			if _, err := n.Commit(t.Context(), w(t, n)); !errors.Is(err, revision.ErrStale) || n.address("a") != "192.0.2.3" {
+				t.Errorf("error = %v, want stale; a is %s", err, n.address("a"))
+			}
+		})
+	}
+}
+
 func TestUnknownOutcomeIsToldAndLearned(t *testing.T) {
 	for _, tc := range []struct {
 		name string

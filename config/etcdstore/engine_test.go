@@ -108,6 +108,13 @@ func TestIdempotencyKeyIsSharedByNodes(t *testing.T) {
 	if again.Revision == nil || again.Revision.ID != first.Revision.ID || two.address("a") != "192.0.2.2" {
 		t.Errorf("the second write made %+v, want the first one's %s", again.Revision, first.Revision.ID)
 	}
+	etcd.meanwhile = func() {
+		two.write(t, &revision.Write{Put: []*config.Object{service(t, "b", "192.0.2.6")}, Once: "k/0"})
+	}
+	at, err := one.Commit(t.Context(), &revision.Write{Put: []*config.Object{service(t, "b", "192.0.2.6")}, Once: "k/0"})
+	if err != nil || at.Revision == nil || at.Revision.ID != two.Current().Revision {
+		t.Errorf("the same write at both nodes at once: %+v, %v, want the outcome of the first, %s", at, err, two.Current().Revision)
+	}
 	nothing := &revision.Write{Put: []*config.Object{service(t, "a", "192.0.2.2")}, Once: "k/2"}
 	one.write(t, nothing)
 	if out := two.write(t, &revision.Write{Put: []*config.Object{service(t, "a", "192.0.2.5")}, Once: "k/2"}); out.Revision != nil {

@@ -133,8 +133,12 @@ func (e *Engine) commit(ctx context.Context, d *draft) error {
 	if err := e.awaitTurn(ctx, d, 0); err != nil {
 		return err
 	}
-	for try := 1; ; try++ {
+	var before *config.Objects // from which it was made last
+	for try := 0; ; try++ {
 		if done, err := e.once(ctx, d); done || err != nil {
+			return err
+		}
+		if err := e.overtaken(ctx, d, before, try); err != nil {
 			return err
 		}
 		d.outcome, d.candidate, d.keys = nil, nil, nil
@@ -144,6 +148,7 @@ func (e *Engine) commit(ctx context.Context, d *draft) error {
 		if len(d.keys) == 0 && d.write.Once == "" && d.confirmed == "" {
 			return nil
 		}
+		before = e.Current().Objects // settling a doubt takes in what others wrote
 		done, err := e.move(ctx, d)
 		if d.turn = d.turn && !done; done && d.write.Once != "" {
 			e.onces.Add(1)
@@ -151,25 +156,33 @@ func (e *Engine) commit(ctx context.Context, d *draft) error {
 		if done || err != nil {
 			return err
 		}
-		before := e.Current().Objects
 		if err := e.currentNow(ctx); err != nil {
 			return err
 		}
-		if err := e.awaitTurn(ctx, d, try); err != nil {
+		if err := e.awaitTurn(ctx, d, try+1); err != nil {
 			return err
 		}
-		w := d.write
-		touched := config.Diff(before, e.Current().Objects)
-		same := slices.IndexFunc(touched, func(c config.ObjectDiff) bool { return slices.Contains(d.keys, c.Key) })
-		switch {
-		case len(touched) > 0 && (w.Base != "" || w.Replace != nil):
-			return fmt.Errorf("%w: another write was faster, and revision %s is current now", revision.ErrStale, e.Current().Revision)
-		case same >= 0:
-			return fmt.Errorf("%w: another write was faster and changed %s, too", revision.ErrStale, touched[same].Key)
-		case try == maxTries || ctx.Err() != nil:
-			return fmt.Errorf("%w: nothing was written: other writes were faster %d times; try again", revision.ErrUnavailable, try)
-		}
 	}
+}
+
+// overtaken says why a write is not tried again, after as many tries: the document that it was made from was changed in a way that matters to it, or
+// it takes too long.
+func (e *Engine) overtaken(ctx context.Context, d *draft, before *config.Objects, tries int) error {
+	if tries == 0 {
+		return nil
+	}
+	w := d.write
+	touched := config.Diff(before, e.Current().Objects)
+	same := slices.IndexFunc(touched, func(c config.ObjectDiff) bool { return slices.Contains(d.keys, c.Key) })
+	switch {
+	case len(touched) > 0 && (w.Base != "" || w.Replace != nil):
+		return fmt.Errorf("%w: another write was faster, and revision %s is current now", revision.ErrStale, e.Current().Revision)
+	case same >= 0:
+		return fmt.Errorf("%w: another write was faster and changed %s, too", revision.ErrStale, touched[same].Key)
+	case tries == maxTries || ctx.Err() != nil:
+		return fmt.Errorf("%w: nothing was written: other writes were faster %d times; try again", revision.ErrUnavailable, tries)
+	}
+	return nil
 }
 
 // once finds what was made with the same idempotency key.

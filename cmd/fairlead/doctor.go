@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"fmt"
 	"io"
 	"net"
@@ -52,6 +53,7 @@ func runDoctor(cmd *cobra.Command, f *doctorFlags) error {
 	if f.timeout <= 0 || f.timeout > time.Hour {
 		return usagef("--timeout %v is not within 1ns and 1h", f.timeout)
 	}
+	began := time.Now()
 	o := doctor.Options{Config: f.config, Timeout: f.timeout, Version: version(), Expected: f.address != "" || os.Getenv("FAIRLEAD_API") != "" || f.config == ""}
 	for _, text := range f.resolvers {
 		server, err := resolverAddress(text)
@@ -61,7 +63,7 @@ func runDoctor(cmd *cobra.Command, f *doctorFlags) error {
 		o.Resolvers = append(o.Resolvers, server)
 	}
 	if !o.Expected {
-		f.address = apiOf(f.config)
+		f.address = apiOf(cmd.Context(), f.config, f.timeout/apiShare)
 	}
 	c, err := f.client()
 	if err != nil {
@@ -70,6 +72,7 @@ func runDoctor(cmd *cobra.Command, f *doctorFlags) error {
 	defer c.Close()
 	o.API = c
 	done := showWaiting(cmd.ErrOrStderr(), "looking")
+	o.Timeout = max(f.timeout-time.Since(began), time.Millisecond)
 	report := doctor.Run(cmd.Context(), o)
 	done()
 	out := cmd.OutOrStdout()
@@ -98,10 +101,27 @@ func resolverAddress(text string) (string, error) {
 	return text, nil
 }
 
-// apiOf is where the node of a file has its API, as seen from this machine; the usual place when the file does not say.
-func apiOf(file string) string {
-	n, _, err := config.LoadNode(file)
-	if err != nil || n == nil || n.API.Listen == "" {
+// apiShare is the part of the time that reading the node file for the address of its API may take.
+const apiShare = 10
+
+// apiOf is where the node of a file has its API, as seen from this machine; the usual place when the file does not say, or is not read in time.
+func apiOf(ctx context.Context, file string, limit time.Duration) string {
+	ctx, cancel := context.WithTimeout(ctx, limit)
+	defer cancel()
+	read := make(chan *config.Node, 1)
+	go func() {
+		n, _, err := config.LoadNode(file)
+		if err != nil {
+			n = nil
+		}
+		read <- n
+	}()
+	var n *config.Node
+	select {
+	case n = <-read:
+	case <-ctx.Done():
+	}
+	if n == nil || n.API.Listen == "" {
 		return client.DefaultAddress
 	}
 	address := n.API.Listen

@@ -99,17 +99,23 @@ func (v *visit) look(ctx context.Context) {
 		}
 	}
 	parent, servers, err := v.parent(ctx)
+	if v.late(ctx) {
+		return
+	}
 	if err != nil {
 		v.add(Warning, "", errText(err), "whether resolvers find the zone is not known", "ask again, or with another --resolver")
 		return
 	}
 	d := v.delegated(ctx, parent, servers)
-	if d == nil {
+	if v.late(ctx) || d == nil {
 		return
 	}
 	v.compareNames(parent, d)
 	targets := v.targets(ctx, d)
 	replies := v.askServers(ctx, targets)
+	if v.late(ctx) {
+		return
+	}
 	good := v.judgeServers(replies)
 	v.compareReplies(d, replies)
 	v.signed(ctx, d, good)
@@ -117,6 +123,15 @@ func (v *visit) look(ctx context.Context) {
 	if len(good) > 0 && len(good) == len(targets) {
 		v.add(OK, "", fmt.Sprintf("%s delegates it to %s; each of %s answers over UDP and TCP", parent, countOf(len(d.names), "name server"), countOf(len(good), "address")), "", "")
 	}
+}
+
+// late reports whether the time is up, and says so: what did not answer by then may be well.
+func (v *visit) late(ctx context.Context) bool {
+	if ctx.Err() == nil {
+		return false
+	}
+	v.f.timeUp(strings.TrimSuffix(v.zone, "."))
+	return true
 }
 
 // compareNames compares what the parent says with what the document says.
@@ -217,10 +232,10 @@ func (v *visit) compareReplies(d *delegation, replies []reply) {
 		serials[r.soa.Serial] = append(serials[r.soa.Serial], r.address.String())
 		if first == nil {
 			first = r
-			if !slices.Equal(r.ns, d.names) && len(v.names) == 0 {
+			if !slices.Equal(r.ns, d.names) && len(v.names) == 0 && len(r.ns) > 0 {
 				v.add(Warning, "", fmt.Sprintf("the zone names %s, its parent %s", strings.Join(r.ns, ", "), strings.Join(d.names, ", ")), "resolvers believe one at first and the other later", "make them equal")
 			}
-		} else if !slices.Equal(r.ns, first.ns) {
+		} else if len(r.ns) > 0 && len(first.ns) > 0 && !slices.Equal(r.ns, first.ns) {
 			v.add(Warning, r.subject(), fmt.Sprintf("it names %s, and %s names %s", strings.Join(r.ns, ", "), first.address, strings.Join(first.ns, ", ")), "the servers have different versions of the zone", "fairlead sync status")
 		}
 	}
@@ -256,6 +271,9 @@ func (v *visit) signed(ctx context.Context, d *delegation, good []reply) {
 	const why = "resolvers that validate answer SERVFAIL for all names of the zone"
 	m, err := v.ask(ctx, v.zone, "DNSKEY", good[0].server(), true, false)
 	if err != nil {
+		if v.late(ctx) {
+			return
+		}
 		v.add(Warning, good[0].subject(), errText(err), "whether its keys are those of the parent's DS records is not known", "ask again")
 		return
 	}

@@ -19,7 +19,7 @@ import (
 )
 
 const (
-	// maxResolvers, maxParents and maxNames bound who is asked: resolvers of this machine, name servers of the parent, names that it delegates to.
+	// maxResolvers, maxParents and maxNames bound who is asked: resolvers of this machine, addresses of the parent's name servers, names that it delegates to.
 	maxResolvers = 3
 	maxParents   = 4
 	maxNames     = 13
@@ -80,18 +80,22 @@ func (v *visit) resolve(ctx context.Context, name, kind string) (m *dns.Msg, err
 	return nil, err
 }
 
-// addresses resolves a host.
-func (v *visit) addresses(ctx context.Context, name string) []netip.Addr {
-	var list []netip.Addr
+// addresses resolves a host. Without any, the error says why they are not known; nil: the host has none.
+func (v *visit) addresses(ctx context.Context, name string) (list []netip.Addr, err error) {
 	for _, kind := range []string{"A", "AAAA"} {
-		if m, err := v.resolve(ctx, name, kind); err == nil {
-			for _, rr := range m.Answer {
-				list = appendAddress(list, rr)
-			}
+		m, failed := v.resolve(ctx, name, kind)
+		if failed != nil {
+			err = failed
+			continue
+		}
+		for _, rr := range m.Answer {
+			list = appendAddress(list, rr)
 		}
 	}
-	slices.SortFunc(list, netip.Addr.Compare)
-	return slices.Compact(list)
+	if slices.SortFunc(list, netip.Addr.Compare); len(list) > 0 {
+		err = nil
+	}
+	return slices.Compact(list), err
 }
 
 func appendAddress(list []netip.Addr, rr dns.RR) []netip.Addr {
@@ -128,12 +132,8 @@ func (v *visit) parent(ctx context.Context) (name string, servers []string, err 
 		}
 		name = next
 	}
-	for _, host := range names {
-		for _, a := range v.addresses(ctx, host) {
-			if len(servers) < maxParents && a.Is4() && !absurd(a) {
-				servers = append(servers, netip.AddrPortFrom(a, query.DefaultPort).String())
-			}
-		}
+	if servers, err = v.parentServers(ctx, names); err != nil {
+		return "", nil, fmt.Errorf("find the parent zone: %w", err)
 	}
 	if len(names) == 0 {
 		return "", nil, fmt.Errorf("find the parent zone: the resolvers (%s) know no name server of %s", strings.Join(v.resolvers, ", "), name)
@@ -142,6 +142,57 @@ func (v *visit) parent(ctx context.Context) (name string, servers []string, err 
 		return "", nil, fmt.Errorf("find the parent zone: no address of a name server of %s is known", name)
 	}
 	return name, servers, nil
+}
+
+// parentServers are addresses of the name servers of a zone, of both families where this machine has a way to both.
+func (v *visit) parentServers(ctx context.Context, names []string) (servers []string, err error) {
+	var lists [2][]netip.Addr // IPv4, IPv6
+	for _, host := range names {
+		if min(len(lists[0]), len(lists[1])) >= maxParents || ctx.Err() != nil {
+			break
+		}
+		found, failed := v.addresses(ctx, host)
+		if failed != nil {
+			err = failed
+		}
+		for _, a := range found {
+			if family := familyOf(a); !absurd(a) && !slices.Contains(lists[family], a) {
+				lists[family] = append(lists[family], a)
+			}
+		}
+	}
+	for n := 0; len(servers) < maxParents && n < max(len(lists[0]), len(lists[1])); n++ {
+		for _, list := range lists {
+			if n < len(list) && len(servers) < maxParents && v.reaches(ctx, list[n]) {
+				servers = append(servers, netip.AddrPortFrom(list[n], query.DefaultPort).String())
+			}
+		}
+	}
+	if len(servers) > 0 {
+		return servers, nil
+	}
+	return nil, err
+}
+
+// familyOf is 0 for IPv4 and 1 for IPv6.
+func familyOf(a netip.Addr) int {
+	if a.Is4() {
+		return 0
+	}
+	return 1
+}
+
+// reaches reports whether this machine has a way to an address. No packet is sent.
+func (v *visit) reaches(ctx context.Context, a netip.Addr) bool {
+	if a.Is4() {
+		return true
+	}
+	conn, err := v.p.o.Dial(ctx, "udp", netip.AddrPortFrom(a, query.DefaultPort).String())
+	if err != nil {
+		return false
+	}
+	_ = conn.Close()
+	return true
 }
 
 // above is a name without its first label.
@@ -178,6 +229,9 @@ func (v *visit) delegated(ctx context.Context, parent string, servers []string) 
 	answered := false
 	for _, server := range servers {
 		m, err := v.ask(ctx, v.zone, "NS", server, false, false)
+		if ctx.Err() != nil {
+			return d
+		}
 		if err != nil {
 			continue
 		}
@@ -258,7 +312,15 @@ func (v *visit) targets(ctx context.Context, d *delegation) []target {
 			continue
 		}
 		if len(given) == 0 {
-			if addresses = v.addresses(ctx, name); len(addresses) == 0 {
+			var err error
+			addresses, err = v.addresses(ctx, name)
+			switch {
+			case ctx.Err() != nil:
+				return list
+			case err != nil:
+				v.add(Warning, name, errText(err), "whether it has an address is not known", "ask again, or with another --resolver")
+				continue
+			case len(addresses) == 0:
 				v.add(Failed, name, "it has no address", "resolvers cannot ask it", "add its A and AAAA records where its name is")
 				continue
 			}

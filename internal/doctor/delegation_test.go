@@ -202,6 +202,43 @@ func TestDelegation(t *testing.T) {
 	}
 }
 
+// TestParentsOfBothFamilies: servers of the parent are asked over IPv6 where there is a way to it, and not taken for silent where there is none.
+func TestParentsOfBothFamilies(t *testing.T) {
+	both := []string{"udp", "tcp"}
+	for _, tt := range []struct {
+		name, parents string
+		there         []string // addresses that this machine has a way to
+		want          string
+	}{
+		{"IPv6 alone", "ns.shop.org. 60 AAAA 2001:db8::53\n", []string{"2001:db8::53"}, "ok shop.org. delegates it"},
+		{"no way to IPv6", "ns.shop.org. 60 AAAA 2001:db8::53\nns.shop.org. 60 A 198.51.100.53\n", []string{"198.51.100.53"}, "ok shop.org. delegates it"},
+		{"four of IPv4 and one of IPv6, which differs", "ns.shop.org. 60 AAAA 2001:db8::53\nns.shop.org. 60 A 198.51.100.53\nns.shop.org. 60 A 198.51.100.54\n" +
+			"ns.shop.org. 60 A 198.51.100.55\nns.shop.org. 60 A 198.51.100.56\n", []string{"198.51.100.53", "198.51.100.54", "198.51.100.55", "[other]2001:db8::53"}, "failed shop.org. does not delegate it"},
+		{"IPv6 alone, and no way to it", "ns.shop.org. 60 AAAA 2001:db8::53\n", nil, "warning find the parent zone: no address"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			w := newWorld(t)
+			w.serve("203.0.113.53", records(t, "shop.org. 60 NS ns.shop.org.\n"+tt.parents), both...)
+			for _, at := range tt.there {
+				at, other := strings.CutPrefix(at, "[other]")
+				answer := refer(t, "g.shop.org.", delegates)
+				if other {
+					answer = refer(t, "g.shop.org.", "x. 60 NS y.\n")
+				}
+				if netip.MustParseAddr(at).Is6() {
+					at = "[" + at + "]"
+				}
+				w.serve(at, answer, both...)
+			}
+			w.serve("192.0.2.1", records(t, zoneText), both...)
+			w.serve("192.0.2.2", records(t, zoneText), both...)
+			if got := look(t, w, "ns1.g.shop.org", "ns2.g.shop.org"); !has(got, tt.want) {
+				t.Errorf("there is no %q in\n%v", tt.want, got)
+			}
+		})
+	}
+}
+
 const dnskey = "g.shop.org. 60 DNSKEY 257 3 13 mdsswUyr3DPW132mOi8V9xESWE8jTo0dxCjjnopKl+GqJxpVXckHAeF+KkxLbxILfDLUT0rAK9iUzy1L53eKGQ==\n"
 
 func rightDS(t *testing.T) string {

@@ -15,8 +15,8 @@ const (
 	DefaultTimeout = 10 * time.Second
 	// maxParallel is how many checks run at a time.
 	maxParallel = 8
-	// loadShare is the part of the time that finding out what to check may take.
-	loadShare = 3
+	// loadShare is the part of the time that each may take of: reading the node file, asking the node, finding the document.
+	loadShare = 4
 )
 
 // Options say what is looked at. One of Config and API is needed.
@@ -62,11 +62,10 @@ func Run(ctx context.Context, o Options) *Report {
 
 // patient is what is known of the site before the checks begin; it does not change while they run.
 type patient struct {
-	o       Options
-	node    *config.Node     // nil: there is no node file, or it is wrong
-	doc     *config.Document // nil: none was found
-	docFrom string           // where it was found
-	live    *live            // nil: no node answers
+	o    Options
+	node *config.Node     // nil: there is no node file, or it is wrong
+	doc  *config.Document // nil: none was found
+	live *live            // nil: no node answers
 }
 
 // site is the name of the node's site; empty: it is not known.
@@ -82,12 +81,56 @@ func (p *patient) site() string {
 
 // meet finds out what there is to check.
 func (p *patient) meet(ctx context.Context) []Check {
-	deadline, _ := ctx.Deadline()
-	ctx, cancel := context.WithTimeout(ctx, time.Until(deadline)/loadShare)
-	defer cancel()
-	checks := p.readNode()
-	asked := p.askNode(ctx)
-	return append(append(checks, p.findDocument(ctx)...), asked...)
+	share := func(look func(context.Context) []Check) []Check {
+		ctx, cancel := context.WithTimeout(ctx, p.o.Timeout/loadShare)
+		defer cancel()
+		return look(ctx)
+	}
+	checks := share(p.meetNode)
+	asked := share(p.askNode)
+	return append(append(checks, share(p.meetDocument)...), asked...)
+}
+
+func (p *patient) meetNode(ctx context.Context) []Check {
+	type read struct {
+		node   *config.Node
+		checks []Check
+	}
+	r, ended := within(ctx, func() (r read) { r.node, r.checks = p.readNode(); return r })
+	if !ended {
+		f := &findings{check: "configuration"}
+		f.add(Failed, p.o.Config, "it, or a file that it names, was not read in time", "the node does not start while reading does not end", "is one of them a pipe, or on a file system that hangs? A longer --timeout waits longer")
+		return f.all()
+	}
+	p.node = r.node
+	return r.checks
+}
+
+func (p *patient) meetDocument(ctx context.Context) []Check {
+	type read struct {
+		doc    *config.Document
+		checks []Check
+	}
+	r, ended := within(ctx, func() (r read) { r.doc, r.checks = p.findDocument(ctx); return r })
+	if !ended {
+		f := &findings{check: "document"}
+		f.add(Warning, "", "it was not read in time", unseen, "ask again with a longer --timeout")
+		return f.all()
+	}
+	p.doc = r.doc
+	return r.checks
+}
+
+// within runs what may not end, such as a read of a file system that hangs, and waits for it as long as ctx lasts.
+func within[T any](ctx context.Context, run func() T) (result T, ended bool) {
+	done := make(chan T, 1)
+	go func() { done <- run() }()
+	select {
+	case result = <-done:
+		return result, true
+	case <-ctx.Done():
+		return result, false
+	}
 }
 
 // examination is one kind of check.
@@ -153,7 +196,7 @@ func await(ctx context.Context, e examination, result <-chan []Check) []Check {
 		return checks
 	case <-grace.C:
 		f := &findings{check: e.name}
-		f.add(Warning, "", "it had not ended when the time was up", "nothing is known of it", "ask again with a longer --timeout")
+		f.timeUp("")
 		return f.all()
 	}
 }

@@ -10,6 +10,7 @@ import (
 	"io"
 	"net/http"
 	"strings"
+	"sync"
 
 	"fairlead/config"
 )
@@ -32,10 +33,18 @@ func (p *patient) etcd(ctx context.Context, f *findings) {
 	transport := &http.Transport{DialContext: p.o.Dial, TLSClientConfig: settings, DisableKeepAlives: true, MaxResponseHeaderBytes: maxHealth}
 	asker := &http.Client{Transport: transport, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
 	good := 0
-	for _, member := range e.Endpoints {
-		limited, cancel := context.WithTimeout(ctx, e.Timeout.Std())
-		err := healthy(limited, asker, member)
-		cancel()
+	errs := make([]error, len(e.Endpoints))
+	var all sync.WaitGroup
+	for n, member := range e.Endpoints {
+		all.Go(func() {
+			limited, cancel := context.WithTimeout(ctx, e.Timeout.Std())
+			defer cancel()
+			errs[n] = healthy(limited, asker, member)
+		})
+	}
+	all.Wait()
+	for n, member := range e.Endpoints {
+		err := errs[n]
 		if err == nil {
 			good++
 			f.ok(member, "it is healthy")
@@ -43,7 +52,10 @@ func (p *patient) etcd(ctx context.Context, f *findings) {
 		}
 		f.add(Warning, member, errText(err), "writes need most members; this node serves on without them", "look at that member: etcdctl endpoint health --endpoints "+member)
 	}
-	if good == 0 {
+	switch {
+	case good == 0 && ctx.Err() != nil:
+		f.timeUp("")
+	case good == 0:
 		f.add(Failed, "", "no member is healthy, or can be reached", "the document cannot be changed, nor changes be seen", "start etcd, and look at config.store.etcd in the node file")
 	}
 }

@@ -18,11 +18,11 @@ import (
 const readableByOthers = "FL9102"
 
 // readNode reads the node file with all that it names, as fairlead check does.
-func (p *patient) readNode() []Check {
+func (p *patient) readNode() (*config.Node, []Check) {
 	f := &findings{check: "configuration"}
 	if p.o.Config == "" {
 		f.skip("", "no node file was named: files and sockets of a node are not looked at (--config NODE.yaml)")
-		return f.all()
+		return nil, f.all()
 	}
 	report, err := config.CheckFile(p.o.Config)
 	if err != nil {
@@ -31,12 +31,9 @@ func (p *patient) readNode() []Check {
 			do = "run this as the user that Fairlead runs as"
 		}
 		f.add(Failed, p.o.Config, errText(err), "the node cannot start", do)
-		return f.all()
+		return nil, f.all()
 	}
-	node, _, err := config.LoadNode(p.o.Config)
-	if err == nil {
-		p.node = node
-	}
+	node, _, _ := config.LoadNode(p.o.Config) // what is wrong with it, the report says
 	for _, problem := range report.Problems() {
 		if problem.Code == readableByOthers {
 			continue
@@ -50,12 +47,12 @@ func (p *patient) readNode() []Check {
 	switch {
 	case report.Errors() > 0:
 	case node == nil || node.Site == "":
-		p.node = nil
+		node = nil
 		f.add(Failed, p.o.Config, "it is not a node file", "only a node file says what is on this machine", "name the file that fairlead serve -f is given")
 	case len(f.list) == 0:
 		f.ok(p.o.Config, "node of site %s: it and the files that it names are right", node.Site)
 	}
-	return f.all()
+	return node, f.all()
 }
 
 func place(p config.Problem) string {
@@ -66,7 +63,7 @@ func place(p config.Problem) string {
 }
 
 // findDocument takes the document that is nearest to what is served: the followed file, what the node stored last, what it says, the seed.
-func (p *patient) findDocument(ctx context.Context) []Check {
+func (p *patient) findDocument(ctx context.Context) (*config.Document, []Check) {
 	f := &findings{check: "document"}
 	var tried []string
 	for _, way := range p.documentWays(ctx) {
@@ -75,10 +72,9 @@ func (p *patient) findDocument(ctx context.Context) []Check {
 		}
 		doc, err := way.read()
 		if err == nil && doc != nil {
-			p.doc, p.docFrom = doc, way.from
 			f.ok("", "from %s: %s, %s, %s, %s", way.from, countOf(len(doc.Zones), "zone"), countOf(len(doc.Sites), "site"),
 				countOf(len(doc.Services), "service"), countOf(len(doc.VirtualServers), "virtual server"))
-			return f.all()
+			return doc, f.all()
 		}
 		if err != nil && !errors.Is(err, fs.ErrNotExist) {
 			tried = append(tried, way.from+": "+errText(err))
@@ -86,15 +82,17 @@ func (p *patient) findDocument(ctx context.Context) []Check {
 	}
 	if p.node == nil && p.live == nil {
 		f.skip("", "there is neither a node file nor a node that answers")
-		return f.all()
+		return nil, f.all()
 	}
 	if len(tried) == 0 {
 		f.skip("", "none yet: it is to come from other sites or from etcd")
-		return f.all()
+		return nil, f.all()
 	}
-	f.add(Warning, "", strings.Join(tried, "; "), "zones, other sites and monitors are not looked at", "run this as the user that Fairlead runs as, or give --token")
-	return f.all()
+	f.add(Warning, "", strings.Join(tried, "; "), unseen, "run this as the user that Fairlead runs as, or give --token-file")
+	return nil, f.all()
 }
+
+const unseen = "zones, other sites and monitors are not looked at"
 
 type documentWay struct {
 	from string // empty: there is no such way
@@ -176,8 +174,14 @@ func (p *patient) secrets(_ context.Context, f *findings) {
 		if err != nil {
 			continue
 		}
-		if mode := info.Mode().Perm(); mode&0o007 != 0 && modesCount {
+		mode := info.Mode().Perm()
+		switch group, shared := strangeGroup(info, p.node.DataDir); {
+		case !modesCount:
+		case mode&0o007 != 0:
 			f.add(Warning, s.key, fmt.Sprintf("%s has mode %04o", s.path, mode), "everyone on this machine may open it", "chmod 600 "+s.path)
+			continue
+		case mode&0o070 != 0 && shared:
+			f.add(Warning, s.key, fmt.Sprintf("%s has mode %04o, and is of group %s", s.path, mode, group), "all users of that group may open it, and it is not the group that Fairlead runs with", "chmod 600 "+s.path+", or chgrp it to the group of the service")
 			continue
 		}
 		good++

@@ -25,7 +25,8 @@ const (
 	peersAtOnce = 8
 	// greetTime is how long connecting to one of them may take.
 	greetTime = 3 * time.Second
-	// refusalWait is how long the other end has to refuse this site's certificate, which with TLS 1.3 it does after the handshake.
+	// refusalWait is how long the other end has at least to refuse this site's certificate, which with TLS 1.3 it does after the handshake; on long ways
+	// as long as connecting took, which is two round trips.
 	refusalWait = 300 * time.Millisecond
 	// peerLost is what follows when another site is not heard.
 	peerLost = "its services keep their last state, and then are UNKNOWN here"
@@ -145,6 +146,10 @@ func (p *patient) connect(ctx context.Context, f *findings, sites []config.Site,
 	}
 	all.Wait()
 	for n, s := range sites {
+		if errs[n] != nil && ctx.Err() != nil {
+			f.timeUp("site/" + s.Name)
+			continue
+		}
 		if peer := known[s.Name]; errs[n] == nil && peer != nil {
 			f.add(Failed, "site/"+s.Name, fmt.Sprintf("it takes connections, but the node has no session with it (%s) %s", peer.State, peer.LastError), peerLost, "wait a moment; then look at the logs of both for mep.")
 			continue
@@ -194,6 +199,7 @@ func peerHint(err error, s config.Site) string {
 func (p *patient) greet(ctx context.Context, s config.Site) error {
 	ctx, cancel := context.WithTimeout(ctx, greetTime)
 	defer cancel()
+	began := time.Now()
 	conn, err := p.o.Dial(ctx, "tcp", s.Endpoint())
 	if err != nil {
 		return err
@@ -212,7 +218,7 @@ func (p *patient) greet(ctx context.Context, s config.Site) error {
 	if err := t.HandshakeContext(ctx); err != nil {
 		return fmt.Errorf("TLS with %s: %w", s.Endpoint(), err)
 	}
-	if err := t.SetReadDeadline(time.Now().Add(refusalWait)); err != nil {
+	if err := t.SetReadDeadline(time.Now().Add(max(refusalWait, time.Since(began)))); err != nil {
 		return err
 	}
 	var b [1]byte

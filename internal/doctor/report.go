@@ -74,6 +74,11 @@ func (f *findings) skip(subject, format string, args ...any) {
 	f.add(Skipped, subject, fmt.Sprintf(format, args...), "", "")
 }
 
+// timeUp reports what is not known because the time for all checks ended. That is no fault of what was looked at.
+func (f *findings) timeUp(subject string) {
+	f.add(Warning, subject, "it had not ended when the time was up", "nothing is known of it", "ask again with a longer --timeout")
+}
+
 func (f *findings) all() []Check {
 	if f.over > 0 {
 		return append(f.list, Check{Check: f.check, Level: Skipped, Seen: fmt.Sprintf("%d more are not listed", f.over)})

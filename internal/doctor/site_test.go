@@ -8,6 +8,7 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"net/netip"
 	"os"
 	"path/filepath"
 	"strings"
@@ -237,6 +238,58 @@ func TestTakenPort(t *testing.T) {
 	}
 }
 
+// TestTakenByWhom knows the node that answers from other processes, and says so when it cannot.
+func TestTakenByWhom(t *testing.T) {
+	for _, tt := range []struct {
+		name string
+		here runner
+		who  string
+		want bool
+	}{
+		{"nothing runs", runner{}, "fairlead (process 7)", false},
+		{"the node", runner{running: true, process: "fairlead (process 7)"}, "fairlead (process 7)", true},
+		{"the node, of another user", runner{running: true}, "", true},
+		{"another node", runner{running: true, process: "fairlead (process 7)"}, "fairlead (process 8)", false},
+		{"another program", runner{running: true}, "named (process 8)", false},
+		{"a node whose API is elsewhere", runner{running: true}, "fairlead (process 8)", true},
+		{"another site's node", runner{other: "nyc"}, "fairlead (process 8)", false},
+	} {
+		if got := tt.here.serves(tt.who); got != tt.want {
+			t.Errorf("%s: got %v, want %v", tt.name, got, tt.want)
+		}
+	}
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	f := &findings{check: "sockets"}
+	if at := netip.MustParseAddrPort(l.Addr().String()); f.socket("mep.listen", "tcp", at, runner{running: true, process: "fairlead (process 1)"}) || !has(f.all(), "failed it is taken by ") {
+		t.Errorf("this test's socket is taken for the node's: %v", f.all())
+	}
+}
+
+// TestWildcards: DNS takes IPv4 and IPv6 on sockets of their own, the others on one.
+func TestWildcards(t *testing.T) {
+	l, err := net.Listen("tcp4", "0.0.0.0:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	at := netip.AddrPortFrom(netip.IPv6Unspecified(), uint16(l.Addr().(*net.TCPAddr).Port))
+	if probe, err := net.Listen("tcp6", at.String()); err != nil {
+		t.Skip("no IPv6 here:", err)
+	} else {
+		_ = probe.Close()
+	}
+	for subject, want := range map[string]bool{"dns.listen": true, "mep.listen": false} {
+		f := &findings{check: "sockets"}
+		if got := f.socket(subject, "tcp", at, runner{}); got != want {
+			t.Errorf("%s: free %v, want %v: %v", subject, got, want, f.all())
+		}
+	}
+}
+
 // TestEtcd asks members that are well, ill, and something else.
 func TestEtcd(t *testing.T) {
 	member := func(status int, text string) string {
@@ -339,5 +392,41 @@ func TestTime(t *testing.T) {
 	}})
 	if took := time.Since(began); took > 5*time.Second || !has(examined(r, "peers"), "warning it had not ended") {
 		t.Errorf("after %v: %v", took, examined(r, "peers"))
+	}
+}
+
+// TestPipes: files that nobody writes to are not waited for.
+func TestPipes(t *testing.T) {
+	for _, name := range []string{"node.yaml", "pki/ams.key", "gslb.yaml"} {
+		s := newSite(t, time.Hour, "")
+		pipe(t, filepath.Join(s.dir, name))
+		began := time.Now()
+		r := Run(t.Context(), Options{Config: s.file, ResolvConf: "/no/such/file", Timeout: 300 * time.Millisecond})
+		if took := time.Since(began); took > 5*time.Second || !has(examined(r, "configuration"), "failed it, or a file that it names, was not read in time") {
+			t.Errorf("%s: after %v: %v", name, took, r.Checks)
+		}
+	}
+}
+
+// TestLate: what did not answer because the time was up is not said to be broken.
+func TestLate(t *testing.T) {
+	s := newSite(t, time.Hour, "")
+	text, _ := os.ReadFile(s.file)
+	s.write(t, "node.yaml", strings.Replace(string(text), "{follow: gslb.yaml}", `{seed: gslb.yaml, store: {etcd: {endpoints: ["http://192.0.2.1:2379", "http://192.0.2.2:2379"]}}}`, 1))
+	s.write(t, "gslb.yaml", strings.ReplaceAll(siteDocument, "example.test", "g.shop.org"))
+	r := Run(t.Context(), Options{Config: s.file, Resolvers: []string{"192.0.2.53:53"}, Timeout: 600 * time.Millisecond, Dial: func(ctx context.Context, _, _ string) (net.Conn, error) {
+		<-ctx.Done()
+		return nil, ctx.Err()
+	}})
+	for _, check := range []string{"peers", "etcd", "delegation"} {
+		got := examined(r, check)
+		if !has(got, "warning it had not ended when the time was up") {
+			t.Errorf("%s: got %v", check, got)
+		}
+		for _, c := range got {
+			if c.Level == Failed {
+				t.Errorf("said to be broken: %+v", c)
+			}
+		}
 	}
 }

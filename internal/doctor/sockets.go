@@ -36,7 +36,7 @@ func endpoints(n *config.Node) []endpoint {
 
 // sockets checks that each address is free, or is served by this node.
 func (p *patient) sockets(ctx context.Context, f *findings) {
-	running := p.live != nil && p.live.site == p.node.Site
+	here := p.whoRuns()
 	good := 0
 	for _, e := range endpoints(p.node) {
 		if ctx.Err() != nil {
@@ -53,34 +53,80 @@ func (p *patient) sockets(ctx context.Context, f *findings) {
 			f.skip(subject, "it is not one address with a port")
 			continue
 		}
-		if f.socket(subject, e.network, address, running) {
+		if f.socket(subject, e.network, address, here) {
 			good++
 		}
 	}
 	switch {
 	case good == 0:
-	case running:
+	case here.running:
 		f.ok("", "%s: this node serves them", countOf(good, "address"))
 	default:
 		f.ok("", "%s: free for this node", countOf(good, "address"))
 	}
 }
 
-// socket checks one address and reports what is wrong with it.
-func (f *findings) socket(subject, network string, address netip.AddrPort, running bool) bool {
-	const why = "the node does not start"
-	err := bindOnce(network, address)
+// ownName begins the name of each process of this program, as the system tells it.
+const ownName = "fairlead"
+
+// runner is the node of this site that runs on this machine.
+type runner struct {
+	running bool
+	other   string // the site of a node that answers in its place; empty: none does
+	process string // as holder names it; empty: it is not known
+}
+
+func (p *patient) whoRuns() runner {
 	switch {
-	case err == nil && running:
+	case p.live == nil:
+		return runner{}
+	case p.live.site != p.node.Site && p.o.Expected: // of a node elsewhere
+		return runner{}
+	case p.live.site != p.node.Site:
+		return runner{other: p.live.site}
+	}
+	r := runner{running: true}
+	if a, err := netip.ParseAddrPort(p.node.API.Listen); err == nil {
+		if who := holder("tcp", a); strings.HasPrefix(who, ownName) {
+			r.process = who
+		}
+	}
+	return r
+}
+
+// serves reports whether a process that has an address is the runner.
+func (r runner) serves(who string) bool {
+	switch {
+	case !r.running:
+		return false
+	case who == "": // this user may not see the processes of another one
+		return true
+	case r.process != "":
+		return who == r.process
+	}
+	return strings.HasPrefix(who, ownName)
+}
+
+// socket checks one address and reports what is wrong with it.
+func (f *findings) socket(subject, network string, address netip.AddrPort, here runner) bool {
+	const why = "the node does not start"
+	// DNS takes IPv4 on sockets of its own, so that 0.0.0.0 and [::] can both be listened on.
+	err := bindOnce(network, address, strings.HasPrefix(subject, "dns."))
+	switch {
+	case err == nil && here.running:
 		f.add(Failed, subject, "the node that runs here does not serve it", "who asks there gets no answer", "restart the node: its file has changed since it was started, or it is another one")
 	case err == nil:
 		return true
 	case taken(err):
 		who := holder(network, address)
-		if running || strings.HasPrefix(who, "fairlead ") {
+		switch {
+		case here.serves(who):
 			return true
-		}
-		if who == "" {
+		case !here.running && here.other == "" && strings.HasPrefix(who, ownName):
+			f.add(Warning, subject, "it is taken by "+who+", and whether that is this site's node is not known: its API was not asked, or does not tell", "if it is another node, this one does not start",
+				"name its API with --api, and --token-file or --cert; if it is another node, stop it, or write another address")
+			return false
+		case who == "":
 			who = "a process that this user may not see"
 		}
 		f.add(Failed, subject, "it is taken by "+who, why, takenHint(who, address))

@@ -4,6 +4,7 @@ package doctor
 
 import (
 	"context"
+	"io/fs"
 	"net"
 	"net/netip"
 	"strings"
@@ -14,10 +15,12 @@ const modesCount = false
 
 func writable(string) error { return nil }
 
+func strangeGroup(fs.FileInfo, string) (string, bool) { return "", false }
+
 func descriptors() uint64 { return 0 }
 
 // bindOnce binds a socket as a server would, and closes it.
-func bindOnce(network string, address netip.AddrPort) error {
+func bindOnce(network string, address netip.AddrPort, _ bool) error {
 	var c net.ListenConfig
 	if network == "udp" {
 		conn, err := c.ListenPacket(context.Background(), network, address.String())

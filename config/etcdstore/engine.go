@@ -62,6 +62,7 @@ type Engine struct {
 	running atomic.Bool
 	current atomic.Pointer[revision.View]
 	wake    chan struct{} // capacity 1: the head has changed
+	reached chan struct{} // capacity 1: what etcd has was taken in, maybe by a write
 
 	link sync.Mutex
 	keys keyspace // nil: not connected
@@ -118,7 +119,7 @@ func New(ctx context.Context, o Options) (*Engine, error) {
 	if o.dial == nil {
 		o.dial = dial
 	}
-	e := &Engine{opts: o, log: o.Logger, wake: make(chan struct{}, 1)}
+	e := &Engine{opts: o, log: o.Logger, wake: make(chan struct{}, 1), reached: make(chan struct{}, 1)}
 	unserved, err := e.load(ctx)
 	if err != nil {
 		return nil, fmt.Errorf("load the document of site %q: %w", o.Site, err)
@@ -234,6 +235,10 @@ func (e *Engine) Run(ctx context.Context) error {
 		if ctx.Err() != nil {
 			break
 		}
+		select {
+		case <-e.reached: // before it was lost
+		default:
+		}
 		if !errors.Is(err, errCompacted) {
 			e.lost(err)
 			_ = e.disconnect() // it is gone anyway
@@ -244,8 +249,10 @@ func (e *Engine) Run(ctx context.Context) error {
 		select {
 		case <-ctx.Done():
 		case <-time.After(wait/2 + rand.N(wait/2)):
+			wait = min(wait*2, latest)
+		case <-e.reached:
+			wait = soonest
 		}
-		wait = min(wait*2, latest)
 	}
 	return e.disconnect()
 }
@@ -366,6 +373,10 @@ func (e *Engine) found() {
 		e.unavailable = ""
 	}
 	e.mu.Unlock()
+	select {
+	case e.reached <- struct{}{}:
+	default:
+	}
 	if changed {
 		e.log.Info("config.available")
 		e.event("config.available", nil, "")

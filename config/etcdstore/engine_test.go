@@ -164,6 +164,31 @@ func TestEtcdIsLostAndComesBack(t *testing.T) {
 	})
 }
 
+// A node that waits before it tries to reach etcd again follows it as soon as a write has reached it.
+func TestWriteEndsTheWaitForEtcd(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		etcd := newFakeEtcd()
+		one, two := startNode(t, etcd, "ams", nil), startNode(t, etcd, "nyc", nil)
+		ctx, cancel := context.WithCancel(t.Context())
+		ended := make(chan error, 1)
+		go func() { ended <- two.Run(ctx) }()
+		for i := range 20 {
+			etcd.setDown(errors.New("connection refused"))
+			time.Sleep(time.Minute + time.Duration(i)*time.Second)
+			etcd.setDown(nil)
+			two.write(t, &revision.Write{Put: []*config.Object{service(t, "b", fmt.Sprintf("192.0.3.%d", i))}})
+			time.Sleep(soonest)
+			address := fmt.Sprintf("192.0.2.%d", 10+i)
+			one.write(t, &revision.Write{Put: []*config.Object{service(t, "a", address)}})
+			if synctest.Wait(); two.address("a") != address {
+				t.Fatalf("after loss %d it does not follow what it can reach", i)
+			}
+		}
+		cancel()
+		<-ended
+	})
+}
+
 func TestStartWithoutEtcd(t *testing.T) {
 	etcd := newFakeEtcd()
 	n := startNode(t, etcd, "ams", nil)

@@ -38,6 +38,16 @@ func (l *etcdLab) seen(t *testing.T) {
 			t.Errorf("%s shows\n%s", command, out)
 		}
 	}
+	for site, result := range map[string]string{"ams": "written", "nyc": "merged"} {
+		eventually(t, 5*time.Second, site+" counts the revision", func() error {
+			_, metrics, err := l.site[site].get("/metrics")
+			zero := fmt.Sprintf("fairlead_config_revisions_total{result=%q} 0\n", result)
+			if name, _, _ := strings.Cut(zero, " "); err == nil && (!strings.Contains(metrics, name) || strings.Contains(metrics, zero)) {
+				err = fmt.Errorf("%s is absent, or 0", name)
+			}
+			return err
+		})
+	}
 }
 
 // tell writes the transcript to the documentation when that is wanted, and else checks that the documentation shows the same commands.
@@ -309,6 +319,13 @@ func (l *etcdLab) allGo(t *testing.T, w *etcdWriter) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	eventually(t, 20*time.Second, "nyc has what ams wrote last", func() error { // its connections were half open, too
+		now, err := nyc.sync()
+		if err == nil && now.Revision != before.Revision {
+			err = fmt.Errorf("it has revision %s, want %s", now.Revision, before.Revision)
+		}
+		return err
+	})
 	for _, m := range l.members {
 		m.kill()
 	}

@@ -218,12 +218,16 @@ func (s *Snapshot) finishField(v *virtualServer, f, old *field, done func(i int)
 	if old != nil && sameContenders(f, old) {
 		f.rotation, f.memo, f.draws, f.sites, f.spots = old.rotation, old.memo, old.draws, old.sites, old.spots
 	} else {
-		f.rotation = rotation(turnWeights(f.contenders))
+		if like := likeField(f, done); like != nil {
+			f.rotation, f.draws = like.rotation, like.draws // which take much time and room for hundreds of members
+		} else {
+			f.rotation = rotation(turnWeights(f.contenders))
+			f.draws = s.newDraws(v, f)
+		}
 		if len(f.contenders) > fewContenders {
 			f.sites = newFieldSites(f.contenders, len(s.Plan.sites))
 			f.memo = newMemo(v)
 		}
-		f.draws = s.drawsFor(v, f, done)
 	}
 	if len(f.contenders) == 1 {
 		return
@@ -237,6 +241,16 @@ func (s *Snapshot) finishField(v *virtualServer, f, old *field, done func(i int)
 	for i, m := range [2]config.Method{v.method, v.backupMethod} {
 		if comparesLoads(m) && m != config.Scored {
 			f.fills[i] = newFill(s.pours(m, f), f.contenders)
+		}
+	}
+}
+
+// likeField returns a finished field with the same contenders; nil: there is none.
+func likeField(f *field, done func(i int) *field) *field {
+	for i := 0; ; i++ {
+		other := done(i)
+		if other == nil || other != f && other.rotation != nil && sameContenders(f, other) {
+			return other
 		}
 	}
 }

@@ -18,19 +18,11 @@ func sieveOctets(ones []int) (out int64) {
 	return int64(words * ones[len(ones)-1] * rowOctets)
 }
 
-// drawsFor returns how the contenders of a field draw: as in another field of the virtual server that has the same ones, or anew.
-func (s *Snapshot) drawsFor(v *virtualServer, f *field, done func(i int) *field) *draws {
-	for i := 0; ; i++ {
-		other := done(i)
-		switch {
-		case other == nil:
-			w := newDraws(v, s.Plan.services, f.contenders, sieveAllowance-s.sieves)
-			s.sieves += w.octets()
-			return w
-		case other != f && other.draws != nil && sameContenders(f, other):
-			return other.draws
-		}
-	}
+// newDraws is how the contenders of a field draw. A sieve takes what room is left.
+func (s *Snapshot) newDraws(v *virtualServer, f *field) *draws {
+	w := newDraws(v, s.Plan.services, f.contenders, sieveAllowance-s.sieves)
+	s.sieves += w.octets()
+	return w
 }
 
 // octets is what the sieve takes.

@@ -38,7 +38,7 @@ type Party interface {
 type Exchange struct {
 	Context  context.Context // drops it when it ends
 	To       netip.AddrPort
-	Deadline time.Time // of everything; zero: Within after Began
+	Deadline time.Time // of everything; zero: the loop sets it to Within after Began
 	Within   time.Duration
 	Request  []byte // sent when the connection stands; empty: nothing is
 	Party    Party

@@ -98,7 +98,7 @@ type Options struct {
 	TagKey []byte
 	// Events is what happens, for those who listen. Nil: nobody is told.
 	Events *Events
-	// Backup writes all that the node knows; Restore takes it in. Nil: 503.
+	// Backup writes all that the node knows; an error that wraps ErrNeedsPassphrase comes before anything is written. Restore takes it in. Nil: 503.
 	Backup  func(ctx context.Context, w io.Writer, passphrase string) error
 	Restore func(ctx context.Context, r io.Reader, passphrase string) (*resource.Restored, error)
 	// Ready returns what has to be so before queries are sent here. Nil: nothing.

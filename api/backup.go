@@ -3,6 +3,7 @@ package api
 import (
 	"bytes"
 	"context"
+	"errors"
 	"io"
 	"net/http"
 	"time"
@@ -27,6 +28,9 @@ const (
 
 	passphraseHeader = "Fairlead-Passphrase"
 )
+
+// ErrNeedsPassphrase says that a backup has secrets, and is written with a passphrase only.
+var ErrNeedsPassphrase = errors.New("a passphrase is needed")
 
 type backupInput struct {
 	Passphrase string `header:"Fairlead-Passphrase" maxLength:"1024" doc:"Encrypts the backup, which then has keys and secret files, too. Absent: it has none of these."`
@@ -87,7 +91,13 @@ func (r *resources) backup(ctx context.Context, in *backupInput) (*huma.StreamRe
 			return
 		}
 		_ = http.NewResponseController(w).SetWriteDeadline(time.Now().Add(backupTimeout)) // recorders of tests have none
-		if err := r.Backup(req.Context(), w, in.Passphrase); err != nil {
+		sent := &trackedWriter{ResponseWriter: w}
+		if err := r.Backup(req.Context(), sent, in.Passphrase); err != nil {
+			if errors.Is(err, ErrNeedsPassphrase) && !sent.wrote {
+				w.Header().Del("Content-Disposition")
+				writeProblem(w, newProblem(http.StatusUnprocessableEntity, resource.Fault{Pointer: "/header/" + passphraseHeader, Code: resource.CodeRequired, Detail: err.Error()}))
+				return
+			}
 			r.log.Error("api.backup_failed", zap.Error(err))
 			panic(http.ErrAbortHandler)
 		}

@@ -2,10 +2,12 @@ package api
 
 import (
 	"bufio"
+	"context"
 	"fmt"
 	"io"
 	"net"
 	"net/http"
+	"net/http/httptest"
 	"strings"
 	"testing"
 	"time"
@@ -164,5 +166,23 @@ func TestSlowReaderOfMetrics(t *testing.T) {
 	}
 	if w := f.request(http.MethodGet, "/docs", ""); w.Code != http.StatusOK || w.Header().Get("Content-Security-Policy") == "" {
 		t.Errorf("/docs: %d", w.Code)
+	}
+}
+
+// TestBackupThatNeedsAPassphrase: the client is told what is missing, and gets no file.
+func TestBackupThatNeedsAPassphrase(t *testing.T) {
+	f := newFixture(t, func(o *Options) {
+		o.Backup = func(_ context.Context, w io.Writer, passphrase string) error {
+			if passphrase == "" {
+				return fmt.Errorf("%w: monitor/m", ErrNeedsPassphrase)
+			}
+			_, err := io.WriteString(w, "sealed")
+			return err
+		}
+	})
+	w := httptest.NewRecorder()
+	f.handler.ServeHTTP(w, httptest.NewRequestWithContext(t.Context(), http.MethodGet, "http://localhost/v1/backup", nil))
+	if w.Code != http.StatusUnprocessableEntity || !strings.Contains(w.Body.String(), "monitor/m") || w.Header().Get("Content-Type") != problemType || w.Header().Get("Content-Disposition") != "" {
+		t.Errorf("%d %v %s", w.Code, w.Header(), w.Body)
 	}
 }

@@ -113,6 +113,15 @@ func (o *Object) HasSecrets() bool {
 	return found
 }
 
+// TextHasSecrets reports whether HasSecrets of an object with this text. A text that is no object, as a zone file's, has none.
+func TextHasSecrets(text []byte) bool {
+	if len(text) == 0 || text[0] != '{' && text[0] != '[' {
+		return false
+	}
+	n, err := parseJSON(text, MaxObjectDepth)
+	return err == nil && hasSecrets(n)
+}
+
 // UsesSecrets reports whether the object has secrets, or names places of some: then what it makes a node send must not go to where anybody likes.
 func (o *Object) UsesSecrets() bool { return o.HasSecrets() || !o.opaque() && namesSecrets(o.tree()) }
 

@@ -12,12 +12,56 @@ import (
 	"fairlead/config"
 )
 
-// Backup writes the database as it is at one moment, with all history, while it is in use.
-func (s *Store) Backup(w io.Writer) error {
-	return s.view("database", func(tx *bolt.Tx) error {
+// Backup writes the database as it is at one moment, with all history, while it is in use. What was removed from it is not in it.
+func (s *Store) Backup(w io.Writer) (err error) {
+	if s.broken {
+		return fmt.Errorf("back up %q: %w", s.path, s.stuck)
+	}
+	dir, err := os.MkdirTemp("", "fairlead-backup-*")
+	if err != nil {
+		return fmt.Errorf("back up %q: %w", s.path, err)
+	}
+	defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
+	path := filepath.Join(dir, FileName)
+	if err := guard(func() error { return s.compactTo(path) }); err != nil {
+		return fmt.Errorf("back up %q: %w", s.path, err)
+	}
+	db, err := bolt.Open(path, 0o600, &bolt.Options{Timeout: openTimeout, ReadOnly: true})
+	if err != nil {
+		return fmt.Errorf("back up %q: %w", s.path, err)
+	}
+	err = db.View(func(tx *bolt.Tx) error {
 		_, err := tx.WriteTo(w)
 		return err
 	})
+	return errors.Join(err, db.Close())
+}
+
+// Secrets lists the objects of the document that hold secrets themselves, and counts earlier versions of objects that did and are kept.
+func (s *Store) Secrets() (now []config.ObjectKey, before int, err error) {
+	s.mu.RLock()
+	objects := s.objects
+	s.mu.RUnlock()
+	counted := map[config.ObjectHash]bool{}
+	for o := range objects.All {
+		if counted[o.Hash()] = true; o.HasSecrets() {
+			now = append(now, o.Key())
+		}
+	}
+	err = s.view("objects", func(tx *bolt.Tx) error {
+		return tx.Bucket(bucketObjects).ForEach(func(k, _ []byte) error {
+			var h config.ObjectHash
+			if copy(h[:], k); counted[h] {
+				return nil
+			}
+			text, err := readText(tx, h)
+			if err == nil && config.TextHasSecrets(text) {
+				before++
+			}
+			return err
+		})
+	})
+	return now, before, err
 }
 
 // Document returns the document as it is, and the id of its revision.

@@ -318,3 +318,49 @@ func TestSecretsInTheDataDirectory(t *testing.T) {
 	}
 	check("with secrets", c, true, true)
 }
+
+// TestLiteralSecretsNeedAPassphrase: a document that holds secrets itself, or did in its history, is not written where anybody can read it.
+func TestLiteralSecretsNeedAPassphrase(t *testing.T) {
+	o, s := site(t)
+	const secret = "Bearer hush-hush-9f"
+	monitor := func(text string) *config.Object {
+		m, err := config.NewObject(config.ObjectMonitor, "m", []byte(text))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return m
+	}
+	refused := func(want string) {
+		t.Helper()
+		c, err := Gather(o)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var b bytes.Buffer
+		if err := Write(&b, c, ""); !errors.Is(err, ErrSecrets) || !strings.Contains(err.Error(), want) || strings.Contains(err.Error(), "hush") || b.Len() > 0 {
+			t.Errorf("got %v and %d octets, want %q", err, b.Len(), want)
+		}
+	}
+	made(t, o, "")
+	write(t, s, monitor(`{type: http, http: {headers: [{name: Authorization, value: "`+secret+`"}]}}`))
+	refused("monitor/m; give a passphrase")
+	want, _ := s.Document()
+	b := made(t, o, passphrase)
+	write(t, s, monitor(`{type: tcp}`))
+	refused("1 earlier versions of objects in the history")
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+	dir := filepath.Join(t.TempDir(), "again")
+	if _, err := Restore(RestoreOptions{From: bytes.NewReader(b), Passphrase: passphrase, DataDir: dir, Now: now}); err != nil {
+		t.Fatal(err)
+	}
+	again, err := store.Open(dir, store.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = again.Close() }()
+	if got, _ := again.Document(); got.ID() != want.ID() || !strings.Contains(string(got.Get(config.ObjectKey{Kind: config.ObjectMonitor, Name: "m"}).Text()), secret) {
+		t.Error("the secret was lost on the way")
+	}
+}

@@ -24,6 +24,8 @@ const (
 type Store interface {
 	Backup(w io.Writer) error
 	Document() (objects *config.Objects, revision string)
+	// Secrets lists objects that hold secrets themselves, and counts earlier versions that did.
+	Secrets() (now []config.ObjectKey, before int, err error)
 }
 
 // GatherOptions say what to gather.
@@ -44,6 +46,7 @@ var left = []string{store.FileName, "fairlead.copy", "fairlead.journal.", store.
 func Gather(o GatherOptions) (Contents, error) {
 	objects, revision := o.Store.Document()
 	c := Contents{Head: Head{Created: o.Now.UTC(), Release: o.Release, Revision: revision, Document: objects.ID(), Secrets: o.Secrets}}
+	c.Open = func() error { return literal(o.Store) }
 	if o.Node != nil {
 		c.Site = o.Node.Site
 	}

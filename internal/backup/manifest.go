@@ -41,6 +41,8 @@ var (
 	ErrDamaged = errors.New("the backup is damaged")
 	// ErrPassphrase says that the passphrase is missing or wrong.
 	ErrPassphrase = errors.New("the backup is encrypted, and the passphrase is missing or wrong")
+	// ErrSecrets says that a backup without a passphrase would have secrets.
+	ErrSecrets = errors.New("the document holds secrets, which are written with a passphrase only")
 )
 
 // Head says what a backup is of.
@@ -79,4 +81,6 @@ type Part struct {
 type Contents struct {
 	Head
 	Parts []Part
+	// Open says why it cannot be written without a passphrase: an error that wraps ErrSecrets. Nil: it can.
+	Open func() error
 }

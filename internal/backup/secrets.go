@@ -2,13 +2,37 @@ package backup
 
 import (
 	"bytes"
+	"fmt"
 	"io"
 	"os"
 	"path/filepath"
+	"strings"
 )
 
 // maxSniffed is how much of a file is looked at for a private key. Keys in PEM stand at the beginning, behind certificates at most.
 const maxSniffed = 64 << 10
+
+// maxNamed is how many objects that hold secrets people are told.
+const maxNamed = 10
+
+// literal says which objects hold secrets themselves. They cannot be left out: hashes say what each version of an object is.
+func literal(s Store) error {
+	now, before, err := s.Secrets()
+	if err != nil || len(now)+before == 0 {
+		return err
+	}
+	var what []string
+	for _, key := range now[:min(len(now), maxNamed)] {
+		what = append(what, key.String())
+	}
+	if more := len(now) - len(what); more > 0 {
+		what = append(what, fmt.Sprintf("%d objects more", more))
+	}
+	if before > 0 {
+		what = append(what, fmt.Sprintf("%d earlier versions of objects in the history", before))
+	}
+	return fmt.Errorf("%w: %s; give a passphrase, or write places of secrets (file:, env:, credential:) into the document", ErrSecrets, strings.Join(what, ", "))
+}
 
 // secretFiles are files that no backup without a passphrase has, wherever they lie: a node file may well name a key in the data directory.
 type secretFiles struct {

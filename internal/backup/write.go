@@ -24,6 +24,11 @@ func Write(w io.Writer, c Contents, passphrase string) error {
 	if len(c.Parts) > MaxParts {
 		return fmt.Errorf("write backup: %d files; the limit is %d", len(c.Parts), MaxParts)
 	}
+	if passphrase == "" && c.Open != nil {
+		if err := c.Open(); err != nil {
+			return wrap("write backup", err)
+		}
+	}
 	if passphrase == "" {
 		return wrap("write backup", writePlain(w, c))
 	}

@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"time"
 
+	"fairlead/api"
 	"fairlead/api/resource"
 	"fairlead/config/revision"
 	"fairlead/internal/access"
@@ -22,7 +23,10 @@ func (n *Node) backup(_ context.Context, w io.Writer, passphrase string) error {
 	if err != nil {
 		return err
 	}
-	return backup.Write(w, contents, passphrase)
+	if err = backup.Write(w, contents, passphrase); errors.Is(err, backup.ErrSecrets) {
+		return fmt.Errorf("%w: %w", api.ErrNeedsPassphrase, err)
+	}
+	return err
 }
 
 // restore writes the document of a backup as a new revision. What else a backup has is for a node that does not run: fairlead restore.

@@ -16,6 +16,23 @@ func many(count int, format string) string {
 	return b.String()
 }
 
+// memberships is so many more virtual servers with as many members and policies as there can be.
+func memberships(servers int) string {
+	policies := many(MaxPolicies, "{name: p%d, clients: [192.0.2.0/24], orders: [1]}, ")
+	return many(servers, "  - {name: v%d, members: [{group: g}], policies: ["+policies+"]}\n") +
+		fmt.Sprintf("service_groups: [{name: g, site: ams, autoscale: {name: pods.example.net, max: %d}}]\n", MaxMembers)
+}
+
+// TestMembershipsBelowTheLimit: one virtual server less is allowed.
+func TestMembershipsBelowTheLimit(t *testing.T) {
+	_, report := parseText(small + memberships(MaxMemberships/(MaxMembers*(1+MaxPolicies))-1))
+	for _, p := range report.Problems() {
+		if p.Code == codeTooMany {
+			t.Errorf("below the limit: %s", p.Message)
+		}
+	}
+}
+
 func TestLimits(t *testing.T) {
 	tests := []struct {
 		name, text, path string
@@ -24,6 +41,7 @@ func TestLimits(t *testing.T) {
 		{"policies", small + "    policies:\n" + many(MaxPolicies+1, "      - {name: p%d, clients: [192.0.2.0/24], orders: [1]}\n"), "/virtual_servers/0/policies"},
 		{"preferences", small + "    policies: [{name: p, prefer: [" + many(MaxPreferences+1, "EU.P%d, ") + "]}]\n", "/virtual_servers/0/policies/0/prefer"},
 		{"members of a group", small + "service_groups:\n  - name: g\n    site: ams\n    members:\n" + many(MaxMembers+1, "      - {name: m%d, addresses: [192.0.2.1]}\n"), "/service_groups/0/members"},
+		{"members of all virtual servers", small + memberships(MaxMemberships/(MaxMembers*(1+MaxPolicies))+1), "/virtual_servers"},
 		{"services of groups", small + "service_groups:\n" + many(MaxGroupServices/512+1, "  - {name: g%d, site: ams, autoscale: {name: pods.example.net, max: 512}}\n"), "/service_groups"},
 		{"backup services", strings.Replace(small, "addresses: [192.0.2.80]", "addresses: [192.0.2.80], backup_services: ["+many(MaxBackupServices+1, "b%d, ")+"]", 1), "/services/0/backup_services"},
 	}

@@ -17,6 +17,9 @@ const (
 	MaxLocations      = 1_000_000
 	// MaxMembers is how many members one virtual server can have.
 	MaxMembers = 1024
+	// MaxMemberships is how many members all virtual servers can have together, each once more for each policy of its virtual server: a change
+	// of a service's state is worked out for all that it is a member of.
+	MaxMemberships = 4_000_000
 	// MaxServiceMonitors is how many monitors one service can be bound to.
 	MaxServiceMonitors = 64
 	// MaxBackupAddresses is how many backup addresses one domain can have.

@@ -13,6 +13,7 @@ func (c *checker) checkVirtualServers() {
 		}
 		c.look(ObjectVirtualServer, i, func() { c.checkVirtualServer(&c.doc.VirtualServers[i], at("virtual_servers", i)) })
 	}
+	c.checkMemberships()
 	bound := c.bound()
 	c.checkHashIDs()
 	c.checkSharedSessions()
@@ -122,10 +123,27 @@ func (c *checker) checkMembers(v *VirtualServer, path string) {
 	}
 }
 
+// checkMemberships checks how many members all virtual servers have together.
+func (c *checker) checkMemberships() {
+	sum := 0
+	for i := range c.doc.VirtualServers {
+		v := &c.doc.VirtualServers[i]
+		sum += min(max(c.sizeOf(v), 0), MaxMembers) * (1 + min(len(v.Policies), MaxPolicies)) // more is told of elsewhere
+	}
+	if sum > MaxMemberships {
+		c.problem(at("virtual_servers"), codeTooMany, "let more names share a virtual server, or use fewer policies",
+			"%d members of all virtual servers, those of groups included and once more for each policy; the limit is %d", sum, MaxMemberships)
+	}
+}
+
 // sizeOf is how many members a virtual server has at most, with the services of groups in place of the groups.
 func (c *checker) sizeOf(v *VirtualServer) int {
 	n := len(v.Members)
-	for _, m := range v.Members {
+	for j := range v.Members {
+		m := &v.Members[j]
+		if m.Group == "" {
+			continue
+		}
 		if i, ok := c.groups[m.Group]; ok {
 			n += c.doc.ServiceGroups[i].size() - 1
 		}

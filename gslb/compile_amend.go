@@ -17,6 +17,9 @@ type amendment struct {
 	of             *planMark // nil: the plan was compiled whole
 	services       []ServiceIndex
 	virtualServers []VirtualServerIndex
+	// around are virtual servers that may stand otherwise for what others are now: they are asked for the other families, or no more, or answers with
+	// their members are counted, or no more.
+	around []VirtualServerIndex
 }
 
 // Since returns the services and virtual servers in which the plan differs from another one, if it was made from that by compiling only these: all else,
@@ -29,6 +32,14 @@ func (p *Plan) Since(before *Plan) (services []ServiceIndex, virtualServers []Vi
 		return nil, nil, false
 	}
 	return p.amended.services, p.amended.virtualServers, true
+}
+
+// aroundSince is amendment.around of a plan that another one, of which Since knows, was made to.
+func (p *Plan) aroundSince(before *Plan) []VirtualServerIndex {
+	if p == before {
+		return nil
+	}
+	return p.amended.around
 }
 
 // amend is Compile for a document that differs little from that of the plan before. It is not done when more than services and virtual servers has
@@ -191,4 +202,21 @@ func (c *compiler) amendNeeds(before *Plan) {
 			d.HasCNAME = c.hasCNAME(int(d.virtualServer))
 		}
 	}
+	p.amended.around = around(before, p)
+}
+
+// around lists what stands otherwise for what others are (amendment.around).
+func around(before, p *Plan) (out []VirtualServerIndex) {
+	asked := func(p *Plan, i int) bool { return p.others != nil && p.others[i] != none }
+	for i := range p.virtualServers {
+		if asked(p, i) != asked(before, i) {
+			out = append(out, VirtualServerIndex(i))
+		}
+	}
+	for i := range p.services {
+		if p.services[i].counted != before.services[i].counted {
+			out = append(out, p.members.of(ServiceIndex(i))...)
+		}
+	}
+	return out
 }

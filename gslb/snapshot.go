@@ -70,8 +70,10 @@ func (s *Snapshot) stirred(prev *Snapshot) (out []difference, known bool) {
 			out[i] = stir
 		}
 	}
-	for _, v := range p.lively {
-		out[v] = stir
+	for _, list := range [][]VirtualServerIndex{p.lively, p.aroundSince(was)} {
+		for _, v := range list {
+			out[v] = stir
+		}
 	}
 	for _, i := range services {
 		for _, v := range p.members.of(i) {

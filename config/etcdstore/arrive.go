@@ -36,7 +36,8 @@ func (e *Engine) arrive(a *arrival) {
 		e.taken = append(e.taken, l.Revision.ID)
 	}
 	e.mu.Lock()
-	e.pending, e.refused = a.pending, nil
+	e.refused = nil
+	e.nowWaits(a.pending)
 	e.mu.Unlock()
 	if a.candidate == nil {
 		e.counting(a.objects)
@@ -86,7 +87,7 @@ func (e *Engine) settled(s *seen) (out []string) {
 func (e *Engine) settlePending(s *seen) {
 	done := e.settled(s)
 	e.mu.Lock()
-	e.pending = s.pending
+	e.nowWaits(s.pending)
 	e.mu.Unlock()
 	if len(done) > 0 {
 		e.keptCopy(e.opts.Store.Commit(&replica.Record{State: e.state, Settled: done}))

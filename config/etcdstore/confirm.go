@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	"go.uber.org/zap"
 
@@ -24,7 +25,7 @@ func (e *Engine) pend(a *arrival, m *move, d *draft, items []item) ([]item, erro
 		return nil, fmt.Errorf("%w: %d writes wait to be confirmed, which is the limit; confirm one of them, or wait until one is undone", revision.ErrRefused, replica.MaxPending)
 	}
 	r := a.lines[0].Revision
-	p := waiting{Revision: r.ID, Until: a.lines[0].Applied.Add(d.write.Confirm), Within: d.write.Confirm.String()}
+	p := waiting{Site: e.opts.Site, Revision: r.ID, Until: a.lines[0].Applied.Add(d.write.Confirm), Within: d.write.Confirm.String()}
 	var lines []undoLine
 	for _, c := range d.outcome.Changes {
 		u := undoLine{Kind: c.Key.Kind, Name: c.Key.Name}
@@ -101,6 +102,29 @@ func (e *Engine) settle(ctx context.Context, id string) error {
 	return fmt.Errorf("confirm revision %.8s: %w: other writes were faster", id, revision.ErrUnavailable)
 }
 
+// nowWaits notes which writes wait to be confirmed. e.mu is held.
+func (e *Engine) nowWaits(list []waiting) {
+	now, since := e.opts.Now(), map[string]time.Time{}
+	for _, p := range list {
+		heard, known := e.waits[p.Revision]
+		if !known {
+			heard = now
+		}
+		since[p.Revision] = heard
+	}
+	e.pending, e.waits = list, since
+}
+
+// isDue reports whether a write was not confirmed in time. A node whose clock is ahead of the writer's must not undo it early, so each but the writer
+// waits as long as the writer gave, from when it heard of it, too. e.mu is held.
+func (e *Engine) isDue(p waiting, now time.Time) bool {
+	if now.Before(p.Until) {
+		return false
+	}
+	within, err := time.ParseDuration(p.Within)
+	return p.Site == e.opts.Site || err != nil || now.Sub(e.waits[p.Revision]) >= within
+}
+
 // undoDue undoes what was not confirmed in time. All nodes try; one is the first. What did not work is tried again at the next tick.
 func (e *Engine) undoDue(ctx context.Context) {
 	if e.opts.ReadOnly {
@@ -108,7 +132,7 @@ func (e *Engine) undoDue(ctx context.Context) {
 	}
 	now := e.opts.Now()
 	e.mu.Lock()
-	due := slices.DeleteFunc(slices.Clone(e.pending), func(p waiting) bool { return now.Before(p.Until) })
+	due := slices.DeleteFunc(slices.Clone(e.pending), func(p waiting) bool { return !e.isDue(p, now) })
 	e.mu.Unlock()
 	for _, p := range due {
 		e.work.Lock()

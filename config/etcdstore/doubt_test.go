@@ -108,27 +108,30 @@ func TestUnknownOutcomeIsToldAndLearned(t *testing.T) {
 
 // A node that was away for long takes the document as a whole; what became of its own write is learned all the same.
 func TestUnknownOutcomeIsLearnedFarBehind(t *testing.T) {
-	for _, made := range []bool{true, false} {
-		synctest.Test(t, func(t *testing.T) {
-			etcd := newFakeEtcd()
-			n, other := startNode(t, etcd, "ams", nil), startNode(t, etcd, "nyc", nil)
-			if made {
-				etcd.swallow, etcd.after = errors.New("deadline exceeded"), errors.New("connection refused")
+	synctest.Test(t, func(t *testing.T) {
+		etcd := newFakeEtcd()
+		made, not, other := startNode(t, etcd, "ams", nil), startNode(t, etcd, "fra", nil), startNode(t, etcd, "nyc", nil)
+		gone := errors.New("connection refused")
+		for n, w := range map[*testNode]*revision.Write{made: {Put: []*config.Object{service(t, "a", "192.0.2.2")}}, not: {Remove: []config.ObjectKey{key("a")}}} {
+			if n == made {
+				etcd.swallow, etcd.after = errors.New("deadline exceeded"), gone
 			} else {
-				etcd.holdBack, etcd.afterHeld = true, errors.New("connection refused")
+				etcd.holdBack, etcd.afterHeld = true, gone
 			}
-			if _, err := n.Commit(t.Context(), &revision.Write{Put: []*config.Object{service(t, "a", "192.0.2.2")}}); !errors.Is(err, revision.ErrOutcome) {
+			if _, err := n.Commit(t.Context(), w); !errors.Is(err, revision.ErrOutcome) {
 				t.Fatalf("error = %v, want that the outcome is not known", err)
 			}
 			etcd.setDown(nil)
-			for i := range maxBehind + 2 {
-				other.write(t, &revision.Write{Put: []*config.Object{service(t, "b", fmt.Sprintf("192.0.2.%d", i%250))}})
+		}
+		for i := range maxBehind + 2 {
+			other.write(t, &revision.Write{Put: []*config.Object{service(t, "b", fmt.Sprintf("192.0.2.%d", i%250))}})
+		}
+		for _, n := range []*testNode{made, not} {
+			if got, err := n.settleDoubt(t.Context()); err != nil || got != (n == made) || n.address("a") != "192.0.2.2" {
+				t.Errorf("%s: made = %v, %v; a is %s", n.opts.Site, got, err, n.address("a"))
 			}
-			if got, err := n.settleDoubt(t.Context()); err != nil || got != made || (n.address("a") == "192.0.2.2") != made {
-				t.Errorf("made = %v, %v, want %v; a is %s", got, err, made, n.address("a"))
-			}
-		})
-	}
+		}
+	})
 }
 
 // What is in doubt is made once or never, although the node restarts meanwhile.
@@ -226,9 +229,33 @@ func TestKeysOfWritesThatWaitPutByHand(t *testing.T) {
 	if len(n.pending) != 2 || n.Sync().Unavailable != "" {
 		t.Errorf("%+v wait, want %.8s and f00d; %s", n.pending, good.Revision.ID, n.Sync().Unavailable)
 	}
+	n.opts.Now = func() time.Time { return time.Now().Add(6 * time.Minute) }
+	n.Engine.opts.Now = n.opts.Now
 	n.undoDue(t.Context()) // there is nothing to put back
 	if len(n.pending) != 1 || n.pending[0].Revision != good.Revision.ID || n.address("b") != "192.0.2.2" {
 		t.Errorf("%+v wait, want %.8s; b is %s", n.pending, good.Revision.ID, n.address("b"))
+	}
+}
+
+// A node whose clock is ahead does not undo early what is still to be confirmed.
+func TestClockAheadUndoesNothingEarly(t *testing.T) {
+	etcd := newFakeEtcd()
+	var ahead time.Duration
+	clock := func(more *time.Duration) func(*Options) {
+		return func(o *Options) { o.Now = func() time.Time { return time.Now().Add(*more) } }
+	}
+	writer, other := startNode(t, etcd, "ams", clock(new(time.Duration))), startNode(t, etcd, "nyc", clock(&ahead))
+	ahead = time.Hour
+	writer.write(t, &revision.Write{Put: []*config.Object{service(t, "a", "192.0.2.2")}, Confirm: 5 * time.Minute})
+	other.hear(t)
+	for _, tc := range []struct {
+		ahead time.Duration
+		want  string
+	}{{time.Hour, "192.0.2.2"}, {time.Hour + 4*time.Minute, "192.0.2.2"}, {time.Hour + 6*time.Minute, "192.0.2.1"}} {
+		ahead = tc.ahead
+		if other.undoDue(t.Context()); other.address("a") != tc.want {
+			t.Errorf("%v ahead: a is %s, want %s", tc.ahead, other.address("a"), tc.want)
+		}
 	}
 }
 

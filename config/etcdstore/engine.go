@@ -90,7 +90,8 @@ type Engine struct {
 	damaged     string
 	refused     *revision.Quarantined
 	pending     []waiting
-	strangest   int64 // version of the newest key that was told of by strange
+	waits       map[string]time.Time // by revision: when this node heard that it waits
+	strangest   int64                // version of the newest key that was told of by strange
 }
 
 // noteHead is the name of a note in the store: what of etcd the store has.

@@ -128,6 +128,7 @@ type waiting struct {
 	Revision string    `json:"revision"`
 	Until    time.Time `json:"until"`
 	Within   string    `json:"within"`
+	Site     string    `json:"site,omitempty"` // whose clock Until is of
 }
 
 // undoLine is one object: what the write put, and what was there before. Zeros: nothing.

@@ -6,12 +6,10 @@ import (
 	"io"
 	"net"
 	"net/http"
-	"net/netip"
+	"net/http/httptest"
 	"runtime"
 	"testing"
 	"time"
-
-	"fairlead/internal/pki"
 )
 
 // TestIdleConnectionsKeepNobodyOut: connections that were answered and say nothing more, and those that never said anything, give their places to new ones;
@@ -57,39 +55,22 @@ func crowded(t *testing.T, secured bool, slow <-chan struct{}) func() net.Conn {
 		t.Fatal(err)
 	}
 	l := newCrowd(socket)
-	s := &http.Server{ReadHeaderTimeout: time.Minute, ConnState: l.observe, Handler: http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+	s := httptest.NewUnstartedServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
 		if r.URL.Path == "/slow" {
 			<-slow
 		}
-	})}
-	client := &tls.Config{InsecureSkipVerify: true} //nolint:gosec // of a test
+	}))
+	_ = s.Listener.Close()
+	s.Listener, s.Config.ConnState, s.Config.ReadHeaderTimeout = l, l.observe, time.Minute
 	if secured {
-		authority, err := pki.NewAuthority(pki.Options{})
-		if err != nil {
-			t.Fatal(err)
-		}
-		pair, err := authority.Issue("here", pki.Options{IPs: []netip.Addr{netip.MustParseAddr("127.0.0.1")}})
-		if err != nil {
-			t.Fatal(err)
-		}
-		own, err := tls.X509KeyPair(pair.Cert, pair.Key)
-		if err != nil {
-			t.Fatal(err)
-		}
-		s.TLSConfig = &tls.Config{MinVersion: tls.VersionTLS12, Certificates: []tls.Certificate{own}}
+		s.StartTLS()
+	} else {
+		s.Start()
 	}
-	ended := make(chan struct{})
-	go func() {
-		defer close(ended)
-		if secured {
-			_ = s.ServeTLS(l, "", "")
-		} else {
-			_ = s.Serve(l)
-		}
-	}()
+	client := &tls.Config{InsecureSkipVerify: true} //nolint:gosec // of a test
 	t.Cleanup(func() {
-		_ = s.Close()
-		<-ended
+		s.CloseClientConnections()
+		s.Close()
 		counted := func() int {
 			l.mu.Lock()
 			defer l.mu.Unlock()

@@ -89,7 +89,7 @@ func (e *Engine) settlePending(s *seen) {
 	e.mu.Lock()
 	e.nowWaits(s.pending)
 	e.mu.Unlock()
-	if len(done) > 0 {
+	if len(done) > 0 && !e.behind { // else the store would have the state without its objects
 		e.keptCopy(e.opts.Store.Commit(&replica.Record{State: e.state, Settled: done}))
 	}
 }

@@ -35,6 +35,9 @@ type doubt struct {
 
 // keepDoubt has a write that is in doubt be learned of after a restart, too.
 func (e *Engine) keepDoubt() {
+	if e.behind {
+		return // the store would have the state without its objects
+	}
 	text, err := json.Marshal(e.doubt)
 	if err == nil {
 		err = e.opts.Store.Commit(&replica.Record{State: e.state, Notes: map[string][]byte{noteDoubt: text}})
@@ -46,7 +49,7 @@ func (e *Engine) keepDoubt() {
 
 // endDoubt forgets it.
 func (e *Engine) endDoubt() {
-	if e.doubt.kept {
+	if e.doubt.kept && !e.behind {
 		if err := e.opts.Store.Commit(&replica.Record{State: e.state, Notes: map[string][]byte{noteDoubt: nil}}); err != nil {
 			e.keptCopy(err) // it is learned once more after a restart, which does nothing
 		}

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"strings"
 	"testing"
+	"time"
 
 	"fairlead/config"
 	"fairlead/config/replica"
@@ -138,6 +139,43 @@ func TestSubstituteEnds(t *testing.T) {
 	}
 	if s := e.Stats(); s.Written != 1 || s.Merged != 1 || s.Refused != 1 || s.Quarantined != 1 {
 		t.Errorf("counted: %+v", s)
+	}
+}
+
+// failing is a store that keeps nothing for a while.
+type failing struct {
+	replica.Store
+	err error
+}
+
+func (f *failing) Commit(r *replica.Record) error {
+	if f.err != nil {
+		return f.err
+	}
+	return f.Store.Commit(r)
+}
+
+// TestCopyIsWholeOrOld: a store that lacks a revision is not told that it has it, when the write is confirmed elsewhere.
+func TestCopyIsWholeOrOld(t *testing.T) {
+	etcd := newFakeEtcd()
+	n, other := startNode(t, etcd, "ams", nil), startNode(t, etcd, "nyc", nil)
+	before := n.Current().Revision
+	disk := &failing{n.store, errors.New("no space left on device")}
+	n.Engine.opts.Store = disk
+	out := n.write(t, &revision.Write{Put: []*config.Object{service(t, "a", "192.0.2.2")}, Confirm: time.Hour})
+	disk.err = nil
+	other.hear(t)
+	if err := other.Confirm(t.Context(), out.Revision.ID, "ann"); err != nil {
+		t.Fatal(err)
+	}
+	n.hear(t)
+	etcd.setDown(errors.New("connection refused"))
+	if n.restart(t); n.Current().Revision != before || n.address("a") != "192.0.2.1" {
+		t.Errorf("without etcd it has revision %.8s with a %s, want the one before, %.8s", n.Current().Revision, n.address("a"), before)
+	}
+	etcd.setDown(nil)
+	if n.hear(t); n.Current().Revision != out.Revision.ID || n.address("a") != "192.0.2.2" {
+		t.Errorf("with etcd it has revision %.8s with a %s", n.Current().Revision, n.address("a"))
 	}
 }
 

@@ -9,6 +9,7 @@ import (
 	"mime"
 	"mime/multipart"
 	"net/http"
+	"path/filepath"
 	"strings"
 	"time"
 
@@ -204,11 +205,29 @@ func placesInText(source config.Source, sent *config.Objects) []resource.Fault {
 	_, report := config.Parse(source)
 	var faults []resource.Fault
 	for _, p := range report.Problems() {
-		if p.Severity == config.SeverityError && p.File == source.Name && len(faults) < maxFaults {
-			faults = append(faults, resource.Fault{Pointer: "/body" + p.Path, Code: string(p.Code), Detail: problemText(p), Line: p.Line, Column: p.Column})
+		if p.Severity != config.SeverityError || len(faults) == maxFaults {
+			continue
 		}
+		pointer := "/body" + p.Path
+		if p.File != source.Name {
+			pointer = filePointer(p.File, source.Files)
+		}
+		faults = append(faults, resource.Fault{Pointer: pointer, Code: string(p.Code), Detail: problemText(p), Line: p.Line, Column: p.Column})
 	}
 	return faults
+}
+
+// filePointer points to a zone file, by its path in problems.
+func filePointer(path string, files map[string][]byte) string {
+	if _, exact := files[path]; !exact {
+		for name := range files {
+			if filepath.Clean(name) == path {
+				path = name
+				break
+			}
+		}
+	}
+	return "/objects/" + escapePointer(config.ObjectKey{Kind: config.ObjectFile, Name: path}.String())
 }
 
 // readForm reads a document and its zone files from a form (RFC 7578): a part "document", and one "file:PATH" for each file.

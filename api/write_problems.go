@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"net/http"
+	"path/filepath"
 	"strings"
 
 	"fairlead/api/resource"
@@ -125,6 +126,11 @@ func problemFaults(problems []config.Problem, severity config.Severity, body con
 
 func problemPointer(p config.Problem, body config.ObjectKey) string {
 	switch {
+	case p.Line > 0 && p.File != documentPart: // in a zone file
+		if body.Kind == config.ObjectFile && filepath.Clean(body.Name) == p.File {
+			return "/body"
+		}
+		return filePointer(p.File, nil)
 	case p.Object == "":
 		return "/body" + p.Path
 	case p.Object == body.String():

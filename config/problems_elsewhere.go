@@ -27,3 +27,6 @@ func NewReport(file string, text []byte, problems []Problem) *Report {
 	}
 	return r
 }
+
+// Show gives the report the text of a further file that problems name, so that Render shows its lines.
+func (r *Report) Show(file string, text []byte) { r.keepText(file, text) }

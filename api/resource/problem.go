@@ -24,8 +24,8 @@ type Fault struct {
 	Pointer string `json:"pointer" doc:"Where: a JSON Pointer whose first part is path, query, header or body; or objects, whose next part is an object of the document such as service~1web-ams."`
 	Code    string `json:"code" doc:"Stable word for what is wrong."`
 	Detail  string `json:"detail" doc:"What is wrong and what to do, for people."`
-	Line    int    `json:"line,omitempty" doc:"Line of the body, from 1. Absent: it is not in the body, or nobody can tell."`
-	Column  int    `json:"column,omitempty" doc:"Column of the body, from 1."`
+	Line    int    `json:"line,omitempty" doc:"Line of the body, or of the zone file that the pointer names, from 1. Absent: it is in neither, or nobody can tell."`
+	Column  int    `json:"column,omitempty" doc:"Column there, from 1."`
 }
 
 // Codes of faults.

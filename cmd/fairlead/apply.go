@@ -70,7 +70,7 @@ func applying(cmd *cobra.Command, api client.API, args []string, file string) (c
 	if err != nil {
 		return change{}, exit(exitUsage, err)
 	}
-	return applyObject(cmd.Context(), api, key, sentText{inputName(file), text})
+	return applyObject(cmd.Context(), api, key, sentText{name: inputName(file), text: text, plain: key.Kind == config.ObjectFile})
 }
 
 // inputName is what a file is called in messages.
@@ -122,7 +122,7 @@ func applyDocument(cmd *cobra.Command, api client.API, file string) (change, err
 				FairleadSource: p.FairleadSource, FairleadAuthor: p.FairleadAuthor, IfMatch: p.IfMatch})
 		},
 		guard: func(p *client.WriteParams, shown *resource.WriteResult) { p.IfMatch = `"` + shown.Current + `"` },
-		sent:  sentText{src.Name, src.Text},
+		sent:  sentText{name: src.Name, text: src.Text, files: src.Files},
 	}, nil
 }
 

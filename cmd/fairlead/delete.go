@@ -62,7 +62,7 @@ func (f *writeFlags) one(cmd *cobra.Command, object, method string, body *client
 		return c.API().WriteObject(ctx, method, key.Kind.Collection(), key.Name, body, p)
 	}}
 	if body != nil {
-		w.sent = sentText{"the patch of " + key.String(), body.Body}
+		w.sent = sentText{name: "the patch of " + key.String(), text: body.Body}
 	}
 	if f.asks(cmd) {
 		tag, err := currentTag(cmd.Context(), c.API(), key)

@@ -204,6 +204,22 @@ func TestDocumentWithZoneFiles(t *testing.T) {
 	says(t, out, "www 60 A 192.0.2.7")
 	out, _ = fairlead(exitDone, "get", "files")
 	says(t, out, "zones/static.zone  1")
+	broken := filepath.Join(dir, "zones", "static.zone")
+	write(t, broken, "@ 3600 SOA ns.example.net. h.example.net. 1 3600 600 86400 60\n@ 3600 NS ns.example.net.\nwww 60 A 192.0.2.256\n")
+	const marked = ":3:10: error: malformed data of type A: \"192.0.2.256\" [FL1509]\n    3 | www 60 A 192.0.2.256\n      |          ^^^^^^^^^^^\n"
+	_, said := fairlead(exitFailed, "apply", "-f", file)
+	says(t, said, broken+marked)
+	_, said = fairlead(exitFailed, "apply", "file/zones/static.zone", "-f", broken)
+	says(t, said, broken+marked)
+	checked, _ := fairlead(exitFailed, "check", file)
+	says(t, checked, broken+marked)
+	text, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	write(t, file, strings.Replace(string(text), "round-robin", "leastconn", 1))
+	_, said = fairlead(exitFailed, "apply", "-f", file)
+	says(t, said, broken+marked, "unknown method", "2 errors")
 	write(t, file, writableDocument)
 	out, _ = fairlead(exitDone, "apply", "-f", file)
 	says(t, out, "- file/zones/static.zone")

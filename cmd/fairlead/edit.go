@@ -187,7 +187,7 @@ func (e *editing) change(typed []byte) change {
 	}
 	return change{send: func(ctx context.Context, p client.WriteParams) (*resource.WriteResult, error) {
 		result, err := send(ctx, p)
-		return result, wrong(err, sentText{name, typed})
+		return result, wrong(err, sentText{name: name, text: typed})
 	}}
 }
 

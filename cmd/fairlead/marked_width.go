@@ -2,7 +2,9 @@ package main
 
 import (
 	"bytes"
+	"slices"
 	"strings"
+	"unicode"
 )
 
 // maxMarkedRow bounds how much of a line is looked at for the end of a word, in bytes.
@@ -11,19 +13,8 @@ const maxMarkedRow = 64 << 10
 // markedWidth is how many characters of a YAML text a problem at a line and column is about: the key, the value, or what stands in quotes there, as
 // fairlead check marks it. A node tells where a problem begins, not where it ends. 0: the text has no such place.
 func markedWidth(text []byte, line, column int) int {
-	if line < 1 || column < 1 {
-		return 0
-	}
-	for ; line > 1; line-- {
-		end := bytes.IndexByte(text, '\n')
-		if end < 0 {
-			return 0
-		}
-		text = text[end+1:]
-	}
-	text, _, _ = bytes.Cut(text[:min(len(text), maxMarkedRow)], []byte("\n"))
-	row := []rune(strings.TrimRight(string(text), " \t\r"))
-	if column > len(row) {
+	row := rowOf(text, line)
+	if column < 1 || column > len(row) {
 		return 0
 	}
 	before, word := string(row[:column-1]), row[column-1:]
@@ -44,6 +35,37 @@ func markedWidth(text []byte, line, column int) int {
 		}
 	}
 	return len(word)
+}
+
+// rowOf is a line of a text, from 1, without spaces at its end; nil: there is none.
+func rowOf(text []byte, line int) []rune {
+	if line < 1 {
+		return nil
+	}
+	for ; line > 1; line-- {
+		end := bytes.IndexByte(text, '\n')
+		if end < 0 {
+			return nil
+		}
+		text = text[end+1:]
+	}
+	text, _, _ = bytes.Cut(text[:min(len(text), maxMarkedRow)], []byte("\n"))
+	return []rune(strings.TrimRight(string(text), " \t\r"))
+}
+
+// writtenWidth is how many characters of a zone file a problem at a line and column is about: up to the next space.
+func writtenWidth(text []byte, line, column int) int {
+	row := rowOf(text, line)
+	if column < 1 || column > len(row) {
+		return 0
+	}
+	if row[column-1] == '"' {
+		return quotedWidth(row[column-1:])
+	}
+	if end := slices.IndexFunc(row[column-1:], unicode.IsSpace); end >= 0 {
+		return end
+	}
+	return len(row) - column + 1
 }
 
 // quotedWidth is the length of a text in quotes, both included.

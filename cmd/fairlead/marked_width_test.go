@@ -33,6 +33,11 @@ func TestMarkedWidth(t *testing.T) {
 			t.Errorf("%s: got %d, want %d", tt.name, got, tt.want)
 		}
 	}
+	for text, want := range map[string]int{"a 60 A 1.2.3\n": 5, "a 60 A \"x y\" z\n": 5, "a 60 A 1 ; c\n": 1, "a 60 A\n": 0} {
+		if got := writtenWidth([]byte(text), 1, 8); got != want {
+			t.Errorf("%q: got %d, want %d", text, got, want)
+		}
+	}
 	text := []byte("zones: [{name: example.test, nameservers: [ns.example.net]}]\nsites: [{name: here, address: 127.0.0.1}]\nvirtual_servers:\n  - {name: www, method: leastconn, members: [{service: nobody}]}\n    # c\nnonsense: {a: 1}\n")
 	_, report := config.Parse(config.Source{Name: "a.yaml", Text: text})
 	if report.Errors() < 3 {

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"net/http"
 	"os"
+	"path/filepath"
 	"strings"
 	"time"
 
@@ -66,8 +67,10 @@ type change struct {
 
 // sentText is what a node may find something wrong with.
 type sentText struct {
-	name string // for people; empty: there is none
-	text []byte
+	name  string // for people; empty: there is none
+	text  []byte
+	plain bool              // it is a zone file, and no YAML
+	files map[string][]byte // zone files that were sent with a document, by their paths in it
 }
 
 // write makes a change and prints what it did. Where somebody can be asked, it is shown first and made when they agree.
@@ -186,6 +189,7 @@ func answersLost(cmd *cobra.Command, refused *client.Problem) error {
 // reportOf makes a report of faults in what was sent and in the document that it would make; nil when they are about something else.
 func reportOf(faults []resource.Fault, sent sentText) *config.Report {
 	var problems []config.Problem
+	files := map[string][]byte{}
 	for _, f := range faults {
 		p := config.Problem{Line: f.Line, Column: f.Column, Severity: config.SeverityError, Code: config.Code(f.Code), Message: f.Detail}
 		path, inBody := strings.CutPrefix(f.Pointer, "/body")
@@ -194,9 +198,16 @@ func reportOf(faults []resource.Fault, sent sentText) *config.Report {
 		case inBody && sent.name != "":
 			p.File, p.Path = sent.name, path
 			p.Width = markedWidth(sent.text, p.Line, p.Column)
+			if sent.plain {
+				p.Width = writtenWidth(sent.text, p.Line, p.Column)
+			}
 		case inObjects:
 			name, at, _ := strings.Cut(object, "/")
 			p.File = strings.NewReplacer("~1", "/", "~0", "~").Replace(name)
+			if path, isFile := strings.CutPrefix(p.File, "file/"); isFile && sent.files[path] != nil {
+				p.File, files[beside(sent.name, path)] = beside(sent.name, path), sent.files[path]
+				p.Width = writtenWidth(sent.files[path], p.Line, p.Column)
+			}
 			if at != "" {
 				p.Path, p.Message = "/"+at, strings.ReplaceAll(at, "/", ".")+": "+p.Message
 			}
@@ -208,5 +219,17 @@ func reportOf(faults []resource.Fault, sent sentText) *config.Report {
 	if len(problems) == 0 {
 		return nil
 	}
-	return config.NewReport(sent.name, sent.text, problems)
+	report := config.NewReport(sent.name, sent.text, problems)
+	for name, text := range files {
+		report.Show(name, text)
+	}
+	return report
+}
+
+// beside is a zone file as fairlead check names it: from the same place as the document.
+func beside(document, path string) string {
+	if filepath.IsAbs(path) {
+		return path
+	}
+	return filepath.Join(filepath.Dir(document), path)
 }

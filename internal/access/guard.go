@@ -33,8 +33,9 @@ type Options struct {
 	Anonymous  Role                // of who says nothing on a connection from this machine
 	RateLimit  int                 // requests a second of one identity; 0: no limit
 	Logger     *zap.Logger         // nil: none
-	// Changed is told which tokens came and went in the file by others than this Guard, after they count. It must not call the Guard. Nil: nobody is.
-	Changed func(added, removed []Token)
+	// Changed is told after the file was read again, once it counts: all tokens, and which of them came and went by others than this Guard. It must not
+	// call the Guard. Nil: nobody is.
+	Changed func(all, added, removed []Token)
 }
 
 // Guard knows who may ask. Safe for concurrent use.
@@ -167,21 +168,26 @@ func (g *Guard) reload() error {
 	before := g.tokens.Swap(k)
 	g.refused = ""
 	if g.opts.Changed != nil {
-		if added, removed := g.others(before, k), g.others(k, before); len(added)+len(removed) > 0 {
-			g.opts.Changed(added, removed)
-		}
+		g.opts.Changed(k.tokens, g.others(before.tokens, k.tokens), g.others(k.tokens, before.tokens))
 	}
 	g.log.Info("access.tokens_reloaded", zap.String("file", g.opts.TokensFile), zap.Int("tokens", len(k.tokens)))
 	return nil
 }
 
-// others lists the tokens that only the second of two files has, or that it has with other rights, without the one that this Guard makes or revokes.
-func (g *Guard) others(first, second *known) (out []Token) {
-	for _, t := range second.tokens {
-		i := slices.IndexFunc(first.tokens, func(o Token) bool {
-			return o.ID == t.ID && o.SHA256 == t.SHA256 && o.Role == t.Role && maps.Equal(o.Labels, t.Labels) && o.Expires.Equal(t.Expires)
-		})
-		if i < 0 && t.ID != g.ours {
+// others is Missing without the token that this Guard makes or revokes.
+func (g *Guard) others(first, second []Token) []Token {
+	return slices.DeleteFunc(Missing(first, second), func(t Token) bool { return t.ID == g.ours })
+}
+
+// Missing lists the tokens of the second list that the first one has not, or has with other rights.
+func Missing(first, second []Token) (out []Token) {
+	by := make(map[string]*Token, len(first))
+	for i := range first {
+		by[first[i].ID] = &first[i]
+	}
+	for _, t := range second {
+		o := by[t.ID]
+		if o == nil || o.SHA256 != t.SHA256 || o.Role != t.Role || !maps.Equal(o.Labels, t.Labels) || !o.Expires.Equal(t.Expires) {
 			out = append(out, t)
 		}
 	}

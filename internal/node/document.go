@@ -98,7 +98,7 @@ func (n *Node) follow(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	before := n.documents.Current().Revision
+	before := n.documents.Current()
 	out, err := n.mesh.Follow(ctx, objects, n.opts.Config.Config.Force)
 	if err == nil {
 		n.noteFollowed(out, before)

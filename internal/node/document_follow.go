@@ -12,6 +12,7 @@ import (
 	"github.com/cespare/xxhash/v2"
 
 	"fairlead/config"
+	"fairlead/internal/audit"
 )
 
 // followInterval is how often a look is taken at whether the followed file has changed.
@@ -47,9 +48,10 @@ func (n *Node) watchFollowed(ctx context.Context) error {
 
 // followed is what is known of the followed file as it was read last, whether that was taken or refused.
 type followed struct {
-	mu    sync.Mutex
-	paths []string // of its zone files, as it names them
-	seen  uint64   // digest of what the file system said of all of them before they were read
+	mu      sync.Mutex
+	paths   []string     // of its zone files, as it names them
+	seen    uint64       // digest of what the file system said of all of them before they were read
+	atStart *audit.Entry // of what was taken in before the audit log was open; nil: nothing was
 }
 
 // look returns what the file system says now, and whether that is something else than when the file was read.

@@ -31,6 +31,8 @@ type door struct {
 	log    *zap.Logger
 	guard  *access.Guard
 	audit  *audit.Log // nil: what is done here is noted nowhere
+	// tokensSeen is the file with the tokens that the audit log knows of; empty: none.
+	tokensSeen string
 
 	certificates *adns.Certificates // nil: no TLS
 	authorities  *authorities       // of client certificates; nil: none are asked for
@@ -40,6 +42,9 @@ type door struct {
 // newDoor reads the tokens, the certificate and the authorities of client certificates. dataDir is empty for a node that keeps nothing.
 func newDoor(c *config.NodeAPI, dataDir string, log *zap.Logger) (*door, error) {
 	d := &door{config: c, log: log}
+	if dataDir != "" {
+		d.tokensSeen = filepath.Join(dataDir, tokensKnown)
+	}
 	anonymous := access.NoRole
 	if word := c.Anonymous(); word != "none" {
 		var err error

@@ -55,3 +55,46 @@ func TestChangesOnTheMachineAreAudited(t *testing.T) {
 		t.Errorf("there is a change of nobody:\n%s", got)
 	}
 }
+
+// TestChangesWhileNoNodeRunsAreAudited: tokens that came and went, and a followed file that changed, before a start are in the log of that start, once.
+func TestChangesWhileNoNodeRunsAreAudited(t *testing.T) {
+	p := newPlace(t, true)
+	p.write(document("192.0.2.1"))
+	p.config.API.TokensFile = filepath.Join(filepath.Dir(p.file), "tokens.json")
+	make := func(name string) string {
+		secret, _, err := access.Create(p.config.API.TokensFile, access.TokenSpec{Name: name, Role: access.Admin, CreatedBy: "kim"}, time.Now())
+		if err != nil {
+			t.Fatal(err)
+		}
+		return secret
+	}
+	secret := make("root")
+	make("gone")
+	n, stop := p.serve(nil)
+	eventually(t, n, "www.example.test", "192.0.2.1")
+	stop()
+	if _, err := access.Revoke(p.config.API.TokensFile, "gone"); err != nil {
+		t.Fatal(err)
+	}
+	make("new")
+	p.write(document("192.0.2.2"))
+	_, stop = p.serve(nil)
+	stop()
+	n, _ = p.serve(nil)
+	var page resource.AuditPage
+	if err := json.Unmarshal([]byte(askedAs(t, n.APIAddr().String(), "/v1/audit", secret)), &page); err != nil {
+		t.Fatal(err)
+	}
+	count := map[string]int{}
+	for _, e := range page.Entries {
+		count[e.Action+" "+e.Object]++
+		if e.Action == "follow" && !strings.Contains(e.Diff, "192.0.2.2") {
+			t.Errorf("the diff: %q", e.Diff)
+		}
+	}
+	for _, want := range []string{"token-create token/root", "token-create token/gone", "token-revoke token/gone", "token-create token/new", "follow document"} {
+		if count[want] != 1 {
+			t.Errorf("%s is there %d times: %v", want, count[want], count)
+		}
+	}
+}

@@ -184,6 +184,9 @@ func (n *Node) build(in *intent) error {
 	if n.door, err = newDoor(&c.API, n.keeps(), n.log); err != nil {
 		return err
 	}
+	if err = n.noteStart(); err != nil {
+		return err
+	}
 	n.door.tell(&told)
 	n.handler, err = api.New(told)
 	return err

@@ -190,13 +190,13 @@ func (a *autoscale) first(ctx context.Context) {
 	a.rouse() // run leaves groups alone that are being asked for, and does not know when to ask for these again
 }
 
-// unasked reports whether first would ask for any group.
+// unasked reports whether first would ask for a group that nobody has asked for: of one that failed to answer nothing is known that a document could wait for.
 func (a *autoscale) unasked() bool {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	now := time.Now()
 	for _, s := range a.groups {
-		if !s.answered && !s.due.After(now) {
+		if !s.answered && s.failures == 0 && !s.due.After(now) {
 			return true
 		}
 	}

@@ -134,3 +134,21 @@ func TestGroupsThatDoNotAnswerAreServedLater(t *testing.T) {
 		}
 	})
 }
+
+// TestGroupsThatFailedHoldUpNothing: once a group is served without an answer, what others write is served at once, also while it is asked for again.
+func TestGroupsThatFailedHoldUpNothing(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		n, _ := gatheringNode(t)
+		put := grouped(t)
+		for i := range 40 {
+			put = append(put, webAt(t, netip.AddrFrom4([4]byte{192, 0, 2, byte(i + 1)}).String()))
+			if _, err := n.documents.Commit(t.Context(), &revision.Write{Put: put, Author: "ops", Source: "api", Force: true}); err != nil {
+				t.Fatal(err)
+			}
+			if put = nil; i > 0 && n.State().DocumentID != n.documents.Current().Document {
+				t.Errorf("write %d is not served when it is acknowledged", i)
+			}
+			time.Sleep(2 * firstAnswers)
+		}
+	})
+}

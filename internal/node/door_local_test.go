@@ -18,8 +18,7 @@ func TestChangesOnTheMachineAreAudited(t *testing.T) {
 	p := newPlace(t, true)
 	p.write(document("192.0.2.1"))
 	p.config.API.TokensFile = filepath.Join(filepath.Dir(p.file), "tokens.json")
-	secret, _, err := access.Create(p.config.API.TokensFile, access.TokenSpec{Name: "root", Role: access.Admin}, time.Now())
-	if err != nil {
+	if _, _, err := access.Create(p.config.API.TokensFile, access.TokenSpec{Name: "root", Role: access.Admin}, time.Now()); err != nil {
 		t.Fatal(err)
 	}
 	n, _ := p.serve(nil)
@@ -30,7 +29,8 @@ func TestChangesOnTheMachineAreAudited(t *testing.T) {
 	if _, err := access.Revoke(p.config.API.TokensFile, "root"); err != nil {
 		t.Fatal(err)
 	}
-	if secret, _, err = access.Create(p.config.API.TokensFile, access.TokenSpec{Name: "root2", Role: access.Admin}, time.Now()); err != nil {
+	secret, _, err := access.Create(p.config.API.TokensFile, access.TokenSpec{Name: "root2", Role: access.Admin}, time.Now())
+	if err != nil {
 		t.Fatal(err)
 	}
 	p.write(document("192.0.2.2"))

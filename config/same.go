@@ -1,12 +1,15 @@
 package config
 
-import "reflect"
+import (
+	"reflect"
+	"slices"
+)
 
 // Same reports whether two services are known to be the same in all that they say. Documents that were assembled from the same objects share lists
 // and blocks, and that is what it goes by: true is certain, and false may be for want of a longer look.
 func (s *Service) Same(o *Service) bool {
-	return s.Name == o.Name && s.Site == o.Site && sameList(s.Addresses, o.Addresses) && s.CNAME == o.CNAME && s.Host == o.Host && s.Port == o.Port &&
-		sameList(s.Monitors, o.Monitors) && s.MaxConnections == o.MaxConnections && s.State == o.State && s.Load == o.Load &&
+	return s.Name == o.Name && s.Site == o.Site && sameValues(s.Addresses, o.Addresses) && s.CNAME == o.CNAME && s.Host == o.Host && s.Port == o.Port &&
+		sameList(s.Monitors, o.Monitors) && s.MaxConnections == o.MaxConnections && s.State == o.State && s.sameLoad(o) &&
 		s.MonitorThreshold == o.MonitorThreshold && s.MaxBandwidth == o.MaxBandwidth && s.LoadThreshold == o.LoadThreshold && s.Capacity == o.Capacity &&
 		s.Cost == o.Cost && s.HashID == o.HashID && s.SlowStart == o.SlowStart && sameList(s.PublicAddresses, o.PublicAddresses) && sameList(s.Views, o.Views) &&
 		sameList(s.BackupServices, o.BackupServices) && s.NAPTR == o.NAPTR && s.Quorum == o.Quorum && sameLabels(s.Labels, o.Labels) && s.Comment == o.Comment &&
@@ -15,7 +18,7 @@ func (s *Service) Same(o *Service) bool {
 
 // Same is Service.Same of virtual servers.
 func (v *VirtualServer) Same(o *VirtualServer) bool {
-	return v.Name == o.Name && sameList(v.Domains, o.Domains) && v.Method == o.Method && v.BackupMethod == o.BackupMethod && sameList(v.Members, o.Members) &&
+	return v.Name == o.Name && sameList(v.Domains, o.Domains) && v.Method == o.Method && v.BackupMethod == o.BackupMethod && sameValues(v.Members, o.Members) &&
 		v.Persistence == o.Persistence && v.SourceIPHash == o.SourceIPHash && v.ClientSubnet == o.ClientSubnet && v.MaxAnswers == o.MaxAnswers &&
 		v.WhenAllDown == o.WhenAllDown && v.Backup == o.Backup && v.BackupHold == o.BackupHold && v.Spillover == o.Spillover &&
 		v.OrderThreshold == o.OrderThreshold && v.ActiveOrder == o.ActiveOrder && v.DynamicWeight == o.DynamicWeight && v.Tolerance == o.Tolerance &&
@@ -42,6 +45,14 @@ func (z *Zone) same(o *Zone) bool {
 		sameList(z.Primaries, o.Primaries) && sameList(z.Views, o.Views) && sameLabels(z.Labels, o.Labels) && z.Comment == o.Comment && z.Data == o.Data &&
 		sameList(z.Transfer.Allow, o.Transfer.Allow) && sameList(z.Transfer.Notify, o.Transfer.Notify)
 }
+
+// sameLoad reports whether the load of two services is read in the same way. What services of groups have is made anew for each document.
+func (s *Service) sameLoad(o *Service) bool {
+	return s.Load == o.Load || s.Group != "" && o.Group != "" && reflect.DeepEqual(s.Load, o.Load)
+}
+
+// sameValues reports whether two lists have the same in them: what is made of groups has lists of its own in each document.
+func sameValues[T comparable](a, b []T) bool { return sameList(a, b) || slices.Equal(a, b) }
 
 // sameList reports whether two lists are one and the same.
 func sameList[T any](a, b []T) bool { return len(a) == len(b) && (len(a) == 0 || &a[0] == &b[0]) }

@@ -2,6 +2,7 @@ package config
 
 import (
 	"fmt"
+	"net/netip"
 	"reflect"
 	"testing"
 )
@@ -18,6 +19,37 @@ func TestSameLooksAtEveryField(t *testing.T) {
 		}
 		return a.SameAround(b)
 	})
+}
+
+// TestWhatIsMadeOfGroupsIsTheSame: services of groups, and virtual servers with groups as members, are the same in every document that has them so.
+func TestWhatIsMadeOfGroupsIsTheSame(t *testing.T) {
+	src := Source{Name: "test", Text: []byte(`{zones: [{name: example.test, nameservers: [ns.example.net]}], sites: [{name: here, address: 192.0.2.1}],
+  service_groups: [{name: pods, site: here, port: 80, autoscale: {name: pods.test}, load: {source: json, url: "http://{address}:9/load"}},
+    {name: own, site: here, members: [{addresses: [192.0.2.9]}]}],
+  virtual_servers: [{name: www, domains: [{name: www.example.test}], method: round-robin, members: [{group: pods}, {group: own}]}]}`)}
+	doc, report := Parse(src)
+	if err := report.Err(); err != nil {
+		t.Fatal(err)
+	}
+	expanded := func(last byte) *Document {
+		return doc.ExpandedWith(map[string][]netip.Addr{"pods": {netip.AddrFrom4([4]byte{192, 0, 2, 77}), netip.AddrFrom4([4]byte{192, 0, 2, last})}}, nil)
+	}
+	a, b, other := expanded(88), expanded(88), expanded(89)
+	for i := range a.Services {
+		if !a.Services[i].Same(&b.Services[i]) {
+			t.Errorf("service %s is another one when the document is expanded again", a.Services[i].Name)
+		}
+	}
+	if !a.VirtualServers[0].Same(&b.VirtualServers[0]) {
+		t.Error("the virtual server is another one when the document is expanded again")
+	}
+	if a.VirtualServers[0].Same(&other.VirtualServers[0]) {
+		t.Error("a virtual server with other members counts as the same")
+	}
+	b.Services[0].Load = &LoadSource{Source: b.Services[0].Load.Source}
+	if a.Services[0].Same(&b.Services[0]) {
+		t.Error("a service whose load is read in another way counts as the same")
+	}
 }
 
 // eachChange gives one field of a T after the other another value.
@@ -87,7 +119,13 @@ func alter(f reflect.Value) {
 		}
 		f.Set(made)
 	case reflect.Pointer:
-		f.Set(reflect.New(f.Type().Elem()))
+		made := reflect.New(f.Type().Elem())
+		if !f.IsNil() && made.Elem().Kind() == reflect.Struct {
+			if first := made.Elem().Field(0); first.CanSet() && first.Kind() != reflect.Struct {
+				alter(first) // what is compared in depth is not the same either
+			}
+		}
+		f.Set(made)
 	default:
 		panic("a field of kind " + f.Kind().String())
 	}

@@ -123,8 +123,8 @@ func TestSecureInterface(t *testing.T) {
 	if err := json.Unmarshal([]byte(text), &page); err != nil || status != 200 {
 		t.Fatalf("got %d %s", status, text)
 	}
-	// The drain, and the operator's question for the audit log.
-	if len(page.Entries) != 2 || page.Entries[1].Who.Name != "ops.example.test" || page.Entries[1].Object != "service/web" {
+	// The token that was made before the start, the drain, and the operator's question for the audit log.
+	if len(page.Entries) != 3 || page.Entries[2].Action != "token-create" || page.Entries[1].Who.Name != "ops.example.test" || page.Entries[1].Object != "service/web" {
 		t.Errorf("got %+v", page.Entries)
 	}
 	stop()

@@ -100,14 +100,13 @@ func measuredAt(t *testing.T, n *node.Node, site string, good func(resource.Site
 // TestNearerSiteIsFound: queries come to one site only. Both sites measure their resolver, both learn what the other found, and
 // both answer with the nearer one.
 func TestNearerSiteIsFound(t *testing.T) {
-	t.Parallel()
 	for _, tt := range []struct {
 		name string
 		far  []time.Duration
 		want string
 	}{
-		{"here", []time.Duration{5 * time.Millisecond, 60 * time.Millisecond}, "192.0.2.7"},
-		{"there", []time.Duration{60 * time.Millisecond, 5 * time.Millisecond}, "192.0.2.8"},
+		{"here", []time.Duration{5 * time.Millisecond, 400 * time.Millisecond}, "192.0.2.7"},
+		{"there", []time.Duration{400 * time.Millisecond, 5 * time.Millisecond}, "192.0.2.8"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			nodes := rttSites(t, "probe_order: [dns], probe_allow: [127.0.0.0/8]", tt.far...)
@@ -115,7 +114,7 @@ func TestNearerSiteIsFound(t *testing.T) {
 			for _, n := range nodes {
 				for i, site := range []string{"here", "there"} {
 					measuredAt(t, n, site, func(m resource.SiteRTT) bool {
-						return m.By == "dns" && m.RTTMs >= float64(tt.far[i].Milliseconds()) && m.RTTMs < float64(tt.far[i].Milliseconds())+50
+						return m.By == "dns" && m.RTTMs >= float64(tt.far[i].Milliseconds()) && m.RTTMs < float64(tt.far[i].Milliseconds())+200
 					})
 				}
 				for range 4 {

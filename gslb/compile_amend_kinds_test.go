@@ -51,7 +51,7 @@ func (w *calmWorld) changeService(s *config.Service, n int) string {
 	few := func() uint64 { return uint64(r.IntN(3)) * 5 }
 	address := func() []netip.Addr {
 		all := []netip.Addr{netip.AddrFrom4([4]byte{198, 51, 100, byte(r.IntN(200))}), netip.AddrFrom16([16]byte{0x20, 1, 15: byte(r.IntN(200))})}
-		return all[r.IntN(2):][:1+r.IntN(1)]
+		return all[r.IntN(2):][:1]
 	}
 	changes := []struct {
 		name string

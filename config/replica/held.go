@@ -111,7 +111,7 @@ func (e *Engine) hold(r *revision.Revision, from string) error {
 	}
 	if other := e.held[r.Dot]; other != nil {
 		if other.revision.ID != r.ID {
-			return fmt.Errorf("%w: revision %d of store %q is %.8s, and was told as %.8s", errMalformed, r.Dot.Seq, r.Dot.Actor, r.ID, other.revision.ID)
+			return fmt.Errorf("%w: revision %d of a store of site %q is %.8s, and was told as %.8s", errMalformed, r.Dot.Seq, r.Site, r.ID, other.revision.ID)
 		}
 		other.from = from
 		return nil

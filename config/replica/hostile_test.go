@@ -122,6 +122,9 @@ func TestLies(t *testing.T) {
 			if !strings.Contains(why, c.want) || (why == "") != (c.want == "") || s.engine.Current() != before {
 				t.Errorf("%s: got %q, want %q", c.name, why, c.want)
 			}
+			if strings.Contains(why, "nyc1") || strings.Contains(why, `"own"`) {
+				t.Errorf("%s: the name of a store, which keys are made of, is told: %s", c.name, why)
+			}
 		})
 	}
 }

@@ -49,7 +49,7 @@ func TestSealRefuses(t *testing.T) {
 		break_ func(*Revision)
 		want   string
 	}{
-		{"no store", func(r *Revision) { r.Dot.Actor = "" }, "number 3 of store"},
+		{"no store", func(r *Revision) { r.Dot.Actor = "" }, "number 3 of a store with a name of 0 bytes"},
 		{"number not the next", func(r *Revision) { r.Dot.Seq = 5 }, "has seen 2 before it"},
 		{"long reason", func(r *Revision) { r.Reason = strings.Repeat("x", MaxText+1) }, "reason of 4097 bytes"},
 		{"author is no text", func(r *Revision) { r.Author = "\xff" }, "author of 1 bytes"},

@@ -90,9 +90,10 @@ func (r *Revision) check() error {
 // maxYear keeps times within what a clock of nanoseconds can tell.
 const maxYear = 2200
 
+// check says what is wrong with a dot, without the store's name: who reads of an error may be told of no store (see config/store.Store.Key).
 func (d Dot) check() error {
 	if len(d.Actor) == 0 || len(d.Actor) > MaxActor || !utf8.ValidString(d.Actor) || d.Seq == 0 || d.Seq > maxSeq {
-		return fmt.Errorf("number %d of store %.200q is not allowed: a name of 1 to %d bytes, counted from 1", d.Seq, d.Actor, MaxActor)
+		return fmt.Errorf("number %d of a store with a name of %d bytes is not allowed: 1 to %d bytes of UTF-8, counted from 1", d.Seq, len(d.Actor), MaxActor)
 	}
 	return nil
 }

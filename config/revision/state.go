@@ -145,7 +145,7 @@ func (s *State) Keys(yield func(config.ObjectKey) bool) {
 func (s *State) Apply(r *Revision) error {
 	switch {
 	case r.ID == "":
-		return fmt.Errorf("apply revision of %q: it has no id", r.Dot.Actor)
+		return fmt.Errorf("apply revision of site %q: it has no id", r.Site)
 	case s.vector.Covers(r.Dot):
 		return nil
 	case s.vector[r.Dot.Actor]+1 != r.Dot.Seq, !s.vector.Includes(r.Seen):

@@ -224,7 +224,8 @@ func (s *Store) Load() (*replica.Loaded, error) {
 	return l, nil
 }
 
-// Key returns 32 octets that nobody knows who does not have this store, for a purpose: they are the same at each start.
+// Key returns 32 octets, for a purpose, that are the same at each start. Nobody knows them but who has this store, and other sites, which have the whole
+// document anyway: they are made of the store's name, so no error, log line or answer to a request has that in it.
 func (s *Store) Key(purpose string) []byte {
 	s.mu.RLock()
 	defer s.mu.RUnlock()

@@ -125,20 +125,30 @@ func (e *Engine) isDue(p waiting, now time.Time) bool {
 	return p.Site == e.opts.Site || err != nil || now.Sub(e.waits[p.Revision]) >= within
 }
 
-// undoDue undoes what was not confirmed in time. All nodes try; one is the first. What did not work is tried again at the next tick.
+// undoDue undoes what was not confirmed in time. All nodes try; one is the first. What did not work is tried again later, as
+// replica.UndoTries says.
 func (e *Engine) undoDue(ctx context.Context) {
 	if e.opts.ReadOnly {
 		return
 	}
 	now := e.opts.Now()
 	e.mu.Lock()
-	due := slices.DeleteFunc(slices.Clone(e.pending), func(p waiting) bool { return !e.isDue(p, now) })
+	e.undoTries.Only(func(id string) bool {
+		return slices.ContainsFunc(e.pending, func(p waiting) bool { return p.Revision == id })
+	})
+	due := slices.DeleteFunc(slices.Clone(e.pending), func(p waiting) bool { return !e.isDue(p, now) || !e.undoTries.Due(p.Revision, now) })
 	e.mu.Unlock()
 	for _, p := range due {
 		e.work.Lock()
 		err := e.undo(ctx, p)
 		e.work.Unlock()
-		if err != nil {
+		if err == nil {
+			continue
+		}
+		e.mu.Lock()
+		tell := e.undoTries.Failed(p.Revision, err.Error(), now)
+		e.mu.Unlock()
+		if tell {
 			e.log.Warn("config.undo.failed", zap.String("revision", p.Revision), zap.Error(err))
 		}
 	}

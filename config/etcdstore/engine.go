@@ -91,7 +91,8 @@ type Engine struct {
 	refused     *revision.Quarantined
 	pending     []waiting
 	waits       map[string]time.Time // by revision: when this node heard that it waits
-	strangest   int64                // version of the newest key that was told of by strange
+	undoTries   replica.UndoTries
+	strangest   int64 // version of the newest key that was told of by strange
 }
 
 // noteHead is the name of a note in the store: what of etcd the store has.

@@ -131,17 +131,22 @@ func (e *Engine) settlePending(id string, list []pending) error {
 	return nil
 }
 
-// undoPending undoes what was not confirmed in time. What did not work is tried again at the next tick.
+// undoPending undoes what was not confirmed in time. What did not work is tried again later, as UndoTries says.
 func (e *Engine) undoPending(ctx context.Context) {
 	now := e.opts.Now()
+	e.undoTries.Only(func(id string) bool {
+		return slices.ContainsFunc(e.pending, func(p pending) bool { return p.Revision == id })
+	})
 	for _, waits := range slices.Clone(e.pending) {
 		i := slices.IndexFunc(e.pending, func(p pending) bool { return p.Revision == waits.Revision })
 		p := e.pending[i] // as it is after others were undone
-		if now.Before(p.Until) {
+		if now.Before(p.Until) || !e.undoTries.Due(p.Revision, now) {
 			continue
 		}
 		if err := e.undo(ctx, p); err != nil {
-			e.log.Error("config.undo.failed", zap.String("revision", p.Revision), zap.Error(err))
+			if e.undoTries.Failed(p.Revision, err.Error(), now) {
+				e.log.Error("config.undo.failed", zap.String("revision", p.Revision), zap.Error(err))
+			}
 			if errors.Is(err, revision.ErrUnavailable) {
 				return
 			}

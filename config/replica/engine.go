@@ -119,6 +119,7 @@ type Engine struct {
 	candidate   Candidate   // of what is served; nil: nothing is
 	instead     *Substitute // is served in place of the document that counts; nil: that is
 	pending     []pending
+	undoTries   UndoTries
 	file        *config.Objects // that is followed, as it was read last
 	followed    string          // id of the file that was written last
 	unavailable string

@@ -73,3 +73,102 @@ func TestTurnsOfManyWeights(t *testing.T) {
 		}
 	}
 }
+
+// TestTurnsAreTakenByDueTime: the sequence is that of a queue in which the first that is due takes each turn.
+func TestTurnsAreTakenByDueTime(t *testing.T) {
+	r := rand.New(rand.NewPCG(3, 4))
+	check := func(weights []uint32) {
+		t.Helper()
+		if got, want := rotation(weights), rotationByHeap(weights); !slices.Equal(got, want) {
+			at := 0
+			for at < min(len(got), len(want)) && got[at] == want[at] {
+				at++
+			}
+			t.Fatalf("weights %v: got %d turns, want %d; they differ from turn %d on", weights, len(got), len(want), at)
+		}
+	}
+	for n := range 1000 {
+		weights := make([]uint32, r.IntN(24))
+		most := []uint32{1, 2, 3, 6, 12, 100, 100, 300}[n%8]
+		for i := range weights {
+			weights[i] = r.Uint32N(most+1) * []uint32{1, 1, 1, 7}[r.IntN(4)]
+		}
+		check(weights)
+	}
+	for n := range 12 {
+		weights, a, b := make([]uint32, 1+r.IntN(400)), 1+r.Uint32N(100), 1+r.Uint32N(100)
+		for i := range weights {
+			weights[i] = []uint32{1 + r.Uint32N(100), a, []uint32{a, b}[r.IntN(2)], 1 + uint32(i)%100}[n%4]
+		}
+		check(weights)
+	}
+	for range 3 { // with weights that were scaled down, as those of members that start slowly or have many behind them
+		contenders := make([]contender, 1+r.IntN(1024))
+		for i := range contenders {
+			contenders[i].weight = 1 + r.Uint32N(uint32(1)<<r.IntN(32))
+		}
+		check(turnWeights(contenders))
+	}
+	check([]uint32{maxTurns - 1, 1})
+	check([]uint32{1, maxTurns - 1})
+}
+
+// rotationByHeap is rotation as its definition has it: turn after turn, whoever is due first.
+func rotationByHeap(weights []uint32) []uint16 {
+	divisor := uint32(0)
+	for _, w := range weights {
+		divisor = gcd(divisor, w)
+	}
+	if divisor == 0 {
+		return nil
+	}
+	total := uint32(0)
+	h := make(dueHeap, len(weights))
+	for i, w := range weights {
+		total += w / divisor
+		h[i] = heapDue{contender: uint16(i), numerator: 1, weight: uint64(w / divisor)}
+	}
+	h.init()
+	out := make([]uint16, total)
+	for i := range out {
+		out[i] = h[0].contender
+		h[0].numerator += 2
+		h.down(0)
+	}
+	return out
+}
+
+// heapDue is the time of a contender's next turn: numerator / (2 × weight).
+type heapDue struct {
+	numerator, weight uint64
+	contender         uint16
+}
+
+func (d heapDue) before(e heapDue) bool {
+	l, r := d.numerator*e.weight, e.numerator*d.weight
+	return l < r || l == r && d.contender < e.contender
+}
+
+type dueHeap []heapDue
+
+func (h dueHeap) init() {
+	for i := len(h)/2 - 1; i >= 0; i-- {
+		h.down(i)
+	}
+}
+
+func (h dueHeap) down(i int) {
+	for {
+		first := i
+		for c := 2*i + 1; c <= 2*i+2 && c < len(h); c++ {
+			if h[c].before(h[first]) {
+				first = c
+			}
+		}
+		if first == i {
+			return
+		}
+		h[i], h[first] = h[first], h[i]
+		i = first
+	}
+}

@@ -26,18 +26,6 @@ func NewSnapshot(generation uint64, plan *Plan, status *Status, prev *Snapshot) 
 	return s
 }
 
-// Supposing returns a snapshot for what might be, which leaves no mark on this one: of another plan and status. It costs little when the plan was made
-// from that of this snapshot.
-func (s *Snapshot) Supposing(generation uint64, plan *Plan, status *Status) *Snapshot {
-	out := &Snapshot{Generation: generation, Plan: plan, Status: status, standings: make([]standing, len(plan.virtualServers)), allowances: newAllowances()}
-	stirred, known := out.stirred(s)
-	if !known {
-		return NewSnapshot(generation, plan, status, nil)
-	}
-	out.restand(s, stirred)
-	return out
-}
-
 // How a virtual server differs from what it was in the snapshot before.
 type difference uint8
 

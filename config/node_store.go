@@ -63,7 +63,11 @@ func (c *nodeChecker) checkEtcdEndpoints(e *NodeEtcd) {
 	for i, text := range e.Endpoints {
 		u, err := url.Parse(text)
 		if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Hostname() == "" || strings.TrimSuffix(u.Path, "/") != "" || u.User != nil || u.RawQuery != "" {
-			c.page.problem(at("config", "store", "etcd", "endpoints", i), codeNodeEtcd, "write https://HOST:2379", "%s is not the URL of a member of etcd", quote(text))
+			hint, shown := "write https://HOST:2379", c.page.report.hideUser(text)
+			if shown != text {
+				hint += ", and name user: and password_file: beside the endpoints"
+			}
+			c.page.problem(at("config", "store", "etcd", "endpoints", i), codeNodeEtcd, hint, "%s is not the URL of a member of etcd", quote(shown))
 			continue
 		}
 		if u.Scheme == "https" {

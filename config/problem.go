@@ -43,6 +43,7 @@ type Report struct {
 	problems []Problem
 	texts    map[string][]byte // for rendering, by file name
 	order    []string          // of files, as they were read
+	hidden   []string          // what is not shown of the texts: users of addresses where none belong
 	errors   int
 	warnings int
 

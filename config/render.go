@@ -41,7 +41,7 @@ func (r *Report) Render(w io.Writer, color bool) error {
 	problems := r.Problems()
 	for _, p := range problems {
 		if _, done := lines[p.File]; !done {
-			lines[p.File] = splitLines(r.texts[p.File])
+			lines[p.File] = r.withoutHidden(splitLines(r.texts[p.File]))
 		}
 		renderProblem(&b, p, lines[p.File], paint)
 	}

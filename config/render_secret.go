@@ -31,3 +31,31 @@ func withoutSecrets(line string) string {
 		return "://" + strings.Repeat("*", utf8.RuneCountInString(user)-len("://@")) + "@" // as long: columns stay
 	})
 }
+
+// hideUser has the user of an address, and the password behind it, not shown with any problem, however it is written, and returns the address without it.
+// It goes to the last @, since passwords have such characters that end a user in a URL, and needs no scheme.
+func (r *Report) hideUser(address string) string {
+	end := strings.LastIndexByte(address, '@')
+	if end < 0 {
+		return address
+	}
+	begin := 0
+	if at := strings.Index(address[:end], "://"); at >= 0 {
+		begin = at + len("://")
+	}
+	if user := address[begin:end]; user != "" {
+		r.hidden = append(r.hidden, user+"@")
+	}
+	return address[:begin] + hiddenSecret + address[end:]
+}
+
+// withoutHidden is lines without what hideUser has seen; columns stay.
+func (r *Report) withoutHidden(lines []string) []string {
+	for _, user := range r.hidden {
+		stars := strings.Repeat("*", utf8.RuneCountInString(user)-len("@")) + "@"
+		for n := range lines {
+			lines[n] = strings.ReplaceAll(lines[n], user, stars)
+		}
+	}
+	return lines
+}

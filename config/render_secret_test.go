@@ -62,3 +62,27 @@ func TestWithoutSecrets(t *testing.T) {
 		}
 	}
 }
+
+// TestEndpointSecretsAreNotShown: nobody is shown the user that somebody has written into the address of a member of etcd, however that is written.
+func TestEndpointSecretsAreNotShown(t *testing.T) {
+	for name, endpoints := range map[string]string{
+		"a url":                      `["https://root:hunter2@etcd1.example.com:2379"]`,
+		"no scheme":                  `["root:hunter2@etcd1.example.com:2379"]`,
+		"a password with a slash":    `["https://root:hun/hunter2@etcd1.example.com:2379"]`,
+		"a password with an at sign": `["https://root:hun@hunter2@etcd1.example.com:2379"]`,
+		"unquoted, among others":     `[https://root:hunter2@etcd1.example.com:2379, http://etcd2.example.com:2379]`,
+		"on a line of its own":       "\n        - https://root:hunter2@etcd1.example.com:2379",
+	} {
+		t.Run(name, func(t *testing.T) {
+			report := &Report{}
+			parseNode("node.yaml", []byte("site: ams\nconfig:\n  store:\n    etcd:\n      endpoints: "+endpoints+"\n"), report)
+			text := rendered(t, report)
+			if !strings.Contains(text, "is not the URL of a member of etcd") || !strings.Contains(text, "*@etcd1.example.com") {
+				t.Fatalf("the address is not refused, or its host not shown:\n%s", text)
+			}
+			if strings.Contains(text, "hunter2") || strings.Contains(report.Err().Error(), "hunter2") {
+				t.Errorf("the password is shown:\n%s", text)
+			}
+		})
+	}
+}

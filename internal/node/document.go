@@ -46,6 +46,7 @@ func (n *Node) openDocuments(ctx context.Context) error {
 		return errors.Join(fmt.Errorf("data_dir %q has no document, and the node file names none", n.opts.Config.DataDir), n.closeStore())
 	}
 	if n.opts.Config.Config.Follow != "" && n.opts.Source == nil {
+		n.notePlanted()
 		n.followAtStart(ctx)
 	}
 	return nil
@@ -70,6 +71,7 @@ func (n *Node) seed() (*config.Objects, error) {
 	path := n.opts.Config.Config.Seed
 	if path == "" {
 		path = n.opts.Config.Config.Follow
+		n.followed.planted = path != ""
 	}
 	src, err := config.ReadSource(path)
 	if err != nil {

@@ -49,9 +49,10 @@ func (n *Node) watchFollowed(ctx context.Context) error {
 // followed is what is known of the followed file as it was read last, whether that was taken or refused.
 type followed struct {
 	mu      sync.Mutex
-	paths   []string     // of its zone files, as it names them
-	seen    uint64       // digest of what the file system said of all of them before they were read
-	atStart *audit.Entry // of what was taken in before the audit log was open; nil: nothing was
+	paths   []string      // of its zone files, as it names them
+	seen    uint64        // digest of what the file system said of all of them before they were read
+	planted bool          // it was what the store began with
+	atStart []audit.Entry // of what was taken in before the audit log was open
 }
 
 // look returns what the file system says now, and whether that is something else than when the file was read.

@@ -91,6 +91,17 @@ func (n *Node) noteFollowed(out *revision.Outcome, before *revision.View) {
 	if out == nil || out.Revision == nil || out.Revision.ID == before.Revision {
 		return
 	}
+	n.noteFollowedAs(out.Revision.ID, before)
+}
+
+// notePlanted notes the followed file when the store began with it: nothing was before.
+func (n *Node) notePlanted() {
+	if n.followed.planted {
+		n.noteFollowedAs(n.documents.Current().Revision, &revision.View{Objects: config.NewObjects(nil)})
+	}
+}
+
+func (n *Node) noteFollowedAs(now string, before *revision.View) {
 	path := n.opts.Config.Config.Follow
 	var diff strings.Builder
 	for _, c := range config.Diff(before.Objects, n.documents.Current().Objects) {
@@ -98,10 +109,10 @@ func (n *Node) noteFollowed(out *revision.Outcome, before *revision.View) {
 			break // the log cuts it, and says so
 		}
 	}
-	e := audit.Entry{Who: audit.Who{Name: ownerOf(path), Kind: localKind}, Action: "follow", Object: "document", Before: before.Revision, After: out.Revision.ID,
+	e := audit.Entry{Who: audit.Who{Name: ownerOf(path), Kind: localKind}, Action: "follow", Object: "document", Before: before.Revision, After: now,
 		Force: n.opts.Config.Config.Force, Diff: diff.String(), Reason: path}
 	if n.door == nil {
-		n.followed.atStart = &e
+		n.followed.atStart = append(n.followed.atStart, e)
 		return
 	}
 	n.door.noteLocal(e)
@@ -109,8 +120,8 @@ func (n *Node) noteFollowed(out *revision.Outcome, before *revision.View) {
 
 // noteStart notes what was changed before the audit log was open.
 func (n *Node) noteStart() error {
-	if e := n.followed.atStart; e != nil {
-		n.door.noteLocal(*e)
+	for _, e := range n.followed.atStart {
+		n.door.noteLocal(e)
 	}
 	return n.door.meetTokens()
 }

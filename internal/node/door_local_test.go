@@ -56,7 +56,7 @@ func TestChangesOnTheMachineAreAudited(t *testing.T) {
 	}
 }
 
-// TestChangesWhileNoNodeRunsAreAudited: tokens that came and went, and a followed file that changed, before a start are in the log of that start, once.
+// TestChangesWhileNoNodeRunsAreAudited: the followed file that the first start begins with, tokens that came and went, and a followed file that changed, before a start are in the log of that start, once.
 func TestChangesWhileNoNodeRunsAreAudited(t *testing.T) {
 	p := newPlace(t, true)
 	p.write(document("192.0.2.1"))
@@ -87,12 +87,17 @@ func TestChangesWhileNoNodeRunsAreAudited(t *testing.T) {
 	}
 	count := map[string]int{}
 	for _, e := range page.Entries {
-		count[e.Action+" "+e.Object]++
-		if e.Action == "follow" && !strings.Contains(e.Diff, "192.0.2.2") {
-			t.Errorf("the diff: %q", e.Diff)
+		what := e.Action + " " + e.Object
+		if e.Action == "follow" && e.Before == "" {
+			what = "begin with the file"
+		}
+		count[what]++
+		want := map[string]string{"follow document": "192.0.2.2", "begin with the file": "192.0.2.1"}[what]
+		if !strings.Contains(e.Diff, want) || e.Action == "follow" && e.After == "" {
+			t.Errorf("%s: %+v", what, e)
 		}
 	}
-	for _, want := range []string{"token-create token/root", "token-create token/gone", "token-revoke token/gone", "token-create token/new", "follow document"} {
+	for _, want := range []string{"token-create token/root", "token-create token/gone", "token-revoke token/gone", "token-create token/new", "follow document", "begin with the file"} {
 		if count[want] != 1 {
 			t.Errorf("%s is there %d times: %v", want, count[want], count)
 		}

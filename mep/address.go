@@ -94,6 +94,20 @@ func Dials(self, peer Peer) (bool, error) {
 	return dials(self.Site, a, peer.Site, b), nil
 }
 
+// Opens reports whether self opens connections with peer, as their dial modes, their relation and their addresses say: peer.Relation is what peer is to self.
+// With DialBoth the other end does as well. It fails if an address is neither host nor host:port.
+func Opens(self, peer Peer) (bool, error) {
+	a, err := parseAddress(self.Address)
+	if err != nil {
+		return false, err
+	}
+	b, err := parseAddress(peer.Address)
+	if err != nil {
+		return false, err
+	}
+	return opens(self, a, peer, b), nil
+}
+
 func dials(site string, a address, peerSite string, b address) bool {
 	return cmp.Or(a.compare(b), strings.Compare(site, peerSite)) < 0
 }

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"net"
 	"os"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -64,18 +65,35 @@ func (p *patient) peers(ctx context.Context, f *findings) {
 	}
 }
 
-// otherSites are those of the document that have nodes of their own.
+// otherSites are those of the document that this one has sessions with: its parents and children, and in the mesh all others there.
 func (p *patient) otherSites() []config.Site {
-	var list []config.Site
 	if p.doc == nil {
 		return nil
 	}
+	self := p.doc.Site(p.site())
+	if self == nil {
+		return nil
+	}
+	var list []config.Site
 	for _, s := range p.doc.Sites {
-		if s.Name != p.site() && !s.Foreign && s.Endpoint() != "" {
+		if _, talks := relation(self, &s); talks && s.Endpoint() != "" {
 			list = append(list, s)
 		}
 	}
 	return list
+}
+
+// relation is what a site is to this one. talks: there are sessions between them.
+func relation(self, s *config.Site) (r mep.Relation, talks bool) {
+	switch {
+	case s.Name == self.Name || s.Foreign:
+		return 0, false
+	case slices.Contains(self.Parents(), s.Name):
+		return mep.RelationParent, true
+	case slices.Contains(s.Parents(), self.Name):
+		return mep.RelationChild, true
+	}
+	return mep.RelationMesh, self.Parent == "" && s.Parent == ""
 }
 
 // session tells of a site with which there is a session.
@@ -159,21 +177,35 @@ func (p *patient) connect(ctx context.Context, f *findings, sites []config.Site,
 			continue
 		}
 		level, why := Failed, peerLost
-		if s.Dial == config.DialNever || s.Dial == config.DialAuto && p.theyDial(s) {
+		if p.theyDial(s) {
 			level, why = Warning, "it opens the connections with this site, so it has to reach this one and not the reverse; but something is wrong"
 		}
 		f.add(level, "site/"+s.Name, errText(errs[n]), why, peerHint(errs[n], s))
 	}
 }
 
-// theyDial reports whether the other site opens the connections with this one.
+// theyDial reports whether the other site alone opens the connections with this one.
 func (p *patient) theyDial(s config.Site) bool {
 	self := p.doc.Site(p.site())
-	if self == nil || self.Endpoint() == "" || self.Dial != config.DialAuto || self.Parent != "" || s.Parent != "" {
+	if self == nil || self.Endpoint() == "" {
 		return false
 	}
-	ours, err := mep.Dials(mep.Peer{Site: self.Name, Address: self.Endpoint()}, mep.Peer{Site: s.Name, Address: s.Endpoint()})
+	r, _ := relation(self, &s)
+	ours, err := mep.Opens(mep.Peer{Site: self.Name, Address: self.Endpoint(), Dial: dialMode(self.Dial)},
+		mep.Peer{Site: s.Name, Address: s.Endpoint(), Relation: r, Dial: dialMode(s.Dial)})
 	return err == nil && !ours
+}
+
+func dialMode(d config.DialMode) mep.DialMode {
+	switch d {
+	case config.DialAlways:
+		return mep.DialAlways
+	case config.DialNever:
+		return mep.DialNever
+	case config.DialBoth:
+		return mep.DialBoth
+	}
+	return mep.DialAuto
 }
 
 // wrongSite says that a connection led to another site.

@@ -18,6 +18,7 @@ type Sync struct {
 	Inert       []Fault               `json:"inert,omitempty" nullable:"false" doc:"What of the document has no effect, because a merge made it wrong."`
 	Unavailable string                `json:"unavailable,omitempty" doc:"Why nothing can be stored now. Absent: it can."`
 	NotServed   string                `json:"not_served,omitempty" doc:"Why, since the start, something else is served in place of this document, and what. Absent: this document is served."`
+	Gathering   time.Time             `json:"gathering,omitzero" doc:"Since when this document waits for what its new autoscaled groups resolve to; the one before is served meanwhile. Absent: this document is served."`
 	Damaged     string                `json:"damaged,omitempty" doc:"What happened to a store that was damaged, and where it is kept aside."`
 }
 

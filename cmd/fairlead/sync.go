@@ -56,6 +56,9 @@ func printSync(w io.Writer, s *resource.Sync, now time.Time) error {
 			fmt.Fprintf(w, "ALARM: %s\n", printable(alarm))
 		}
 	}
+	if !s.Gathering.IsZero() {
+		fmt.Fprintf(w, "not served yet: its new groups are being resolved, for %v; the document before is served meanwhile\n", max(0, now.Sub(s.Gathering)).Round(100*time.Millisecond))
+	}
 	if s.Conflicts > 0 {
 		fmt.Fprintf(w, "%s: fairlead sync conflicts\n", countOf(s.Conflicts, "conflict"))
 	}

@@ -42,6 +42,14 @@ func (n *Node) gathered() bool {
 	return false
 }
 
+// gatheringSince is since when the newest document, or one before it, waits for its groups and is not served; zero: none does.
+func (n *Node) gatheringSince() time.Time {
+	if g := n.gathering.Load(); g != nil {
+		return g.since
+	}
+	return time.Time{}
+}
+
 // gatherGroups asks for groups when they are new, until ctx ends, and has the newest document served when that took longer than its writer waited.
 func (n *Node) gatherGroups(ctx context.Context) error {
 	var last *gathering

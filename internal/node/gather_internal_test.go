@@ -2,12 +2,16 @@ package node
 
 import (
 	"context"
+	"encoding/json"
+	"net/http"
+	"net/http/httptest"
 	"net/netip"
 	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
 
+	"fairlead/api/resource"
 	"fairlead/config"
 	"fairlead/config/revision"
 )
@@ -57,6 +61,19 @@ func grouped(t *testing.T) []*config.Object {
 	return out
 }
 
+// told reads what /v1/sync says, and returns since when a document waits.
+func told(t *testing.T, n *Node, s *resource.Sync) time.Time {
+	t.Helper()
+	w := httptest.NewRecorder()
+	req := httptest.NewRequest(http.MethodGet, "/v1/sync", nil)
+	req.Host, req.RemoteAddr = "127.0.0.1", "127.0.0.1:40000"
+	n.handler.ServeHTTP(w, req)
+	if err := json.Unmarshal(w.Body.Bytes(), s); w.Code != http.StatusOK || err != nil {
+		t.Fatalf("%d %s: %v", w.Code, w.Body, err)
+	}
+	return s.Gathering
+}
+
 // servedServices names the services of the document that is served.
 func servedServices(n *Node) string {
 	var out []string
@@ -90,8 +107,15 @@ func TestNewGroupsDoNotHoldUpWrites(t *testing.T) {
 		if got := servedServices(n); got != "web" {
 			t.Errorf("while the group is asked for, %q are served, want those of the document before", got)
 		}
+		var sync resource.Sync
+		if told(t, n, &sync); sync.Gathering.IsZero() || time.Since(sync.Gathering) > 2*groupPatience {
+			t.Errorf("/v1/sync says that it waits since %v", sync.Gathering)
+		}
 		close(answer)
 		synctest.Wait()
+		if sync = (resource.Sync{}); !told(t, n, &sync).IsZero() {
+			t.Errorf("after the answer /v1/sync says that it waits since %v", sync.Gathering)
+		}
 		if got := servedServices(n); got != "web pods:192.0.2.77" {
 			t.Errorf("after the answer %q are served, want the group's, too", got)
 		}

@@ -176,6 +176,7 @@ func (n *Node) build(in *intent) error {
 		Overrides: n.orders.Overrides, AskSite: n.askSite(),
 		ResolverCounts: n.resolvers.Counts, TakeResolvers: n.resolvers.Take, ReportRTT: n.resolvers.Report,
 		Documents: n.documents, TagKey: n.store.Key("tags"), Backup: n.backup, Restore: n.restore, Events: n.events, Ready: n.ready, Logger: n.log,
+		Gathering: n.gatheringSince,
 	}
 	if n.documents != nil {
 		told.DocumentCounts = n.documentCounts

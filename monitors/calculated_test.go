@@ -404,10 +404,13 @@ func TestCalculatedRemovedUnderWay(t *testing.T) {
 		w.up(web4, web6)
 		removed := false
 		w.s.verdict = func(v Verdict) {
+			if w.heard.add(v); v.Address.String() != web4 {
+				return // told by a goroutine of its own
+			}
 			if removed && v.Monitor == "one" {
 				t.Errorf("%s of a monitor that was removed is told", v.State)
 			}
-			if w.heard.add(v); v.Monitor == "web-ok" && v.State == Down && !removed {
+			if v.Monitor == "web-ok" && v.State == Down && !removed {
 				removed = true
 				w.doc.Services[0].Monitors = w.doc.Services[0].Monitors[:1]
 				w.set()

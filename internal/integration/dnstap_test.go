@@ -7,7 +7,6 @@ import (
 	"context"
 	"fmt"
 	"io"
-	"net"
 	"net/http"
 	"os/exec"
 	"regexp"
@@ -20,6 +19,7 @@ import (
 	"fairlead/config"
 	"fairlead/internal/node"
 	"fairlead/internal/query"
+	"fairlead/internal/testkit/loopback"
 )
 
 const tappedDocument = `zones:
@@ -41,7 +41,7 @@ func TestDnstapTools(t *testing.T) {
 			t.Skipf("needs %s (Debian: fstrm-bin, dnstap-ldns): %v", command, err)
 		}
 	}
-	port := freePort(t)
+	port := strconv.Itoa(loopback.Port(t))
 	for _, c := range []struct {
 		name    string
 		collect []string // how fstrm_capture listens; none: the node writes the file
@@ -182,15 +182,4 @@ func checkTapped(t *testing.T) {
 			t.Errorf("dnstap-ldns does not print %s:\n%s", part, out)
 		}
 	}
-}
-
-// freePort returns a port that was free for TCP a moment ago.
-func freePort(t *testing.T) string {
-	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer l.Close()
-	return strconv.Itoa(l.Addr().(*net.TCPAddr).Port)
 }

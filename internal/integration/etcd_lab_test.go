@@ -21,6 +21,7 @@ import (
 
 	"fairlead/api/resource"
 	"fairlead/internal/testkit/faultproxy"
+	"fairlead/internal/testkit/loopback"
 )
 
 // etcdLab is nodes as processes of their own, all on this machine, with etcd behind fault proxies.
@@ -89,7 +90,7 @@ func newEtcdLab(t *testing.T, members []*etcdServer, more string, sites ...strin
 		l.proxies, urls = append(l.proxies, p), append(urls, fmt.Sprintf("%q", m.scheme+"://"+p.Addr()))
 	}
 	for _, name := range sites {
-		s := &etcdSite{l: l, name: name, dns: etcdPort(t), api: etcdPort(t), dir: l.dir, log: new(lockedBuffer)}
+		s := &etcdSite{l: l, name: name, dns: loopback.Address(t), api: loopback.Address(t), dir: l.dir, log: new(lockedBuffer)}
 		s.nodeFile = filepath.Join(l.dir, "node-"+name+".yaml")
 		text := fmt.Sprintf("site: %s\ndata_dir: data-%s\nconfig: {seed: gslb.yaml, store: {etcd: {endpoints: [%s], prefix: /fairlead, timeout: 2s%s}}}\ndns: {listen: [%q]}\napi: {listen: %q}\n",
 			name, name, strings.Join(urls, ", "), more, s.dns, s.api)

@@ -25,6 +25,7 @@ import (
 	"fairlead/config/replica"
 	"fairlead/config/revision"
 	"fairlead/config/store"
+	"fairlead/internal/testkit/loopback"
 )
 
 // etcdServer is one member of real etcd in a directory of its own.
@@ -38,20 +39,10 @@ type etcdServer struct {
 	cmd          *exec.Cmd
 }
 
-func etcdPort(t *testing.T) string {
-	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer l.Close()
-	return l.Addr().String()
-}
-
 func newEtcd(t *testing.T, scheme string, flags ...string) *etcdServer {
 	t.Helper()
 	needs(t, "etcd", "etcdctl")
-	s := &etcdServer{t: t, name: "one", dir: filepath.Join(t.TempDir(), "etcd"), client: etcdPort(t), peer: etcdPort(t), scheme: scheme, flags: flags}
+	s := &etcdServer{t: t, name: "one", dir: filepath.Join(t.TempDir(), "etcd"), client: loopback.Address(t), peer: loopback.Address(t), scheme: scheme, flags: flags}
 	s.all = s.initial()
 	t.Cleanup(s.kill)
 	s.start()
@@ -65,7 +56,7 @@ func newEtcdCluster(t *testing.T) []*etcdServer {
 	var members []*etcdServer
 	var all []string
 	for _, name := range []string{"one", "two", "three"} {
-		s := &etcdServer{t: t, name: name, dir: filepath.Join(t.TempDir(), "etcd"), client: etcdPort(t), peer: etcdPort(t), scheme: "http"}
+		s := &etcdServer{t: t, name: name, dir: filepath.Join(t.TempDir(), "etcd"), client: loopback.Address(t), peer: loopback.Address(t), scheme: "http"}
 		t.Cleanup(s.kill)
 		members, all = append(members, s), append(all, s.initial())
 	}

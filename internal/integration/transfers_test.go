@@ -7,7 +7,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -24,6 +23,7 @@ import (
 
 	"fairlead/config"
 	"fairlead/internal/node"
+	"fairlead/internal/testkit/loopback"
 )
 
 // fetchSecret is the TSIG secret of all servers in these tests.
@@ -45,27 +45,7 @@ func newOther(t *testing.T, program string) *other {
 	if _, err := exec.LookPath(program); err != nil {
 		t.Skipf("needs %s: %v", program, err)
 	}
-	return &other{t: t, name: program, dir: t.TempDir(), port: openPort(t)}
-}
-
-// openPort returns a port of the loopback address that nobody has, over TCP and UDP.
-func openPort(t *testing.T) int {
-	t.Helper()
-	for range 50 {
-		l, err := net.Listen("tcp", "127.0.0.1:0")
-		if err != nil {
-			t.Fatal(err)
-		}
-		port := l.Addr().(*net.TCPAddr).Port
-		u, err := net.ListenPacket("udp", l.Addr().String())
-		_ = l.Close()
-		if err == nil {
-			_ = u.Close()
-			return port
-		}
-	}
-	t.Fatal("no free port")
-	return 0
+	return &other{t: t, name: program, dir: t.TempDir(), port: loopback.Port(t)}
 }
 
 func (o *other) write(name, text string) string {
@@ -293,7 +273,7 @@ zone:
 	} {
 		t.Run(program, func(t *testing.T) {
 			o := newOther(t, program)
-			port := openPort(t)
+			port := loopback.Port(t)
 			here := serving(t, port, outDocument(1, 1, o.port))
 			start(o, port)
 			address(t, o.port, "static.out.test.", "192.0.2.1")
@@ -348,7 +328,7 @@ zone:
 		t.Run(program, func(t *testing.T) {
 			o := newOther(t, program)
 			o.write("in.test.zone", inZone(1, 1))
-			port := openPort(t)
+			port := loopback.Port(t)
 			start(o, port)
 			address(t, o.port, "static.in.test.", "192.0.2.1")
 			here := serving(t, port, fmt.Sprintf(`zones: [{name: in.test, primaries: [{address: "127.0.0.1:%d", key: fetch}]}]
@@ -376,8 +356,8 @@ func TestDig(t *testing.T) {
 	if _, err := exec.LookPath("dig"); err != nil {
 		t.Skipf("needs dig: %v", err)
 	}
-	port := openPort(t)
-	serving(t, port, outDocument(1, 1, openPort(t))).reload(outDocument(2, 2, openPort(t)))
+	port := loopback.Port(t)
+	serving(t, port, outDocument(1, 1, loopback.Port(t))).reload(outDocument(2, 2, loopback.Port(t)))
 	address(t, port, "static.out.test.", "192.0.2.2")
 	dig := func(args ...string) string {
 		out, _ := exec.Command("dig", append([]string{"@127.0.0.1", "-p", fmt.Sprint(port), "+noall", "+answer", "+comments"}, args...)...).CombinedOutput()

@@ -115,6 +115,20 @@ func (l *lab) services(ns, state string, names ...string) error {
 	return nil
 }
 
+// busy checks that a site knows of so many connections of a service.
+func (l *lab) busy(ns, service string, connections uint64) error {
+	var list resource.ServiceList
+	if err := l.status(ns, "services", &list); err != nil {
+		return err
+	}
+	for _, s := range list.Services {
+		if s.Name == service && s.Load != nil && s.Load.Active >= connections {
+			return nil
+		}
+	}
+	return fmt.Errorf("%s does not know of %d connections of %s", ns, connections, service)
+}
+
 // peer checks that the session with the other site is in one of some states.
 func (l *lab) peer(ns string, states ...string) error {
 	var list resource.SiteList
@@ -183,18 +197,21 @@ func (l *lab) steering(t *testing.T) {
 // followsLoad holds connections to one back-end, then more to the other. nginx counts them, each site reads its own count
 // and tells the other, and both steer new clients to where there are fewer.
 func (l *lab) followsLoad(t *testing.T) {
-	hold := func(address string, connections int) *process {
+	hold := func(address string, connections uint64) *process {
 		return l.start(wan, "", "bash", "-c", fmt.Sprintf("for i in $(seq %d); do exec {fd}<>/dev/tcp/%s/80; done; exec sleep 60", connections, address))
 	}
 	// The resolver keeps an answer for the second it came in, besides the second that a report may be old, twice.
 	const settle = 5 * time.Second
 	for _, step := range []struct {
-		busy        string
-		connections int
-		want        string
-	}{{webAMS, 30, webNYC}, {webNYC, 60, webAMS}} {
+		service, busy string
+		connections   uint64
+		want          string
+	}{{"web-ams", webAMS, 30, webNYC}, {"web-nyc", webNYC, 60, webAMS}} {
 		held := hold(step.busy, step.connections)
 		defer held.signal(t, syscall.SIGTERM)
+		eventually(t, settle, "both sites know how busy "+step.service+" is", func() error {
+			return cmp.Or(l.busy("ams", step.service, step.connections), l.busy("nyc", step.service, step.connections))
+		})
 		eventually(t, settle, "clients are led away from "+step.busy, func() error { return l.answers(german, "www", "A", step.want) })
 		throughout(t, 2*time.Second, "and stay away", func() error { return l.answers(german, "www", "A", step.want) })
 	}

@@ -17,6 +17,7 @@ import (
 	"testing"
 	"time"
 
+	"fairlead/internal/testkit/loopback"
 	"fairlead/monitors/metric"
 	"fairlead/monitors/source"
 )
@@ -40,7 +41,7 @@ func numbers(a *source.Reading) string {
 // read reads a source that must tell something.
 func read(t *testing.T, load string) string {
 	t.Helper()
-	got, err := reading(t, load, loopback(80))
+	got, err := reading(t, load, onLoopback(80))
 	if err != nil {
 		t.Errorf("%s: %v", load, err)
 		return ""
@@ -53,7 +54,7 @@ func read(t *testing.T, load string) string {
 // unreadable reads a source that must fail, with an error that has some text.
 func unreadable(t *testing.T, load, want string) {
 	t.Helper()
-	if got, err := reading(t, load, loopback(80)); err == nil || !strings.Contains(err.Error(), want) {
+	if got, err := reading(t, load, onLoopback(80)); err == nil || !strings.Contains(err.Error(), want) {
 		t.Errorf("%s: %s, error %v, want one with %q", load, numbers(&got), err, want)
 	}
 }
@@ -129,8 +130,8 @@ func startHAProxy(t *testing.T, origin string) *haproxy {
 	t.Helper()
 	program := need(t, "haproxy")[0]
 	dir := shortDir(t)
-	h := &haproxy{socket: filepath.Join(dir, "s"), stats: freePort(t), command: freePort(t), webPort: freePort(t), dbPort: freePort(t), holdsConnections: sink(t)}
-	h.web, h.db = loopback(h.webPort), loopback(h.dbPort)
+	h := &haproxy{socket: filepath.Join(dir, "s"), stats: loopback.Port(t), command: loopback.Port(t), webPort: loopback.Port(t), dbPort: loopback.Port(t), holdsConnections: sink(t)}
+	h.web, h.db = onLoopback(h.webPort), onLoopback(h.dbPort)
 	conf := file(t, dir, "haproxy.cfg", fmt.Sprintf(`global
   stats socket %s mode 600 level user
   stats socket ipv4@127.0.0.1:%d level user
@@ -158,9 +159,9 @@ listen db
   bind 127.0.0.1:%[7]d
   server one %[8]s weight 1
   server spare %[8]s backup
-`, h.socket, h.command, h.stats, h.webPort, origin, freePort(t), h.dbPort, h.holdsConnections))
+`, h.socket, h.command, h.stats, h.webPort, origin, loopback.Port(t), h.dbPort, h.holdsConnections))
 	h.server = start(t, launch{dir: dir}, program, "-db", "-f", conf)
-	h.listening(loopback(h.stats))
+	h.listening(onLoopback(h.stats))
 	return h
 }
 
@@ -197,11 +198,11 @@ func TestHAProxySources(t *testing.T) {
 	c := &client{t: t}
 	c.hold(h.db, 3)
 	h.until("counts connections and finds a server down", func() error {
-		got, err := reading(t, "{source: haproxy, backend: db, url: \"unix://"+h.socket+"\"}", loopback(80))
+		got, err := reading(t, "{source: haproxy, backend: db, url: \"unix://"+h.socket+"\"}", onLoopback(80))
 		if active, _ := got.Get(metric.Active); err != nil || active != 3 {
 			return fmt.Errorf("%v connections, %w", active, err)
 		}
-		got, err = reading(t, "{source: haproxy, backend: web, url: \"unix://"+h.socket+"\"}", loopback(80))
+		got, err = reading(t, "{source: haproxy, backend: web, url: \"unix://"+h.socket+"\"}", onLoopback(80))
 		if members, _ := got.Get(metric.Members); err != nil || members != 2 {
 			return fmt.Errorf("%v servers, %w", members, err)
 		}
@@ -237,7 +238,7 @@ func TestHAProxySources(t *testing.T) {
 	unreadable(t, `{source: haproxy, backend: shop, url: "unix://`+h.socket+`"}`, `no BACKEND row for "shop"; there are: `)
 	h.stop()
 	for _, way := range h.ways(password) {
-		if got, err := reading(t, fmt.Sprintf("{source: haproxy, backend: web, %s}", way), loopback(80)); err == nil {
+		if got, err := reading(t, fmt.Sprintf("{source: haproxy, backend: web, %s}", way), onLoopback(80)); err == nil {
 			t.Errorf("%s of a HAProxy that is gone tells %s", way, numbers(&got))
 		}
 	}
@@ -246,7 +247,7 @@ func TestHAProxySources(t *testing.T) {
 // TestNGINXSource: stub_status without the connection that asks for it.
 func TestNGINXSource(t *testing.T) {
 	t.Parallel()
-	nginx, port, dir := need(t, "nginx")[0], freePort(t), t.TempDir()
+	nginx, port, dir := need(t, "nginx")[0], loopback.Port(t), t.TempDir()
 	conf := file(t, dir, "nginx.conf", fmt.Sprintf(`daemon off; pid %[1]s/pid; error_log stderr; worker_processes 1;
 events { worker_connections 64; }
 http {
@@ -255,13 +256,13 @@ http {
 }
 `, dir, port))
 	s := start(t, launch{dir: dir}, nginx, "-p", dir, "-c", conf)
-	to := loopback(port)
+	to := onLoopback(port)
 	s.listening(to)
 	c := &client{t: t}
 	c.hold(to, 4)
 	load := fmt.Sprintf(`{source: nginx, url: "http://%s/status", custom: [{name: writing, path: writing}, {name: waiting, path: waiting}]}`, to)
 	s.until("counts connections", func() error {
-		got, err := reading(t, load, loopback(80))
+		got, err := reading(t, load, onLoopback(80))
 		if active, _ := got.Get(metric.Active); err != nil || active != 4 {
 			return fmt.Errorf("%v connections, %w", active, err)
 		}
@@ -284,7 +285,7 @@ func TestPrometheusSource(t *testing.T) {
 	h := startHAProxy(t, origin.Listener.Addr().String())
 	c := &client{t: t}
 	c.hold(h.db, 6)
-	dir, port := t.TempDir(), freePort(t)
+	dir, port := t.TempDir(), loopback.Port(t)
 	password := file(t, dir, "password", "hush\n")
 	conf := file(t, dir, "prometheus.yml", fmt.Sprintf("global: {scrape_interval: 200ms, scrape_timeout: 200ms}\nscrape_configs:\n  - job_name: haproxy\n    basic_auth: {username: stats, password: hush}\n    static_configs: [{targets: [\"127.0.0.1:%d\"]}]\n", h.stats))
 	s := start(t, launch{dir: dir}, program, "--config.file="+conf, "--storage.tsdb.path="+filepath.Join(dir, "data"), fmt.Sprintf("--web.listen-address=127.0.0.1:%d", port))
@@ -292,7 +293,7 @@ func TestPrometheusSource(t *testing.T) {
 	query := func(fields string) string { return `{source: prometheus, url: "` + url + `", ` + fields + `}` }
 	active := query(`fields: {active: 'sum(haproxy_backend_current_sessions{proxy="db"})'}`)
 	s.until("has scraped HAProxy", func() error {
-		got, err := reading(t, active, loopback(80))
+		got, err := reading(t, active, onLoopback(80))
 		if v, _ := got.Get(metric.Active); err != nil || v != 6 {
 			return fmt.Errorf("%v connections, %w", v, err)
 		}

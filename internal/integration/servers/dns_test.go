@@ -6,13 +6,15 @@ import (
 	"fmt"
 	"strings"
 	"testing"
+
+	"fairlead/internal/testkit/loopback"
 )
 
 // TestNamed: dns probes over UDP, TCP and TLS, and a udp probe, against a real BIND.
 func TestNamed(t *testing.T) {
 	t.Parallel()
 	named, dir := need(t, "named")[0], t.TempDir()
-	port, encrypted := freePort(t), freePort(t)
+	port, encrypted := loopback.Port(t), loopback.Port(t)
 	a := newAuthority(t, dir)
 	cert, key := a.issue(t, 30, "dns.example.com")
 	many := &strings.Builder{}
@@ -26,7 +28,7 @@ controls { };
 zone "example.com" { type primary; file "%[6]s"; };
 `, cert, key, dir, port, encrypted, zone))
 	s := start(t, launch{dir: dir}, named, "-g", "-n", "1", "-c", conf)
-	to := loopback(port)
+	to := onLoopback(port)
 	s.listening(to)
 	passes(t, `{type: dns, dns: {name: www.example.com, type: A, expect: [192.0.2.2]}}`, to, "NOERROR, 2 A records")
 	passes(t, `{type: dns, dns: {name: shop.example.com, type: A, expect: [192.0.2.1]}}`, to, "NOERROR, 2 A records")
@@ -36,8 +38,8 @@ zone "example.com" { type primary; file "%[6]s"; };
 	fails(t, `{type: dns, dns: {name: www.example.com, type: A, expect: [192.0.2.9]}}`, to, `none is "192.0.2.9"`)
 	fails(t, `{type: dns, dns: {name: ftp.example.com, type: A}}`, to, "NXDOMAIN, want NOERROR")
 	fails(t, `{type: dns}`, to, "REFUSED, want NOERROR")
-	passes(t, `{type: dns, dns: {name: www.example.com, type: A, transport: tls}, tls: {server_name: dns.example.com, ca_file: `+a.ca+`}}`, loopback(encrypted), "NOERROR, 2 A records")
-	fails(t, `{type: dns, dns: {name: www.example.com, type: A, transport: tls}, tls: {ca_file: `+a.ca+`}}`, loopback(encrypted), "certificate is for dns.example.com")
+	passes(t, `{type: dns, dns: {name: www.example.com, type: A, transport: tls}, tls: {server_name: dns.example.com, ca_file: `+a.ca+`}}`, onLoopback(encrypted), "NOERROR, 2 A records")
+	fails(t, `{type: dns, dns: {name: www.example.com, type: A, transport: tls}, tls: {ca_file: `+a.ca+`}}`, onLoopback(encrypted), "certificate is for dns.example.com")
 	// A query for the name server's own version, by hand: class CH, type TXT, version.bind.
 	query := "1234 0000 0001 0000 0000 0000 07 76657273696f6e 04 62696e64 00 0010 0003"
 	passes(t, `{type: udp, udp: {send_hex: "`+query+`", expect_hex: "1234 84"}}`, to, "answer of")

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"fairlead/api/resource"
+	"fairlead/internal/testkit/loopback"
 )
 
 // fairlead is a node of one site, run as an operator runs it.
@@ -25,7 +26,7 @@ type fairlead struct {
 func serve(t *testing.T, sockets, doc string) *fairlead {
 	t.Helper()
 	dir := t.TempDir()
-	f := &fairlead{binary: command(t), dns: freePort(t), api: freePort(t)}
+	f := &fairlead{binary: command(t), dns: loopback.Port(t), api: loopback.Port(t)}
 	file(t, dir, "document.yaml", doc)
 	node := file(t, dir, "node.yaml", fmt.Sprintf("site: ams\ndata_dir: data\nconfig: {follow: document.yaml}\ndns: {listen: [\"127.0.0.1:%d\"]}\napi: {listen: \"127.0.0.1:%d\"}\n"+
 		"probes: {sockets: [%s], secrets: {directories: [%s]}}\nlog: {level: info, format: console}\n", f.dns, f.api, sockets, filepath.Dir(dir)))
@@ -73,7 +74,7 @@ func TestFollowsHAProxy(t *testing.T) {
 	t.Parallel()
 	need(t, "haproxy", "dig", "go", "nginx")
 	one, two := startHAProxy(t, "127.0.0.1:9"), startHAProxy(t, "127.0.0.1:9")
-	stub := freePort(t)
+	stub := loopback.Port(t)
 	nginxDir := t.TempDir()
 	nginx := start(t, launch{dir: nginxDir}, need(t, "nginx")[0], "-p", nginxDir, "-c", file(t, nginxDir, "nginx.conf", fmt.Sprintf(`daemon off; pid %[1]s/pid; error_log stderr; worker_processes 1;
 events { worker_connections 64; }

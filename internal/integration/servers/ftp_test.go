@@ -7,6 +7,8 @@ import (
 	"os"
 	"path/filepath"
 	"testing"
+
+	"fairlead/internal/testkit/loopback"
 )
 
 // TestVSFTPD: ftp probes of vsftpd, which lets everybody in as anonymous and nobody else.
@@ -25,7 +27,7 @@ func TestVSFTPD(t *testing.T) {
 		t.Fatal(err)
 	}
 	serve := func(more string) (*server, int) {
-		port := freePort(t)
+		port := loopback.Port(t)
 		conf := file(t, dir, fmt.Sprint("vsftpd-", port, ".conf"), fmt.Sprintf(`listen=YES
 background=NO
 listen_address=127.0.0.1
@@ -42,12 +44,12 @@ rsa_cert_file=%s
 rsa_private_key_file=%s
 %s`, port, root, empty, cert, key, more))
 		s := start(t, launch{dir: dir}, vsftpd, conf)
-		s.listening(loopback(port))
+		s.listening(onLoopback(port))
 		return s, port
 	}
 	tls := "tls: {ca_file: " + cert + "}"
 	s, port := serve("")
-	to := loopback(port)
+	to := onLoopback(port)
 	passes(t, `{type: ftp}`, to, "logged in")
 	if r := probing(t, `{type: ftp, ftp: {file: here.txt}}`, to); !r.OK || r.Reason != `"here.txt" has 10 bytes` || len(r.Values) != 1 || r.Values[0].Value != 10 {
 		t.Errorf("got %+v, want a file of 10 bytes", r)
@@ -63,5 +65,5 @@ rsa_private_key_file=%s
 	fails(t, `{type: ftp}`, to, "tcp connect refused")
 
 	_, port = serve("implicit_ssl=YES\n")
-	passes(t, fmt.Sprintf(`{type: ftp, security: tls, %s, ftp: {file: here.txt}}`, tls), loopback(port), `"here.txt" has 10 bytes`)
+	passes(t, fmt.Sprintf(`{type: ftp, security: tls, %s, ftp: {file: here.txt}}`, tls), onLoopback(port), `"here.txt" has 10 bytes`)
 }

@@ -46,28 +46,8 @@ func need(t *testing.T, programs ...string) []string {
 	return paths
 }
 
-// freePort returns a port of 127.0.0.1 that nobody listens on, for TCP and UDP.
-func freePort(t *testing.T) int {
-	t.Helper()
-	for range 20 {
-		l, err := net.Listen("tcp", "127.0.0.1:0")
-		if err != nil {
-			t.Fatal(err)
-		}
-		port := l.Addr().(*net.TCPAddr).Port
-		l.Close()
-		u, err := net.ListenPacket("udp", fmt.Sprint("127.0.0.1:", port))
-		if err == nil {
-			u.Close()
-			return port
-		}
-	}
-	t.Fatal("no port is free for both TCP and UDP")
-	return 0
-}
-
-// loopback is a port of 127.0.0.1.
-func loopback(port int) netip.AddrPort {
+// onLoopback is a port of 127.0.0.1.
+func onLoopback(port int) netip.AddrPort {
 	return netip.AddrPortFrom(netip.AddrFrom4([4]byte{127, 0, 0, 1}), uint16(port))
 }
 

@@ -8,13 +8,15 @@ import (
 	"os/exec"
 	"path/filepath"
 	"testing"
+
+	"fairlead/internal/testkit/loopback"
 )
 
 // TestSLAPD: ldap probes of OpenLDAP.
 func TestSLAPD(t *testing.T) {
 	t.Parallel()
 	paths, dir := need(t, "slapd", "slapadd"), t.TempDir()
-	port, portTLS := freePort(t), freePort(t)
+	port, portTLS := loopback.Port(t), loopback.Port(t)
 	cert, key := certificate(t, dir)
 	data := filepath.Join(dir, "data")
 	if err := os.Mkdir(data, 0o700); err != nil {
@@ -45,7 +47,7 @@ ou: people
 		t.Fatalf("slapadd: %v\n%s", err, out)
 	}
 	s := start(t, launch{dir: dir}, paths[0], "-f", conf, "-d", "0", "-h", fmt.Sprintf("ldap://127.0.0.1:%d ldaps://127.0.0.1:%d", port, portTLS))
-	to, toTLS := loopback(port), loopback(portTLS)
+	to, toTLS := onLoopback(port), onLoopback(portTLS)
 	s.listening(to)
 	s.listening(toTLS)
 	good := fmt.Sprintf(`login: {user: "cn=probe,dc=example,dc=com", password: "file:%s"}`, file(t, dir, "good", "correct\n"))

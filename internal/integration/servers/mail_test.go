@@ -13,6 +13,8 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"fairlead/internal/testkit/loopback"
 )
 
 // TestOpenSMTPD: smtp probes of OpenSMTPD. One runs on a machine: the path of its control socket is part of the program. It is asked in clear
@@ -23,11 +25,11 @@ func TestOpenSMTPD(t *testing.T) {
 	if os.Getuid() != 0 {
 		t.Skip("needs root, to run smtpd")
 	}
-	port := freePort(t)
+	port := loopback.Port(t)
 	conf := file(t, dir, "smtpd.conf", fmt.Sprintf("listen on 127.0.0.1 port %d hostname mail.example.com\n"+
 		"action \"nowhere\" relay host smtp://127.0.0.1:9\nmatch from any for any action \"nowhere\"\n", port))
 	s := start(t, launch{dir: dir}, smtpd, "-d", "-f", conf)
-	to := loopback(port)
+	to := onLoopback(port)
 	s.listening(to)
 	passes(t, `{type: smtp}`, to, "reply 250 to hello")
 	passes(t, `{type: smtp, smtp: {hello: probe.example.com}}`, to, "reply 250 to hello")
@@ -52,7 +54,7 @@ func TestDovecot(t *testing.T) {
 	ports := map[string]int{}
 	var listeners strings.Builder
 	for _, name := range []string{"imap", "imaps", "pop3", "pop3s", "submission", "submissions", "lmtp"} {
-		ports[name] = freePort(t)
+		ports[name] = loopback.Port(t)
 	}
 	for _, service := range []string{"imap", "pop3", "submission"} {
 		fmt.Fprintf(&listeners, "service %[1]s-login {\n  chroot =\n  inet_listener %[1]s {\n    port = %[2]d\n  }\n  inet_listener %[1]ss {\n    port = %[3]d\n    ssl = yes\n  }\n}\n",
@@ -94,14 +96,14 @@ userdb {
 %[4]s`, dir, cert, key, listeners.String(), relay(t).Port()))
 	s := start(t, launch{dir: dir}, dovecot, "-F", "-c", conf)
 	for _, port := range ports {
-		s.listening(loopback(port))
+		s.listening(onLoopback(port))
 	}
 	tls := "tls: {ca_file: " + cert + "}"
 	login := func(password string) string {
 		return fmt.Sprintf(`login: {user: probe, password: "file:%s"}`, file(t, dir, "password", password+"\n"))
 	}
 	for kind, refused := range map[string]string{"imap": "NO ", "pop3": "-ERR"} {
-		to, toTLS := loopback(ports[kind]), loopback(ports[kind+"s"])
+		to, toTLS := onLoopback(ports[kind]), onLoopback(ports[kind+"s"])
 		passes(t, fmt.Sprintf(`{type: %s}`, kind), to, "greeted")
 		passes(t, fmt.Sprintf(`{type: %s, %s}`, kind, login("correct")), to, "logged in")
 		fails(t, fmt.Sprintf(`{type: %s, %s}`, kind, login("wrong")), to, refused)
@@ -110,18 +112,18 @@ userdb {
 		fails(t, fmt.Sprintf(`{type: %s, security: starttls}`, kind), to, "self-signed certificate for 127.0.0.1")
 		fails(t, fmt.Sprintf(`{type: %s, security: tls, timeout: 1s}`, kind), to, "answer is not TLS")
 	}
-	to, toTLS := loopback(ports["submission"]), loopback(ports["submissions"])
+	to, toTLS := onLoopback(ports["submission"]), onLoopback(ports["submissions"])
 	passes(t, `{type: smtp}`, to, "reply 250 to hello")
 	passes(t, fmt.Sprintf(`{type: smtp, %s}`, login("correct")), to, "logged in")
 	fails(t, fmt.Sprintf(`{type: smtp, %s}`, login("wrong")), to, "535")
 	passes(t, fmt.Sprintf(`{type: smtp, security: starttls, %s, %s}`, tls, login("correct")), to, "logged in")
 	passes(t, fmt.Sprintf(`{type: smtp, security: tls, %s, %s}`, tls, login("correct")), toTLS, "logged in")
 	fails(t, `{type: smtp, security: starttls}`, to, "self-signed certificate for 127.0.0.1")
-	passes(t, `{type: smtp, smtp: {lmtp: true}}`, loopback(ports["lmtp"]), "reply 250 to hello")
-	fails(t, `{type: smtp}`, loopback(ports["lmtp"]), "to HELO, want 250")
+	passes(t, `{type: smtp, smtp: {lmtp: true}}`, onLoopback(ports["lmtp"]), "reply 250 to hello")
+	fails(t, `{type: smtp}`, onLoopback(ports["lmtp"]), "to HELO, want 250")
 	s.stop()
-	fails(t, `{type: imap}`, loopback(ports["imap"]), "tcp connect refused")
-	fails(t, `{type: pop3}`, loopback(ports["pop3"]), "tcp connect refused")
+	fails(t, `{type: imap}`, onLoopback(ports["imap"]), "tcp connect refused")
+	fails(t, `{type: pop3}`, onLoopback(ports["pop3"]), "tcp connect refused")
 }
 
 // relay is a mail server that takes nothing: dovecot's submission service wants one behind it.

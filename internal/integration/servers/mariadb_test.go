@@ -6,13 +6,15 @@ import (
 	"fmt"
 	"os/exec"
 	"testing"
+
+	"fairlead/internal/testkit/loopback"
 )
 
 // TestMariaDB: mysql probes of a real MariaDB.
 func TestMariaDB(t *testing.T) {
 	t.Parallel()
 	programs := need(t, "mariadbd", "mariadb-install-db")
-	dir, port := t.TempDir(), freePort(t)
+	dir, port := t.TempDir(), loopback.Port(t)
 	data := dir + "/data"
 	if out, err := exec.Command(programs[1], "--no-defaults", "--datadir="+data, "--user=root", "--skip-test-db", "--auth-root-authentication-method=normal").CombinedOutput(); err != nil {
 		t.Fatalf("mariadb-install-db: %v\n%s", err, out)
@@ -31,7 +33,7 @@ INSERT INTO shop.orders VALUES (41, 'open'), (42, NULL), (43, REPEAT('x', 60000)
 		"--pid-file=" + dir + "/pid", "--user=root", "--innodb-buffer-pool-size=16M", "--innodb-log-file-size=8M", "--init-file=" + users}
 	cert, key := certificate(t, dir)
 	s := start(t, launch{dir: dir}, programs[0], append(args, "--ssl-key="+key, "--ssl-cert="+cert)...)
-	to := loopback(port)
+	to := onLoopback(port)
 	s.listening(to)
 	good, bad, admin := file(t, dir, "good", "correct horse\n"), file(t, dir, "bad", "battery\n"), file(t, dir, "admin", "admin")
 	login := func(user, password string) string {

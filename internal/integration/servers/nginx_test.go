@@ -5,12 +5,14 @@ package servers
 import (
 	"fmt"
 	"testing"
+
+	"fairlead/internal/testkit/loopback"
 )
 
 // TestNGINX: http probes and stub_status of a real nginx.
 func TestNGINX(t *testing.T) {
 	t.Parallel()
-	nginx, port, dir := need(t, "nginx")[0], freePort(t), t.TempDir()
+	nginx, port, dir := need(t, "nginx")[0], loopback.Port(t), t.TempDir()
 	conf := file(t, dir, "nginx.conf", fmt.Sprintf(`daemon off; pid %[1]s/pid; error_log stderr; worker_processes 1;
 events { worker_connections 64; }
 http {
@@ -24,7 +26,7 @@ http {
 }
 `, dir, port))
 	s := start(t, launch{dir: dir}, nginx, "-p", dir, "-c", conf)
-	to := loopback(port)
+	to := onLoopback(port)
 	s.listening(to)
 	passes(t, `{type: tcp}`, to, "connected")
 	passes(t, `{type: http, http: {path: /healthz, expect_body: all systems}}`, to, "status 200")

@@ -5,6 +5,8 @@ package servers
 import (
 	"fmt"
 	"testing"
+
+	"fairlead/internal/testkit/loopback"
 )
 
 // TestNGINXProtocols: TLS with an authority of one's own, client certificates, HTTP/2 with TLS and without, the PROXY protocol,
@@ -12,7 +14,7 @@ import (
 func TestNGINXProtocols(t *testing.T) {
 	t.Parallel()
 	nginx, dir := need(t, "nginx")[0], t.TempDir()
-	tls, clear2, proxy, plain := freePort(t), freePort(t), freePort(t), freePort(t)
+	tls, clear2, proxy, plain := loopback.Port(t), loopback.Port(t), loopback.Port(t), loopback.Port(t)
 	a := newAuthority(t, dir)
 	cert, key := a.issue(t, 30, "www.example.com")
 	clientCert, clientKey := a.issue(t, 30, "probe.example.com")
@@ -46,44 +48,44 @@ http {
 }
 `, dir, tls, clear2, proxy, plain, cert, key, a.ca, users))
 	s := start(t, launch{dir: dir}, nginx, "-p", dir, "-c", conf)
-	s.listening(loopback(tls))
+	s.listening(onLoopback(tls))
 	trust := "ca_file: " + a.ca
 
-	passes(t, `{type: https, http: {host: www.example.com, expect_body: HTTP/1.1 www.example.com www.example.com}, tls: {`+trust+`}}`, loopback(tls), "status 200")
-	passes(t, `{type: https, http: {host: www.example.com, version: "2", expect_body: HTTP/2.0 www}, tls: {`+trust+`}}`, loopback(tls), "status 200")
-	passes(t, `{type: https, http: {host: shop.test, version: auto, expect_body: HTTP/2.0 www.example.com shop.test}, tls: {server_name: www.example.com, `+trust+`}}`, loopback(tls), "status 200")
-	fails(t, `{type: https, http: {host: shop.test}, tls: {`+trust+`}}`, loopback(tls), `certificate is for www.example.com, not for "shop.test"`)
-	fails(t, `{type: https, http: {host: www.example.com}}`, loopback(tls), "unknown authority")
-	fails(t, `{type: https, http: {host: www.example.com, path: /client}, tls: {`+trust+`}}`, loopback(tls), "status 403")
-	passes(t, `{type: https, http: {host: www.example.com, path: /client, expect_body: probe.example.com}, tls: {cert_file: `+clientCert+`, key_file: "file:`+clientKey+`", `+trust+`}}`, loopback(tls), "status 200")
+	passes(t, `{type: https, http: {host: www.example.com, expect_body: HTTP/1.1 www.example.com www.example.com}, tls: {`+trust+`}}`, onLoopback(tls), "status 200")
+	passes(t, `{type: https, http: {host: www.example.com, version: "2", expect_body: HTTP/2.0 www}, tls: {`+trust+`}}`, onLoopback(tls), "status 200")
+	passes(t, `{type: https, http: {host: shop.test, version: auto, expect_body: HTTP/2.0 www.example.com shop.test}, tls: {server_name: www.example.com, `+trust+`}}`, onLoopback(tls), "status 200")
+	fails(t, `{type: https, http: {host: shop.test}, tls: {`+trust+`}}`, onLoopback(tls), `certificate is for www.example.com, not for "shop.test"`)
+	fails(t, `{type: https, http: {host: www.example.com}}`, onLoopback(tls), "unknown authority")
+	fails(t, `{type: https, http: {host: www.example.com, path: /client}, tls: {`+trust+`}}`, onLoopback(tls), "status 403")
+	passes(t, `{type: https, http: {host: www.example.com, path: /client, expect_body: probe.example.com}, tls: {cert_file: `+clientCert+`, key_file: "file:`+clientKey+`", `+trust+`}}`, onLoopback(tls), "status 200")
 
-	passes(t, `{type: tls, tls: {server_name: www.example.com, `+trust+`}}`, loopback(tls), "certificate for www.example.com, 30 days left")
-	fails(t, `{type: tls, tls: {server_name: www.example.com, days_left: 31, `+trust+`}}`, loopback(tls), "in 30 days; days_left is 31")
-	fails(t, `{type: tls}`, loopback(plain), "answer is not TLS")
+	passes(t, `{type: tls, tls: {server_name: www.example.com, `+trust+`}}`, onLoopback(tls), "certificate for www.example.com, 30 days left")
+	fails(t, `{type: tls, tls: {server_name: www.example.com, days_left: 31, `+trust+`}}`, onLoopback(tls), "in 30 days; days_left is 31")
+	fails(t, `{type: tls}`, onLoopback(plain), "answer is not TLS")
 
-	passes(t, `{type: http, http: {version: "2", headers: [{name: X-Token, secret: "file:`+password+`"}], expect_body: HTTP/2.0 s3cret}}`, loopback(clear2), "status 200")
-	fails(t, `{type: http, http: {version: "2"}}`, loopback(plain), "HTTP/2")
+	passes(t, `{type: http, http: {version: "2", headers: [{name: X-Token, secret: "file:`+password+`"}], expect_body: HTTP/2.0 s3cret}}`, onLoopback(clear2), "status 200")
+	fails(t, `{type: http, http: {version: "2"}}`, onLoopback(plain), "HTTP/2")
 
-	passes(t, `{type: http, proxy_protocol: v1, http: {expect_body: addr=}}`, loopback(proxy), "status 200")
-	passes(t, `{type: http, proxy_protocol: v2, http: {expect_body: addr=}}`, loopback(proxy), "status 200")
-	fails(t, `{type: http}`, loopback(proxy), "")
-	fails(t, `{type: http, proxy_protocol: v1}`, loopback(plain), "status 400")
+	passes(t, `{type: http, proxy_protocol: v1, http: {expect_body: addr=}}`, onLoopback(proxy), "status 200")
+	passes(t, `{type: http, proxy_protocol: v2, http: {expect_body: addr=}}`, onLoopback(proxy), "status 200")
+	fails(t, `{type: http}`, onLoopback(proxy), "")
+	fails(t, `{type: http, proxy_protocol: v1}`, onLoopback(plain), "status 400")
 
-	passes(t, `{type: http, http: {path: /login, expect_body: welcome}, login: {user: fairlead, password: "file:`+password+`"}}`, loopback(plain), "status 200")
-	fails(t, `{type: http, http: {path: /login}}`, loopback(plain), "status 401")
-	passes(t, `{type: http, http: {path: /state, expect_body_regexp: "(?m)^workers=[1-9]"}}`, loopback(plain), "status 200")
-	fails(t, `{type: http, http: {path: /state, expect_body_regexp: "^workers=0"}}`, loopback(plain), "does not match")
-	if r := probing(t, `{type: http, http: {path: /state}, drain_on: {text: "state: leaving"}}`, loopback(plain)); !r.OK || !r.Drain {
+	passes(t, `{type: http, http: {path: /login, expect_body: welcome}, login: {user: fairlead, password: "file:`+password+`"}}`, onLoopback(plain), "status 200")
+	fails(t, `{type: http, http: {path: /login}}`, onLoopback(plain), "status 401")
+	passes(t, `{type: http, http: {path: /state, expect_body_regexp: "(?m)^workers=[1-9]"}}`, onLoopback(plain), "status 200")
+	fails(t, `{type: http, http: {path: /state, expect_body_regexp: "^workers=0"}}`, onLoopback(plain), "does not match")
+	if r := probing(t, `{type: http, http: {path: /state}, drain_on: {text: "state: leaving"}}`, onLoopback(plain)); !r.OK || !r.Drain {
 		t.Errorf("the text does not drain: %+v", r)
 	}
-	passes(t, `{type: tcp, tcp: {send: "HEAD / HTTP/1.0\r\n\r\n", expect_regexp: "^HTTP/1\\.1 200 "}}`, loopback(plain), "answer of")
-	fails(t, `{type: tcp, tcp: {send: "nonsense\r\n\r\n", expect: "200 OK"}}`, loopback(plain), `lacks "200 OK"`)
+	passes(t, `{type: tcp, tcp: {send: "HEAD / HTTP/1.0\r\n\r\n", expect_regexp: "^HTTP/1\\.1 200 "}}`, onLoopback(plain), "answer of")
+	fails(t, `{type: tcp, tcp: {send: "nonsense\r\n\r\n", expect: "200 OK"}}`, onLoopback(plain), `lacks "200 OK"`)
 }
 
 // TestHAProxyProxyProtocol: the PROXY protocol with its inventor's own program.
 func TestHAProxyProxyProtocol(t *testing.T) {
 	t.Parallel()
-	haproxy, dir, port := need(t, "haproxy")[0], t.TempDir(), freePort(t)
+	haproxy, dir, port := need(t, "haproxy")[0], t.TempDir(), loopback.Port(t)
 	conf := file(t, dir, "haproxy.cfg", fmt.Sprintf(`defaults
 	mode http
 	timeout client 2s
@@ -94,8 +96,8 @@ frontend f
 	http-request return status 200 content-type text/plain string ok
 `, port))
 	s := start(t, launch{dir: dir}, haproxy, "-db", "-f", conf)
-	s.listening(loopback(port))
-	passes(t, `{type: http, proxy_protocol: v1, http: {expect_body: ok}}`, loopback(port), "status 200")
-	passes(t, `{type: http, proxy_protocol: v2, http: {expect_body: ok}}`, loopback(port), "status 200")
-	fails(t, `{type: http}`, loopback(port), "")
+	s.listening(onLoopback(port))
+	passes(t, `{type: http, proxy_protocol: v1, http: {expect_body: ok}}`, onLoopback(port), "status 200")
+	passes(t, `{type: http, proxy_protocol: v2, http: {expect_body: ok}}`, onLoopback(port), "status 200")
+	fails(t, `{type: http}`, onLoopback(port), "")
 }

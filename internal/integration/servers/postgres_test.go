@@ -10,6 +10,8 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+
+	"fairlead/internal/testkit/loopback"
 )
 
 // postgresBin returns the directory of the newest PostgreSQL's programs.
@@ -88,7 +90,7 @@ func (c *cluster) primary(port int) *server {
 	c.own(file(t, data, "pg_hba.conf", "local all all trust\nhost replication fairlead 127.0.0.1/32 trust\nhost all fairlead 127.0.0.1/32 scram-sha-256\n"+
 		"host all old 127.0.0.1/32 md5\nhost all clear 127.0.0.1/32 password\n"))
 	s := start(t, launch{dir: c.dir, user: "nobody"}, c.bin+"/postgres", "-D", data)
-	s.listening(loopback(port))
+	s.listening(onLoopback(port))
 	return s
 }
 
@@ -97,9 +99,9 @@ func TestPostgres(t *testing.T) {
 	t.Parallel()
 	bin, who := postgresBin(t), credential(t, "nobody")
 	c := &cluster{t: t, bin: bin, dir: owned(t, who), who: who}
-	port, secretsDir := freePort(t), t.TempDir()
+	port, secretsDir := loopback.Port(t), t.TempDir()
 	good, bad := file(t, secretsDir, "good", "correct horse\n"), file(t, secretsDir, "bad", "battery\n")
-	s, to := c.primary(port), loopback(port)
+	s, to := c.primary(port), onLoopback(port)
 	login := fmt.Sprintf("login: {user: fairlead, password: \"file:%s\"}, postgres: {database: postgres", good)
 
 	passes(t, `{type: postgres}`, to, "takes logins")
@@ -128,10 +130,10 @@ func TestPostgres(t *testing.T) {
 	passes(t, `{type: postgres, `+login+`, role: primary}}`, to, "primary")
 	fails(t, `{type: postgres, `+login+`, role: replica}}`, to, "takes writes, want a replica")
 
-	standbyPort, standby := freePort(t), c.dir+"/standby"
+	standbyPort, standby := loopback.Port(t), c.dir+"/standby"
 	c.run("", "pg_basebackup", "-D", standby, "-R", "-c", "fast", "-X", "stream", "-h", "127.0.0.1", "-p", fmt.Sprint(port), "-U", "fairlead")
 	s2 := start(t, launch{dir: c.dir, user: "nobody"}, bin+"/postgres", "-D", standby, "-p", fmt.Sprint(standbyPort))
-	to2 := loopback(standbyPort)
+	to2 := onLoopback(standbyPort)
 	s2.until("takes logins", func() error {
 		if r := probing(t, `{type: postgres, `+login+`}}`, to2); !r.OK {
 			return fmt.Errorf("%s", r.Reason)

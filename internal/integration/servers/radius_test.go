@@ -7,6 +7,8 @@ import (
 	"net/netip"
 	"strings"
 	"testing"
+
+	"fairlead/internal/testkit/loopback"
 )
 
 // radiusd is a configuration of FreeRADIUS without anything that it does not need.
@@ -81,7 +83,7 @@ server default {
 func TestFreeRADIUS(t *testing.T) {
 	t.Parallel()
 	freeradius, dir := need(t, "freeradius")[0], t.TempDir()
-	auth, acct := freePort(t), freePort(t)
+	auth, acct := loopback.Port(t), loopback.Port(t)
 	file(t, dir, "radiusd.conf", strings.NewReplacer("DIR", dir, "AUTH", fmt.Sprint(auth), "ACCT", fmt.Sprint(acct)).Replace(radiusd))
 	file(t, dir, "dictionary", "$INCLUDE /usr/share/freeradius/dictionary\n")
 	s := start(t, launch{dir: dir}, freeradius, "-f", "-xx", "-l", "stdout", "-d", dir, "-D", dir)
@@ -98,7 +100,7 @@ func TestFreeRADIUS(t *testing.T) {
 	probe := func(keys, section string) string {
 		return fmt.Sprintf(`{type: radius, %sradius: {secret: "file:%s"%s}}`, keys, secret, section)
 	}
-	to, accounting := loopback(auth), loopback(acct)
+	to, accounting := onLoopback(auth), onLoopback(acct)
 	passes(t, probe(login("correct")+", ", ""), to, "Access-Accept")
 	fails(t, probe(login("wrong")+", ", ""), to, "Access-Reject, want Access-Accept")
 	passes(t, probe(login("wrong")+", ", ", expect: reject"), to, "Access-Reject")

@@ -5,19 +5,21 @@ package servers
 import (
 	"fmt"
 	"testing"
+
+	"fairlead/internal/testkit/loopback"
 )
 
 // TestRedis: redis probes of a real master and of its replica.
 func TestRedis(t *testing.T) {
 	t.Parallel()
 	redis, dir := need(t, "redis-server")[0], t.TempDir()
-	port, replicaPort, tlsPort := freePort(t), freePort(t), freePort(t)
+	port, replicaPort, tlsPort := loopback.Port(t), loopback.Port(t), loopback.Port(t)
 	good, bad, watch := file(t, dir, "good", "correct horse\n"), file(t, dir, "bad", "battery\n"), file(t, dir, "watch", "watchword\n")
 	cert, key := certificate(t, dir)
 	common := []string{"--bind", "127.0.0.1", "--save", "", "--dir", dir, "--requirepass", "correct horse", "--masterauth", "correct horse"}
 	s := start(t, launch{dir: dir}, redis, append(common, "--port", fmt.Sprint(port), "--dbfilename", "master.rdb", "--tls-port", fmt.Sprint(tlsPort),
 		"--tls-cert-file", cert, "--tls-key-file", key, "--tls-auth-clients", "no", "--user", "watcher", "on", ">watchword", "+ping", "+info")...)
-	to, toTLS := loopback(port), loopback(tlsPort)
+	to, toTLS := onLoopback(port), onLoopback(tlsPort)
 	s.listening(to)
 	login := func(user, path string) string {
 		if user != "" {
@@ -38,7 +40,7 @@ func TestRedis(t *testing.T) {
 	fails(t, `{type: redis, security: tls}`, toTLS, "certificate")
 
 	replica := start(t, launch{dir: dir}, redis, append(common, "--port", fmt.Sprint(replicaPort), "--dbfilename", "replica.rdb", "--replicaof", fmt.Sprint("127.0.0.1 ", port))...)
-	toReplica := loopback(replicaPort)
+	toReplica := onLoopback(replicaPort)
 	replica.listening(toReplica)
 	asReplica := `{type: redis, ` + login("", good) + `, redis: {role: replica}}`
 	replica.until("has its link up", func() error {

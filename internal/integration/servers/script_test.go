@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"fairlead/config"
+	"fairlead/internal/testkit/loopback"
 	"fairlead/monitors/probe"
 	"fairlead/monitors/script"
 )
@@ -29,7 +30,7 @@ func TestMonitoringPlugins(t *testing.T) {
 	}))
 	defer web.Close()
 	up := netip.MustParseAddrPort(web.Listener.Addr().String())
-	down := loopback(freePort(t))
+	down := onLoopback(loopback.Port(t))
 	p := probe.New(probe.Options{Scripts: script.New(script.Options{Directories: []string{plugins}})})
 	plugin := func(name string) string { return filepath.Join(plugins, name) }
 	tests := []struct {

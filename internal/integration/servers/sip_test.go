@@ -5,12 +5,14 @@ package servers
 import (
 	"fmt"
 	"testing"
+
+	"fairlead/internal/testkit/loopback"
 )
 
 // TestKamailio: sip probes of Kamailio.
 func TestKamailio(t *testing.T) {
 	t.Parallel()
-	kamailio, dir, port := need(t, "kamailio")[0], t.TempDir(), freePort(t)
+	kamailio, dir, port := need(t, "kamailio")[0], t.TempDir(), loopback.Port(t)
 	conf := file(t, dir, "kamailio.cfg", fmt.Sprintf(`#!KAMAILIO
 log_stderror=yes
 children=1
@@ -28,7 +30,7 @@ request_route {
 }
 `, port))
 	s := start(t, launch{dir: dir}, kamailio, "-DD", "-E", "-f", conf, "-m", "32", "-M", "4", "-Y", dir, "-w", dir)
-	to := loopback(port)
+	to := onLoopback(port)
 	s.listening(to)
 	for _, transport := range []string{"udp", "tcp"} {
 		probe := func(more string) string {

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"testing"
 
+	"fairlead/internal/testkit/loopback"
 	"fairlead/monitors/metric"
 	"fairlead/monitors/snmp"
 )
@@ -24,7 +25,7 @@ done < "${0%/*}/table"
 func agent(t *testing.T, rows []string) (s *server, dir string, port int) {
 	t.Helper()
 	snmpd := need(t, "snmpd")[0]
-	dir, port = t.TempDir(), freePort(t)
+	dir, port = t.TempDir(), loopback.Port(t)
 	script := file(t, dir, "pass", table)
 	if err := os.Chmod(script, 0o755); err != nil {
 		t.Fatal(err)
@@ -48,7 +49,7 @@ pass .1.3.6.1.4.1.8072.9999 %[1]s
 	file(t, dir, "authentic", "authentic words\n")
 	file(t, dir, "private", "private words\n")
 	s.until("answers", func() error {
-		if r := probing(t, `{type: snmp, timeout: 200ms, snmp: {community: "file:`+dir+`/hidden"}}`, loopback(port)); !r.OK {
+		if r := probing(t, `{type: snmp, timeout: 200ms, snmp: {community: "file:`+dir+`/hidden"}}`, onLoopback(port)); !r.OK {
 			return fmt.Errorf("%s", r.Reason)
 		}
 		return nil
@@ -60,7 +61,7 @@ pass .1.3.6.1.4.1.8072.9999 %[1]s
 func TestSNMP(t *testing.T) {
 	t.Parallel()
 	s, dir, port := agent(t, []string{".1.3.6.1.4.1.8072.9999.1.0 gauge 42", ".1.3.6.1.4.1.8072.9999.2.0 string up and running"})
-	to := loopback(port)
+	to := onLoopback(port)
 	v2 := func(checks string) string {
 		return `{type: snmp, timeout: 500ms, snmp: {community: "file:` + dir + `/hidden"` + checks + `}}`
 	}
@@ -139,7 +140,7 @@ func TestSNMPLoad(t *testing.T) {
 			numbers{metric.Active: -1, metric.BytesTotal: -1, metric.PacketsTotal: -1}},
 	}
 	for _, tt := range tests {
-		got, err := reading(t, tt.load, loopback(80))
+		got, err := reading(t, tt.load, onLoopback(80))
 		if err != nil {
 			t.Errorf("%s: %v", tt.name, err)
 			continue
@@ -153,7 +154,7 @@ func TestSNMPLoad(t *testing.T) {
 			t.Errorf("%s: counters of 32 bits: %b", tt.name, got.Narrow)
 		}
 	}
-	got, err := reading(t, load(`custom: [{name: cpu, path: 1.3.6.1.4.1.2021.10.1.3.1, threshold: 4}, {name: gone, path: 1.3.6.1.4.1.5.1.0}]`), loopback(80))
+	got, err := reading(t, load(`custom: [{name: cpu, path: 1.3.6.1.4.1.2021.10.1.3.1, threshold: 4}, {name: gone, path: 1.3.6.1.4.1.5.1.0}]`), onLoopback(80))
 	if err != nil || !got.Parts[0].Told || got.Parts[1].Told || got.Lacks == nil {
 		t.Errorf("custom metrics: %+v, %v", got, err)
 	}
@@ -161,7 +162,7 @@ func TestSNMPLoad(t *testing.T) {
 		`device has no virtual server "vs_shop" (no such instance)`: "preset: netscaler, backend: vs_shop",
 		"1.3.6.1.4.1.5.1.0: no such object":                         "fields: {active: 1.3.6.1.4.1.5.1.0}",
 	} {
-		if _, err := reading(t, load(rest), loopback(80)); err == nil || !strings.Contains(err.Error(), name) {
+		if _, err := reading(t, load(rest), onLoopback(80)); err == nil || !strings.Contains(err.Error(), name) {
 			t.Errorf("%s: %v, want %q", rest, err, name)
 		}
 	}

@@ -47,6 +47,8 @@ func (s *session) write() {
 	if errors.Is(err, os.ErrDeadlineExceeded) {
 		err = refusef(RejectSlowReader, "write to site %q: it takes nothing for %v", s.peer.site, s.x.opts.KeepaliveTimeout)
 		s.noteRejected(RejectSlowReader, err)
+	} else if time.Since(s.lastHeard()) >= s.x.opts.KeepaliveTimeout { // and the peer, told of it, was quicker to end than the reader
+		err = s.explain(os.ErrDeadlineExceeded)
 	}
 	s.end(err, nil)
 }

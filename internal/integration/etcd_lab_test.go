@@ -89,6 +89,14 @@ func newEtcdLab(t *testing.T, members []*etcdServer, more string, sites ...strin
 		running.Go(func() { _ = p.Run(ctx) })
 		l.proxies, urls = append(l.proxies, p), append(urls, fmt.Sprintf("%q", m.scheme+"://"+p.Addr()))
 	}
+	t.Cleanup(func() {
+		for _, s := range l.site {
+			s.stop(syscall.SIGTERM)
+			if t.Failed() {
+				t.Logf("--- %s printed:\n%s", s.name, tail(s.log.String(), 40))
+			}
+		}
+	})
 	for _, name := range sites {
 		s := &etcdSite{l: l, name: name, dns: loopback.Address(t), api: loopback.Address(t), dir: l.dir, log: new(lockedBuffer)}
 		s.nodeFile = filepath.Join(l.dir, "node-"+name+".yaml")
@@ -100,14 +108,6 @@ func newEtcdLab(t *testing.T, members []*etcdServer, more string, sites ...strin
 		l.site[name] = s
 		s.start()
 	}
-	t.Cleanup(func() {
-		for _, s := range l.site {
-			s.stop(syscall.SIGTERM)
-			if t.Failed() {
-				t.Logf("--- %s printed:\n%s", s.name, tail(s.log.String(), 40))
-			}
-		}
-	})
 	return l
 }
 

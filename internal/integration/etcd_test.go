@@ -67,6 +67,13 @@ func newEtcdCluster(t *testing.T) []*etcdServer {
 	for _, s := range members {
 		s.listens()
 	}
+	eventually(t, 20*time.Second, "the members have a leader", func() error {
+		out, err := members[0].etcdctl("", "get", "nothing")
+		if err != nil {
+			return fmt.Errorf("%w: %s", err, out)
+		}
+		return nil
+	})
 	return members
 }
 

@@ -195,8 +195,8 @@ func TestRate(t *testing.T) {
 		if got := float64(r.Sent + r.Unsent); got < due-float64(2*o.Sockets) || got > due+float64(2*o.Sockets) {
 			t.Errorf("got %d sent and %d not in time, want %v due", r.Sent, r.Unsent, due)
 		}
-		if r.Sent == 0 { // how many is up to what else the machine does
-			t.Errorf("none of %v queries was sent in time", due)
+		if float64(r.Sent) < due/2 {
+			t.Errorf("got %d of %v queries sent in time", r.Sent, due)
 		}
 	})
 }

@@ -2,7 +2,6 @@ package monitors
 
 import (
 	"fmt"
-	"reflect"
 	"slices"
 	"strings"
 	"sync"
@@ -79,7 +78,15 @@ func (d *derived) inherit(old *derived) {
 	defer old.mu.Unlock()
 	old.retired, old.heir = true, d
 	d.telling, d.last, d.known, d.told = old.telling, old.last, old.known, old.told
-	d.stale = old.stale || !reflect.DeepEqual(old.of, d.of)
+	d.stale = old.stale || !old.of.same(&d.of)
+}
+
+// same says that two are made alike of the same.
+func (c *Calculated) same(b *Calculated) bool {
+	sameTarget := func(a, b probe.Target) bool { return keyOf(&a) == keyOf(&b) && sameRun(a.Monitor, b.Monitor) }
+	return sameTarget(c.Target, b.Target) && c.Unbound == b.Unbound && slices.EqualFunc(c.Parts, b.Parts, func(a, b Part) bool {
+		return a.Name == b.Name && a.Absent == b.Absent && slices.EqualFunc(a.Targets, b.Targets, sameTarget)
+	})
 }
 
 // now is what d became by now.

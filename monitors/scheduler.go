@@ -110,7 +110,7 @@ func (s *Scheduler) Run(ctx context.Context) error {
 }
 
 // SetTargets makes targets the ones to probe, and calculated those that are made of them. A target that was there with an equal
-// monitor keeps its state and its place in time; one whose monitor changed only in its timing (interval, down_interval, timeout, fall,
+// monitor, quorum, labels and comment apart, keeps its state and its place in time; one whose monitor changed only in its timing (interval, down_interval, timeout, fall,
 // rise, jitter) keeps its state. A new one is probed within a second. The running probe of one that is gone is cancelled and its
 // result dropped. Of targets with the same key the first counts. Parts of calculated ones that are no targets are probed as well,
 // and nobody is told of them. Targets of passive monitors are not probed: Members judges them.
@@ -161,7 +161,7 @@ func (s *Scheduler) SetTargets(targets []probe.Target, calculated ...Calculated)
 // were prepared are in prepared.
 func (s *Scheduler) next(t *probe.Target, key targetKey, unbound bool, prepared map[*config.Monitor]*probe.Prepared) *probed {
 	old := s.targets[key]
-	if old != nil && old.unbound == unbound && (old.target.Monitor == t.Monitor || reflect.DeepEqual(old.target.Monitor, t.Monitor)) {
+	if old != nil && old.unbound == unbound && sameRun(old.target.Monitor, t.Monitor) {
 		return old
 	}
 	p := &probed{target: *t, unbound: unbound}
@@ -361,6 +361,16 @@ func (p *probed) retire() tally {
 func sameQuestion(a, b *config.Monitor) bool {
 	same := *a
 	same.Interval, same.Timeout, same.Fall, same.Rise, same.Jitter, same.DownInterval = b.Interval, b.Timeout, b.Fall, b.Rise, b.Jitter, b.DownInterval
+	return sameRun(&same, b)
+}
+
+// sameRun says that two monitors are run alike: they differ at most in what is for people, and for who weighs the verdicts.
+func sameRun(a, b *config.Monitor) bool {
+	if a == b {
+		return true
+	}
+	same := *a
+	same.Quorum, same.Labels, same.Comment = b.Quorum, b.Labels, b.Comment
 	return reflect.DeepEqual(&same, b)
 }
 

@@ -242,7 +242,8 @@ func TestSetTargetsKeepsOthers(t *testing.T) {
 		inBubble(t, s.Run, func() {
 			for i := range 50 { // a change each 300 ms, often than the interval
 				time.Sleep(300 * time.Millisecond)
-				equal := tcpMonitor(time.Second, 3, 2) // equal, not the same pointer
+				equal := tcpMonitor(time.Second, 3, 2) // equal, not the same pointer, but for what is not about the probe
+				equal.Comment, equal.Labels, equal.Quorum.Agree = fmt.Sprint("note ", i), config.Labels{"note": fmt.Sprint(i)}, i
 				keep[0].Monitor = &equal
 				s.SetTargets(append(keep[:2:2], target(fmt.Sprint("new", i), "192.0.2.3:80", m)))
 			}

@@ -104,13 +104,13 @@ func TestPostgres(t *testing.T) {
 	s, to := c.primary(port), onLoopback(port)
 	login := fmt.Sprintf("login: {user: fairlead, password: \"file:%s\"}, postgres: {database: postgres", good)
 
-	passes(t, `{type: postgres}`, to, "takes logins")
 	s.until("takes queries", func() error {
 		if r := probing(t, `{type: postgres, `+login+`}}`, to); !r.OK {
 			return fmt.Errorf("%s", r.Reason)
 		}
 		return nil
 	})
+	passes(t, `{type: postgres}`, to, "takes logins")
 	passes(t, `{type: postgres, `+login+`}}`, to, "logged in to PostgreSQL")
 	fails(t, fmt.Sprintf(`{type: postgres, login: {user: fairlead, password: "file:%s"}, postgres: {database: postgres}}`, bad), to, `server says 28P01: password authentication failed`)
 	fails(t, `{type: postgres, login: {user: stranger}}`, to, "server says 28000: no pg_hba.conf entry")

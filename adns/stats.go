@@ -98,8 +98,6 @@ func (s *shards) addTo(st *Stats) {
 	}
 	st.Truncated += s.sum(tallyTruncated)
 	st.Dropped += s.sum(tallyDropped)
-	st.Unencodable += s.sum(tallyUnencodable)
-	st.Panics += s.sum(tallyPanics)
 }
 
 // every lets one event pass per interval.

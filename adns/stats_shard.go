@@ -13,17 +13,15 @@ type tally uint8
 
 // Tallies. The first ones are families with a member for each transport, rcode, class of types and path.
 const (
-	tallyQueries     = tally(0)
-	tallyRcodes      = tallyQueries + tally(numTransports)
-	tallyTypes       = tallyRcodes + maxRcode + 1
-	tallyPaths       = tallyTypes + tally(numTypeClasses)
-	tallyTruncated   = tallyPaths + tally(numPaths)
-	tallyDropped     = tallyTruncated + 1
-	tallyUnencodable = tallyDropped + 1
-	tallyPanics      = tallyUnencodable + 1
-	tallyProhibited  = tallyPanics + 1
-	tallyCookies     = tallyProhibited + 1
-	numTallies       = tallyCookies + tally(numCookieKinds)
+	tallyQueries    = tally(0)
+	tallyRcodes     = tallyQueries + tally(numTransports)
+	tallyTypes      = tallyRcodes + maxRcode + 1
+	tallyPaths      = tallyTypes + tally(numTypeClasses)
+	tallyTruncated  = tallyPaths + tally(numPaths)
+	tallyDropped    = tallyTruncated + 1
+	tallyProhibited = tallyDropped + 1
+	tallyCookies    = tallyProhibited + 1
+	numTallies      = tallyCookies + tally(numCookieKinds)
 )
 
 // The mask of a shard has a bit for each tally.
@@ -191,12 +189,6 @@ func (l *shard) truncated() { l.count(tallyTruncated) }
 
 // dropped counts a request that deserves no answer.
 func (l *shard) dropped() { l.count(tallyDropped) }
-
-// unencodable counts an answer that became SERVFAIL because it fits into no message.
-func (l *shard) unencodable() { l.count(tallyUnencodable) }
-
-// panicked counts a query whose handling panicked.
-func (l *shard) panicked() { l.count(tallyPanics) }
 
 // flush publishes what was counted since the last one. Call it once per batch: the time since the batch's first request is
 // the latency of all requests in it.

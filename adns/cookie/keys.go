@@ -119,14 +119,6 @@ func (k *Keys) Verify(option []byte, client netip.Addr, now uint32) Status {
 	return Bad
 }
 
-// Judge is Verify without keys, for a server that knows no cookie: only the length counts.
-func Judge(option []byte) Status {
-	if len(option) == Octets {
-		return Bad
-	}
-	return odd(len(option))
-}
-
 // odd judges an option that cannot be one of ours by its length.
 func odd(octets int) Status {
 	switch {

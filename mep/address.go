@@ -80,20 +80,6 @@ func (a address) compare(b address) int {
 		cmp.Compare(a.port, b.port))
 }
 
-// Dials reports whether self is the one of the two that dials: the site with the lower address, and with equal ones the
-// lower name. Both ends come to the same answer. It fails if an address is neither host nor host:port.
-func Dials(self, peer Peer) (bool, error) {
-	a, err := parseAddress(self.Address)
-	if err != nil {
-		return false, err
-	}
-	b, err := parseAddress(peer.Address)
-	if err != nil {
-		return false, err
-	}
-	return dials(self.Site, a, peer.Site, b), nil
-}
-
 // Opens reports whether self opens connections with peer, as their dial modes, their relation and their addresses say: peer.Relation is what peer is to self.
 // With DialBoth the other end does as well. It fails if an address is neither host nor host:port.
 func Opens(self, peer Peer) (bool, error) {

@@ -34,7 +34,7 @@ func TestParseAddress(t *testing.T) {
 	}
 }
 
-func TestDials(t *testing.T) {
+func TestWhoDials(t *testing.T) {
 	for _, c := range []struct{ low, high string }{
 		{"192.0.2.9", "192.0.2.10"}, // bytes, not text
 		{"192.0.2.9:9999", "192.0.2.10:1"},
@@ -45,16 +45,16 @@ func TestDials(t *testing.T) {
 		{"192.0.2.1:80", "192.0.2.1:443"},
 		{"::ffff:10.0.0.1", "10.0.0.2"},
 	} {
-		up, err := Dials(Peer{Site: "zzz", Address: c.low}, Peer{Site: "aaa", Address: c.high})
-		down, err2 := Dials(Peer{Site: "aaa", Address: c.high}, Peer{Site: "zzz", Address: c.low})
+		up, err := Opens(Peer{Site: "zzz", Address: c.low}, Peer{Site: "aaa", Address: c.high})
+		down, err2 := Opens(Peer{Site: "aaa", Address: c.high}, Peer{Site: "zzz", Address: c.low})
 		if !up || down || err != nil || err2 != nil {
 			t.Errorf("%s and %s: got %v and %v (%v, %v), want the first to dial", c.low, c.high, up, down, err, err2)
 		}
 	}
-	if a, _ := Dials(Peer{Site: "ams", Address: "10.0.0.1"}, Peer{Site: "nyc", Address: "10.0.0.1:3009"}); !a {
+	if a, _ := Opens(Peer{Site: "ams", Address: "10.0.0.1"}, Peer{Site: "nyc", Address: "10.0.0.1:3009"}); !a {
 		t.Error("equal addresses: want the lower name to dial")
 	}
-	if _, err := Dials(Peer{Site: "ams", Address: "10.0.0.1"}, Peer{Site: "nyc", Address: ":x"}); err == nil {
+	if _, err := Opens(Peer{Site: "ams", Address: "10.0.0.1"}, Peer{Site: "nyc", Address: ":x"}); err == nil {
 		t.Error("bad address: got no error")
 	}
 }

@@ -165,13 +165,6 @@ func (x *Exchange) choosing(ctx context.Context) {
 	}
 }
 
-// Attached returns the parent that this site reports to; "" if it has none. Whether there is a session with it is another matter.
-func (x *Exchange) Attached() string {
-	x.mu.Lock()
-	defer x.mu.Unlock()
-	return x.choice.current
-}
-
 // standing is what this site tells a peer of now.
 type standing struct {
 	relation Relation

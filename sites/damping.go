@@ -16,7 +16,7 @@ const penaltyPerLoss = 1000
 // its penalty has reached Suppress, until that has fallen to Reuse. It never delays a loss. Losses count also while it is
 // kept out, so that one which goes on flapping stays out, for MaxSuppress at most. The zero damper has seen nothing.
 //
-// Bound: how often an address can change is limited by MaxLosses, whatever its evidence does.
+// Bound: how often an address can change is limited, whatever its evidence does: TestDampingBound says to what, and why.
 type damper struct {
 	good    bool // what is let through
 	raw     bool // what evidence said last
@@ -88,29 +88,6 @@ func (d *damper) until(s *config.DampingSettings) time.Time {
 // flapping reports whether the address was lost more often lately than one that would be let in again.
 func (d *damper) flapping(s *config.DampingSettings) bool {
 	return !d.kept.IsZero() || d.raw != d.good || d.penalty > float64(s.Reuse)
-}
-
-// MaxLosses bounds how often one address of a service goes from good to bad within a window, whatever its evidence does;
-// it comes back as often, so twice as many changes plus one. Two limits hold:
-//
-//   - a loss is at least MinHold after the one before: window/MinHold + 1. What a suspicion restores is not held, and not
-//     bounded by this.
-//   - each loss adds 1000 to the penalty, so in the long run there are no more losses than decay pays for. While nothing is
-//     suppressed the penalty is below Suppress (S) and loses at most S × ln 2 / HalfLife per second; while it is, it falls
-//     from at most S + 1000 to Reuse (R), by the logarithmic mean of the two in that time, which is below their arithmetic
-//     mean, or at once after MaxSuppress. What the penalty was at the beginning of the window comes on top: S + 1000.
-func MaxLosses(s *config.DampingSettings, window time.Duration) int {
-	most := math.Inf(1)
-	if s.MinHold > 0 {
-		most = float64(window)/float64(s.MinHold) + 1
-	}
-	if s.Suppress > 0 {
-		suppress, reuse := float64(s.Suppress), float64(s.Reuse)
-		decay := max(suppress, (suppress+penaltyPerLoss+reuse)/2) * math.Ln2 / s.HalfLife.Std().Seconds()
-		decay = max(decay, (suppress+penaltyPerLoss-reuse)/s.MaxSuppress.Std().Seconds())
-		most = min(most, (suppress+penaltyPerLoss+decay*window.Seconds())/penaltyPerLoss)
-	}
-	return int(min(most, math.MaxInt32))
 }
 
 // damp passes a belief through the dampers of the service's addresses; one without addresses has one damper.

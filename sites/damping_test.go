@@ -2,6 +2,7 @@ package sites
 
 import (
 	"fmt"
+	"math"
 	"math/rand/v2"
 	"strings"
 	"testing"
@@ -32,7 +33,30 @@ func losses(s *config.DampingSettings, window, step time.Duration, a adversary) 
 	return lost
 }
 
-// TestDampingBound holds MaxLosses against adversaries: ones that toss coins, one that breaks the address whenever it is up,
+// maxLosses bounds how often one address of a service goes from good to bad within a window, whatever its evidence does;
+// it comes back as often, so twice as many changes plus one. Two limits hold:
+//
+//   - a loss is at least MinHold after the one before: window/MinHold + 1. What a suspicion restores is not held, and not
+//     bounded by this.
+//   - each loss adds 1000 to the penalty, so in the long run there are no more losses than decay pays for. While nothing is
+//     suppressed the penalty is below Suppress (S) and loses at most S × ln 2 / HalfLife per second; while it is, it falls
+//     from at most S + 1000 to Reuse (R), by the logarithmic mean of the two in that time, which is below their arithmetic
+//     mean, or at once after MaxSuppress. What the penalty was at the beginning of the window comes on top: S + 1000.
+func maxLosses(s *config.DampingSettings, window time.Duration) int {
+	most := math.Inf(1)
+	if s.MinHold > 0 {
+		most = float64(window)/float64(s.MinHold) + 1
+	}
+	if s.Suppress > 0 {
+		suppress, reuse := float64(s.Suppress), float64(s.Reuse)
+		decay := max(suppress, (suppress+penaltyPerLoss+reuse)/2) * math.Ln2 / s.HalfLife.Std().Seconds()
+		decay = max(decay, (suppress+penaltyPerLoss-reuse)/s.MaxSuppress.Std().Seconds())
+		most = min(most, (suppress+penaltyPerLoss+decay*window.Seconds())/penaltyPerLoss)
+	}
+	return int(min(most, math.MaxInt32))
+}
+
+// TestDampingBound holds maxLosses against adversaries: ones that toss coins, one that breaks the address whenever it is up,
 // and ones that watch the penalty and stay just below where it would be suppressed.
 func TestDampingBound(t *testing.T) {
 	const second, minute = time.Second, time.Minute
@@ -64,14 +88,14 @@ func TestDampingBound(t *testing.T) {
 		}
 		for who, a := range adversaries {
 			for _, window := range []time.Duration{10 * minute, time.Hour, 3 * time.Hour} {
-				got, bound := losses(&s, window, 250*time.Millisecond, a), MaxLosses(&s, window)
+				got, bound := losses(&s, window, 250*time.Millisecond, a), maxLosses(&s, window)
 				if got > bound {
 					t.Errorf("%s, %s: %d losses in %s, the bound is %d", name, who, got, window, bound)
 				}
 			}
 		}
 		worst := losses(&s, time.Hour, 250*time.Millisecond, adversaries["below"])
-		t.Logf("%s: bound %d an hour, one that stays below suppress %d, greedy %d", name, MaxLosses(&s, time.Hour), worst,
+		t.Logf("%s: bound %d an hour, one that stays below suppress %d, greedy %d", name, maxLosses(&s, time.Hour), worst,
 			losses(&s, time.Hour, 250*time.Millisecond, adversaries["greedy"]))
 	}
 }

@@ -111,18 +111,6 @@ func (s *State) joinHeads(o *State) {
 	}
 }
 
-// Changed returns the objects with registers that are not in a set of revisions, ordered.
-func (s *State) Changed(since Vector) []config.ObjectKey {
-	var changed []config.ObjectKey
-	for key := range s.Keys {
-		if slices.ContainsFunc(s.Registers(key), func(r Register) bool { return !since.Covers(r.Origin.Dot) }) {
-			changed = append(changed, key)
-		}
-	}
-	slices.SortFunc(changed, config.ObjectKey.Compare)
-	return changed
-}
-
 // Conflicts returns the objects that were written differently at several sites at once, ordered.
 func (s *State) Conflicts() []config.ObjectKey {
 	var out []config.ObjectKey

@@ -42,7 +42,8 @@ func ChangeKinds() []ChangeKind {
 // Change is one difference to what is.
 type Change struct {
 	Kind ChangeKind `json:"kind"`
-	// Metric, Unit, Is and Needed are there when a number changes. Is is absent when nothing is known.
+	// Metric, Unit, Is and Needed are there when a number changes. Is is absent when nothing is known, and Needed when any number is
+	// enough then.
 	Metric string   `json:"metric,omitempty"`
 	Unit   string   `json:"unit,omitempty"`
 	Is     *float64 `json:"is,omitempty"`

@@ -55,10 +55,14 @@ func (k *seeker) place() *Change {
 
 // policy takes one policy out.
 func (k *seeker) policy() *Change {
+	of := "" // names of policies are a virtual server's own
 	for _, vs := range k.chain {
+		if vs != k.chain[0] {
+			of = " of virtual server " + k.base.Plan.virtualServers[vs].name
+		}
 		for i := range k.base.Plan.virtualServers[vs].policies {
 			name := k.base.Plan.virtualServers[vs].policies[i].name
-			if c := k.with(Change{Kind: ChangePolicy, edits: []edit{withoutPolicy(vs, i)}, Text: fmt.Sprintf("if there were no policy %q", name)}); c != nil {
+			if c := k.with(Change{Kind: ChangePolicy, edits: []edit{withoutPolicy(vs, i)}, Text: fmt.Sprintf("if there were no policy %q%s", name, of)}); c != nil {
 				return c
 			}
 		}

@@ -1,6 +1,7 @@
 package gslb
 
 import (
+	"cmp"
 	"fmt"
 	"math"
 	"slices"
@@ -132,8 +133,8 @@ func (k *seeker) limit(metric, unit string, is, limit float64, at func(float64) 
 		below = limit * 0.999
 	}
 	if !k.wins(k.target, at(below)) {
-		if x, ok := k.greatest(below, unit == "connections", at); ok {
-			below = x
+		if n, ok := k.greatest(below, true, finest(unit), at); ok {
+			below = n.least
 		}
 	}
 	return &Change{Kind: ChangeLimit, Metric: metric, Unit: unit, Is: &is, Needed: &below, edits: []edit{at(below)},
@@ -145,52 +146,6 @@ func metricText(metric, unit string) string {
 		return unit
 	}
 	return metric
-}
-
-// number writes a number so that reading it gives the same one.
-func number(x float64, unit string) string {
-	text := fmt.Sprintf("%.6g", x)
-	if math.Abs(x) >= 1e6 && math.Abs(x) < 1e15 {
-		text = fmt.Sprintf("%.0f", x)
-	}
-	if unit == "" || unit == "connections" {
-		return text
-	}
-	return text + " " + unit
-}
-
-// greatest finds the greatest value below is with which the service is answered, on a grid of three digits. ok is false
-// when even 0 is too much.
-func (k *seeker) greatest(is float64, whole bool, at func(float64) edit) (x float64, ok bool) {
-	if !(is > 0) || math.IsInf(is, 0) {
-		return 0, false
-	}
-	digits := int(math.Floor(math.Log10(is))) - 2
-	if whole {
-		digits = max(digits, 0)
-	}
-	value := func(n int) float64 {
-		if digits < 0 {
-			return float64(n) / math.Pow10(-digits)
-		}
-		return float64(n) * math.Pow10(digits)
-	}
-	tried := func(n int) bool { return k.wins(k.target, append(slices.Clone(k.pre), at(value(n)))...) }
-	if !tried(0) {
-		return 0, false
-	}
-	low, high := 0, int(math.Ceil(is/math.Pow10(digits)))
-	for low+1 < high {
-		if middle := (low + high) / 2; tried(middle) {
-			low = middle
-		} else {
-			high = middle
-		}
-	}
-	if high == int(math.Ceil(is/math.Pow10(digits))) && tried(high) { // is is not what it has now
-		low = high
-	}
-	return value(low), true
 }
 
 func (k *seeker) session() *Change {
@@ -275,25 +230,27 @@ func (k *seeker) metric() *Change {
 // load finds the load with which the service would have a turn.
 func (k *seeker) load(m config.Method) *Change {
 	metric, unit, at := k.setLoad(m)
-	is, known := k.reported(m, k.target)
+	is, age := k.reported(m, k.target)
 	most := is
-	if !known {
+	if age != reportedInTime {
 		for _, i := range k.services {
 			x, _ := k.reported(m, i)
 			most = max(most, x)
 		}
 	}
-	needed, ok := k.greatest(most, m == config.LeastConnection, at)
+	needed, ok := k.greatest(most, age == reportedInTime, finest(unit), at)
 	if !ok {
 		return nil
 	}
-	c := Change{Kind: ChangeLoad, Metric: metric, Unit: unit, Needed: &needed, edits: []edit{at(needed)}}
+	c := &Change{Kind: ChangeLoad, Metric: metric, Unit: unit}
 	now := "nothing was reported"
-	if known {
+	switch age {
+	case reportedInTime:
 		c.Is, now = &is, "now "+number(is, unit)
+	case reportedLongAgo:
+		now = "what was reported is too old"
 	}
-	c.Text = fmt.Sprintf("if its %s were at most %s (%s)", metricText(metric, unit), number(needed, unit), now)
-	return &c
+	return needed.into(c, "its "+metricText(metric, unit), now, at)
 }
 
 func (k *seeker) setLoad(m config.Method) (metric, unit string, at func(float64) edit) {
@@ -314,25 +271,37 @@ func (k *seeker) setLoad(m config.Method) (metric, unit string, at func(float64)
 	return metric, unit, func(x float64) edit { return withMeasure(k.target, of, x) }
 }
 
-// reported returns what a service reported last, with what is expected since, and whether it ever did.
-func (k *seeker) reported(m config.Method, i ServiceIndex) (float64, bool) {
+// reportAge says whether what a service reported counts.
+type reportAge uint8
+
+const (
+	reportedNever reportAge = iota
+	reportedLongAgo
+	reportedInTime
+)
+
+// reported returns what a service reported last, with what is expected since, and whether it counts.
+func (k *seeker) reported(m config.Method, i ServiceIndex) (float64, reportAge) {
 	st := &k.base.Status.Services[i]
-	if m == config.LeastConnection {
-		return float64(st.Load.Active) + st.Load.Expected, !st.Load.At.IsZero()
-	}
-	if st.Measures == nil {
-		return 0, false
-	}
-	by := &st.Measures.Custom
-	switch m {
+	by := &Measure{Value: float64(st.Load.Active), Expected: st.Load.Expected, At: st.Load.At}
+	switch all := cmp.Or(st.Measures, new(Measures)); m {
+	case config.LeastConnection:
 	case config.LeastResponseTime:
-		return st.Measures.ResponseTime.Value * 1e3, !st.Measures.ResponseTime.At.IsZero()
+		by = &Measure{Value: all.ResponseTime.Value * 1e3, At: all.ResponseTime.At}
 	case config.LeastBandwidth:
-		by = &st.Measures.Bandwidth
+		by = &all.Bandwidth
 	case config.LeastPackets:
-		by = &st.Measures.Packets
+		by = &all.Packets
+	default:
+		by = &all.Custom
 	}
-	return by.Value + by.Expected, !by.At.IsZero()
+	switch {
+	case by.At.IsZero():
+		return 0, reportedNever
+	case !by.Fresh(k.base.Status.At, forgotten*k.base.Plan.services[i].loadFresh):
+		return 0, reportedLongAgo
+	}
+	return by.Value + by.Expected, reportedInTime
 }
 
 // rtt finds the round-trip time with which the service would have a turn.
@@ -366,12 +335,11 @@ func (k *seeker) rtt() *Change {
 	at := func(ms float64) edit {
 		return withRTT(site, time.Duration(math.Round(ms*1e3))*time.Microsecond)
 	}
-	needed, ok := k.greatest(most, false, at)
+	needed, ok := k.greatest(most, is != nil, microseconds, at)
 	if !ok {
 		return nil
 	}
-	return &Change{Kind: ChangeRTT, Metric: "round-trip time", Unit: "ms", Is: is, Needed: &needed, edits: []edit{at(needed)},
-		Text: fmt.Sprintf("if its RTT were at most %s (%s)", number(needed, "ms"), now)}
+	return needed.into(&Change{Kind: ChangeRTT, Metric: "round-trip time", Unit: "ms", Is: is}, "its RTT", now, at)
 }
 
 // pushed finds the measurement with which the service would have a turn.
@@ -385,17 +353,15 @@ func (k *seeker) pushed() *Change {
 	for i := range values {
 		most = max(most, values[i].Value)
 	}
-	c := Change{Kind: ChangePushed, Metric: "pushed measurement"}
-	now := "nothing was pushed for it"
-	if x, ok := pushedFor(values, hash, k.asked.At); ok {
+	c, now := &Change{Kind: ChangePushed, Metric: "pushed measurement"}, "nothing was pushed for it"
+	x, known := pushedFor(values, hash, k.asked.At)
+	if known {
 		most, c.Is, now = x, &x, "now "+number(x, "")
 	}
 	at := func(x float64) edit { return withPushed(client, hash, x) }
-	needed, ok := k.greatest(most, false, at)
+	needed, ok := k.greatest(most, known, anyDigit, at)
 	if !ok {
 		return nil
 	}
-	c.Needed, c.edits = &needed, []edit{at(needed)}
-	c.Text = fmt.Sprintf("if the measurement pushed for it were at most %s (%s)", number(needed, ""), now)
-	return &c
+	return needed.into(c, "the measurement pushed for it", now, at)
 }

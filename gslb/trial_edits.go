@@ -119,9 +119,9 @@ func withoutPolicy(vs, policy int) edit {
 	}
 }
 
-// withoutSpillover leaves nobody to spill over from a virtual server.
+// withoutSpillover sends no more clients to the backup of a virtual server. Who was sent there before stays, if that is so.
 func withoutSpillover(vs int) edit {
-	return func(t *trial) { t.virtualServer(vs).spillover = spillover{} }
+	return func(t *trial) { t.virtualServer(vs).spillover.method = "" }
 }
 
 // released returns a virtual server that is held on its backup.

@@ -15,6 +15,15 @@ func (c *checker) checkPersistence(v *VirtualServer, path string) {
 	if v.Persistence.ID != 0 && !v.keepsSessions() {
 		c.problem(path+"/id", codeWarnNoEffect, "write type: source-ip", "the id has no effect without persistence")
 	}
+	if v.keepsSessions() || c.page.present(path+"/type") { // type: none beside the rest says that it is off on purpose
+		return
+	}
+	for _, key := range []string{"timeout", "prefix4", "prefix6"} {
+		if c.page.present(path + "/" + key) {
+			c.problem(path+"/"+key, codeWarnNoEffect, "write type: source-ip; the default is none", "%s has no effect: no client keeps its service", key)
+			return
+		}
+	}
 }
 
 // checkSharedSessions warns of virtual servers that share sessions but not their members: a session of one may name a

@@ -146,25 +146,20 @@ func (s *Snapshot) Part(part *Part, of *Plan, status *Status) *Snapshot {
 	return out
 }
 
-// Part returns a Learned for a part, as Copy: it decides as this one, which is of the plan of, does, and leaves no mark. It begins anew to count answers when
-// the part is of a plan that was made from that one.
-func (l *Learned) Part(part *Part, of *Plan, same bool) *Learned {
+// Part returns a Learned for a part of the plan of, which this one is of, or of a plan that was made from that one. It is as Anew.
+func (l *Learned) Part(part *Part, of *Plan) *Learned {
 	p := part.Plan
 	out := &Learned{cursors: make([]counter, len(p.virtualServers)*families*ways), others: p.others, other: make([]counter, p.otherCount*otherFamilies*ways),
 		prefers: make([]counter, p.policies*allFamilies*ways), handed: make([]counter, len(p.services)), uses: usesOf(p, nil, nil), pairs: new(pairs),
 		Sessions: l.Sessions, Resolvers: l.Resolvers, Pushed: l.Pushed, frozen: true}
-	carry := carryTurns
-	if same {
-		carry = copyTurns
-	}
 	for k, i := range part.virtualServers {
 		for f := range Family(families + otherFamilies) {
-			carry(out.waysOf(VirtualServerIndex(k), f), l.waysOf(i, f))
+			carryTurns(out.waysOf(VirtualServerIndex(k), f), l.waysOf(i, f))
 		}
 		own, theirs := p.virtualServers[k].policies, of.virtualServers[i].policies
 		for j := range min(len(own), len(theirs)) {
 			for f := range Family(allFamilies) {
-				carry(out.preferred(&own[j], f), l.preferred(&theirs[j], f))
+				carryTurns(out.preferred(&own[j], f), l.preferred(&theirs[j], f))
 			}
 		}
 		for _, m := range p.virtualServers[k].members {
@@ -172,12 +167,4 @@ func (l *Learned) Part(part *Part, of *Plan, same bool) *Learned {
 		}
 	}
 	return out
-}
-
-// copyTurns is carryTurns with what was counted since the snapshot came.
-func copyTurns(to, from []counter) {
-	for i := range min(len(to), len(from)) {
-		to[i].n.Store(from[i].n.Load())
-		to[i].start.Store(from[i].start.Load())
-	}
 }

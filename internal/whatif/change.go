@@ -3,6 +3,7 @@ package whatif
 import (
 	"cmp"
 	"context"
+	"maps"
 	"math"
 	"net/netip"
 	"slices"
@@ -38,6 +39,8 @@ type Change struct {
 	// Awaits reports whether a name is to have members that the document does not know; then it is not among the lost ones. nil: none is.
 	Awaits  func(name string) bool
 	Queries []Query
+
+	patience time.Duration // in place of changeTime; 0: that
 }
 
 // Effect says how answers would change: for all names whether there is one, and for the queries how they are shared out. Services that only After has
@@ -52,9 +55,10 @@ func (c *Change) Effect(ctx context.Context) *revision.Effect {
 // effectOn is Effect when the answers of some virtual servers may change, and no other.
 func (c *Change) effectOn(ctx context.Context, touched []gslb.VirtualServerIndex) *revision.Effect {
 	before, after := c.Before.Plan.Part(touched), c.After.Part(touched)
-	was := &drawer{snapshot: c.Before.Part(before, c.Before.Plan, c.Before.Status), learned: c.Learned.Part(before, c.Before.Plan, true)}
-	will := &drawer{snapshot: c.Before.Part(after, c.After, c.carryChanged()), learned: c.Learned.Part(after, c.Before.Plan, false)}
+	was := &drawer{snapshot: c.Before.Part(before, c.Before.Plan, c.Before.Status), from: c.Learned.Part(before, c.Before.Plan)}
+	will := &drawer{snapshot: c.Before.Part(after, c.After, c.carryChanged()), from: c.Learned.Part(after, c.Before.Plan)}
 	x := &comparison{change: c, was: was, will: will, at: c.Before.Status.At.UnixNano(), out: &revision.Effect{}, names: map[string]*moved{}, part: true}
+	x.begin()
 	x.domains(domainsOf(before.Plan), domainsOf(after.Plan))
 	x.queries(ctx)
 	return x.finish()
@@ -74,10 +78,11 @@ func (c *Change) carryChanged() *gslb.Status {
 }
 
 func (c *Change) whole(ctx context.Context) *revision.Effect {
-	was := &drawer{snapshot: c.Before, learned: c.Learned.Copy()}
+	was := &drawer{snapshot: c.Before, from: c.Learned.Anew()} // a copy leaves no mark on what it shares
 	next := c.Learned.Carry(c.Before.Plan, c.After)
-	will := &drawer{snapshot: gslb.NewSnapshot(c.Before.Generation+1, c.After, c.carry(), nil), learned: next.Copy()} // a copy leaves no mark on what it shares
+	will := &drawer{snapshot: gslb.NewSnapshot(c.Before.Generation+1, c.After, c.carry(), nil), from: next.Anew()}
 	x := &comparison{change: c, was: was, will: will, at: c.Before.Status.At.UnixNano(), out: &revision.Effect{}, names: map[string]*moved{}}
+	x.begin()
 	x.domains(domainsOf(c.Before.Plan), domainsOf(c.After))
 	x.queries(ctx)
 	return x.finish()
@@ -164,6 +169,12 @@ type comparison struct {
 	a, b          []part
 }
 
+// begin makes both documents ready to be asked. Each question is asked as if it were the next one: what those before it took of turns that names share
+// is forgotten, so that what comes out for a name does not depend on which others are looked at, and one that nobody changed has not moved.
+func (x *comparison) begin() {
+	x.was.learned, x.will.learned = x.was.from.Copy(), x.will.from.Copy()
+}
+
 var bothFamilies = [...]gslb.Family{gslb.IPv4, gslb.IPv6}
 
 // domains finds names that have an answer in one of the documents only.
@@ -197,7 +208,9 @@ func (x *comparison) answers(d *drawer, domain gslb.DomainIndex) bool {
 	for _, family := range bothFamilies {
 		d.decider.Query = gslb.Query{Domain: domain, Family: family, At: x.at, LDNS: unknownClient(family)}
 		d.decider.Decide(d.snapshot, d.learned, time.Time{}, nil)
-		if to, _ := Outcome(&d.decider.Decision); to >= 0 || to == LastResort {
+		to, _ := Outcome(&d.decider.Decision)
+		d.forget(domain, family, to)
+		if to >= 0 || to == LastResort {
 			return true
 		}
 	}
@@ -215,7 +228,7 @@ func unknownClient(family gslb.Family) netip.Addr {
 func (x *comparison) queries(ctx context.Context) {
 	all := slices.Clone(x.change.Queries)
 	slices.SortStableFunc(all, func(a, b Query) int { return cmp.Compare(b.Weight, a.Weight) })
-	until := time.Now().Add(changeTime)
+	until := time.Now().Add(cmp.Or(x.change.patience, changeTime))
 	for i := range all[:min(len(all), changeKinds)] {
 		if i%16 == 15 && (ctx.Err() != nil || time.Now().After(until)) {
 			return
@@ -252,8 +265,8 @@ func (x *comparison) query(q *Query) {
 		m.to[name] += p.share * q.Weight
 	}
 	distance := 0.0
-	for _, d := range shares {
-		distance += math.Abs(d) / 2
+	for _, name := range slices.Sorted(maps.Keys(shares)) { // in one order, as sums of fractions differ by it
+		distance += math.Abs(shares[name]) / 2
 	}
 	if distance < leastMoved {
 		distance = 0
@@ -271,7 +284,11 @@ func (x *comparison) look(d *drawer, q *Query, domain gslb.DomainIndex, there bo
 	if !query.LDNS.IsValid() {
 		query.LDNS = unknownClient(q.Family)
 	}
-	return d.draw(&query, changeDraws, MostDraws, into)
+	into = d.draw(&query, changeDraws, MostDraws, into)
+	for _, p := range into {
+		d.forget(domain, q.Family, p.to)
+	}
+	return into
 }
 
 // serviceName is what an outcome is called.

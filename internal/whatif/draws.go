@@ -37,6 +37,15 @@ type drawer struct {
 	decider  gslb.Decider
 	snapshot *gslb.Snapshot
 	learned  *gslb.Learned
+	from     *gslb.Learned // that learned is a copy of; nil where nothing is forgotten
+}
+
+// forget makes the learned what it was before queries of a name and a family that came to an outcome, among others.
+func (d *drawer) forget(domain gslb.DomainIndex, family gslb.Family, to int32) {
+	d.learned.Rewind(d.from, d.snapshot.Plan, domain, family)
+	if to >= 0 {
+		d.learned.RewindService(d.from, gslb.ServiceIndex(to))
+	}
 }
 
 // draw decides a query n times, or once if there is nothing that takes turns, and returns what comes out. It goes on up to

@@ -3,15 +3,13 @@ package gslb
 import (
 	"math"
 	"math/bits"
-	"slices"
 )
 
 // sieve finds those of many members whose draws begin with so many ones that the best one is among them, without drawing for
 // each. A block's members need the same number of ones: the fewer, the greater their weights are. Immutable.
 type sieve struct {
 	narrow []narrowBlock
-	wide   []wideBlock // of all that come after narrow ones
-	from   int         // the first member of wide
+	wide   []wideBlock // in place of narrow ones where there are many members
 	octets int64       // that it takes, about
 	// least is what a cost by weight is at least of whom the sieve does not find, as it is and when it is asked again (sieveLoosened).
 	least [sieveAsked]uint64
@@ -25,11 +23,12 @@ const (
 	halfMembers  = sieveMembers / 2
 	// wideFrom is from how many members on a sieve has wide blocks.
 	wideFrom = 2*sieveMembers + 1
-	// sieveWasted is how many members more a wide block may find than they all need to be found, as the heaviest is much heavier than others: so many
-	// cost about as much as a narrow block, which takes the heaviest.
-	sieveWasted = 4
-	// sieveFinds is how many members are found on average at least. That none is found has a chance of about e^-sieveFinds.
-	sieveFinds = 3.9
+	// sieveFinds is how many members are found on average at least: that nobody is found who is surely the best has a chance of e^-sieveFinds.
+	// Up to sieveFinds·sieveStep^sieveSteps are, if that saves time: to ask again takes as long as to draw for sieveAgain members.
+	sieveFinds = 2.6
+	sieveStep  = 1.1
+	sieveSteps = 9
+	sieveAgain = 30
 	// sieveLoosened is how many ones fewer are asked for when nobody was found who is surely the best.
 	sieveLoosened = 2
 	// sieveAsked is how often it is asked until it finds all.
@@ -39,7 +38,8 @@ const (
 // sieveBlock is what is known of neighbours.
 type sieveBlock struct {
 	first int
-	ones  []int // that each needs, no less than the one before; all in a wide block need the same
+	ones  []int // that each needs, no less than the one before
+	least int   // of them
 	most  int
 }
 
@@ -57,7 +57,8 @@ type wideBlock struct {
 	sieveBlock
 	low  [][2][wideWords]uint64
 	high [][wideWords]uint64
-	all  [wideWords]uint64 // its members
+	done [firstBits + 1][wideWords]uint64 // by the number of ones, who needs no more
+	all  [wideWords]uint64                // its members
 }
 
 // newSieve makes a sieve for members by weight, the greatest first; nil when it would take more than room.
@@ -69,40 +70,64 @@ func newSieve(members []seat, weights []uint32, room int64) *sieve {
 	for _, w := range weights {
 		sum += float64(w)
 	}
-	for i := range ones {
-		ones[i] = onesFor(float64(weights[i]) / sum)
-	}
+	setOnes(ones, weights, sum)
 	if s.octets = sieveOctets(ones); s.octets > room {
 		return nil
 	}
-	for s.from < len(members) && (len(members)-s.from < wideFrom || wasteful(ones[s.from:])) {
-		end := min(s.from+sieveMembers, len(members))
-		b := sieveBlock{first: s.from, ones: ones[s.from:end], most: ones[end-1]}
-		s.miss(&b, weights[s.from:])
-		s.narrow = append(s.narrow, newNarrowBlock(b, members[s.from:end]))
-		s.from = end
+	each := sieveMembers
+	if len(members) >= wideFrom {
+		each = wideMembers
 	}
-	for first := s.from; first < len(members); first += wideMembers {
-		end := min(first+wideMembers, len(members))
-		b := sieveBlock{first: first, ones: slices.Repeat(ones[first:first+1], end-first), most: ones[first]} // the heaviest one's
+	for first := 0; first < len(members); first += each {
+		end := min(first+each, len(members))
+		b := sieveBlock{first: first, ones: ones[first:end], least: ones[first], most: ones[end-1]}
 		s.miss(&b, weights[first:])
-		s.wide = append(s.wide, newWideBlock(b, members[first:end]))
+		if each == wideMembers {
+			s.wide = append(s.wide, newWideBlock(b, members[first:end]))
+		} else {
+			s.narrow = append(s.narrow, newNarrowBlock(b, members[first:end]))
+		}
 	}
 	return s
 }
 
-// wasteful reports whether wide blocks would find many more than who need to be found.
-func wasteful(ones []int) bool {
-	waste := 0 // in units of what needs the most ones
-	for i, n := range ones {
-		waste += 1<<(firstBits-ones[i/wideMembers*wideMembers]) - 1<<(firstBits-n)
+// setOnes chooses with how many ones the draws of members begin.
+func setOnes(ones []int, weights []uint32, sum float64) {
+	best, bestTime, finds := 0.0, math.Inf(1), sieveFinds
+	for range sieveSteps + 1 {
+		found, surely := 0.0, math.Inf(1)
+		eachWeight(weights, func(first, end int) {
+			part := float64(weights[first]) / sum
+			n := onesFor(part, finds)
+			found += math.Ldexp(float64(end-first), -n)
+			surely = min(surely, -math.Log1p(-math.Ldexp(1, -n))/part)
+		})
+		if time := found + sieveAgain*math.Exp(-surely); time < bestTime {
+			best, bestTime = finds, time
+		}
+		finds *= sieveStep
 	}
-	return waste > sieveWasted<<firstBits
+	eachWeight(weights, func(first, end int) {
+		n := onesFor(float64(weights[first])/sum, best)
+		for i := first; i < end; i++ {
+			ones[i] = n
+		}
+	})
 }
 
-// onesFor returns with how many ones the draws of members begin that have a part of all weights.
-func onesFor(part float64) int {
-	p := -math.Expm1(-sieveFinds * part)
+// eachWeight tells of neighbours with equal weights.
+func eachWeight(weights []uint32, tell func(first, end int)) {
+	for first, end := 0, 0; first < len(weights); first = end {
+		for end = first + 1; end < len(weights) && weights[end] == weights[first]; end++ {
+		}
+		tell(first, end)
+	}
+}
+
+// onesFor returns with how many ones the draws of members begin that have a part of all weights, so that so many are found of members with
+// all of them.
+func onesFor(part, finds float64) int {
+	p := -math.Expm1(-finds * part)
 	return int(min(max(math.Floor(-math.Log2(p)), 0), firstBits))
 }
 
@@ -129,19 +154,13 @@ const (
 	foundMembers = foundHalves * halfMembers
 )
 
-// find finds the members from first on, up to foundMembers, of a sieve's wide blocks, and returns with how many ones their draws
-// begin at least.
-func (s *sieve) find(client uint64, first, fewer int, f *found) (ones int) {
-	at := (first - s.from) / wideMembers
-	b := &s.wide[at]
-	ones = b.most - fewer
-	f.any = b.find(client, ones, (*[wideHalves]uint32)(f.halves[:wideHalves]))
+// find finds the members from first on, up to foundMembers, of a sieve's wide blocks.
+func (s *sieve) find(client uint64, first, fewer int, f *found) {
+	at := first / wideMembers
+	f.any = s.wide[at].find(client, fewer, (*[wideHalves]uint32)(f.halves[:wideHalves]))
 	if at+1 < len(s.wide) {
-		b = &s.wide[at+1]
-		ones = b.most - fewer
-		f.any |= b.find(client, ones, (*[wideHalves]uint32)(f.halves[wideHalves:])) << wideHalves
+		f.any |= s.wide[at+1].find(client, fewer, (*[wideHalves]uint32)(f.halves[wideHalves:])) << wideHalves
 	}
-	return ones
 }
 
 // next takes out the next one. There must be any.
@@ -175,16 +194,13 @@ func (w *draws) sieved(client uint64) int {
 
 // lightest compares those whom the sieve finds.
 func (w *draws) lightest(client uint64, fewer int) lightest {
-	l := lightest{noCost, noCost}
 	if w.sieve.narrow != nil {
-		l = w.lightestNarrow(client, fewer)
+		return w.lightestNarrow(client, fewer)
 	}
-	if w.sieve.wide == nil {
-		return l
-	}
+	l := lightest{noCost, noCost}
 	half, of := halfMix(client), viewOf(client)
 	var f found
-	for first := w.sieve.from; first < len(w.seats); first += foundMembers {
+	for first := 0; first < len(w.seats); first += foundMembers {
 		for w.sieve.find(client, first, fewer, &f); f.any != 0; {
 			i := first + f.next()
 			l = l.with(negLog2(w.seats[i].draw(of, client, half)), w.seats[i].inverse, i)
@@ -239,14 +255,13 @@ func (w *draws) greatest(client uint64, fewer int) (g greatest, ones int) {
 		return g, ones
 	}
 	var f found
-	for first := w.sieve.from; first < len(w.seats); first += foundMembers {
-		ones = w.sieve.find(client, first, fewer, &f)
-		for f.any != 0 {
+	for first := 0; first < len(w.seats); first += foundMembers {
+		for w.sieve.find(client, first, fewer, &f); f.any != 0; {
 			i := first + f.next()
 			g = g.with(w.seats[i].keys.first(of, client)|nearlyDraw(half^w.seats[i].half)>>firstBits, i)
 		}
 	}
-	return g, ones
+	return g, w.sieve.wide[0].most - fewer
 }
 
 // find returns the members whose draws begin with as many ones as they need, or some fewer.
@@ -265,8 +280,9 @@ func (b *narrowBlock) find(client uint64, fewer int) uint64 {
 func rowOfLow(client uint64) int  { return int(client & keyMask >> 1) }
 func rowOfHigh(client uint64) int { return int(client >> keyBits & keyMask) }
 
-// find sets halves to the members whose draws begin with some ones, and returns which of them have any.
-func (b *wideBlock) find(client uint64, ones int, halves *[wideHalves]uint32) (any uint32) {
-	ones = max(ones, 0)
-	return sift(halves, &b.all, b.low[rowOfLow(client)*b.most:][:ones], b.high[rowOfHigh(client)*b.most:][:ones], client)
+// find sets halves to the members whose draws begin with as many ones as they need, or some fewer, and returns which halves have any.
+func (b *wideBlock) find(client uint64, fewer int, halves *[wideHalves]uint32) (any uint32) {
+	ones, all := max(b.most-fewer, 0), max(b.least-fewer, 0)
+	low, high := b.low[rowOfLow(client)*b.most:], b.high[rowOfHigh(client)*b.most:]
+	return sift(halves, &b.all, low[:ones], high[:ones], b.done[min(fewer+all, firstBits):][:ones-all], client)
 }

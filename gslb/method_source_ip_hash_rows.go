@@ -22,6 +22,11 @@ func newNarrowBlock(of sieveBlock, members []seat) narrowBlock {
 // newWideBlock makes the rows of up to 512 members.
 func newWideBlock(of sieveBlock, members []seat) wideBlock {
 	b := wideBlock{sieveBlock: of, low: make([][2][wideWords]uint64, octets/2*of.most), high: make([][wideWords]uint64, octets*of.most)}
+	for i, ones := range of.ones {
+		for bit := ones; bit <= firstBits; bit++ {
+			b.done[bit][i/sieveMembers] |= 1 << (i % sieveMembers)
+		}
+	}
 	for word := range b.all {
 		some := members[min(word*sieveMembers, len(members)):min((word+1)*sieveMembers, len(members))]
 		b.all[word] = allOf(len(some))

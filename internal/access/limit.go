@@ -1,7 +1,6 @@
 package access
 
 import (
-	"math"
 	"net/http"
 	"net/netip"
 	"sync"
@@ -80,14 +79,6 @@ func (g *Guard) Throttle(i Identity, r *http.Request) error {
 		return nil
 	}
 	return &Refusal{Reason: TooManyRequests, Why: "more requests a second than api.rate_limit of the node file lets through"}
-}
-
-// RetryAfter is after how long somebody who was throttled may ask again.
-func (g *Guard) RetryAfter() time.Duration {
-	if g.requests == nil {
-		return time.Second
-	}
-	return time.Duration(math.Ceil(1/float64(g.requests.limit))) * time.Second
 }
 
 // Failed counts a request whose credentials did not do, and returns a *Refusal when its address had too many of them. Who has the

@@ -256,7 +256,7 @@ func (b *Builder) Build() (*Zone, []Problem, error) {
 // Inspect is Build for who wants to look at the zone although it has problems. Such a zone must not be served: it may lack
 // records, its SOA and Negative.
 func (b *Builder) Inspect() (*Zone, []Problem, error) {
-	z := &Zone{origin: b.origin, hash: b.nodes[0].hash, labels: countLabels(b.origin), nodes: len(b.nodes), records: 0}
+	z := &Zone{origin: b.origin, labels: countLabels(b.origin), nodes: len(b.nodes), records: 0}
 	z.slab = make([]byte, nodeAlign, nodeAlign+b.slabOctets())
 	refs := make([]Ref, len(b.nodes))
 	for i := range b.nodes {

@@ -9,7 +9,6 @@ import (
 // Limits of names (RFC 1035 section 2.3.4).
 const (
 	MaxNameOctets = 255 // the root label included
-	MaxLabels     = 127 // without the root label
 	// NamePadding is how many octets must be readable behind a name that is hashed: names are read sixteen octets at a
 	// time.
 	NamePadding = 16

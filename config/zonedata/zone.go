@@ -45,7 +45,6 @@ const (
 // Zone is the static data of one zone. It is immutable. Safe for concurrent use.
 type Zone struct {
 	origin   []byte // wire form, lower case
-	hash     uint64
 	labels   int
 	mask     uint32
 	slots    []uint64 // upper half of the hash, then Ref; 0 is empty. At most half are used.
@@ -68,9 +67,6 @@ type Negative struct {
 
 // Origin returns the zone's name in wire form and lower case. It must not be written.
 func (z *Zone) Origin() []byte { return z.origin }
-
-// Hash returns the hash of the zone's name.
-func (z *Zone) Hash() uint64 { return z.hash }
 
 // Labels returns the number of labels of the zone's name, without the root's.
 func (z *Zone) Labels() int { return z.labels }

@@ -138,6 +138,7 @@ func TestDatabaseAnswers(t *testing.T) {
 		{"postgres: unknown mechanisms", config.MonitorPostgres, login, postgresMessage('R', "\x00\x00\x00\x0aOAUTHBEARER\x00\x00"), false, "server offers no SCRAM-SHA-256"},
 		{"postgres: SCRAM out of order", config.MonitorPostgres, login, postgresMessage('R', "\x00\x00\x00\x0br=x"), false, "answer is malformed"},
 		{"postgres: SCRAM with another's nonce", config.MonitorPostgres, login, postgresMessage('R', "\x00\x00\x00\x0aSCRAM-SHA-256\x00\x00") + postgresMessage('R', "\x00\x00\x00\x0br=x,s=QQ==,i=1"), false, "answer is malformed"},
+		{"postgres: SCRAM begun anew", config.MonitorPostgres, login, strings.Repeat(postgresMessage('R', "\x00\x00\x00\x0aSCRAM-SHA-256\x00\x00"), 2), false, "answer is malformed"},
 		{"postgres: SCRAM left out", config.MonitorPostgres, login, postgresMessage('R', "\x00\x00\x00\x0aSCRAM-SHA-256\x00\x00") + postgresMessage('R', "\x00\x00\x00\x00"), false, "server did not prove that it knows the password"},
 		{"postgres: result", config.MonitorPostgres, sql(config.SQLProbe{Query: "SELECT 42", Expect: "42"}), postgresIn + postgresMessage('T', "") + postgresRow("42") + postgresMessage('C', "SELECT 1\x00") + "Z\x00\x00\x00\x05I", true, `query gave "42"`},
 		{"postgres: a row that lies about its length", config.MonitorPostgres, sql(config.SQLProbe{Query: "SELECT 42"}), postgresIn + postgresMessage('D', "\x00\x01\x7F\xFF\xFF\xFFxx"), false, "row: answer is malformed"},

@@ -58,6 +58,9 @@ func (g *postgresTalk) login(password string) error {
 			authentic = true
 			continue
 		case postgresSASL:
+			if s != nil { // each time, a proof is reckoned
+				return reason.During(loggingIn, errMalformed)
+			}
 			s, answer, err = beginSCRAM(data)
 		case postgresSASLMore:
 			if s == nil {

@@ -10,7 +10,7 @@ import (
 
 // Limits of what a program writes.
 const (
-	// MaxLine is how much of the first line is kept, performance data included.
+	// MaxLine is how much of the output is kept: of its first line, and of performance data.
 	MaxLine = 4 << 10
 	// MaxValues is how many numbers of the performance data are kept.
 	MaxValues = 32
@@ -44,25 +44,30 @@ func (c *capture) drain() {
 	}
 }
 
-// split returns the first line of an output, and what stands behind the "|" in it.
+// split returns the first line of an output, and the performance data: what stands behind the "|" in that line, and all that stands behind
+// the "|" in a later one, to the end.
 func split(text []byte) (line, data string) {
-	line, _, _ = strings.Cut(strings.TrimLeft(strings.ToValidUTF8(string(text), "?"), "\r\n"), "\n")
+	line, rest, _ := strings.Cut(strings.TrimLeft(strings.ToValidUTF8(string(text), "?"), "\r\n"), "\n")
 	line, data, _ = strings.Cut(line, "|")
-	return strings.TrimSpace(line), data
+	_, more, _ := strings.Cut(rest, "|")
+	return strings.TrimSpace(line), data + "\n" + more
 }
+
+// blanks stand between performance data.
+const blanks = " \t\r\n"
 
 // parsePerformance reads performance data: 'label'=value[unit][;warn[;crit[;min[;max]]]], with spaces between them. A label in quotes may have
 // spaces; a quote in it stands twice. What is malformed, or not a number, is left out.
 func parsePerformance(data string) []Value {
 	var out []Value
 	for len(out) < MaxValues {
-		data = strings.TrimLeft(data, " \t\r")
+		data = strings.TrimLeft(data, blanks)
 		if data == "" {
 			break
 		}
 		label, rest, ok := performanceLabel(data)
 		field := rest
-		if end := strings.IndexAny(rest, " \t\r"); end >= 0 {
+		if end := strings.IndexAny(rest, blanks); end >= 0 {
 			field = rest[:end]
 		}
 		data = rest[len(field):]
@@ -82,7 +87,7 @@ func parsePerformance(data string) []Value {
 func performanceLabel(data string) (label, rest string, ok bool) {
 	if data[0] != '\'' {
 		label, rest, ok = strings.Cut(data, "=")
-		if !ok || strings.ContainsAny(label, " \t") {
+		if !ok || strings.ContainsAny(label, blanks) {
 			return "", data, false
 		}
 		return label, rest, true

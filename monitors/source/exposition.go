@@ -8,6 +8,7 @@ import (
 	"io"
 	"math"
 	"strconv"
+	"time"
 
 	"fairlead/monitors/reason"
 )
@@ -16,6 +17,11 @@ import (
 const (
 	maxLine   = 64 << 10 // bytes of one line
 	maxLabels = 64       // of one sample
+	// maxSampleAge is how old a sample may be by its timestamp, as long as Prometheus takes one for what is: who collects from others goes
+	// on telling what they said last.
+	maxSampleAge = 5 * time.Minute
+	// leastMillis is the least timestamp that counts milliseconds, as in the Prometheus text format; in OpenMetrics they are seconds.
+	leastMillis = 1e11
 )
 
 // sample is a line of a page of metrics. Its parts live until the next line is read.
@@ -24,6 +30,7 @@ type sample struct {
 	rest   []byte // behind the name: labels, value, timestamp, exemplar
 	labels []label
 	value  float64
+	at     float64 // its timestamp, in seconds since 1970; 0: it has none
 }
 
 type label struct{ name, value []byte }
@@ -101,7 +108,7 @@ func isNameByte(c byte) bool {
 	return c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c >= '0' && c <= '9' || c == '_' || c == ':'
 }
 
-// parse reads labels and value from the rest of the line. What follows them, a timestamp and an exemplar, is not used.
+// parse reads labels, value and timestamp from the rest of the line. What follows them, an exemplar, is not used.
 func (s *sample) parse() error {
 	rest := bytes.TrimLeft(s.rest, " \t")
 	if bytes.HasPrefix(rest, []byte("{")) {
@@ -119,8 +126,33 @@ func (s *sample) parse() error {
 	if err != nil && !errors.Is(err, strconv.ErrRange) {
 		return fmt.Errorf("value %s is not a number", reason.Quote(string(text)))
 	}
-	s.value = value
+	s.value, s.at = value, timestamp(rest[len(text):])
 	return nil
+}
+
+// timestamp reads the one at the beginning of a text; 0: there is none.
+func timestamp(text []byte) float64 {
+	text = bytes.TrimLeft(text, " \t")
+	if end := bytes.IndexAny(text, " \t"); end >= 0 {
+		text = text[:end]
+	}
+	at, err := strconv.ParseFloat(string(text), 64)
+	switch {
+	case err != nil || !(at > 0): // before 1970, or not a number
+		return 0
+	case at >= leastMillis:
+		return at / 1000
+	}
+	return at
+}
+
+// age is how old the sample is by its timestamp; 0: it has none, or one that is ahead.
+func (s *sample) age() time.Duration {
+	if s.at == 0 {
+		return 0
+	}
+	seconds := float64(time.Now().UnixMilli())/1000 - s.at
+	return time.Duration(max(seconds, 0) * float64(time.Second))
 }
 
 func (s *sample) parseLabels(rest []byte) ([]byte, error) {
@@ -197,8 +229,18 @@ func quotedLabel(text []byte) (value, rest []byte, err error) {
 // sum adds up samples. A sample that is not a number counts as none.
 type sum struct {
 	value float64
-	count int // of samples
-	bad   int // of those that are not a number
+	count int           // of samples
+	bad   int           // of those that are not a number, or too old
+	old   time.Duration // the age of one that is too old
+}
+
+// addSample adds one unless it is too old.
+func (s *sum) addSample(one *sample) {
+	if age := one.age(); age > maxSampleAge {
+		s.count, s.bad, s.old = s.count+1, s.bad+1, age
+		return
+	}
+	s.add(one.value)
 }
 
 func (s *sum) add(value float64) {

@@ -6,8 +6,10 @@ import (
 	"math"
 	"strings"
 	"testing"
+	"time"
 
 	"fairlead/config"
+	"fairlead/monitors/metric"
 )
 
 func TestExposition(t *testing.T) {
@@ -124,6 +126,41 @@ func TestOpenMetrics(t *testing.T) {
 			}
 			if got != tt.want {
 				t.Errorf("got  %s\nwant %s", got, tt.want)
+			}
+		})
+	}
+}
+
+// TestSampleTimestamps: what somebody passes on of a source that fell silent does not count for ever.
+func TestSampleTimestamps(t *testing.T) {
+	now := time.Now().Unix()
+	tests := []struct {
+		name, page string
+		want       string // active; or the beginning of the error
+	}{
+		{"none", "a 4\n", "4"},
+		{"milliseconds", fmt.Sprintf("a 4 %d\n", (now-60)*1000), "4"},
+		{"milliseconds, too old", fmt.Sprintf("a 4 %d\n", (now-600)*1000), "a is 10m"},
+		{"seconds", fmt.Sprintf("a 4 %d.5 # {x=\"1\"} 1 1\n", now-60), "4"},
+		{"seconds, too old", fmt.Sprintf("a 4 %d.5\n", now-600), "a is 10m"},
+		{"ahead", fmt.Sprintf("a 4 %d\n", (now+7200)*1000), "4"},
+		{"one of two is too old", fmt.Sprintf("a{x=\"1\"} 4 %d\na{x=\"2\"} 3 %d\n", (now-600)*1000, (now-6)*1000), "3"},
+		{"an exemplar is none", "a 4 # {x=\"1\"} 1 1\n", "4"},
+		{"no number", "a 4 NaN\n", "4"},
+		{"not after 1970", "a 4 -3\n", "4"},
+		{"huge", "a 4 1e300\n", "4"},
+		{"1970", "a 4 1\n", "a is 4"},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			a, err := readOpenMetrics(strings.NewReader(tt.page), &config.LoadSource{Source: config.LoadOpenMetrics, Fields: config.LoadFields{Active: "a"}})
+			active, _ := a.Get(metric.Active)
+			got := fmt.Sprint(active)
+			if err != nil {
+				got = err.Error()
+			}
+			if got != tt.want && (err == nil || !strings.HasPrefix(got, tt.want)) {
+				t.Errorf("got %s, want %s", got, tt.want)
 			}
 		})
 	}

@@ -102,7 +102,7 @@ func TestHostileServers(t *testing.T) {
 				} else if len(reason.Describe(err, time.Now(), time.Second)) > 600 {
 					t.Errorf("long error %v", err)
 				}
-				if took > time.Minute {
+				if took > 10*time.Second { // of a machine that has much else to do; nothing lasts longer by itself than the 100 ms
 					t.Errorf("took %v", took)
 				}
 				if grown := int64(after.HeapInuse) - int64(before.HeapInuse); grown > 96<<20 {

@@ -3,6 +3,7 @@ package source
 import (
 	"fmt"
 	"io"
+	"time"
 
 	"fairlead/config"
 )
@@ -45,7 +46,7 @@ func (all selection) wants(name []byte) bool {
 func (all selection) add(s *sample) {
 	for i := range all {
 		if all[i].matches(s) {
-			all[i].sum.add(s.value)
+			all[i].sum.addSample(s)
 		}
 	}
 }
@@ -59,6 +60,9 @@ func (all selection) read(page io.Reader) error {
 
 // lacking says why a selector has no number.
 func (s *selected) lacking(text string) error {
+	if s.sum.old > 0 {
+		return fmt.Errorf("%s is %v old by its timestamp, above %v", text, s.sum.old.Round(time.Second), maxSampleAge)
+	}
 	if s.sum.count > 0 {
 		return fmt.Errorf("%s is not a number (NaN)", text)
 	}

@@ -16,6 +16,7 @@ import (
 // TestTheDocumentIsToldBeforeItsTopology: no session of a new document begins while other sites would be told that this one has the
 // old one, however long the first snapshot takes.
 func TestTheDocumentIsToldBeforeItsTopology(t *testing.T) {
+	t.Parallel()
 	p := newPlace(t, true)
 	p.write(document("192.0.2.1"))
 	p.config.MEP = config.NodeMEP{Listen: "127.0.0.1:0", Insecure: true}

@@ -189,6 +189,7 @@ func TestAnnouncedServicesAreServed(t *testing.T) {
 
 // TestAnnouncedServicesAreKept over a restart, for the same site and label.
 func TestAnnouncedServicesAreKept(t *testing.T) {
+	t.Parallel()
 	path := filepath.Join(t.TempDir(), announcedFile)
 	doc := announcedDocument(4)
 	a, _ := newTestAnnounced(doc)

@@ -16,6 +16,7 @@ import (
 
 // TestSitesExplainForEachOther: a node says what another one would answer, and measurements that were pushed to that one count there alone.
 func TestSitesExplainForEachOther(t *testing.T) {
+	t.Parallel()
 	here, there := freePort(t), freePort(t)
 	text := fmt.Sprintf(`zones: [{name: example.test, nameservers: [ns.example.test], records: "ns 60 A 192.0.2.53"}]
 sites: [{name: here, address: "127.0.0.1:%d"}, {name: there, address: "127.0.0.1:%d"}]

@@ -7,6 +7,7 @@ import (
 
 // TestARestartLosesNoName: a followed file that leaves a name without an answer is refused by a node that runs. A restart does not let it in.
 func TestARestartLosesNoName(t *testing.T) {
+	t.Parallel()
 	p := newPlace(t, true)
 	p.write(document("192.0.2.1"))
 	n, stop := p.serve(nil)

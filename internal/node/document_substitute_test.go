@@ -34,6 +34,7 @@ func (blind) Adopt(replica.Candidate, *revision.View) {}
 // TestStartsWithADocumentThatCannotBeServed: the data directory holds a document that does not compile. The node answers with the one before it, says so
 // everywhere, keeps what it was given, and is mended by a write.
 func TestStartsWithADocumentThatCannotBeServed(t *testing.T) {
+	t.Parallel()
 	p := newPlace(t, false)
 	p.write(document("192.0.2.1"))
 	n, stop := p.serve(nil)

@@ -14,6 +14,7 @@ import (
 // TestAuthoritiesAreFollowed: client certificates of an authority that is taken out of the file are refused without a restart, those of one that is put in
 // are taken, and a file that cannot be used changes nothing.
 func TestAuthoritiesAreFollowed(t *testing.T) {
+	t.Parallel()
 	p := newSecurePlace(t)
 	next, err := pki.NewAuthority(pki.Options{})
 	if err != nil {
@@ -42,7 +43,7 @@ func TestAuthoritiesAreFollowed(t *testing.T) {
 	}
 	put(next.Cert())
 	until := time.Now().Add(patience)
-	for p.lets(n, "ops") || !p.lets(n, "next") {
+	for ; p.lets(n, "ops") || !p.lets(n, "next"); <-time.After(10 * time.Millisecond) {
 		if time.Now().After(until) {
 			t.Fatalf("the old authority counts: %v, the new one: %v", p.lets(n, "ops"), p.lets(n, "next"))
 		}

@@ -15,6 +15,7 @@ import (
 // TestIdleConnectionsKeepNobodyOut: connections that were answered and say nothing more, and those that never said anything, give their places to new ones;
 // those that wait for an answer do not.
 func TestIdleConnectionsKeepNobodyOut(t *testing.T) {
+	t.Parallel()
 	const ask = "GET / HTTP/1.1\r\nHost: localhost\r\n\r\n"
 	for _, c := range []struct {
 		name, say string

@@ -12,6 +12,7 @@ import (
 
 // TestLocationFilesAreServed: without a file the node answers without nearness; the file comes, is cut off, and is replaced.
 func TestLocationFilesAreServed(t *testing.T) {
+	t.Parallel()
 	p := newPlace(t, true)
 	file := filepath.Join(t.TempDir(), "own.csv")
 	p.config.GeoIP = config.NodeGeoIP{CSV: []config.NodeGeoCSV{{File: file, Format: "netscaler"}}}
@@ -26,7 +27,7 @@ zones:
 sites:
   - {name: here, address: 127.0.0.1, location: {place: EU.NL, latitude: 52.37, longitude: 4.89}}
   - {name: there, address: 127.0.0.2, location: {place: NA.US, latitude: 40.71, longitude: -74.01}}
-monitors: [{name: tcp, type: tcp, interval: 100ms, timeout: 100ms, rise: 1}]
+monitors: [{name: tcp, type: tcp, interval: 1s, timeout: 1s, rise: 1}]
 services:
   - {name: a, site: here, addresses: [192.0.2.1]}
   - {name: b, site: there, addresses: [127.0.0.1], port: %d, monitors: [tcp]}

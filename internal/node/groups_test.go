@@ -29,6 +29,7 @@ virtual_servers:
 // TestGroupsAreServed from the first answer on; the set follows the name, a drain and a reload included, and a resolver
 // that fails changes nothing.
 func TestGroupsAreServed(t *testing.T) {
+	t.Parallel()
 	names := node.NewNameServer(t)
 	names.Say(t, "pods.test. 0 A 192.0.2.11")
 	p := newPlace(t, true)
@@ -81,6 +82,7 @@ func TestANewGroupIsResolvedBeforeItIsServed(t *testing.T) {
 
 // TestAGroupThatWasNeverResolved: its virtual server has no members, and says so; it is served as soon as the name is there.
 func TestAGroupThatWasNeverResolved(t *testing.T) {
+	t.Parallel()
 	names := node.NewNameServer(t)
 	names.Fail(dns.RcodeServerFailure)
 	p := newPlace(t, true)
@@ -98,6 +100,7 @@ func TestAGroupThatWasNeverResolved(t *testing.T) {
 
 // TestGroupsSurviveARestart while nobody can be asked.
 func TestGroupsSurviveARestart(t *testing.T) {
+	t.Parallel()
 	names := node.NewNameServer(t)
 	names.Say(t, "pods.test. 0 A 192.0.2.11")
 	p := newPlace(t, true)

@@ -100,6 +100,7 @@ func measuredAt(t *testing.T, n *node.Node, site string, good func(resource.Site
 // TestNearerSiteIsFound: queries come to one site only. Both sites measure their resolver, both learn what the other found, and
 // both answer with the nearer one.
 func TestNearerSiteIsFound(t *testing.T) {
+	t.Parallel()
 	for _, tt := range []struct {
 		name string
 		far  []time.Duration
@@ -109,6 +110,7 @@ func TestNearerSiteIsFound(t *testing.T) {
 		{"there", []time.Duration{400 * time.Millisecond, 5 * time.Millisecond}, "192.0.2.8"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
 			nodes := rttSites(t, "probe_order: [dns], probe_allow: [127.0.0.0/8]", tt.far...)
 			answer(t, nodes[0], "www.example.test")
 			for _, n := range nodes {
@@ -130,6 +132,7 @@ func TestNearerSiteIsFound(t *testing.T) {
 // TestOwnAddressesAreLeftAlone: 127.0.0.1 is not probed unless the document allows it; what its own connections tell costs
 // nothing, and counts.
 func TestOwnAddressesAreLeftAlone(t *testing.T) {
+	t.Parallel()
 	nodes := rttSites(t, "tolerance: 5ms", time.Millisecond, time.Millisecond)
 	answer(t, nodes[0], "www.example.test")
 	text := func() string { return scrape(t, nodes[0]) }

@@ -33,7 +33,7 @@ func probed(virtualServer string) string {
   - {name: example.test, nameservers: [ns.example.test], records: "ns 60 A 192.0.2.53"}
 sites: [{name: here, address: 127.0.0.1}, {name: there, address: 127.0.0.2}]
 settings: {damping: {min_hold: 0s, suppress: 0}, suspicion: {share: 0}}
-monitors: [{name: tcp, type: tcp, interval: 100ms, timeout: 90ms, fall: 1, rise: 1}]
+monitors: [{name: tcp, type: tcp, interval: 1s, timeout: 900ms, fall: 1, rise: 1}]
 services:
   - {name: a, site: here, addresses: [192.0.2.1], port: 80, monitors: [tcp]}
   - {name: b, site: there, addresses: [192.0.2.2], port: 80, monitors: [tcp]}
@@ -51,6 +51,7 @@ func becomes(t *testing.T, n *node.Node, service, state string) {
 // TestClientsLeaveAServiceThatIsDown: whom a monitor's verdict sent away stays where it was sent, also when the service is
 // back; the clients of the other one never move.
 func TestClientsLeaveAServiceThatIsDown(t *testing.T) {
+	t.Parallel()
 	var b backends
 	p := newPlace(t, true)
 	p.write(probed("method: round-robin, persistence: {type: source-ip, timeout: 10m, prefix4: 24}"))
@@ -83,6 +84,7 @@ func TestClientsLeaveAServiceThatIsDown(t *testing.T) {
 
 // TestReportedRoundTripTimesDecide: from the API to the answer, as the last report of each site has it.
 func TestReportedRoundTripTimesDecide(t *testing.T) {
+	t.Parallel()
 	var b backends
 	p := newPlace(t, true)
 	p.write(probed("method: rtt"))

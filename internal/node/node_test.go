@@ -2,6 +2,7 @@ package node_test
 
 import (
 	"context"
+	"flag"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -18,7 +19,21 @@ import (
 	"fairlead/sites"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+// sideBySide is how many of the tests that say t.Parallel run at a time. They wait for intervals and hardly compute, so it is more than
+// there are processors.
+const sideBySide = "8"
+
+func TestMain(m *testing.M) {
+	flag.Parse()
+	given := false
+	flag.Visit(func(f *flag.Flag) { given = given || f.Name == "test.parallel" })
+	if !given {
+		if err := flag.Set("test.parallel", sideBySide); err != nil {
+			panic(err)
+		}
+	}
+	goleak.VerifyTestMain(m)
+}
 
 // patience is how long tests wait for what must come. It is much longer than that takes on a busy machine: only a test that fails
 // waits so long.
@@ -127,6 +142,7 @@ func eventually(t *testing.T, n *node.Node, name, want string) {
 }
 
 func TestFollowReloads(t *testing.T) {
+	t.Parallel()
 	p := newPlace(t, true)
 	p.write(document("192.0.2.1"))
 	n, _ := p.serve(nil)
@@ -216,6 +232,7 @@ func TestReloadsBeforeTheFirstIsServed(t *testing.T) {
 }
 
 func TestAWrongFileAtStart(t *testing.T) {
+	t.Parallel()
 	p := newPlace(t, true)
 	p.write("sites: [{name: here, address: 127.0.0.1}]\nbad: 1\n")
 	if _, err := node.New(node.Options{Config: &p.config}); err == nil || !strings.Contains(err.Error(), `"bad"`) {
@@ -235,6 +252,7 @@ func TestAWrongFileAtStart(t *testing.T) {
 }
 
 func TestSeedIsReadOnce(t *testing.T) {
+	t.Parallel()
 	p := newPlace(t, false)
 	p.write(document("192.0.2.1"))
 	_, stop := p.serve(nil)
@@ -321,9 +339,10 @@ func TestOtherPortsInUse(t *testing.T) {
 
 // TestMonitorsDecide lets a monitored port accept, and then refuse.
 func TestMonitorsDecide(t *testing.T) {
+	t.Parallel()
 	p := newPlace(t, true)
 	backend := newBackend(t)
-	text := strings.Replace(document("127.0.0.1"), "services:", "monitors: [{name: m, type: tcp, interval: 100ms, timeout: 100ms, fall: 1, rise: 1}]\nservices:", 1)
+	text := strings.Replace(document("127.0.0.1"), "services:", "monitors: [{name: m, type: tcp, interval: 1s, timeout: 1s, fall: 1, rise: 1}]\nservices:", 1)
 	text = strings.Replace(text, `addresses: ["127.0.0.1"]}]`, fmt.Sprintf(`addresses: ["127.0.0.1"], port: %d, monitors: [m]}, {name: other, site: here, addresses: [192.0.2.9]}]`, backend.port), 1)
 	text = strings.Replace(text, "members: [{service: web}]", "members: [{service: web}, {service: other, order: 2}]", 1)
 	p.write(text)
@@ -343,6 +362,7 @@ func TestMonitorsDecide(t *testing.T) {
 }
 
 func TestStopAnswersWhileDraining(t *testing.T) {
+	t.Parallel()
 	p := newPlace(t, true)
 	p.write(document("192.0.2.1"))
 	n, err := node.New(node.Options{Config: &p.config, Drain: 300 * time.Millisecond})

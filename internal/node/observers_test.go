@@ -13,6 +13,7 @@ import (
 
 // TestObserversSeeQueries asks before and after a reload, and finds each query in the file of its time.
 func TestObserversSeeQueries(t *testing.T) {
+	t.Parallel()
 	p := newPlace(t, true)
 	p.write(document("192.0.2.1"))
 	dir := t.TempDir()

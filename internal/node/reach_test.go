@@ -36,8 +36,8 @@ services:
   - {name: linked, site: here, addresses: [169.254.7.7], port: 80, monitors: [up]}
   - {name: beside, site: here, addresses: ["::1"], port: %[1]d, monitors: [up]}
   - {name: redirected, site: here, addresses: [127.0.0.2], port: %[2]d, monitors: [ok]}
-  - {name: told, site: here, addresses: [192.0.2.8], load: {source: json, url: "http://127.0.0.1:%[1]d/v1/status/services", interval: 100ms, timeout: 100ms}}
-  - {name: moved, site: here, addresses: [192.0.2.9], load: {source: json, url: "http://127.0.0.2:%[2]d/", interval: 100ms, timeout: 100ms}}
+  - {name: told, site: here, addresses: [192.0.2.8], load: {source: json, url: "http://127.0.0.1:%[1]d/v1/status/services", interval: 2s, timeout: 2s}}
+  - {name: moved, site: here, addresses: [192.0.2.9], load: {source: json, url: "http://127.0.0.2:%[2]d/", interval: 2s, timeout: 2s}}
 virtual_servers:
   - {name: www, method: round-robin, domains: [{name: www.example.test}], members: [{service: api}, {service: linked}, {service: beside}, {service: redirected}, {service: told}, {service: moved}]}
 `
@@ -92,6 +92,7 @@ func (l *lines) eventually(t *testing.T, want ...string) {
 
 // TestTheDocumentDoesNotReachIn: neither by the network of the machine nor by one that a test brings.
 func TestTheDocumentDoesNotReachIn(t *testing.T) {
+	t.Parallel()
 	for _, seam := range []bool{false, true} {
 		t.Run(fmt.Sprint("seam ", seam), func(t *testing.T) {
 			var log lines
@@ -141,6 +142,7 @@ func TestTheDocumentDoesNotReachIn(t *testing.T) {
 
 // TestSecretsAreNotShown: in no log line, reason, status or answer of the API.
 func TestSecretsAreNotShown(t *testing.T) {
+	t.Parallel()
 	const password = "hunter2-the-password"
 	web := httptest.NewTLSServer(http.NotFoundHandler())
 	defer web.Close()

@@ -141,6 +141,7 @@ func TestClientsKeepTheirService(t *testing.T) {
 }
 
 func TestSessionsSurviveARestart(t *testing.T) {
+	t.Parallel()
 	p := newPlace(t, true)
 	p.write(keepingDocument("enabled", 5000))
 	n, stop := p.serve(nil)

@@ -130,6 +130,7 @@ func ready(t *testing.T, n *node.Node) (int, string) {
 // TestARoleChanges: a document that makes a site a child closes its DNS sockets, and one that takes it back opens them, without a
 // restart.
 func TestARoleChanges(t *testing.T) {
+	t.Parallel()
 	ports := []int{freePort(t), freePort(t), freePort(t)}
 	p := newPlace(t, true)
 	p.write(topologyText(ports, ""))

@@ -19,6 +19,7 @@ import (
 // TestTrials: a node runs its monitors on demand within its own reach, reads load sources, counts what it did, and shows what its monitors
 // hold; a workbench does the same without a node.
 func TestTrials(t *testing.T) {
+	t.Parallel()
 	web := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if r.URL.Path == "/load" {
 			_, _ = io.WriteString(w, `{"active": 3, "members": 2}`)
@@ -32,12 +33,12 @@ func TestTrials(t *testing.T) {
 	text := fmt.Sprintf(`zones: [{name: example.test, nameservers: [ns.example.test], records: "ns 60 A 192.0.2.53"}]
 sites: [{name: here, address: 127.0.0.1}]
 monitors:
-  - {name: tea, type: http, interval: 100ms, timeout: 100ms, http: {expect_status: ["418"]}}
+  - {name: tea, type: http, interval: 2s, timeout: 2s, http: {expect_status: ["418"]}}
   - {name: behind, type: passive, passive: {min_members: 2}}
   - {name: both, type: calculated, calculated: {monitors: [tea, behind]}}
 services:
   - {name: web, site: here, addresses: [127.0.0.1], port: %[1]s, monitors: [tea, behind, both], load: {source: push}}
-  - {name: read, site: here, addresses: [127.0.0.1], port: %[1]s, load: {source: json, interval: 100ms, timeout: 100ms, url: "http://127.0.0.1:%[1]s/load", fields: {active: active, members: members}}}
+  - {name: read, site: here, addresses: [127.0.0.1], port: %[1]s, load: {source: json, interval: 2s, timeout: 2s, url: "http://127.0.0.1:%[1]s/load", fields: {active: active, members: members}}}
 virtual_servers:
   - {name: www, domains: [{name: www.example.test}], method: round-robin, members: [{service: web}, {service: read}]}
 `, port)

@@ -16,6 +16,7 @@ import (
 // TestWhatIf asks a node that has two sites and is asked for one name, and has two kinds of evidence: loads that are pushed,
 // and queries that it sees.
 func TestWhatIf(t *testing.T) {
+	t.Parallel()
 	p := newPlace(t, true)
 	p.write(`zones: [{name: example.test, nameservers: [ns.example.test], records: "ns 60 A 192.0.2.53"}]
 sites: [{name: here, address: 127.0.0.1}]

@@ -18,8 +18,8 @@ type assembled struct {
 //
 // What is said about a service depends on itself, its monitors, and on sites, views, zones and settings; about a group, likewise; about a virtual server, on
 // its members, on those of all virtual servers that it is a backup of or that are backups of it, and on the same. What depends on all objects of a kind
-// is looked at every time. A change of a site, of a view or of the settings unsettles everything; one of a zone or file what has names: virtual servers, and
-// services with hosts.
+// is looked at every time. A change of a view, of the settings, or of what of a site steers (Site.SteersAs) unsettles everything; one of a zone or file what has
+// names: virtual servers, and services with hosts.
 type settlement struct {
 	before   *assembled // nil: nothing is settled
 	services []bool
@@ -42,10 +42,13 @@ func (a *assembly) settle(before, found *assembled) *settlement {
 		s.same[kind] = slices.Equal(a.kinds[kind], before.kinds[kind])
 		s.names[kind] = s.same[kind] || slices.EqualFunc(a.kinds[kind], before.kinds[kind], func(x, y *Object) bool { return x.key == y.key })
 	}
-	for _, kind := range []ObjectKind{ObjectSite, ObjectView, ObjectViewOrder, ObjectSettings} {
+	for _, kind := range []ObjectKind{ObjectView, ObjectViewOrder, ObjectSettings} {
 		if !s.same[kind] {
 			return s
 		}
+	}
+	if !s.same[ObjectSite] && !sitesSteerAs(a.doc.Sites, before.doc.Sites) {
+		return s
 	}
 	calculated := slices.ContainsFunc(before.doc.Monitors, func(m Monitor) bool { return m.Type == MonitorCalculated })
 	if !s.same[ObjectMonitor] && calculated {
@@ -61,52 +64,87 @@ func (s *settlement) unsettle(doc *Document) {
 	a := s.parts
 	monitors := s.moved(ObjectMonitor)
 	bound := func(b []MonitorBinding) bool {
-		return len(monitors) > 0 && slices.ContainsFunc(b, func(b MonitorBinding) bool { return monitors[b.Monitor] })
+		return len(monitors.all) > 0 && slices.ContainsFunc(b, func(b MonitorBinding) bool { return monitors.has(b.Monitor) })
 	}
 	services, groups, servers := s.moved(ObjectService), s.moved(ObjectServiceGroup), s.moved(ObjectVirtualServer)
 	s.services = make([]bool, len(doc.Services))
 	for i, o := range a.kinds[ObjectService] {
 		v := &doc.Services[i]
-		if s.before.noisy[o.key] || bound(v.Monitors) || s.zoned && (v.Host != "" || v.NAPTR != nil) {
-			services[o.key.Name] = true
+		if len(s.before.noisy) > 0 && s.before.noisy[o.key] || bound(v.Monitors) || s.zoned && (v.Host != "" || v.NAPTR != nil) {
+			services.add(o.key.Name)
 		}
-		s.services[i] = !services[o.key.Name]
+		s.services[i] = !services.has(o.key.Name)
 	}
 	s.groups = make([]bool, len(doc.ServiceGroups))
 	for i, o := range a.kinds[ObjectServiceGroup] {
 		if s.before.noisy[o.key] || bound(doc.ServiceGroups[i].Monitors) {
-			groups[o.key.Name] = true
+			groups.add(o.key.Name)
 		}
-		s.groups[i] = !groups[o.key.Name]
+		s.groups[i] = !groups.has(o.key.Name)
 	}
 	s.servers = make([]bool, len(doc.VirtualServers))
 	for i, o := range a.kinds[ObjectVirtualServer] {
-		if s.zoned || s.before.noisy[o.key] || slices.ContainsFunc(doc.VirtualServers[i].Members, func(m Member) bool { return services[m.Service] || groups[m.Group] }) {
-			servers[o.key.Name] = true
+		if s.zoned || len(s.before.noisy) > 0 && s.before.noisy[o.key] || slices.ContainsFunc(doc.VirtualServers[i].Members, func(m Member) bool {
+			return services.has(m.Service) || groups.has(m.Group)
+		}) {
+			servers.add(o.key.Name)
 		}
 	}
-	if len(servers) > 0 {
-		spreadOverBackups(servers, s.before.doc.VirtualServers, doc.VirtualServers)
+	if len(servers.all) > 0 {
+		spreadOverBackups(&servers, s.before.doc.VirtualServers, doc.VirtualServers)
 	}
 	for i, o := range a.kinds[ObjectVirtualServer] {
-		s.servers[i] = !servers[o.key.Name]
+		s.servers[i] = !servers.has(o.key.Name)
 	}
 }
 
+// fewNames is up to how many names a look at each of them is less than a look at a map.
+const fewNames = 4
+
+// nameSet is a set of names. Most have few.
+type nameSet struct {
+	all   []string        // each once
+	known map[string]bool // nil while there are few
+}
+
+func (n *nameSet) has(name string) bool {
+	if n.known != nil {
+		return n.known[name]
+	}
+	return slices.Contains(n.all, name)
+}
+
+// add reports whether the name is new.
+func (n *nameSet) add(name string) bool {
+	if n.has(name) {
+		return false
+	}
+	n.all = append(n.all, name)
+	switch {
+	case n.known != nil:
+		n.known[name] = true
+	case len(n.all) > fewNames:
+		n.known = make(map[string]bool, 2*len(n.all))
+		for _, name := range n.all {
+			n.known[name] = true
+		}
+	}
+	return true
+}
+
 // moved returns the names of a kind's objects that are not as they were: changed, added, or gone.
-func (s *settlement) moved(kind ObjectKind) map[string]bool {
-	out := map[string]bool{}
+func (s *settlement) moved(kind ObjectKind) (out nameSet) {
 	if s.same[kind] {
 		return out
 	}
 	for _, d := range Diff(&Objects{list: s.before.kinds[kind]}, &Objects{list: s.parts.kinds[kind]}) {
-		out[d.Key.Name] = true
+		out.add(d.Key.Name)
 	}
 	return out
 }
 
 // spreadOverBackups adds all that is joined by backups, either way, as it was or as it is.
-func spreadOverBackups(names map[string]bool, documents ...[]VirtualServer) {
+func spreadOverBackups(names *nameSet, documents ...[]VirtualServer) {
 	joined := map[string][]string{}
 	for _, servers := range documents {
 		for i := range servers {
@@ -119,18 +157,9 @@ func spreadOverBackups(names map[string]bool, documents ...[]VirtualServer) {
 	if len(joined) == 0 {
 		return
 	}
-	var next []string
-	for name := range names {
-		next = append(next, name)
-	}
-	for len(next) > 0 {
-		name := next[len(next)-1]
-		next = next[:len(next)-1]
-		for _, other := range joined[name] {
-			if !names[other] {
-				names[other] = true
-				next = append(next, other)
-			}
+	for i := 0; i < len(names.all); i++ { // it grows
+		for _, other := range joined[names.all[i]] {
+			names.add(other)
 		}
 	}
 }

@@ -80,39 +80,35 @@ func (s *Objects) Sharing(known *Objects) *Objects {
 	return known.With(put, gone)
 }
 
-// With returns the set with some objects put in, in place of those of the same keys, and others left out.
+// With returns the set with some objects put in, in place of those of the same keys, and others left out. What is put in and left out is put in.
 func (s *Objects) With(put []*Object, remove []ObjectKey) *Objects {
-	put = slices.Clone(put)
-	slices.SortStableFunc(put, func(a, b *Object) int { return a.key.Compare(b.key) })
-	gone := make(map[ObjectKey]bool, len(remove))
+	edits := make([]ObjectDiff, 0, len(put)+len(remove)) // without Before
 	for _, k := range remove {
-		gone[k] = true
+		edits = append(edits, ObjectDiff{Key: k})
 	}
-	out := make([]*Object, 0, len(s.list)+len(put))
-	i := 0
-	for j, o := range put {
-		if j+1 < len(put) && put[j+1].key == o.key {
-			continue
+	for _, o := range put {
+		edits = append(edits, ObjectDiff{Key: o.key, After: o})
+	}
+	slices.SortStableFunc(edits, func(a, b ObjectDiff) int { return a.Key.Compare(b.Key) })
+	out, rest := make([]*Object, 0, len(s.list)+len(put)), s.list
+	for i, e := range edits {
+		if i+1 < len(edits) && edits[i+1].Key == e.Key {
+			continue // the last one counts
 		}
-		for ; i < len(s.list) && s.list[i].key.Compare(o.key) < 0; i++ {
-			if !gone[s.list[i].key] {
-				out = append(out, s.list[i])
+		at, there := slices.BinarySearchFunc(rest, e.Key, func(o *Object, k ObjectKey) int { return o.key.Compare(k) })
+		out = append(out, rest[:at]...)
+		rest = rest[at:]
+		if there {
+			if e.After != nil && rest[0].hash == e.After.hash {
+				e.After = rest[0] // what is known of it stays known
 			}
+			rest = rest[1:]
 		}
-		if i < len(s.list) && s.list[i].key == o.key {
-			if s.list[i].hash == o.hash {
-				o = s.list[i] // what is known of it stays known
-			}
-			i++
-		}
-		out = append(out, o)
-	}
-	for ; i < len(s.list); i++ {
-		if !gone[s.list[i].key] {
-			out = append(out, s.list[i])
+		if e.After != nil {
+			out = append(out, e.After)
 		}
 	}
-	made := &Objects{list: out}
+	made := &Objects{list: append(out, rest...)}
 	made.assembled.Store(s.assembled.Load())
 	return made
 }

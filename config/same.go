@@ -25,9 +25,22 @@ func (v *VirtualServer) Same(o *VirtualServer) bool {
 		v.Score == o.Score && v.EffectiveState == o.EffectiveState && sameList(v.Policies, o.Policies) && sameLabels(v.Labels, o.Labels) && v.Comment == o.Comment
 }
 
-// SameAround reports whether two documents are known to have the same zones, sites, monitors, views, locations and settings.
+// SteersAs reports whether two sites are the same in all that decides about services but where within their region they are: what may differ is how nodes reach
+// each other, the location in the region, and what is there for people.
+func (s *Site) SteersAs(o *Site) bool {
+	return s.Name == o.Name && s.TriggerMonitors == o.TriggerMonitors && s.Parent == o.Parent && slices.Equal(s.BackupParents, o.BackupParents) &&
+		(s.AnswersDNS == o.AnswersDNS || s.AnswersDNS != nil && o.AnswersDNS != nil && *s.AnswersDNS == *o.AnswersDNS) && s.Foreign == o.Foreign &&
+		s.AcceptAnnounced == o.AcceptAnnounced && s.Location.Region() == o.Location.Region()
+}
+
+// sitesSteerAs is Site.SteersAs of two lists.
+func sitesSteerAs(a, b []Site) bool {
+	return sameList(a, b) || slices.EqualFunc(a, b, func(x, y Site) bool { return x.SteersAs(&y) })
+}
+
+// SameAround reports whether two documents are known to have the same zones, monitors, views, locations and settings, and sites that steer alike (Site.SteersAs).
 func (d *Document) SameAround(o *Document) bool {
-	if len(d.Zones) != len(o.Zones) || !reflect.DeepEqual(d.Sites, o.Sites) || !reflect.DeepEqual(d.Monitors, o.Monitors) ||
+	if len(d.Zones) != len(o.Zones) || !sitesSteerAs(d.Sites, o.Sites) || !reflect.DeepEqual(d.Monitors, o.Monitors) ||
 		!reflect.DeepEqual(d.Views, o.Views) || !reflect.DeepEqual(d.Locations, o.Locations) || !reflect.DeepEqual(&d.Settings, &o.Settings) {
 		return false // lists that are shared are compared at once
 	}

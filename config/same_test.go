@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net/netip"
 	"reflect"
+	"slices"
 	"testing"
 )
 
@@ -12,6 +13,20 @@ func TestSameLooksAtEveryField(t *testing.T) {
 	eachChange(t, func(a, b *Service) bool { return a.Same(b) })
 	eachChange(t, func(a, b *VirtualServer) bool { return a.Same(b) })
 	eachChange(t, func(a, b *Zone) bool { return a.same(b) })
+	var stray []string // what may differ
+	one := Site{Location: SiteLocation{Place: "EU.NL"}}
+	changeFields(reflect.ValueOf(&one).Elem(), "site", func(where string, change func(reflect.Value)) {
+		other := one
+		if change(reflect.ValueOf(&other).Elem()); one.SteersAs(&other) {
+			stray = append(stray, where)
+		}
+	})
+	if want := []string{"site.Address", "site.Location.Latitude", "site.Location.Longitude", "site.Dial", "site.Labels", "site.Comment"}; !slices.Equal(stray, want) {
+		t.Errorf("sites steer alike with other %q, want %q", stray, want)
+	}
+	if other := (Site{Location: SiteLocation{Place: "EU.NL.NH"}}); !one.SteersAs(&other) || !other.SteersAs(&one) {
+		t.Error("a site elsewhere in its region does not steer alike")
+	}
 	eachChange(t, func(a, b *Document) bool {
 		a.Services, a.ServiceGroups, a.VirtualServers = b.Services, b.ServiceGroups, b.VirtualServers // not around
 		if reflect.DeepEqual(a, b) {

@@ -65,14 +65,14 @@ func (c *compiler) compileSites() error {
 	for i := range c.doc.Sites {
 		s := &c.doc.Sites[i]
 		c.sites[s.Name] = uint32(i)
-		c.plan.sites = append(c.plan.sites, site{
-			name: s.Name,
-			hash: xxhash.Sum64String(s.Name),
-			spot: newSpot(s.Location.Place, s.Location.Latitude, s.Location.Longitude),
-		})
+		c.plan.sites = append(c.plan.sites, siteOf(s))
 	}
 	c.plan.indexSites()
 	return nil
+}
+
+func siteOf(s *config.Site) site {
+	return site{name: s.Name, hash: xxhash.Sum64String(s.Name), spot: newSpot(s.Location.Place, s.Location.Latitude, s.Location.Longitude)}
 }
 
 func (c *compiler) compileServices() error {

@@ -1,6 +1,7 @@
 package gslb
 
 import (
+	"reflect"
 	"slices"
 
 	"fairlead/config"
@@ -20,10 +21,13 @@ type amendment struct {
 	// around are virtual servers that may stand otherwise for what others are now: they are asked for the other families, or no more, or answers with
 	// their members are counted, or no more.
 	around []VirtualServerIndex
+	// placed are those that look at who the client is, when sites are elsewhere than before.
+	placed []VirtualServerIndex
 }
 
 // Since returns the services and virtual servers in which the plan differs from another one, if it was made from that by compiling only these: all else,
-// every index included, is the same, and so is what the documents of both have around services and virtual servers (config.Document.SameAround).
+// every index included, is the same but for where sites are, and so is what the documents of both have around services and virtual servers
+// (config.Document.SameAround).
 func (p *Plan) Since(before *Plan) (services []ServiceIndex, virtualServers []VirtualServerIndex, known bool) {
 	switch {
 	case p == before:
@@ -34,12 +38,12 @@ func (p *Plan) Since(before *Plan) (services []ServiceIndex, virtualServers []Vi
 	return p.amended.services, p.amended.virtualServers, true
 }
 
-// aroundSince is amendment.around of a plan that another one, of which Since knows, was made to.
-func (p *Plan) aroundSince(before *Plan) []VirtualServerIndex {
+// asideSince returns amendment.around and placed of a plan that another one, of which Since knows, was made to.
+func (p *Plan) asideSince(before *Plan) (around, placed []VirtualServerIndex) {
 	if p == before {
-		return nil
+		return nil, nil
 	}
-	return p.amended.around
+	return p.amended.around, p.amended.placed
 }
 
 // amend is Compile for a document that differs little from that of the plan before. It is not done when more than services and virtual servers has
@@ -57,11 +61,32 @@ func amend(doc *config.Document, o CompileOptions) *Plan {
 	p := *before
 	p.document, p.mark, p.amended = doc, new(planMark), a
 	c := compiler{doc: doc, plan: &p}
-	if c.amendServices() != nil || c.amendVirtualServers(before) != nil {
+	if !c.amendSites(before) || c.amendServices() != nil || c.amendVirtualServers(before) != nil {
 		return nil
 	}
 	c.amendNeeds(before)
 	return &p
+}
+
+// amendSites puts sites where they are now. It reports whether that could be done: not where policies go by where sites and clients are.
+func (c *compiler) amendSites(before *Plan) bool {
+	p := c.plan
+	sites := make([]site, len(c.doc.Sites))
+	for i := range sites {
+		sites[i] = siteOf(&c.doc.Sites[i])
+	}
+	if reflect.DeepEqual(sites, p.sites) {
+		return true
+	}
+	if p.policies > 0 || len(before.locations.from.matchers) > 0 {
+		return false
+	}
+	var err error
+	if p.locations, err = c.locations.buildUnless(before, c.doc, before.locations.from.geo, sites); err != nil {
+		return false
+	}
+	p.sites = sites
+	return true
 }
 
 // differences lists what a document has otherwise than that of a plan. same reports whether that is all, and little.
@@ -203,6 +228,11 @@ func (c *compiler) amendNeeds(before *Plan) {
 		}
 	}
 	p.amended.around = around(before, p)
+	for i := range p.virtualServers {
+		if v := &p.virtualServers[i]; p.locations != before.locations && (looksAtClient(v.method) || looksAtClient(v.backupMethod) || v.looksAtWhom()) {
+			p.amended.placed = append(p.amended.placed, VirtualServerIndex(i))
+		}
+	}
 }
 
 // around lists what stands otherwise for what others are (amendment.around).

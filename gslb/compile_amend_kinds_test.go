@@ -30,7 +30,7 @@ func newCalmWorld(r *rand.Rand) *calmWorld {
 	for i := range calmServers {
 		v := config.VirtualServer{Name: fmt.Sprint("vs", i), Method: config.RoundRobin, Domains: domains(fmt.Sprintf("n%d.example.com", i))}
 		w.members(&v)
-		if i == 5 {
+		if i == 5 && oneIn(r, 2) {
 			v.Policies = []config.Policy{{Name: "p", Prefer: []string{"EU"}}}
 		}
 		w.virtualServer(v)
@@ -150,7 +150,9 @@ func (w *calmWorld) changeServer(j int, v *config.VirtualServer, n int) string {
 func (w *calmWorld) change() (what string) {
 	w.doc.Services, w.doc.VirtualServers = slices.Clone(w.doc.Services), slices.Clone(w.doc.VirtualServers)
 	for range 1 + w.r.IntN(2) {
-		if oneIn(w.r, 3) {
+		if oneIn(w.r, 8) {
+			what += moveSite(w.r, &w.doc) + "; "
+		} else if oneIn(w.r, 3) {
 			what += w.changeService(&w.doc.Services[w.r.IntN(calmServices)], w.r.IntN(1<<20)) + "; "
 		} else {
 			j := w.r.IntN(calmServers)
@@ -179,7 +181,7 @@ func (w *calmWorld) statusOf(p *Plan, at time.Time) *Status {
 // TestEveryKindOfChangeIsSeen: what stays of a plan and a snapshot before is what would be made anew, whatever of services and virtual servers changes, also where
 // nothing but the document has a virtual server looked at again. The answers of what is not touched stay.
 func TestEveryKindOfChangeIsSeen(t *testing.T) {
-	amended := 0
+	amended, placed := 0, 0
 	for seed := range uint64(10) {
 		r := rand.New(rand.NewPCG(seed, 11))
 		w := newCalmWorld(r)
@@ -199,6 +201,7 @@ func TestEveryKindOfChangeIsSeen(t *testing.T) {
 			}
 			if plan.amended.of != nil {
 				amended++
+				placed += min(len(plan.amended.placed), 1)
 			}
 			samePlans(t, what, plan, whole)
 			w.sameUntouched(t, what, before, plan)
@@ -222,8 +225,8 @@ func TestEveryKindOfChangeIsSeen(t *testing.T) {
 			}
 		}
 	}
-	t.Logf("%d changes were compiled alone", amended)
-	if amended < 300 {
+	t.Logf("%d changes were compiled alone, %d of them with sites elsewhere", amended, placed)
+	if amended < 300 || placed < 10 {
 		t.Error("hardly a change was compiled alone")
 	}
 }

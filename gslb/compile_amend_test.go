@@ -24,7 +24,7 @@ func (w *changingWorld) change() string {
 	w.doc.Services, w.doc.VirtualServers = slices.Clone(doc.Services), slices.Clone(doc.VirtualServers)
 	i, j := w.r.IntN(w.services), w.r.IntN(len(doc.VirtualServers))
 	s, v := &w.doc.Services[i], &w.doc.VirtualServers[j]
-	switch w.r.IntN(12) {
+	switch w.r.IntN(14) {
 	case 0, 1, 2, 3:
 		site := s.Site
 		if *s = other.doc.Services[i]; !oneIn(w.r, 4) {
@@ -61,9 +61,30 @@ func (w *changingWorld) change() string {
 			w.doc.Services = slices.DeleteFunc(w.doc.Services, func(s config.Service) bool { return s.Name[:4] == "more" })
 		}
 		return "a service more or less"
+	case 11, 12:
+		return moveSite(w.r, &w.doc)
 	}
 	w.doc.VirtualServers[0].Domains = domains("www.example.com", "more.example.com")
 	return "names"
+}
+
+// moveSite changes a site in ways of which some steer nothing but distances.
+func moveSite(r *rand.Rand, doc *config.Document) string {
+	doc.Sites = slices.Clone(doc.Sites)
+	s := &doc.Sites[r.IntN(len(doc.Sites))]
+	switch r.IntN(5) {
+	case 0:
+		s.Location.Latitude, s.Location.Longitude = new(float64(r.IntN(180)-90)), new(float64(r.IntN(360)-180))
+	case 1:
+		s.Location.Place = s.Location.Region() + []string{"", ".A", ".B", ".A.B"}[r.IntN(4)]
+	case 2:
+		s.Location = config.SiteLocation{Place: []string{"EU.NL", "NA.US", ""}[r.IntN(3)]}
+	case 3:
+		s.Parent = []string{"", doc.Sites[0].Name}[r.IntN(2)]
+	case 4:
+		s.Comment += "!"
+	}
+	return "site " + s.Name
 }
 
 // beliefs changes what is believed of some services, and returns all of it for a plan.

@@ -27,8 +27,11 @@ func (p *Plan) Touched(before *Plan) (touched []VirtualServerIndex, known bool) 
 	for _, s := range services {
 		of(s)
 	}
-	for _, v := range virtualServers {
-		marked[v] = true
+	_, placed := p.asideSince(before)
+	for _, list := range [][]VirtualServerIndex{virtualServers, placed} {
+		for _, v := range list {
+			marked[v] = true
+		}
 	}
 	if len(services) > 0 {
 		for i := range p.services {

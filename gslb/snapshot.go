@@ -58,7 +58,8 @@ func (s *Snapshot) stirred(prev *Snapshot) (out []difference, known bool) {
 			out[i] = stir
 		}
 	}
-	for _, list := range [][]VirtualServerIndex{p.lively, p.aroundSince(was)} {
+	around, placed := p.asideSince(was)
+	for _, list := range [][]VirtualServerIndex{p.lively, around} {
 		for _, v := range list {
 			out[v] = stir
 		}
@@ -68,8 +69,10 @@ func (s *Snapshot) stirred(prev *Snapshot) (out []difference, known bool) {
 			out[v] = anew
 		}
 	}
-	for _, v := range virtualServers {
-		out[v] = anew
+	for _, list := range [][]VirtualServerIndex{virtualServers, placed} {
+		for _, v := range list {
+			out[v] = anew
+		}
 	}
 	return out, true
 }

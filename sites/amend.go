@@ -46,10 +46,36 @@ func (t *Tracker) amend(doc *config.Document, plan *gslb.Plan, now time.Time) bo
 	if len(virtualServers) > 0 {
 		t.keepAnswers(doc, plan)
 	}
-	t.document, t.plan, t.ttls = doc, plan, nil
+	t.amendedFrom, t.document, t.plan, t.ttls = t.plan, doc, plan, nil
 	t.reached++
 	return true
 }
+
+// StatusSince is Status by a document whose plan was made from that of the last Status, before: it weighs again what is known of the services that the document
+// changed, and leaves all others as they were then, and so At. nil: all has to be weighed, as more depends on it than that, or before is too old.
+func (t *Tracker) StatusSince(before *gslb.Status, plan *gslb.Plan, now time.Time, handed func(gslb.ServiceIndex) uint64) *gslb.Status {
+	services, _, known := t.plan.Since(plan)
+	if !known || t.amendedFrom != plan || len(before.Services) != len(t.services) || now.Sub(before.At) > statusKept || now.Before(before.At) {
+		return nil
+	}
+	for _, i := range services {
+		if t.services[i].quorum != nil {
+			return nil
+		}
+	}
+	out := *before
+	out.Services = slices.Clone(before.Services)
+	for _, i := range services {
+		if e := &t.services[i]; e.probed {
+			e.look()
+		}
+		t.weighIn(&out, i, now, handed, false, false)
+	}
+	return &out
+}
+
+// statusKept is how old a Status may be to be taken over for services that a document did not change.
+const statusKept = 2 * time.Second
 
 // remade is the evidence about a service that is described otherwise now, at the same site. What is known of it is not taken over yet.
 func (t *Tracker) remade(s *config.Service, old *evidence, now time.Time) evidence {

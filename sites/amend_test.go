@@ -37,7 +37,13 @@ func changeOne(r *rand.Rand, doc *config.Document) *config.Document {
 	next := *doc
 	next.Services = slices.Clone(doc.Services)
 	s := &next.Services[r.IntN(len(next.Services))]
-	switch r.IntN(8) {
+	switch r.IntN(10) {
+	case 8:
+		next.Sites = slices.Clone(doc.Sites)
+		next.Sites[r.IntN(len(next.Sites))].Comment += "!"
+	case 9:
+		next.Sites = slices.Clone(doc.Sites)
+		next.Sites[r.IntN(len(next.Sites))].Location.Latitude = new(float64(r.IntN(90)))
 	case 0:
 		s.Addresses = []netip.Addr{netip.AddrFrom4([4]byte{198, 51, 100, byte(r.IntN(200))})}
 	case 1:
@@ -128,5 +134,61 @@ func sameEvidence(t *testing.T, what string, got, want *scene) {
 			!reflect.DeepEqual(x.busy, y.busy) || !maps.Equal(x.passing, y.passing) {
 			t.Fatalf("%s has of service %d\n%+v, want\n%+v", what, i, x, y)
 		}
+	}
+}
+
+// TestStatusSinceIsThatOfWhatChanged: by a document that changes one service, that one is believed what a Status of all says, and all others what they were.
+func TestStatusSinceIsThatOfWhatChanged(t *testing.T) {
+	since := 0
+	for seed := range uint64(40) {
+		r := rand.New(rand.NewPCG(seed, 6))
+		names := []string{"nl1", "us1", "jp1", "nl2"}
+		quorum := config.Quorum{}
+		if seed%4 == 0 {
+			quorum.Agree = 2
+		}
+		p, doc := newParliament(t, quorum, names...), parliamentDocument(quorum, names)
+		doc.VirtualServers = []config.VirtualServer{{Name: "www", Domains: []config.Domain{{Name: "www.example.com"}}, Method: config.RoundRobin, BackupMethod: config.RoundRobin,
+			Members: []config.Member{{Service: "at-nl1", Weight: 1, Order: 1}}}}
+		for round := range 20 {
+			next := doc
+			if round > 0 {
+				next = changeOne(r, doc)
+			}
+			site, service, state := names[r.IntN(4)], "at-"+names[r.IntN(4)], []monitors.State{monitors.Up, monitors.Down}[r.IntN(2)]
+			p.see(site, service, state)
+			p.pass(time.Second)
+			for _, name := range names {
+				s := p.nodes[name]
+				before, plan := s.tr.Status(s.now, noneHanded), s.tr.plan
+				known := s.setFrom(next, true)
+				got := s.tr.StatusSince(before, plan, s.now, noneHanded)
+				if got == nil {
+					continue
+				}
+				if !known {
+					t.Fatalf("seed %d, change %d: a status since a document of which nothing is known", seed, round)
+				}
+				since++
+				all := s.tr.Status(s.now, noneHanded)
+				for i := range all.Services {
+					want := &all.Services[i]
+					if next.Services[i].Same(&doc.Services[i]) {
+						want = &before.Services[i]
+					}
+					if !reflect.DeepEqual(&got.Services[i], want) {
+						t.Fatalf("seed %d, change %d: %s believes of service %d\n%+v, want\n%+v", seed, round, name, i, got.Services[i], *want)
+					}
+				}
+				if s.tr.StatusSince(before, plan, before.At.Add(statusKept+1), noneHanded) != nil {
+					t.Fatal("what was believed long ago was taken over")
+				}
+			}
+			doc = next
+		}
+	}
+	t.Logf("%d documents were believed since the one before", since)
+	if since < 500 {
+		t.Error("hardly a document was")
 	}
 }

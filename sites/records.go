@@ -11,7 +11,13 @@ import (
 
 // Records is what a site tells others: the belief in s about its own services, with ages as of now.
 func Records(s *gslb.Snapshot, site string, now time.Time) []mep.ServiceRecord {
-	var out []mep.ServiceRecord
+	count := 0
+	for i := range s.Status.Services {
+		if s.Plan.Service(gslb.ServiceIndex(i)).Site == site {
+			count++
+		}
+	}
+	out := make([]mep.ServiceRecord, 0, count)
 	for i := range s.Status.Services {
 		service := s.Plan.Service(gslb.ServiceIndex(i))
 		if service.Site != site {

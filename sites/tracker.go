@@ -36,25 +36,27 @@ type Transition struct {
 // Tracker collects evidence about the services of one document. It belongs to one goroutine. What it holds is bounded by
 // the document: evidence about services and sites that are not in it is dropped.
 type Tracker struct {
-	opts      Options
-	log       *zap.Logger
-	document  *config.Document
-	plan      *gslb.Plan
-	ttls      map[string]time.Duration // by service, longestTTLs of the document; nil: nothing drained since it came
-	suspicion suspicion
-	round     time.Time // when services that report no load, or no longer, last began to count answers anew
-	rounds    rounds
-	interval  time.Duration
-	last      time.Time
-	services  []evidence
-	byName    map[string]int
-	sites     map[string]*site
-	list      []*site // the same, in the document's order
-	probed    []int32 // services that this node's monitors probe
-	agreeing  []int32 // services that have a quorum
-	answers   bool    // this site answers DNS: it probes others' services
-	orders    map[overrideKey]Override
-	isolation isolation
+	opts     Options
+	log      *zap.Logger
+	document *config.Document
+	plan     *gslb.Plan
+	// amendedFrom is the plan before, when the document came by amend; nil: it did not.
+	amendedFrom *gslb.Plan
+	ttls        map[string]time.Duration // by service, longestTTLs of the document; nil: nothing drained since it came
+	suspicion   suspicion
+	round       time.Time // when services that report no load, or no longer, last began to count answers anew
+	rounds      rounds
+	interval    time.Duration
+	last        time.Time
+	services    []evidence
+	byName      map[string]int
+	sites       map[string]*site
+	list        []*site // the same, in the document's order
+	probed      []int32 // services that this node's monitors probe
+	agreeing    []int32 // services that have a quorum
+	answers     bool    // this site answers DNS: it probes others' services
+	orders      map[overrideKey]Override
+	isolation   isolation
 
 	reports uint64  // so far, of services
 	reached uint64  // changes of how sites are heard
@@ -63,6 +65,7 @@ type Tracker struct {
 	shown   []SiteStatus
 	shownAt uint64 // of reached
 
+	viewed  int     // records of the last set of views
 	leftOut leftOut // of views
 }
 
@@ -157,7 +160,7 @@ func (t *Tracker) SetDocument(doc *config.Document, plan *gslb.Plan, now time.Ti
 	}
 	t.convene(doc, services)
 	t.takeOver(services, sites)
-	t.document, t.plan, t.services, t.byName, t.sites, t.list, t.ttls = doc, plan, services, byName, sites, list, nil
+	t.document, t.plan, t.amendedFrom, t.services, t.byName, t.sites, t.list, t.ttls = doc, plan, nil, services, byName, sites, list, nil
 	for _, s := range list { // what told of a site may be in the document no more
 		t.settle(s, now)
 	}
@@ -357,24 +360,29 @@ func (t *Tracker) Status(now time.Time, handed func(gslb.ServiceIndex) uint64) *
 	t.orders = t.opts.Overrides.standing(now)
 	out.Alarm, out.Isolated = t.suspicion.alarm, t.isolation.alarm
 	for i := range t.services {
-		e := &t.services[i]
-		b := t.believe(e, now)
-		if b.state != e.believed.state {
-			t.transition(e, b, now)
-		}
-		e.believed = b
-		e.ramp.settle(b, now)
-		out.Services[i] = gslb.ServiceStatus{
-			State: b.state, Without4: b.without4, Without6: b.without6, Reason: b.reason, Source: b.source,
-			Since: e.since, Seen: b.seen,
-			Share: e.ramp.share(e.service.SlowStart.Std(), now), Doubt: b.doubt,
-		}
-		if e.busy != nil {
-			out.Services[i].Load, out.Services[i].Measures = t.busyness(gslb.ServiceIndex(i), now, handed(gslb.ServiceIndex(i)), counted, newRound)
-		}
-		e.draining(&out.Services[i], now)
+		t.weighIn(out, gslb.ServiceIndex(i), now, handed, counted, newRound)
 	}
 	return out
+}
+
+// weighIn weighs the evidence about one service.
+func (t *Tracker) weighIn(out *gslb.Status, i gslb.ServiceIndex, now time.Time, handed func(gslb.ServiceIndex) uint64, counted, newRound bool) {
+	e := &t.services[i]
+	b := t.believe(e, now)
+	if b.state != e.believed.state {
+		t.transition(e, b, now)
+	}
+	e.believed = b
+	e.ramp.settle(b, now)
+	out.Services[i] = gslb.ServiceStatus{
+		State: b.state, Without4: b.without4, Without6: b.without6, Reason: b.reason, Source: b.source,
+		Since: e.since, Seen: b.seen,
+		Share: e.ramp.share(e.service.SlowStart.Std(), now), Doubt: b.doubt,
+	}
+	if e.busy != nil {
+		out.Services[i].Load, out.Services[i].Measures = t.busyness(i, now, handed(i), counted, newRound)
+	}
+	e.draining(&out.Services[i], now)
 }
 
 func (t *Tracker) transition(e *evidence, b belief, now time.Time) {

@@ -1,18 +1,23 @@
 package main
 
 import (
+	"slices"
 	"testing"
 	"time"
 )
 
 // TestDocuments changes a small document: all that is measured is there, and all sites come to answer by each change.
 func TestDocuments(t *testing.T) {
-	p := plan{sites: 3, services: 300, patches: 6, asked: 20, pause: 10 * time.Millisecond}
+	p := plan{sites: 3, services: 300, patches: 6, others: 3, asked: 20, pause: 10 * time.Millisecond}
 	r, err := measure(t.Context(), p)
 	if err != nil {
 		t.Fatal(err)
 	}
-	for i, want := range []int{1, wholeRounds - 1, 1, wholeRounds - 1, p.patches, p.patches * (p.sites - 1), p.patches} {
+	counts := append([]int{1, wholeRounds - 1, 1, wholeRounds - 1, p.patches, p.patches * (p.sites - 1), p.patches}, slices.Repeat([]int{p.others}, 2*len(alterations))...)
+	if len(r.times) != len(counts) {
+		t.Errorf("got %d kinds of times, want %d", len(r.times), len(counts))
+	}
+	for i, want := range counts {
 		if got := r.times[i]; len(got.took) != want || got.quantile(0) <= 0 {
 			t.Errorf("%s: got %v, want %d times", got.what, got.took, want)
 		}
@@ -30,7 +35,8 @@ func TestDocuments(t *testing.T) {
 
 func TestPlanIsChecked(t *testing.T) {
 	for name, p := range map[string]plan{"no site": {services: 10, patches: 1}, "too many sites": {sites: 33, services: 100, patches: 1},
-		"a site without a service": {sites: 3, services: 2, patches: 1}, "no change": {sites: 3, services: 30}} {
+		"a site without a service": {sites: 3, services: 2, patches: 1}, "no change": {sites: 3, services: 30},
+		"less than no others": {sites: 3, services: 30, patches: 1, others: -1}} {
 		if p.validate() == nil {
 			t.Errorf("%s: no error", name)
 		}

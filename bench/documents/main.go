@@ -21,15 +21,18 @@ import (
 
 func main() {
 	p := plan{}
-	var profile string
+	var profile, memory string
 	flag.IntVar(&p.sites, "sites", 8, "sites (1 to 32)")
 	flag.IntVar(&p.services, "services", 10_000, "services; half as many virtual servers")
 	flag.IntVar(&p.patches, "patches", 200, "changes of one service each")
 	flag.IntVar(&p.asked, "asked", 2000, "names that were asked for, by which the effect of a change is computed")
+	flag.IntVar(&p.others, "others", 10, "changes of each other kind: of a site, of members, services added and removed")
 	flag.DurationVar(&p.pause, "pause", 100*time.Millisecond, "between two changes")
 	flag.StringVar(&profile, "cpuprofile", "", "write a profile of the changes to this file")
+	flag.StringVar(&memory, "memprofile", "", "write what the changes allocated to this file")
 	flag.Parse()
-	if err := profiled(profile, &p, func() error { return run(context.Background(), os.Stdout, p) }); err != nil {
+	runtime.MemProfileRate = 0 // until the changes begin
+	if err := profiled(profile, memory, &p, func() error { return run(context.Background(), os.Stdout, p) }); err != nil {
 		fmt.Fprintln(os.Stderr, "documents:", err)
 		os.Exit(1)
 	}
@@ -37,29 +40,32 @@ func main() {
 
 // plan says what is measured.
 type plan struct {
-	sites, services, patches, asked int
-	pause                           time.Duration
-	profile                         io.Writer // of the changes; nil: none
+	sites, services, patches, others, asked int
+	pause                                   time.Duration
+	profile, memory                         io.Writer // of the changes; nil: none
 }
 
 func (p plan) validate() error {
-	if p.sites < 1 || p.sites > 32 || p.services < p.sites || p.services > 60_000 || p.patches < 1 {
-		return fmt.Errorf("%d sites, %d services, %d changes: want 1 to 32 sites, at least a service for each and at most 60000, and a change", p.sites, p.services, p.patches)
+	if p.sites < 1 || p.sites > 32 || p.services < p.sites || p.services > 60_000 || p.patches < 1 || p.others < 0 {
+		return fmt.Errorf("%d sites, %d services, %d changes, %d others: want 1 to 32 sites, at least a service for each and at most 60000, and a change",
+			p.sites, p.services, p.patches, p.others)
 	}
 	return nil
 }
 
-// profiled opens the file of the profile around do.
-func profiled(path string, p *plan, do func() error) error {
-	if path == "" {
-		return do()
+// profiled opens the files of the profiles around do.
+func profiled(cpu, memory string, p *plan, do func() error) error {
+	for path, to := range map[string]*io.Writer{cpu: &p.profile, memory: &p.memory} {
+		if path == "" {
+			continue
+		}
+		f, err := os.Create(path)
+		if err != nil {
+			return fmt.Errorf("make a profile: %w", err)
+		}
+		defer f.Close()
+		*to = f
 	}
-	f, err := os.Create(path)
-	if err != nil {
-		return fmt.Errorf("make the profile: %w", err)
-	}
-	defer f.Close()
-	p.profile = f
 	return do()
 }
 
@@ -71,14 +77,18 @@ func run(ctx context.Context, out io.Writer, p plan) error {
 	}
 	fmt.Fprintf(out, "%d sites in one process on %d cores, which they share; %d services, %d virtual servers; %v between two changes\n\n",
 		p.sites, runtime.GOMAXPROCS(0), p.services, p.services/2, p.pause)
-	fmt.Fprintln(out, "| what | median | p95 | slowest |")
-	fmt.Fprintln(out, "|---|---|---|---|")
+	fmt.Fprintln(out, "| what | median | p95 | slowest | CPU, all sites together |")
+	fmt.Fprintln(out, "|---|---|---|---|---|")
 	for _, t := range r.times {
-		fmt.Fprintf(out, "| %s | %s | %s | %s |\n", t.what, ms(t.quantile(0.5)), ms(t.quantile(0.95)), ms(t.quantile(1)))
+		spent := ""
+		if t.cpu > 0 {
+			spent = ms(t.cpu)
+		}
+		fmt.Fprintf(out, "| %s | %s | %s | %s | %s |\n", t.what, ms(t.quantile(0.5)), ms(t.quantile(0.95)), ms(t.quantile(1)), spent)
 	}
-	fmt.Fprintf(out, "\nCPU of a change, all sites together: %s; of all sites while nothing happens: %.0f %% of one. Each change left %.1f KB in a site's data directory, "+
+	fmt.Fprintf(out, "\nOne service changed: %.1f MB allocated, all sites together; while nothing happens they take %.0f %% of a CPU. Each change left %.1f KB in a site's data directory, "+
 		"which had %.1f MB. The heap of a site is %.1f MB with the document and %.1f MB after the changes.\n",
-		ms(r.cpu), 100*r.idle, r.grown/1e3, r.disk/1e6, r.heap[0]/1e6, r.heap[1]/1e6)
+		r.allocated/1e6, 100*r.idle, r.grown/1e3, r.disk/1e6, r.heap[0]/1e6, r.heap[1]/1e6)
 	return nil
 }
 
@@ -102,14 +112,36 @@ func measure(ctx context.Context, p plan) (r *results, err error) {
 	if err := m.applied(ctx, r); err != nil {
 		return nil, fmt.Errorf("apply a document: %w", err)
 	}
+	err = p.recorded(func() error {
+		if err := m.patched(ctx, r); err != nil {
+			return fmt.Errorf("change a service: %w", err)
+		}
+		if err := m.otherwise(ctx, r); err != nil {
+			return fmt.Errorf("change other things: %w", err)
+		}
+		return nil
+	})
+	return r, err
+}
+
+// memoryRate is how many octets are allocated from one sample to the next.
+const memoryRate = 32 << 10
+
+// recorded writes profiles of what do does.
+func (p plan) recorded(do func() error) error {
 	if p.profile != nil {
 		if err := pprof.StartCPUProfile(p.profile); err != nil {
-			return nil, fmt.Errorf("begin the profile: %w", err)
+			return fmt.Errorf("begin the profile: %w", err)
 		}
 		defer pprof.StopCPUProfile()
 	}
-	if err := m.patched(ctx, r); err != nil {
-		return nil, fmt.Errorf("change a service: %w", err)
+	if p.memory == nil {
+		return do()
 	}
-	return r, nil
+	runtime.MemProfileRate = memoryRate
+	if err := do(); err != nil {
+		return err
+	}
+	runtime.MemProfileRate = 0
+	return pprof.Lookup("allocs").WriteTo(p.memory, 0)
 }

@@ -169,8 +169,8 @@ func (m *mesh) document(services, round int) []byte {
 		b.WriteString("virtual_servers:\n")
 	}
 	for i := range services / 2 {
-		fmt.Fprintf(&b, "  - name: web%05d\n    domains: [{name: %s, ttl: 5s}]\n    method: round-robin\n    members: [{service: %s, order: 1}, {service: %s, order: 2}]\n",
-			i, name(i), service(2*i), service(2*i+1))
+		fmt.Fprintf(&b, "  - name: %s\n    domains: [{name: %s, ttl: 5s}]\n    method: round-robin\n    members: [{service: %s, order: 1}, {service: %s, order: 2}]\n",
+			server(i), name(i), service(2*i), service(2*i+1))
 	}
 	return []byte(b.String())
 }

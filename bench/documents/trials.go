@@ -29,17 +29,19 @@ const (
 // results are all that was measured.
 type results struct {
 	times []*times
-	cpu   time.Duration // of a change
-	idle  float64       // share of a CPU
-	grown float64       // octets on disk by a change, at one site
-	disk  float64       // octets before the changes
-	heap  [2]float64    // octets of a site: with the document, and after the changes
+	// Of changes of one service's addresses:
+	allocated float64    // octets by one
+	grown     float64    // octets on disk by one, at one site
+	idle      float64    // share of a CPU while nothing happens
+	disk      float64    // octets before the changes
+	heap      [2]float64 // octets of a site: with the document, and after the changes
 }
 
 // times are how long something took each time.
 type times struct {
 	what string
 	took []time.Duration
+	cpu  time.Duration // of one, all sites together; 0: not known
 }
 
 func (r *results) of(what string) *times {
@@ -104,12 +106,12 @@ func (m *mesh) patched(ctx context.Context, r *results) error {
 	}
 	r.idle = float64(cpuTime()-spent) / float64(idleTime)
 	spent = cpuTime()
-	began := time.Now()
+	began, octets := time.Now(), allocated()
 	for i := range m.plan.patches {
 		at, which := m.sites[i%len(m.sites)], i*37%(m.plan.services/2)
 		address := fmt.Sprintf("198.18.%d.%d", i/250, i%250+1)
 		start := time.Now()
-		if err := at.send(ctx, http.MethodPatch, "/v1/services/"+service(2*which), "application/merge-patch+json", []byte(`{"addresses":["`+address+`"]}`)); err != nil {
+		if err := at.send(ctx, http.MethodPatch, "/v1/services/"+service(2*which), mergePatch, []byte(`{"addresses":["`+address+`"]}`)); err != nil {
 			return err
 		}
 		written.since(start)
@@ -121,7 +123,8 @@ func (m *mesh) patched(ctx context.Context, r *results) error {
 			return err
 		}
 	}
-	r.cpu = time.Duration(float64(cpuTime()-spent)-r.idle*float64(time.Since(began))) / time.Duration(m.plan.patches)
+	written.cpu = time.Duration(float64(cpuTime()-spent)-r.idle*float64(time.Since(began))) / time.Duration(m.plan.patches)
+	r.allocated = float64(allocated()-octets) / float64(m.plan.patches)
 	r.grown = (m.sites[0].kept() - r.disk) / float64(m.plan.patches)
 	r.heap[1] = m.heap()
 	return nil
@@ -144,7 +147,7 @@ func (s *site) send(ctx context.Context, method, path, kind string, body []byte)
 		return fmt.Errorf("ask site %q: %w", s.name, err)
 	}
 	var said struct{ Revision string }
-	if err := json.Unmarshal(text, &said); err != nil || reply.StatusCode != http.StatusOK || said.Revision == "" {
+	if err := json.Unmarshal(text, &said); err != nil || reply.StatusCode/100 != 2 || said.Revision == "" {
 		return fmt.Errorf("%s %s at site %q: got %s: %.1000s", method, path, s.name, reply.Status, text)
 	}
 	return nil
@@ -228,6 +231,13 @@ func (m *mesh) heap() float64 {
 	var s runtime.MemStats
 	runtime.ReadMemStats(&s)
 	return float64(s.HeapAlloc) / float64(len(m.sites))
+}
+
+// allocated is how many octets were ever allocated in this process.
+func allocated() uint64 {
+	var s runtime.MemStats
+	runtime.ReadMemStats(&s)
+	return s.TotalAlloc
 }
 
 func pause(ctx context.Context, d time.Duration) error {

@@ -203,7 +203,7 @@ func (p *publisher) adopt(in *intent, now time.Time) {
 	n.setProbes(in.document, p.probed)
 	n.loads.SetTargets(loadTargets(in.document, n.opts.Config.Site))
 	n.resolvers.adopt(in.document)
-	p.publish(now)
+	p.publishChange(now)
 	if n.exchange != nil { // after the document's digest: what is right by the new topology only must not be said under the old one
 		if err := n.exchange.SetTopology(topologyOf(in.document, n.opts.Config.Site)); err != nil {
 			n.log.Error("mep.peers", zap.Error(err)) // the addresses were validated; the sessions stay as they are
@@ -232,9 +232,27 @@ func (p *publisher) learn(in *intent, now time.Time) {
 
 // publish compiles belief and stores the snapshot. Other sites are told at once when something of this site changed.
 func (p *publisher) publish(now time.Time) {
-	p.generation++
 	p.node.orders.Expire(now)
-	status := p.tracker.Status(now, p.learned.Handed)
+	p.publishStatus(p.tracker.Status(now, p.learned.Handed), now)
+}
+
+// publishChange is publish for a document that came just now. When it differs little from the one before, only belief about what changed is compiled: all else
+// that happened goes out when it would have.
+func (p *publisher) publishChange(now time.Time) {
+	p.node.orders.Expire(now)
+	var status *gslb.Status
+	if p.snapshot != nil {
+		status = p.tracker.StatusSince(p.snapshot.Status, p.snapshot.Plan, now, p.learned.Handed)
+	}
+	if status == nil {
+		status = p.tracker.Status(now, p.learned.Handed)
+	}
+	p.publishStatus(status, now)
+}
+
+// publishStatus is publish of what is believed.
+func (p *publisher) publishStatus(status *gslb.Status, now time.Time) {
+	p.generation++
 	before := p.node.sight.Load()
 	p.operate(status, now)
 	p.answerVotes(now)

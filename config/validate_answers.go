@@ -82,9 +82,13 @@ func (c *checker) checkAnswerTypes() {
 	}
 }
 
-// isServiceName reports whether a name begins with two labels that begin with an underscore (RFC 2782).
+// isServiceName reports whether a name begins with two labels that begin with an underscore (RFC 2782), or is a wildcard, which stands for such
+// names (RFC 4592 section 4.5).
 func isServiceName(name string) bool {
 	labels := strings.Split(strings.TrimSuffix(name, "."), ".")
+	if labels[0] == "*" {
+		return true
+	}
 	return len(labels) > 2 && len(labels[0]) > 1 && labels[0][0] == '_' && len(labels[1]) > 1 && labels[1][0] == '_'
 }
 

@@ -18,12 +18,8 @@ import (
 	"fairlead/internal/access"
 )
 
-const (
-	// MaxObjectBytes is the most that the body of one object may have.
-	MaxObjectBytes = MaxBodyBytes
-	// maxListBytes ends a page of objects before it is more than clients read.
-	maxListBytes = 4 << 20
-)
+// maxListBytes ends a page of objects before it is more than clients read.
+const maxListBytes = 4 << 20
 
 // objectsInput narrows a list of objects down.
 type objectsInput struct {

@@ -26,19 +26,6 @@ func (d *Document) Site(name string) *Site {
 	return nil
 }
 
-// ZoneOf returns the zone that is authoritative for a canonical name (the longest one that encloses it), or nil.
-func (d *Document) ZoneOf(name string) *Zone {
-	var best *Zone
-	longest := 0
-	for i := range d.Zones {
-		zone, err := canonicalHost(d.Zones[i].Name)
-		if err == nil && len(zone) > longest && inZone(name, zone) {
-			best, longest = &d.Zones[i], len(zone)
-		}
-	}
-	return best
-}
-
 // Endpoint returns where the site's MEP is reached, as host:port for a dialer. Port 3009 unless the address has one.
 func (s *Site) Endpoint() string {
 	host, port, err := splitSiteAddress(s.Address)

@@ -134,15 +134,6 @@ func (s Source) ID() string {
 	return hex.EncodeToString(h.Sum(nil))[:32]
 }
 
-// Octets returns the size of the text and the zone files together.
-func (s Source) Octets() int {
-	n := len(s.Text)
-	for _, text := range s.Files {
-		n += len(text)
-	}
-	return n
-}
-
 // Parse decodes and validates a document as a whole. The document is nil when the report has errors.
 func Parse(src Source) (*Document, *Report) {
 	report := new(Report)

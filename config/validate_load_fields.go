@@ -14,17 +14,6 @@ var (
 	envoyStat = regexp.MustCompile(`^[a-z][a-z0-9_]{0,63}$`)
 )
 
-// Paths returns the path of each field that is given, by key.
-func (f *LoadFields) Paths() map[string]string {
-	out := make(map[string]string)
-	for _, one := range f.list() {
-		if one.path != "" {
-			out[one.key] = one.path
-		}
-	}
-	return out
-}
-
 type loadField struct{ key, path string }
 
 // list returns all fields in the order of the document.

@@ -13,13 +13,8 @@ import (
 	"fairlead/config/zonetext"
 )
 
-// Limits of zone data; more of them are in package zonedata.
-const (
-	// MaxZoneRecords is how many records one zone can have.
-	MaxZoneRecords = zonedata.MaxRecords
-	// maxRecordTTL is the largest TTL (RFC 2181 section 8), in seconds.
-	maxRecordTTL = 1<<31 - 1
-)
+// maxRecordTTL is the largest TTL (RFC 2181 section 8), in seconds. More limits of zone data are in package zonedata.
+const maxRecordTTL = 1<<31 - 1
 
 // zoneTextError is what is wrong at one place of a zone's text.
 type zoneTextError struct {

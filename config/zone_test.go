@@ -163,20 +163,6 @@ func TestEndpoint(t *testing.T) {
 	}
 }
 
-func TestZoneOfPicksTheLongest(t *testing.T) {
-	doc := &Document{Zones: []Zone{{Name: "example.com"}, {Name: "Sub.example.com."}}}
-	for name, want := range map[string]string{"a.sub.example.com.": "Sub.example.com.", "sub.example.com.": "Sub.example.com.",
-		"bsub.example.com.": "example.com", "example.org.": ""} {
-		got := ""
-		if z := doc.ZoneOf(name); z != nil {
-			got = z.Name
-		}
-		if got != want {
-			t.Errorf("%s: got %q, want %q", name, got, want)
-		}
-	}
-}
-
 // What is above a bound of zone data is said by the check, not by the node that then cannot start.
 func TestRecordSetTooLarge(t *testing.T) {
 	texts := func(n int) string {

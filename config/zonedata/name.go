@@ -68,3 +68,24 @@ func Lower8(x uint64) uint64 {
 	pastZ := low + (0x80-'Z'-1)*ones
 	return x | (fromA^pastZ)&^x&(0x80*ones)>>2
 }
+
+// nameOctets returns the length of the uncompressed name at the start of b, or -1.
+func nameOctets(b []byte) int {
+	for i := 0; i < len(b) && i < MaxNameOctets; i += 1 + int(b[i]) {
+		switch {
+		case b[i] == 0:
+			return i + 1
+		case b[i] > 63:
+			return -1
+		}
+	}
+	return -1
+}
+
+// countLabels returns the number of labels of a name, without the root's.
+func countLabels(name []byte) (n int) {
+	for i := 0; i < len(name) && name[i] != 0; i += 1 + int(name[i]) {
+		n++
+	}
+	return n
+}

@@ -314,3 +314,11 @@ func (h *sharing) status() []api.SharedSessions {
 	slices.SortFunc(out, func(a, b api.SharedSessions) int { return cmp.Compare(a.Site, b.Site) })
 	return out
 }
+
+// sharedSessions is what is shown of the sharing; nothing where this node shares none.
+func (n *Node) sharedSessions() []api.SharedSessions {
+	if n.sharing == nil {
+		return nil
+	}
+	return n.sharing.status()
+}

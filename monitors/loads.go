@@ -45,7 +45,7 @@ type Load struct {
 	Metrics metric.Metrics
 	// At is when the answer arrived, or what Push was told.
 	At     time.Time
-	Source string // "haproxy", "json" or "push"
+	Source string // the kind of source, as the document has it: "haproxy", "push" and so on
 	// Err says why the read failed. The load reported before then ages; it says nothing about being up.
 	Err error
 }

@@ -26,7 +26,7 @@ type Event struct {
 // EventReader reads a stream of server-sent events. It belongs to one goroutine.
 type EventReader struct{ lines *bufio.Scanner }
 
-// NewEventReader reads what ListenEvents returned.
+// NewEventReader reads what ListenEvents returned, which remains the caller's to close.
 func NewEventReader(r io.Reader) *EventReader {
 	s := bufio.NewScanner(r)
 	s.Buffer(make([]byte, 4096), maxEventLine)

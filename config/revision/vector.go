@@ -36,7 +36,7 @@ func (v Vector) Lacks(o Vector) int {
 	return int(min(n, 1<<31-1))
 }
 
-// Join adds another set.
+// Join adds another set to v, which must not be nil.
 func (v Vector) Join(o Vector) {
 	for actor, seq := range o {
 		if seq > v[actor] {

@@ -111,7 +111,7 @@ func (s *Scheduler) Run(ctx context.Context) error {
 
 // SetTargets makes targets the ones to probe, and calculated those that are made of them. A target that was there with an equal
 // monitor, quorum, labels and comment apart, keeps its state and its place in time; one whose monitor changed only in its timing (interval, down_interval, timeout, fall,
-// rise, jitter) keeps its state. A new one is probed within a second. The running probe of one that is gone is cancelled and its
+// rise, jitter) keeps its state, and is probed no later than it would have been. A new one is probed within a second. The running probe of one that is gone is cancelled and its
 // result dropped. Of targets with the same key the first counts. Parts of calculated ones that are no targets are probed as well,
 // and nobody is told of them. Targets of passive monitors are not probed: Members judges them.
 func (s *Scheduler) SetTargets(targets []probe.Target, calculated ...Calculated) {
@@ -176,6 +176,9 @@ func (s *Scheduler) next(t *probe.Target, key targetKey, unbound bool, prepared 
 	}
 	p.target.Prepared = prepared[t.Monitor]
 	p.job = s.newJob(p)
+	if old != nil && old.unbound == unbound && p.tally.state != Unknown {
+		p.job.Instead = old.job // nothing new is asked: there is no hurry
+	}
 	return p
 }
 

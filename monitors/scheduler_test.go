@@ -475,3 +475,35 @@ func TestMonitorsAreReadOnce(t *testing.T) {
 		t.Error("a target that stays is prepared again")
 	}
 }
+
+// TestSetTargetsOtherTiming: a new timeout of thousands of targets has none of them probed sooner or later than before.
+func TestSetTargetsOtherTiming(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		network, verdicts := &fakeNet{}, &verdictLog{}
+		s := New(Options{Prober: over(network.dial), Verdict: verdicts.add})
+		m := tcpMonitor(20*time.Second, 3, 2)
+		var targets []probe.Target
+		for i := range 100 {
+			targets = append(targets, target(fmt.Sprint("s", i), fmt.Sprintf("192.0.2.%d:80", i), m))
+		}
+		s.SetTargets(targets)
+		inBubble(t, s.Run, func() {
+			time.Sleep(time.Minute)
+			changed := m
+			changed.Timeout /= 2
+			for i := range targets {
+				targets[i].Monitor = &changed
+			}
+			s.SetTargets(targets)
+			time.Sleep(time.Minute)
+		})
+		for i := range targets {
+			all := verdicts.of(fmt.Sprint("s", i))
+			for k := 2; k < len(all); k++ { // the first two come within the first interval
+				if apart := all[k].At.Sub(all[k-1].At); apart > 20*time.Second || apart < 19*time.Second {
+					t.Fatalf("target %d: verdict %d came %v after the one before, want 20s", i, k, apart)
+				}
+			}
+		}
+	})
+}

@@ -27,6 +27,10 @@ type Job struct {
 	ID       uint64
 	Interval time.Duration // at least MinInterval
 	Jitter   int           // percent of the interval, either way; 0 to MaxJitter
+	// Instead is the job in whose place this one comes, taken out by the same Replace, if what that one found still counts: the first run
+	// is when that one's next would have been, or within the own interval where that is shorter. So thousands of jobs that are new since
+	// something about all of them changed do not start at once, and none starts later than it would have. It is forgotten then.
+	Instead *Job
 	// Work is called by one goroutine at a time, and must return soon after its context ends. A context that has ended
 	// means: the result is no longer wanted. The context outlives the run; it ends with the job or with the Lane's Run.
 	Work func(context.Context)
@@ -40,6 +44,7 @@ type Job struct {
 	state    state
 	lane     *Lane
 	removed  bool
+	placed   bool // it has another's place
 	hastened bool
 	runs     uint64 // started so far, those on demand excepted
 	due      int64  // tick; while it runs, of the next run
@@ -76,6 +81,20 @@ func (j *Job) prepare() {
 // firstWait is how long a new job waits: soon, but all new ones spread.
 func (j *Job) firstWait() time.Duration {
 	return time.Duration(j.place() * float64(min(j.interval, FirstWithin)))
+}
+
+// first plans the first run, after a tick.
+func (j *Job) first(tick int64) {
+	of := j.Instead
+	j.Instead = nil
+	if of == nil || of.lane != j.lane || of.state != planned || of.runs == 0 && !of.placed || of.hastened {
+		j.due = tick + int64(j.firstWait()/wheelTick)
+		return
+	}
+	j.placed, j.due, j.spread = true, of.due, min(j.interval, of.spread)
+	if longest := j.interval * (100 + MaxJitter) / 100; of.due-tick > ticks(longest) {
+		j.due = j.align(tick + ticks(time.Duration(j.place()*float64(j.interval))))
+	}
 }
 
 // gap is the time from one run to the next. Where jobs like this one are not spread over the interval yet, since they are new

@@ -118,7 +118,7 @@ func (l *Lane) replace(now time.Time, out, in []*Job) {
 	for _, j := range in {
 		j.lane = l
 		j.prepare()
-		j.due = l.schedule.tickOf(now) + int64(j.firstWait()/wheelTick)
+		j.first(l.schedule.tickOf(now))
 		l.schedule.plan(now, j)
 		l.jobs++
 	}
@@ -148,7 +148,7 @@ func (l *Lane) Hasten(j *Job) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.settle(now)
-	if j.removed || j.state != planned || j.runs == 0 || j.hastened || s.timeOf(j.due).Sub(now) < MinInterval {
+	if j.removed || j.state != planned || j.runs == 0 && !j.placed || j.hastened || s.timeOf(j.due).Sub(now) < MinInterval {
 		return
 	}
 	s.wheel.remove(j)

@@ -113,15 +113,15 @@ func (c *Client) Secondaries(ctx context.Context, f SecondaryFilter) (*resource.
 	return all, nil
 }
 
-// GroupFilter narrows a list of autoscaled service groups down. The zero GroupFilter lets all through.
+// GroupFilter narrows a list of service groups that change by themselves down. The zero GroupFilter lets all through.
 type GroupFilter struct {
 	Failing bool // only groups whose last question was not answered
 	Most    int  // at most so many, the first by name; 0: all
 }
 
-// Groups returns the autoscaled service groups that pass the filter, by name: all pages as one. NextCursor is empty unless
-// there are more than GroupFilter.Most. At is that of the first page. A node of a release without this resource is
-// *NotFound.
+// Groups returns the service groups that change by themselves, autoscaled and announced ones, that pass the filter, by name: all
+// pages as one. NextCursor is empty unless there are more than GroupFilter.Most. At is that of the first page. A node of a
+// release without this resource is *NotFound.
 func (c *Client) Groups(ctx context.Context, f GroupFilter) (*resource.GroupList, error) {
 	q := url.Values{}
 	if f.Failing {

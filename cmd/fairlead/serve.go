@@ -26,7 +26,8 @@ func newServe() *cobra.Command {
 		Long: `Serve runs one site from a node file until it is told to stop.
 
 Signals: TERM and INT tell the other sites that this one leaves, keep answering for --drain, and exit 0; a second one
-exits at once. HUP reads a followed document (config.follow) again; when it is wrong, the one in use stays.`,
+exits at once. HUP reads a followed document (config.follow), location files, tokens, cookie secrets and certificates again, and begins
+new log files; what is wrong is told, and what was in use stays.`,
 		Example: "  fairlead serve -f /etc/fairlead/node.yaml",
 		Args:    cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {

@@ -251,9 +251,10 @@ type CodeText struct {
 
 // Codes lists every code in order.
 func Codes() []CodeText {
-	return slices.Concat(shapeCodes(), valueCodes(), answerCodes(), nodeCodes())
+	return slices.Concat(shapeCodes(), valueCodes(), zoneCodes(), answerCodes(), nodeCodes())
 }
 
+// shapeCodes are those of texts, keys and names, and of what refers to what.
 func shapeCodes() []CodeText {
 	return []CodeText{
 		{codeTooLarge, "The file is larger than the limit of 64 MiB."},
@@ -314,6 +315,7 @@ func shapeCodes() []CodeText {
 	}
 }
 
+// valueCodes are those of single values, and of keys that do not go together.
 func valueCodes() []CodeText {
 	return []CodeText{
 		{codeName, "The name has characters that names cannot have, or is empty or too long."},
@@ -333,14 +335,14 @@ func valueCodes() []CodeText {
 		{codePlace, "The place is malformed, or a location has neither place nor coordinates."},
 		{codeBackupAddresses, "A domain lacks the backup addresses that when_all_down asks for."},
 		{codeLoadSource, "A load source lacks a key that its kind needs, or has one it cannot use."},
-		{codeURL, "The value is not an http or https URL."},
+		{codeURL, "The value is not a URL, or none of the kinds that can be used there."},
 		{codeExpectStatus, "The value is not a status code or a range of them."},
 		{codeSiteAddress, "The site's address is not a host or host:port."},
 		{codeHTTPProbe, "The HTTP request that a monitor would send is malformed."},
 		{codeKeepaliveTimeout, "The keepalive timeout is shorter than three metrics intervals."},
 		{codeProbeTLS, "The TLS settings of a monitor contradict each other or cannot work."},
 		{codeMember, "A member needs either a service or a service group."},
-		{codeGroupMembers, "A service group needs either members or autoscale."},
+		{codeGroupMembers, "A service group needs one of members, autoscale and announced."},
 		{codeFamily, "A public address or a view's address is of a family that the service does not have."},
 		{codeMonitorThreshold, "The weights of the monitors never add up to monitor_threshold."},
 		{codeResolver, "The value is not the address of a resolver."},
@@ -356,6 +358,12 @@ func valueCodes() []CodeText {
 		{codeLabel, "The key or the value of a label is malformed."},
 		{codeComment, "A comment is too long, or has control characters."},
 		{codeMetadataAddress, "The address is the metadata service of a cloud."},
+	}
+}
+
+// zoneCodes are those of zones, their records and their transfers.
+func zoneCodes() []CodeText {
+	return []CodeText{
 		{codeDomainName, "The value is not a domain name."},
 		{codeOutsideZones, "A balanced name is in none of the zones."},
 		{codeDuplicateZone, "A zone is listed twice for the same clients."},

@@ -21,16 +21,6 @@ const (
 // answered depends on them. They are only read.
 type Labels map[string]string
 
-// Has reports whether all of wanted are among the labels, with the same values.
-func (l Labels) Has(wanted map[string]string) bool {
-	for key, value := range wanted {
-		if got, ok := l[key]; !ok || got != value {
-			return false
-		}
-	}
-	return true
-}
-
 // CheckLabels returns what is wrong with the first of the labels, by key, that cannot stand on an object, or nil.
 func CheckLabels(labels map[string]string) error {
 	if len(labels) > MaxLabels {

@@ -62,31 +62,9 @@ func TestLabels(t *testing.T) {
 		}
 	}
 	for _, s := range doc.Expanded(map[string][]netip.Addr{}).Services {
-		if s.Group == "farm" && !s.Labels.Has(Labels{"team": "web", "tier": "back"}) {
+		if s.Group == "farm" && !maps.Equal(s.Labels, Labels{"team": "web", "tier": "back"}) {
 			t.Errorf("service %s of the group has labels %v, not the group's", s.Name, s.Labels)
 		}
-	}
-}
-
-func TestLabelsHave(t *testing.T) {
-	own := Labels{"team": "web", "env": ""}
-	for _, c := range []struct {
-		name   string
-		wanted map[string]string
-		want   bool
-	}{
-		{"nothing", nil, true},
-		{"one", map[string]string{"team": "web"}, true},
-		{"another value", map[string]string{"team": "dns"}, false},
-		{"one of two", map[string]string{"team": "web", "tier": "x"}, false},
-		{"empty value", map[string]string{"env": ""}, true},
-		{"missing is not empty", map[string]string{"tier": ""}, false},
-	} {
-		t.Run(c.name, func(t *testing.T) {
-			if got := own.Has(c.wanted); got != c.want {
-				t.Errorf("got %v, want %v", got, c.want)
-			}
-		})
 	}
 }
 

@@ -26,7 +26,11 @@ func (r *resources) document(context.Context, *documentInput) (*documentOutput, 
 	if err != nil {
 		return nil, err
 	}
-	return &documentOutput{resource.Document{
+	out := &documentOutput{resource.Document{
 		ID: r.documentID(st.DocumentID), Source: st.DocumentSource, Since: st.Since.UTC(), LastError: st.LastError, Snapshot: st.Snapshot.Generation,
-	}}, nil
+	}}
+	if r.Gathering != nil {
+		out.Body.Waiting = r.Gathering().String()
+	}
+	return out, nil
 }

@@ -67,8 +67,8 @@ func (r *resources) sync(context.Context, *syncInput) (*syncOutput, error) {
 	out := &syncOutput{resource.Sync{Mode: s.Mode, Follows: s.Follows, Revision: v.Revision, Document: r.documentID(v.Document), Heads: append([]string{}, v.Heads...),
 		Conflicts: s.Conflicts, Unavailable: s.Unavailable, Damaged: s.Damaged, NotServed: v.NotServed, Peers: []resource.SyncPeer{}}}
 	if r.Gathering != nil {
-		if since := r.Gathering(); !since.IsZero() {
-			out.Body.Gathering = since.UTC()
+		if g := r.Gathering(); !g.Since.IsZero() {
+			out.Body.Gathering = g.Since.UTC()
 		}
 	}
 	for _, p := range s.Peers {

@@ -130,6 +130,9 @@ func runStatus(cmd *cobra.Command, c *client.Client, what string, filter client.
 
 func printDocument(w io.Writer, d *resource.Document, now time.Time) {
 	fmt.Fprintf(w, "document %.8s from %s, in use for %s\n", d.ID, printable(d.Source), since(now, d.Since))
+	if d.Waiting != "" {
+		fmt.Fprintln(w, printable(d.Waiting))
+	}
 	if d.LastError != "" {
 		fmt.Fprintln(w, "a newer one was refused:")
 		for line := range strings.Lines(d.LastError) {

@@ -39,9 +39,12 @@ func (e *Engine) arrive(a *arrival) {
 	e.refused = nil
 	e.nowWaits(a.pending)
 	e.mu.Unlock()
-	if a.candidate == nil {
+	switch {
+	case a.instead != nil:
+		e.serveInstead(a.instead, a.objects)
+	case a.candidate == nil:
 		e.counting(a.objects)
-	} else {
+	default:
 		e.adopt(a.candidate, a.objects)
 	}
 	e.found()

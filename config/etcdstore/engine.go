@@ -104,7 +104,7 @@ type known struct {
 }
 
 // New makes an Engine, has the store's copy served, and then what etcd has. It fails when there is neither, so it does not need etcd at a second
-// start. It starts nothing.
+// start. Of a document that cannot be served here, as much is as can be; when nothing of it can be, it starts without names. It starts nothing.
 func New(ctx context.Context, o Options) (*Engine, error) {
 	if o.Site == "" || len(o.Access.Endpoints) == 0 && o.dial == nil || o.Store == nil || o.Compiler == nil {
 		return nil, errors.New("make engine of documents in etcd: site, endpoints, store or compiler is missing")
@@ -129,6 +129,9 @@ func New(ctx context.Context, o Options) (*Engine, error) {
 	ctx, cancel := context.WithTimeout(ctx, startFor)
 	defer cancel()
 	err = e.refresh(ctx)
+	if e.candidate == nil && unserved != nil && e.serveNothing(ctx, unserved) {
+		unserved = nil
+	}
 	switch {
 	case e.candidate == nil && unserved != nil:
 		return nil, errors.Join(fmt.Errorf("load the document of site %q: %w", o.Site, unserved), err, e.disconnect())

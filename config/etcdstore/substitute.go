@@ -4,8 +4,6 @@ import (
 	"context"
 	"fmt"
 
-	"go.uber.org/zap"
-
 	"fairlead/config"
 	"fairlead/config/replica"
 	"fairlead/config/revision"
@@ -19,22 +17,36 @@ func (e *Engine) substitute(ctx context.Context, objects *config.Objects, why er
 		e.current.Store(e.view(objects))
 		return fmt.Errorf("compile revision %.8s, the last one that was kept, and no part of it and no revision before it compiles either: %w", e.state.ID(), why)
 	}
-	e.instead, e.candidate = s, s.Candidate
-	v := e.counting(objects)
-	served := *v
-	if served.Document, served.Objects = s.Objects.ID(), s.Objects; s.Revision != "" {
-		served.Revision = s.Revision
-	}
-	e.opts.Compiler.Adopt(s.Candidate, &served)
-	e.log.Error("config.substitute", zap.String("revision", v.Revision), zap.String("served", served.Revision), zap.Int("left_out", len(s.LeftOut)), zap.String("why", s.Text))
-	e.event("config.substitute", &revision.Revision{ID: v.Revision}, s.Text)
+	e.serveInstead(s, objects)
 	return nil
+}
+
+// serveNothing begins without anything to serve in place of the copy, of which nothing can be: what mends the document may come. It reports whether that can be.
+func (e *Engine) serveNothing(ctx context.Context, why error) bool {
+	objects := e.Current().Objects
+	s := replica.ServeNothing(ctx, e.opts.Compiler, e.opts.Site, e.state.ID(), objects, why)
+	if s != nil {
+		e.serveInstead(s, objects)
+	}
+	return s != nil
+}
+
+// newcomer finds what a node that serves nothing yet begins with when etcd's document does not compile. It is nil when there is nothing.
+func (e *Engine) newcomer(ctx context.Context, a *arrival, why error) *replica.Substitute {
+	if s := replica.FindSubstitute(ctx, e.opts.Compiler, e.opts.Store, e.opts.Site, a.state.ID(), a.objects, why); s != nil {
+		return s
+	}
+	return replica.ServeNothing(ctx, e.opts.Compiler, e.opts.Site, a.state.ID(), a.objects, why)
+}
+
+func (e *Engine) serveInstead(s *replica.Substitute, objects *config.Objects) {
+	e.instead, e.candidate = s, s.Candidate
+	s.Serve(e.opts.Compiler, e.counting(objects), e.log, e.event)
 }
 
 // counting makes a document the one that counts while another one is served in place of it.
 func (e *Engine) counting(objects *config.Objects) *revision.View {
-	v := e.view(objects)
-	v.Inert, v.NotServed = e.instead.Candidate.Inert(), e.instead.Text
+	v := e.instead.Mark(e.view(objects))
 	e.current.Store(v)
 	return v
 }

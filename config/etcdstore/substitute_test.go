@@ -11,6 +11,7 @@ import (
 	"fairlead/config"
 	"fairlead/config/replica"
 	"fairlead/config/revision"
+	"fairlead/config/store"
 )
 
 // picky is a compiler that takes no document with some services, as another release does, or as of a moment.
@@ -179,23 +180,76 @@ func TestCopyIsWholeOrOld(t *testing.T) {
 	}
 }
 
-// TestNothingCompiles: a node for which nothing of its copy can be served starts with what follows it in etcd, or not at all.
-func TestNothingCompiles(t *testing.T) {
-	etcd := newFakeEtcd()
-	n := startNode(t, etcd, "ams", nil) // without the site that picky asks for
-	if _, _, _, err := n.again(t); err == nil || !strings.Contains(err.Error(), "no site ams") {
-		t.Errorf("error = %v", err)
-	}
-	other := startNode(t, etcd, "nyc", nil)
-	var o Options
-	withSite(t)(&o)
-	site, err := o.Seed()
+func emptyStore(t *testing.T) *store.Store {
+	t.Helper()
+	s, err := store.Open(t.TempDir(), store.Options{})
 	if err != nil {
 		t.Fatal(err)
 	}
-	out := other.write(t, &revision.Write{Put: []*config.Object{site.Get(config.ObjectKey{Kind: config.ObjectSite, Name: "ams"})}})
-	e, c, _, err := n.again(t)
-	if err != nil || e.Current().Revision != out.Revision.ID || c.served != e.Current() || e.Current().NotServed != "" {
-		t.Errorf("with what follows in etcd: %v", err)
+	t.Cleanup(func() { _ = s.Close() })
+	return s
+}
+
+// TestNothingCompiles: a node for which nothing of a document can be served, of its copy or of etcd's, starts without names, says so, and serves what
+// mends it.
+func TestNothingCompiles(t *testing.T) {
+	for _, tc := range []struct {
+		name       string
+		copy, down bool
+	}{{"a copy", true, false}, {"a copy, and no etcd", true, true}, {"no copy", false, false}} {
+		t.Run(tc.name, func(t *testing.T) {
+			etcd := newFakeEtcd()
+			n := startNode(t, etcd, "nyc", nil) // without the site that picky asks for
+			other := startNode(t, etcd, "fra", nil)
+			if !tc.copy {
+				n.opts.Store = emptyStore(t)
+			}
+			if tc.down {
+				etcd.setDown(errors.New("connection refused"))
+			}
+			n.opts.Site = "ams"
+			e, c, events, err := n.again(t)
+			if err != nil {
+				t.Fatalf("it does not start: %v", err)
+			}
+			if v := e.Current(); !v.Nothing || !strings.Contains(v.NotServed, "no site ams") || v.Revision != other.Current().Revision || v.Objects.Len() == 0 {
+				t.Errorf("what counts: %+v", v)
+			}
+			if c.served == nil || c.served.Objects.Len() != 1 || len(events) == 0 || events[0].Name != "config.substitute" {
+				t.Errorf("served: %+v; events: %+v", c.served, events)
+			}
+			etcd.setDown(nil)
+			ruined := other.write(t, &revision.Write{Put: []*config.Object{service(t, "d", "192.0.2.4")}})
+			if err := e.refresh(t.Context()); err != nil || e.Current().Revision != ruined.Revision.ID || !e.Current().Nothing {
+				t.Errorf("after what mends nothing: %v, %+v", err, e.Current())
+			}
+			var o Options
+			withSite(t)(&o)
+			site, err := o.Seed()
+			if err != nil {
+				t.Fatal(err)
+			}
+			out := other.write(t, &revision.Write{Put: []*config.Object{site.Get(config.ObjectKey{Kind: config.ObjectSite, Name: "ams"})}})
+			if err := e.refresh(t.Context()); err != nil || e.Current().Revision != out.Revision.ID || c.served != e.Current() || e.Current().NotServed != "" || e.Current().Nothing {
+				t.Errorf("after what mends it: %v, %+v", err, e.Current())
+			}
+		})
+	}
+}
+
+// TestNewcomerServesAPart: a node without a copy begins with what of etcd's document can be served.
+func TestNewcomerServesAPart(t *testing.T) {
+	etcd := newFakeEtcd()
+	n := startNode(t, etcd, "ams", withSite(t, "a", "b", "c"))
+	n.opts.Store = emptyStore(t)
+	e, c, _, err := n.again(t, "b")
+	if err != nil {
+		t.Fatalf("it does not start: %v", err)
+	}
+	if v := e.Current(); v.Revision != n.Current().Revision || v.Nothing || !strings.Contains(v.NotServed, "without 1 objects (service/b)") || names(c.served.Objects) != "a c" {
+		t.Errorf("what counts: %+v; served: %s", v, names(c.served.Objects))
+	}
+	if e, c, _, err = n.again(t, "b"); err != nil || names(c.served.Objects) != "a c" || e.Current().NotServed == "" {
+		t.Errorf("started again: %v, %s", err, names(c.served.Objects))
 	}
 }

@@ -198,7 +198,8 @@ type arrival struct {
 	keys      map[config.ObjectKey]bool
 	fresh     map[config.ObjectHash]*config.Object
 	objects   *config.Objects
-	candidate replica.Candidate // nil: it does not compile
+	candidate replica.Candidate   // nil: it does not compile
+	instead   *replica.Substitute // begins to be served in place of it; nil: none does
 }
 
 // collectRevisions gets what leads from this node's document to etcd's.
@@ -492,6 +493,11 @@ func (e *Engine) compileArrival(ctx context.Context, a *arrival) error {
 	}
 	if a.candidate = nil; e.instead != nil {
 		return nil // what counted before could not be served either: what mends it may be on its way
+	}
+	if e.candidate == nil { // a start without a copy, or with one of which nothing can be served
+		if a.instead = e.newcomer(ctx, a, err); a.instead != nil {
+			return nil
+		}
 	}
 	last := a.lines[len(a.lines)-1].Revision
 	e.mu.Lock()

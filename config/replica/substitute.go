@@ -30,7 +30,26 @@ type Substitute struct {
 	Objects   *config.Objects
 	Revision  string             // of the history; empty: the document with objects left out
 	LeftOut   []config.ObjectKey // by kind and name; empty with a revision
+	Nothing   bool               // no part of the document compiles, and none before it: Objects have no names
 	Text      string             // for people: what is served, in place of what, why, and what to do
+}
+
+// Mark says in the view of the document that counts what is served in place of it.
+func (s *Substitute) Mark(v *revision.View) *revision.View {
+	v.Inert, v.NotServed, v.Nothing = s.Candidate.Inert(), s.Text, s.Nothing
+	return v
+}
+
+// Serve has it served in place of the document that counts, which v is of, and says so loudly.
+func (s *Substitute) Serve(c Compiler, v *revision.View, log *zap.Logger, event func(name string, r *revision.Revision, text string)) {
+	served := *v
+	if served.Document, served.Objects = s.Objects.ID(), s.Objects; s.Revision != "" {
+		served.Revision = s.Revision
+	}
+	c.Adopt(s.Candidate, &served)
+	log.Error("config.substitute", zap.String("revision", v.Revision), zap.String("served", served.Revision), zap.Int("left_out", len(s.LeftOut)),
+		zap.Bool("nothing", s.Nothing), zap.String("why", s.Text))
+	event("config.substitute", &revision.Revision{ID: v.Revision}, s.Text)
 }
 
 // FindSubstitute finds what to serve in place of a document: the newest one of the history that compiles, else as much of the document as does.
@@ -51,13 +70,38 @@ func FindSubstitute(ctx context.Context, c Compiler, history Store, site, kept s
 		}
 		instead = fmt.Sprintf("what is left of it without %d objects (%s)", len(found.LeftOut), strings.Join(names, ", "))
 	}
-	first, _, more := strings.Cut(why.Error(), "\n")
+	found.Text = fmt.Sprintf("revision %s, the last one that was kept, cannot be served: %s; %s is served in place of it, and nothing was thrown away: "+
+		"mend the document, or go back with fairlead rollback", kept, firstLine(why), instead)
+	return found
+}
+
+// ServeNothing is what a node starts with that has a document of which no part compiles, where the next one may come from elsewhere: this site alone,
+// without a name that is answered. It is nil when that does not compile either.
+func ServeNothing(ctx context.Context, c Compiler, site, kept string, objects *config.Objects, why error) *Substitute {
+	own, err := config.NewObject(config.ObjectSite, site, []byte("{}"))
+	if err != nil {
+		return nil
+	}
+	bare := config.NewObjects([]*config.Object{own})
+	tries := []*config.Objects{bare}
+	if settings := objects.Get(config.ObjectKey{Kind: config.ObjectSettings}); settings != nil { // some of them count from a start on
+		tries = []*config.Objects{bare.With([]*config.Object{settings}, nil), bare}
+	}
+	for _, next := range tries {
+		if candidate, err := c.Compile(ctx, next, true); err == nil {
+			return &Substitute{Candidate: candidate, Objects: next, Nothing: true, Text: fmt.Sprintf("revision %s cannot be served: %s; no part of it and no revision "+
+				"before it can be either, so nothing is served, and the next revision that can be is: mend the document, or the site in the node file", kept, firstLine(why))}
+		}
+	}
+	return nil
+}
+
+func firstLine(err error) string {
+	first, _, more := strings.Cut(err.Error(), "\n")
 	if more {
 		first += " (and more)"
 	}
-	found.Text = fmt.Sprintf("revision %s, the last one that was kept, cannot be served: %s; %s is served in place of it, and nothing was thrown away: "+
-		"mend the document, or go back with fairlead rollback", kept, first, instead)
-	return found
+	return first
 }
 
 // fromHistory finds the newest document of the history that compiles.
@@ -162,21 +206,13 @@ func (e *Engine) substitute(ctx context.Context, objects *config.Objects, why er
 		return fmt.Errorf("compile revision %.8s, the last one that was kept, and no part of it and no revision before it compiles either: %w", e.state.ID(), why)
 	}
 	e.instead, e.candidate = s, s.Candidate
-	v := e.counting(objects)
-	served := *v
-	if served.Document, served.Objects = s.Objects.ID(), s.Objects; s.Revision != "" {
-		served.Revision = s.Revision
-	}
-	e.opts.Compiler.Adopt(s.Candidate, &served)
-	e.log.Error("config.substitute", zap.String("revision", v.Revision), zap.String("served", served.Revision), zap.Int("left_out", len(s.LeftOut)), zap.String("why", s.Text))
-	e.event("config.substitute", &revision.Revision{ID: v.Revision}, s.Text)
+	s.Serve(e.opts.Compiler, e.counting(objects), e.log, e.event)
 	return nil
 }
 
 // counting makes a document the one that counts while another one is served in place of it.
 func (e *Engine) counting(objects *config.Objects) *revision.View {
-	v := e.view(objects)
-	v.Inert, v.NotServed = e.instead.Candidate.Inert(), e.instead.Text
+	v := e.instead.Mark(e.view(objects))
 	e.current.Store(v)
 	return v
 }

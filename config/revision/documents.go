@@ -39,6 +39,8 @@ type View struct {
 	Inert []config.Problem
 	// NotServed says why, since a start, something else is served in place of this document, and what. Empty: this one is.
 	NotServed string
+	// Nothing says with it that nothing is served: neither a part of this document nor one before it can be.
+	Nothing bool
 }
 
 // Write is a change that somebody wants.

@@ -203,6 +203,19 @@ func (a *autoscale) unasked() bool {
 	return false
 }
 
+// unanswered lists the groups that neither answered nor failed to since this start.
+func (a *autoscale) unanswered() (groups []string) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	for name, s := range a.groups {
+		if !s.answered && s.failures == 0 {
+			groups = append(groups, name)
+		}
+	}
+	slices.Sort(groups)
+	return groups
+}
+
 // question is a group that is to be asked for.
 type question struct {
 	group    string

@@ -169,12 +169,13 @@ func (n *Node) reread(ctx context.Context) error {
 	return nil
 }
 
-// notServed says why another document is served than the one that counts; empty: that is.
-func (n *Node) notServed() string {
+// notServed says why another document is served than the one that counts, and whether none is; empty: that is.
+func (n *Node) notServed() (why string, nothing bool) {
 	if n.documents == nil {
-		return ""
+		return "", false
 	}
-	return n.documents.Current().NotServed
+	v := n.documents.Current()
+	return v.NotServed, v.Nothing
 }
 
 // documents is an engine of documents: that of the mesh of sites, or that of etcd.

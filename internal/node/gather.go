@@ -5,6 +5,8 @@ import (
 	"time"
 
 	"go.uber.org/zap"
+
+	"fairlead/api"
 )
 
 // groupPatience is how long who writes a document waits for what its new groups resolve to. After that the document before is served until they have
@@ -13,8 +15,9 @@ const groupPatience = 100 * time.Millisecond
 
 // gathering is a document, or several, with groups that are asked for the first time.
 type gathering struct {
-	since time.Time     // of the first that waits
-	done  chan struct{} // closed when all were asked for
+	since    time.Time     // of the first that waits
+	revision string        // of the newest
+	done     chan struct{} // closed when all were asked for
 }
 
 // gathered has the new groups of the newest document asked for, and waits a little. It reports whether all have answered, or failed to. n.reloading is held.
@@ -22,7 +25,7 @@ func (n *Node) gathered() bool {
 	if !n.autoscale.unasked() {
 		return true
 	}
-	g := &gathering{since: time.Now(), done: make(chan struct{})}
+	g := &gathering{since: time.Now(), revision: n.newest.revision, done: make(chan struct{})}
 	if before := n.gathering.Load(); before != nil {
 		g.since = before.since
 	}
@@ -42,12 +45,13 @@ func (n *Node) gathered() bool {
 	return false
 }
 
-// gatheringSince is since when the newest document, or one before it, waits for its groups and is not served; zero: none does.
-func (n *Node) gatheringSince() time.Time {
-	if g := n.gathering.Load(); g != nil {
-		return g.since
+// gatheringNow says whether the newest document, or one before it, waits for its groups and is not served.
+func (n *Node) gatheringNow() api.Gathering {
+	g := n.gathering.Load()
+	if g == nil {
+		return api.Gathering{}
 	}
-	return time.Time{}
+	return api.Gathering{Since: g.since, Revision: g.revision, Groups: n.autoscale.unanswered()}
 }
 
 // gatherGroups asks for groups when they are new, until ctx ends, and has the newest document served when that took longer than its writer waited.

@@ -3,6 +3,7 @@ package node
 import (
 	"context"
 	"encoding/json"
+	"fmt"
 	"net/http"
 	"net/http/httptest"
 	"net/netip"
@@ -64,14 +65,20 @@ func grouped(t *testing.T) []*config.Object {
 // told reads what /v1/sync says, and returns since when a document waits.
 func told(t *testing.T, n *Node, s *resource.Sync) time.Time {
 	t.Helper()
-	w := httptest.NewRecorder()
-	req := httptest.NewRequest(http.MethodGet, "/v1/sync", nil)
-	req.Host, req.RemoteAddr = "127.0.0.1", "127.0.0.1:40000"
-	n.handler.ServeHTTP(w, req)
-	if err := json.Unmarshal(w.Body.Bytes(), s); w.Code != http.StatusOK || err != nil {
-		t.Fatalf("%d %s: %v", w.Code, w.Body, err)
+	code, text := page(n, "/v1/sync")
+	if err := json.Unmarshal([]byte(text), s); code != http.StatusOK || err != nil {
+		t.Fatalf("%d %s: %v", code, text, err)
 	}
 	return s.Gathering
+}
+
+// page reads what the interface says.
+func page(n *Node, path string) (code int, text string) {
+	w := httptest.NewRecorder()
+	req := httptest.NewRequest(http.MethodGet, path, nil)
+	req.Host, req.RemoteAddr = "127.0.0.1", "127.0.0.1:40000"
+	n.handler.ServeHTTP(w, req)
+	return w.Code, w.Body.String()
 }
 
 // servedServices names the services of the document that is served.
@@ -111,10 +118,22 @@ func TestNewGroupsDoNotHoldUpWrites(t *testing.T) {
 		if told(t, n, &sync); sync.Gathering.IsZero() || time.Since(sync.Gathering) > 2*groupPatience {
 			t.Errorf("/v1/sync says that it waits since %v", sync.Gathering)
 		}
+		waits := fmt.Sprintf("revision %.8s waits since %s for what group pods resolves to", sync.Revision, sync.Gathering.Format(time.RFC3339))
+		if _, text := page(n, "/readyz?verbose"); !strings.Contains(text, "[+] document: in use since ") || !strings.Contains(text, waits) {
+			t.Errorf("/readyz says %s, want that %s", text, waits)
+		}
+		if code, text := page(n, "/v1/status/document"); code != http.StatusOK || !strings.Contains(text, waits) {
+			t.Errorf("the status of the document is %d %s, want that %s", code, text, waits)
+		}
 		close(answer)
 		synctest.Wait()
 		if sync = (resource.Sync{}); !told(t, n, &sync).IsZero() {
 			t.Errorf("after the answer /v1/sync says that it waits since %v", sync.Gathering)
+		}
+		for _, path := range []string{"/readyz?verbose", "/v1/status/document"} {
+			if _, text := page(n, path); !strings.Contains(text, "2000-01-01T00:00:0") || strings.Contains(text, "waits") {
+				t.Errorf("after the answer %s says %s", path, text)
+			}
 		}
 		if got := servedServices(n); got != "web pods:192.0.2.77" {
 			t.Errorf("after the answer %q are served, want the group's, too", got)

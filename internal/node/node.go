@@ -175,7 +175,7 @@ func (n *Node) build(in *intent) error {
 		Overrides: n.orders.Overrides, AskSite: n.askSite(),
 		ResolverCounts: n.resolvers.Counts, TakeResolvers: n.resolvers.Take, ReportRTT: n.resolvers.Report,
 		Documents: n.documents, TagKey: n.store.Key("tags"), Backup: n.backup, Restore: n.restore, Events: n.events, Ready: n.ready, Logger: n.log,
-		Gathering: n.gatheringSince,
+		Gathering: n.gatheringNow,
 	}
 	if n.documents != nil {
 		told.DocumentCounts = n.documentCounts
@@ -375,8 +375,12 @@ func (n *Node) snapshot() *adns.Snapshot { return n.state.Load().Snapshot }
 func (n *Node) ready() []api.Check {
 	st := n.state.Load()
 	zones := api.Check{Name: "document", OK: st.Snapshot != nil, Detail: "in use since " + st.Since.UTC().Format(time.RFC3339)}
-	if why := n.notServed(); why != "" {
+	if why, nothing := n.notServed(); why != "" {
 		zones.Detail += "; " + why // answers are given all the same
+		zones.OK = zones.OK && !nothing
+	}
+	if waits := n.gatheringNow().String(); waits != "" {
+		zones.Detail += "; " + waits
 	}
 	wanted, addrs := n.dns.answers()
 	sockets := api.Check{Name: "dns", OK: len(addrs) > 0, Detail: fmt.Sprint(addrs)}

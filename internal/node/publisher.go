@@ -271,7 +271,7 @@ func (p *publisher) publishStatus(status *gslb.Status, now time.Time) {
 	if text := n.reloadErr.Load(); text != nil {
 		state.LastError = *text
 	} else {
-		state.LastError = n.notServed()
+		state.LastError, _ = n.notServed()
 	}
 	n.state.Store(state)
 	if announce && n.exchange != nil {

@@ -103,9 +103,8 @@ type Options struct {
 	Restore func(ctx context.Context, r io.Reader, passphrase string) (*resource.Restored, error)
 	// Ready returns what has to be so before queries are sent here. Nil: nothing.
 	Ready func() []Check
-	// Gathering returns since when the newest document waits for what its new groups resolve to, and is not served meanwhile; zero: it does not. Nil: none ever
-	// does.
-	Gathering func() time.Time
+	// Gathering says whether the newest document waits for what its new groups resolve to, and is not served meanwhile. Nil: none ever does.
+	Gathering func() Gathering
 	// Access knows who may ask. Nil: all who reach the interface are admins, as behind a listener on loopback.
 	Access *access.Guard
 	// Audit gets who changes what. Nil: nobody is told.

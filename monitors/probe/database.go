@@ -55,7 +55,7 @@ func (x *exchange) judgeSQL(p *config.SQLProbe, roleQuery string, readOnly func(
 		replica, err := readOnly(got)
 		switch {
 		case err != nil:
-			return err
+			return x.veil(err)
 		case replica && p.Role == config.SQLPrimary:
 			return unlike("takes no writes, want a primary")
 		case !replica && p.Role == config.SQLReplica:
@@ -75,9 +75,9 @@ func (x *exchange) judgeSQL(p *config.SQLProbe, roleQuery string, readOnly func(
 		x.value(Value{Name: "query", Value: v})
 	}
 	if p.Expect != "" && (got.none || got.null || got.text != p.Expect) {
-		return unlike("query gave %s, want %s", got, reason.Quote(p.Expect))
+		return unlike("query gave %s, want %s", x.veiled(got.String()), reason.Quote(p.Expect))
 	}
-	x.passes("query gave %s", got)
+	x.passes("query gave %s", x.veiled(got.String()))
 	return nil
 }
 

@@ -9,6 +9,7 @@ import (
 	"net"
 	"net/netip"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -198,9 +199,14 @@ func (x *exchange) secret(key string, s config.Secret) (string, error) {
 
 // hide has a secret, as it is sent, shown nowhere: some servers repeat the command that they do not take, its arguments included.
 func (x *exchange) hide(secret string) {
-	if secret != "" {
-		x.hidden = append(x.hidden, secret)
+	if secret == "" {
+		return
 	}
+	x.hidden = append(x.hidden, secret)
+	if quoted := strconv.Quote(secret); quoted != `"`+secret+`"` { // as it reads where a server is quoted
+		x.hidden = append(x.hidden, quoted[1:len(quoted)-1])
+	}
+	slices.SortFunc(x.hidden, func(a, b string) int { return len(b) - len(a) }) // what has another in it goes first
 }
 
 // veiled is what a server said without the secrets that it was told. It is called before anything is cut off.
@@ -210,6 +216,26 @@ func (x *exchange) veiled(text string) string {
 	}
 	return text
 }
+
+// veil is an error in whose words a server may have its part, without the secrets that it was told. What it wraps stays.
+func (x *exchange) veil(err error) error {
+	if err == nil || len(x.hidden) == 0 {
+		return err
+	}
+	if text := x.veiled(err.Error()); text != err.Error() {
+		return &veiledError{text, err}
+	}
+	return err
+}
+
+// veiledError is an error in other words.
+type veiledError struct {
+	text string
+	err  error
+}
+
+func (e *veiledError) Error() string { return e.text }
+func (e *veiledError) Unwrap() error { return e.err }
 
 // closing has something done when the probe is over, last first.
 func (x *exchange) closing(f func()) { x.closes = append(x.closes, f) }

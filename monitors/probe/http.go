@@ -158,7 +158,7 @@ func (x *exchange) converse(in *boundedReader, writeErr error) (status int, body
 		case err != nil && errors.Is(in.err, errTooLong):
 			return 0, nil, fmt.Errorf("headers above %d KiB", maxHeadBytes>>10)
 		case err != nil: // a line that was cut off looks malformed: what cut it off says more
-			return 0, nil, reason.During(reason.Head, cmp.Or(in.err, err))
+			return 0, nil, reason.During(reason.Head, x.veil(cmp.Or(in.err, err)))
 		case resp.StatusCode >= 200 || resp.StatusCode == http.StatusSwitchingProtocols:
 			return resp.StatusCode, resp.Body, nil
 		}

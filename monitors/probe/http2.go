@@ -228,7 +228,7 @@ func (s *stream) readFailed(stage reason.Stage, err error) error {
 	if detail := s.framer.ErrorDetail(); detail != nil {
 		err = detail
 	}
-	return fmt.Errorf("malformed HTTP/2 response: %w", err)
+	return fmt.Errorf("malformed HTTP/2 response: %w", s.x.veil(err))
 }
 
 // cutOff has an end before the end of the body not look like one.

@@ -3,10 +3,13 @@ package probe
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"net/http"
 	"strings"
 	"testing"
+
+	"golang.org/x/net/http2"
 
 	"fairlead/config"
 )
@@ -72,6 +75,29 @@ func TestProbeHTTPSecrets(t *testing.T) {
 			p := New(Options{Secret: func(config.Secret) (string, error) { return tt.secret, tt.err }})
 			if got := p.Probe(context.Background(), serverTarget(t, server, m)); got.OK || got.Reason != tt.want {
 				t.Errorf("got %v %q, want %q", got.OK, got.Reason, tt.want)
+			}
+		})
+	}
+}
+
+// TestProbeHTTPSecretsAreNotRepeated: a server may say what it was sent where a reason quotes it.
+func TestProbeHTTPSecretsAreNotRepeated(t *testing.T) {
+	for name, tt := range map[string]struct {
+		say     string
+		version config.HTTPVersion
+	}{
+		"status":                   {"HTTP/1.1 to\\ken OK\r\n\r\n", config.HTTP11},
+		"status, basic":            {"HTTP/1.1 cHJvYmU6dG9ca2Vu OK\r\n\r\n", config.HTTP11},
+		"first line":               {"to\\ken\r\n\r\n", config.HTTP11},
+		"name of a header, HTTP/2": {frames2(func(f *http2.Framer) { f.WriteSettings() }) + headers2(true, ":status", "200", "X-to\\ken", "b"), config.HTTP2},
+	} {
+		t.Run(name, func(t *testing.T) {
+			m := httpMonitor(config.HTTPProbe{Version: tt.version, Headers: []config.ProbeHeader{{Name: "X-A", Secret: "credential:token"}}})
+			m.Login = somebody
+			p := New(Options{Secret: func(config.Secret) (string, error) { return "to\\ken", nil }})
+			got := p.Trace(context.Background(), target("web", raw2Server(t, send(tt.say)), m))
+			if text := fmt.Sprint(got.Reason, got.Steps); got.OK || !strings.Contains(text, "***") || strings.Contains(text, "ken") || strings.Contains(text, "cHJv") {
+				t.Errorf("got %v %s", got.OK, text)
 			}
 		})
 	}

@@ -42,6 +42,7 @@ func (x *exchange) request() (*http.Request, error) {
 			return nil, err
 		}
 		req.SetBasicAuth(user, password)
+		x.hide(strings.TrimPrefix(req.Header.Get("Authorization"), "Basic "))
 	}
 	return req, nil
 }

@@ -52,7 +52,7 @@ func (x *exchange) askPostgres() error {
 		return err
 	}
 	x.step("login", user)
-	x.passes("logged in to PostgreSQL %s", g.version)
+	x.passes("logged in to PostgreSQL %s", x.veiled(g.version))
 	defer g.end()
 	return x.judgeSQL(p, "SELECT pg_is_in_recovery()", postgresInRecovery, g.query)
 }

@@ -80,9 +80,9 @@ func (x *exchange) redisRole(info map[string]string, want config.RedisRole) erro
 	case role == "":
 		return unlike("INFO replication names no role")
 	case role != want:
-		return unlike("role %s, want %s", reason.Quote(string(role)), want)
+		return unlike("role %s, want %s", reason.Quote(x.veiled(string(role))), want)
 	case role == config.RedisReplica && link != "up":
-		return unlike("replica whose link to its master is %s", reason.Quote(link))
+		return unlike("replica whose link to its master is %s", reason.Quote(x.veiled(link)))
 	}
 	x.passes("%s", role)
 	return nil

@@ -44,11 +44,12 @@ func (x *exchange) askSNMP() error {
 		return reason.During(reason.Answer, err)
 	}
 	for i := range values {
-		x.step(values[i].OID, values[i].Text)
-		if values[i].Numeric {
-			x.value(Value{Name: values[i].OID, Value: values[i].Number})
+		v := &values[i]
+		x.step(v.OID, v.Text)
+		if v.Numeric {
+			x.value(Value{Name: v.OID, Value: v.Number})
 		}
-		if x.text([]byte(values[i].Text)) {
+		if x.text([]byte(v.Text)) {
 			return nil
 		}
 	}
@@ -56,15 +57,15 @@ func (x *exchange) askSNMP() error {
 		if values[0].Missing != "" {
 			return unlike("agent has no sysUpTime: %s", values[0].Missing)
 		}
-		x.passes("sysUpTime %s", values[0].Text)
+		x.passes("sysUpTime %s", x.veiled(values[0].Text))
 		return nil
 	}
 	for i := range s.Checks {
 		if err := judgeSNMP(&s.Checks[i], &values[i]); err != nil {
-			return err
+			return &mismatch{x.veil(err)}
 		}
 	}
-	x.passes("%s is %s", values[0].OID, values[0].Text)
+	x.passes("%s is %s", values[0].OID, x.veiled(values[0].Text))
 	if n := len(values); n > 1 {
 		x.passes("%d values are as they should be", n)
 	}

@@ -207,6 +207,7 @@ func (tt *wireCase) run(t *testing.T, w *way) {
 // TestAllTypes is row 18 and 20: every type there is, at a balanced name, a static one, one that does not exist and one of no
 // zone, gets an answer that fits what the type is, on both paths.
 func TestAllTypes(t *testing.T) {
+	t.Parallel()
 	s := newServer(t)
 	slow := askSlow(s, UDP)
 	for _, name := range []string{"www.example.com.", "mail.example.com.", "nope.example.com.", "www.other.test."} {

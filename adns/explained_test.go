@@ -126,6 +126,7 @@ func checkTrace(t *testing.T, s *Snapshot, q Question, a Answer, trace *gslb.Tra
 // For any document that the check accepts, any belief and any question: the zones compile, and what explain says is what
 // is served, over every transport.
 func TestExplainedIsServed(t *testing.T) {
+	t.Parallel()
 	const questions = 200
 	documents, valid, pairs, named := 0, 0, 0, 0
 	for seed := *fastSeed - 1; pairs < *fastRounds; seed++ {

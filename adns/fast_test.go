@@ -256,6 +256,7 @@ func TestFastIsSlow(t *testing.T) {
 
 // The same in worlds that have everything, in any combination.
 func TestFastIsSlowInRandomWorlds(t *testing.T) {
+	t.Parallel()
 	const questions = 300
 	answered, asked := 0, 0
 	for seed := *fastSeed << 32; asked < *fastRounds/2; seed++ {

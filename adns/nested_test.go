@@ -97,6 +97,7 @@ func randomTree(t *testing.T, r *rand.Rand) (s *Snapshot, text string) {
 
 // Both paths see the same names in zones inside zones, with delegations, aliases, wildcards and balanced names anywhere.
 func TestFastIsSlowInNestedZones(t *testing.T) {
+	t.Parallel()
 	r := rand.New(rand.NewPCG(1, 2))
 	answered := 0
 	for range 300 {

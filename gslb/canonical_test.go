@@ -24,6 +24,7 @@ func bare(s *Snapshot) *Snapshot {
 // TestCanonicalIsWhatIsDecidedByStates compares canonical decisions with what Decide answers when nothing but states is known,
 // in random worlds; numbers, sessions and doubts change no canonical decision.
 func TestCanonicalIsWhatIsDecidedByStates(t *testing.T) {
+	t.Parallel()
 	chosen, several, resorts := 0, 0, 0
 	for seed := range uint64(1000) {
 		r := rand.New(rand.NewPCG(seed, 11))

@@ -66,6 +66,7 @@ func (w *randomPlan) tables(t *testing.T, s *Snapshot, l *Learned) {
 // TestDecideAgreesWithOracle compares Decide with the oracle on random plans, beliefs and queries, and checks on the way
 // that explaining changes nothing and that the scope is truthful.
 func TestDecideAgreesWithOracle(t *testing.T) {
+	t.Parallel()
 	joins, parted := 0, 0
 	for seed := range uint64(*rounds / queriesOfPlan) {
 		r := rand.New(rand.NewPCG(seed, 7))

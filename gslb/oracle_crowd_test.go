@@ -15,6 +15,7 @@ const queriesOfCrowd = 90
 // TestDecideAgreesWithOracleAmongMany is TestDecideAgreesWithOracle where there are many members, for whom methods have ways of
 // their own, and remember what they found: few clients ask again and again, while states, loads and resolvers' times change.
 func TestDecideAgreesWithOracleAmongMany(t *testing.T) {
+	t.Parallel()
 	many, joins, parted := map[string]int{}, 0, 0
 	for seed := range uint64(max(4, *rounds/400)) {
 		r := rand.New(rand.NewPCG(seed, 17))

@@ -27,6 +27,7 @@ func countTurns(trial *trial, turns int) map[ServiceIndex]float64 {
 
 // TestSharesAreWhatTurnsGive compares the shares that are told with those that thousands of decisions have, in random worlds.
 func TestSharesAreWhatTurnsGive(t *testing.T) {
+	t.Parallel()
 	shared := 0
 	for seed := range uint64(1500) {
 		r := rand.New(rand.NewPCG(seed, 29))
@@ -64,6 +65,7 @@ func TestSharesAreWhatTurnsGive(t *testing.T) {
 // TestSharesOfLongRotations: turns of many members, and of great weights, repeat after thousands. All of them are known, also of
 // those that come last.
 func TestSharesOfLongRotations(t *testing.T) {
+	t.Parallel()
 	q := Query{Family: IPv4, LDNS: netip.MustParseAddr("198.51.100.7"), At: oracleNow}
 	for _, method := range []config.Method{config.RoundRobin, config.LeastConnection, config.StaticProximity, config.RTT, config.Measured, config.Scored} {
 		for _, n := range []int{3, 300} {

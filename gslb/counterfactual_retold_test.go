@@ -238,7 +238,7 @@ func TestCounterfactualsRetold(t *testing.T) {
 		}
 		families := newOracle(c.w, c.s).families()
 		for asked := range 4 {
-			q := randomQuery(r, families, oracleNow)
+			q := c.w.asked(randomQuery(r, families, oracleNow))
 			for _, said := range Counterfactuals(c.s, q, c.l, epoch) {
 				// the turns of other policies are others' in a plan without one
 				if n := len(said.Changes); n > 0 && (said.Changes[n-1].Kind != ChangePolicy || asked == 0) {

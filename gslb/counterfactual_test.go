@@ -23,7 +23,7 @@ func TestCounterfactualsAreTrue(t *testing.T) {
 		w.tables(t, s, l)
 		o := newOracle(w, s)
 		for range 3 {
-			q := randomQuery(r, o.families(), oracleNow)
+			q := w.asked(randomQuery(r, o.families(), oracleNow))
 			before := Decide(s, q, l.Copy(), epoch, nil)
 			found := Counterfactuals(s, q, l, epoch)
 			if after := Decide(s, q, l.Copy(), epoch, nil); after != before {

@@ -72,7 +72,7 @@ func TestDecideAgreesWithOracle(t *testing.T) {
 		r := rand.New(rand.NewPCG(seed, 7))
 		c := newComparison(t, r, randomWorld(r), fmt.Sprintf("seed %d", seed))
 		for range queriesOfPlan {
-			c.ask(t, randomQuery(r, c.o.families(), c.o.at))
+			c.ask(t, c.o.w.asked(randomQuery(r, c.o.families(), c.o.at)))
 			if oneIn(r, 4) {
 				c.o.at += int64(r.IntN(50))
 			}
@@ -239,7 +239,7 @@ func (o *oracle) note(s *Snapshot, q Query, want ruling, got *Decision) {
 // checkScope asks for other clients inside the answer's scope: they must get the same.
 func checkScope(t *testing.T, r *rand.Rand, s *Snapshot, q Query, l *Learned, d Decision) {
 	t.Helper()
-	if !d.SubnetUsed || d.Scope > 24 {
+	if !d.SubnetUsed || int(d.Scope) > q.Subnet.Bits() {
 		return
 	}
 	for range 3 {
@@ -248,16 +248,20 @@ func checkScope(t *testing.T, r *rand.Rand, s *Snapshot, q Query, l *Learned, d 
 		if err != nil {
 			t.Fatalf("scope %d of %s: %v", d.Scope, q.Subnet, err)
 		}
-		b, x := masked.Addr().As4(), r.Uint32()
-		for i := int(d.Scope); i < 24; i++ {
+		b, x := masked.Addr().AsSlice(), r.Uint64()
+		for i := int(d.Scope); i < q.Subnet.Bits(); i++ {
 			if x>>i&1 == 1 {
 				b[i/8] |= 0x80 >> (i % 8)
 			}
 		}
-		if b[0] == 127 || b[0] == 0 || b[0] >= 224 || b[0] == 169 && b[1] == 254 {
+		if q.Subnet.Addr().Is4() && (b[0] == 127 || b[0] == 0 || b[0] >= 224 || b[0] == 169 && b[1] == 254) {
 			continue // not routable: the resolver would be the client
 		}
-		other.Subnet, _ = netip.AddrFrom4(b).Prefix(24)
+		if !q.Subnet.Addr().Is4() && (b[0] == 0 || b[0] >= 0xfe) {
+			continue
+		}
+		at, _ := netip.AddrFromSlice(b)
+		other.Subnet = netip.PrefixFrom(at, q.Subnet.Bits())
 		if got := Decide(s, other, l.Copy(), epoch, nil); got != d {
 			t.Fatalf("client %s got %+v with scope %d, but %s inside it gets %+v", q.Subnet, d, d.Scope, other.Subnet, got)
 		}

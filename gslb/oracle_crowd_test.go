@@ -21,14 +21,14 @@ func TestDecideAgreesWithOracleAmongMany(t *testing.T) {
 		r := rand.New(rand.NewPCG(seed, 17))
 		w := randomWorldOf(r, worldSize{sites: 4 + r.IntN(10), services: []int{24, 40, 110, 170}[seed%4], crowd: true})
 		c := newComparison(t, r, w, fmt.Sprintf("crowd %d", seed))
-		clients := []Query{randomQuery(r, c.o.families(), 0), randomQuery(r, c.o.families(), 0), randomQuery(r, c.o.families(), 0)}
+		clients := []Query{w.asked(randomQuery(r, c.o.families(), 0)), w.asked(randomQuery(r, c.o.families(), 0)), w.asked(randomQuery(r, c.o.families(), 0))}
 		for ldns := range w.rtts {
 			clients[0].LDNS = ldns
 		}
 		for n := range queriesOfCrowd {
 			q := clients[r.IntN(len(clients))]
 			if q.At = c.o.at; oneIn(r, 10) {
-				q = randomQuery(r, c.o.families(), c.o.at)
+				q = w.asked(randomQuery(r, c.o.families(), c.o.at))
 			}
 			want, got := c.ask(t, q)
 			if got.Outcome == OutcomeServices && !want.session && !want.resort {

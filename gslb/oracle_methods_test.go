@@ -163,7 +163,7 @@ func (o *oracle) pairName(q Query) string {
 
 // draws are the weighted rendezvous scores.
 func (o *oracle) draws(v *config.VirtualServer, of []config.Member, client netip.Addr) []float64 {
-	masked, _ := client.Prefix(v.SourceIPHash.Prefix4)
+	masked, _ := client.Prefix(maskOf(client, v.SourceIPHash.Prefix4, v.SourceIPHash.Prefix6))
 	var out []float64
 	for _, m := range of {
 		h := drawByHand(masked.Addr(), o.seeds[m.Service])

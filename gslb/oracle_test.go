@@ -343,7 +343,7 @@ func (o *oracle) busy(v *config.VirtualServer) bool {
 
 // key identifies a client's session.
 func (o *oracle) key(kind string, v *config.VirtualServer, client netip.Addr) string {
-	masked, _ := client.Prefix(v.Persistence.Prefix4)
+	masked, _ := client.Prefix(maskOf(client, v.Persistence.Prefix4, v.Persistence.Prefix6))
 	return fmt.Sprint(kind, " ", v.Name, " ", masked)
 }
 
@@ -530,3 +530,11 @@ func (o *oracle) weight(v *config.VirtualServer, m config.Member) float64 {
 
 // near reports whether two results of floating point are equal.
 func near(a, b float64) bool { return math.Abs(a-b) <= 1e-9*max(1, math.Abs(a), math.Abs(b)) }
+
+// maskOf is the one of two prefix lengths that is for the address.
+func maskOf(a netip.Addr, four, six int) int {
+	if a.Is4() {
+		return four
+	}
+	return six
+}

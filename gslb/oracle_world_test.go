@@ -34,6 +34,26 @@ type randomPlan struct {
 	ordered map[string]State                        // by virtual server: Disabled, Draining or nothing
 	rtts    map[netip.Addr]map[string]time.Duration // by resolver and site
 	pushed  []pushedTo
+	six     bool // clients have IPv6 addresses
+}
+
+// as is an IPv4 prefix as its clients have it: the same bits behind 2001:db8 in place of 203.0.
+func (w *randomPlan) as(p netip.Prefix) netip.Prefix {
+	if !w.six || !p.IsValid() {
+		return p
+	}
+	b := p.Addr().As4()
+	return netip.PrefixFrom(netip.AddrFrom16([16]byte{0x20, 0x01, 0x0d, 0xb8, b[2], b[3]}), p.Bits()+16)
+}
+
+func (w *randomPlan) asAddr(a netip.Addr) netip.Addr {
+	return w.as(netip.PrefixFrom(a, 32)).Addr()
+}
+
+// asked is a query as its client asks it.
+func (w *randomPlan) asked(q Query) Query {
+	q.LDNS, q.Subnet = w.asAddr(q.LDNS), w.as(q.Subnet)
+	return q
 }
 
 // worldSize is how much there is in a random world.
@@ -52,7 +72,7 @@ func randomWorld(r *rand.Rand) *randomPlan { return randomWorldOf(r, smallWorld)
 
 // randomWorldOf draws a document of a size, and a belief about it.
 func randomWorldOf(r *rand.Rand, size worldSize) *randomPlan {
-	w := &randomPlan{world: newWorld(), worldSize: size, held: map[string]bool{}, ordered: map[string]State{}, rtts: map[netip.Addr]map[string]time.Duration{}}
+	w := &randomPlan{world: newWorld(), worldSize: size, six: r.IntN(4) == 0, held: map[string]bool{}, ordered: map[string]State{}, rtts: map[netip.Addr]map[string]time.Duration{}}
 	w.doc.Settings.Answers = config.AnswerSettings{AdaptiveTTL: oneIn(r, 2), LeastTTL: config.Duration(time.Duration(1+r.IntN(40)) * time.Second), Coherent: oneIn(r, 2)}
 	w.doc.Settings.Locations.Wildcards = config.WildcardAny
 	for i := range w.sites {
@@ -171,8 +191,9 @@ func (w *randomPlan) randomVirtualServer(r *rand.Rand, i int) {
 		v.Backup = fmt.Sprintf("vs%d", i+1)
 	}
 	if oneIn(r, 3) {
-		v.Persistence = config.Persistence{Type: config.PersistenceSourceIP, Timeout: config.Duration(2 * time.Minute), Prefix4: 16 + 8*r.IntN(3), Prefix6: 56, YieldToOrder: oneIn(r, 2)}
+		v.Persistence = config.Persistence{Type: config.PersistenceSourceIP, Timeout: config.Duration(2 * time.Minute), Prefix4: 16 + 8*r.IntN(3), YieldToOrder: oneIn(r, 2)}
 	}
+	v.Persistence.Prefix6 = v.Persistence.Prefix4 + 16
 	if oneIn(r, 3) && !w.crowd {
 		v.Spillover = randomSpillover(r)
 	}
@@ -216,7 +237,7 @@ func (w *randomPlan) randomPolicies(r *rand.Rand, v *config.VirtualServer) {
 	for n := range few {
 		p := config.Policy{Name: fmt.Sprintf("p%d", n)}
 		if oneIn(r, 2) {
-			p.Clients = []netip.Prefix{randomPrefix(r)}
+			p.Clients = []netip.Prefix{w.as(randomPrefix(r))}
 		}
 		if oneIn(r, 2) {
 			p.Places = []string{[]string{"EU", "EU.NL", "NA.*.NY", "AS.JP", "*.US"}[r.IntN(5)]}
@@ -243,7 +264,7 @@ func randomPrefix(r *rand.Rand) netip.Prefix {
 
 func (w *randomPlan) randomLocations(r *rand.Rand) {
 	for range r.IntN(8) {
-		p := randomPrefix(r)
+		p := w.as(randomPrefix(r))
 		if slices.ContainsFunc(w.doc.Locations, func(l config.Location) bool { return l.Prefix == p }) {
 			continue
 		}
@@ -258,7 +279,7 @@ func (w *randomPlan) randomLocations(r *rand.Rand) {
 // randomMeasurements are times to resolvers, and what was pushed.
 func (w *randomPlan) randomMeasurements(r *rand.Rand) {
 	for range r.IntN(6) {
-		ldns := netip.AddrFrom4([4]byte{203, 0, byte(r.IntN(5)), byte(r.IntN(16))})
+		ldns := w.asAddr(netip.AddrFrom4([4]byte{203, 0, byte(r.IntN(5)), byte(r.IntN(16))}))
 		w.rtts[ldns] = map[string]time.Duration{}
 		for i := range w.sites {
 			if !oneIn(r, 3) {
@@ -267,7 +288,7 @@ func (w *randomPlan) randomMeasurements(r *rand.Rand) {
 		}
 	}
 	for range r.IntN(10) {
-		w.pushed = append(w.pushed, pushedTo{randomPrefix(r), fmt.Sprintf("svc%d", r.IntN(w.services)), float64(r.IntN(5)), oneIn(r, 6)})
+		w.pushed = append(w.pushed, pushedTo{w.as(randomPrefix(r)), fmt.Sprintf("svc%d", r.IntN(w.services)), float64(r.IntN(5)), oneIn(r, 6)})
 	}
 }
 

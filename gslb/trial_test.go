@@ -34,7 +34,7 @@ func TestSharesAreWhatTurnsGive(t *testing.T) {
 		w := randomWorld(r)
 		s, l := w.snapshotHeld(t)
 		w.tables(t, s, l)
-		trial := newTrial(s, randomQuery(r, newOracle(w, s).families(), oracleNow), l, epoch)
+		trial := newTrial(s, w.asked(randomQuery(r, newOracle(w, s).families(), oracleNow)), l, epoch)
 		for range r.IntN(40) { // another phase of the fill
 			Decide(s, trial.asked, l, epoch, nil)
 		}
@@ -122,7 +122,7 @@ func TestWorldsStandAnew(t *testing.T) {
 		w := randomWorld(r)
 		s, l := w.snapshotHeld(t)
 		w.tables(t, s, l)
-		trial := newTrial(s, randomQuery(r, newOracle(w, s).families(), oracleNow), l, epoch)
+		trial := newTrial(s, w.asked(randomQuery(r, newOracle(w, s).families(), oracleNow)), l, epoch)
 		for range 20 {
 			edits := randomEdits(r, trial)
 			trial.enter(edits...)

@@ -38,30 +38,30 @@ type draw struct {
 }
 
 func newInquest(doc *config.Document) *inquest {
-	q := &inquest{document: doc, kinds: newKinds(doc), monitors: make(map[string]*config.Monitor, len(doc.Monitors))}
+	in := &inquest{document: doc, kinds: newKinds(doc), monitors: make(map[string]*config.Monitor, len(doc.Monitors))}
 	for i := range doc.Monitors {
-		q.monitors[doc.Monitors[i].Name] = &doc.Monitors[i]
+		in.monitors[doc.Monitors[i].Name] = &doc.Monitors[i]
 	}
 	for i := range doc.Sites {
 		if s := &doc.Sites[i]; s.Asked() {
-			q.sites = append(q.sites, candidate{seat: seat{s.Name, s.Location.Region()}, hash: xxhash.Sum64String(s.Name)})
+			in.sites = append(in.sites, candidate{seat: seat{s.Name, s.Location.Region()}, hash: xxhash.Sum64String(s.Name)})
 		}
 	}
-	slices.SortFunc(q.sites, func(a, b candidate) int { return strings.Compare(a.name, b.name) })
-	return q
+	slices.SortFunc(in.sites, func(a, b candidate) int { return strings.Compare(a.name, b.name) })
+	return in
 }
 
 // of returns the quorum of a service: its own, else that of its first monitor that has one. Agree is 0 when
 // it has none, no monitor, or only such as repeat what the owner tells: all sites would repeat the same.
-func (q *inquest) of(s *config.Service) config.Quorum {
-	if q.kinds.hearsayOnly(s) {
+func (in *inquest) of(s *config.Service) config.Quorum {
+	if in.kinds.hearsayOnly(s) {
 		return config.Quorum{}
 	}
 	if len(s.Monitors) > 0 && s.Quorum.Agree > 0 {
 		return s.Quorum
 	}
 	for i := range s.Monitors {
-		if m := q.monitors[s.Monitors[i].Monitor]; m != nil && m.Quorum.Agree > 0 {
+		if m := in.monitors[s.Monitors[i].Monitor]; m != nil && m.Quorum.Agree > 0 {
 			return m.Quorum
 		}
 	}
@@ -70,31 +70,31 @@ func (q *inquest) of(s *config.Service) config.Quorum {
 
 // asked returns the sites that are asked about a service with a quorum: all, or as many as the quorum says, the owner first, then
 // by a hash of service and site. The first of a region come before others until there are as many regions as must agree.
-func (q *inquest) asked(s *config.Service, quorum config.Quorum) []seat {
-	most := len(q.sites)
+func (in *inquest) asked(s *config.Service, quorum config.Quorum) []seat {
+	most := len(in.sites)
 	if quorum.Of == 0 || quorum.Of >= most {
 		out := make([]seat, most)
-		for i := range q.sites {
-			out[i] = q.sites[i].seat
+		for i := range in.sites {
+			out[i] = in.sites[i].seat
 		}
 		return out
 	}
 	most = quorum.Of
-	q.draw(s)
+	in.draw(s)
 	out := make([]seat, 0, most)
 	take := func(d *draw) {
 		d.chosen = true
-		out = append(out, q.sites[d.site].seat)
+		out = append(out, in.sites[d.site].seat)
 	}
-	for i, regions := 0, 0; i < len(q.order) && regions < quorum.Regions && len(out) < most; i++ {
-		d := &q.order[i]
-		if !slices.ContainsFunc(out, func(o seat) bool { return o.region == q.sites[d.site].region }) {
+	for i, regions := 0, 0; i < len(in.order) && regions < quorum.Regions && len(out) < most; i++ {
+		d := &in.order[i]
+		if !slices.ContainsFunc(out, func(o seat) bool { return o.region == in.sites[d.site].region }) {
 			take(d)
 			regions++
 		}
 	}
-	for i := 0; i < len(q.order) && len(out) < most; i++ {
-		if d := &q.order[i]; !d.chosen {
+	for i := 0; i < len(in.order) && len(out) < most; i++ {
+		if d := &in.order[i]; !d.chosen {
 			take(d)
 		}
 	}
@@ -102,17 +102,17 @@ func (q *inquest) asked(s *config.Service, quorum config.Quorum) []seat {
 }
 
 // draw orders the sites for a service.
-func (q *inquest) draw(s *config.Service) {
-	q.order = q.order[:0]
+func (in *inquest) draw(s *config.Service) {
+	in.order = in.order[:0]
 	hash := xxhash.Sum64String(s.Name)
-	for i := range q.sites {
-		d := draw{rank: max(scatter(q.sites[i].hash^hash), 1), site: int32(i)}
-		if q.sites[i].name == s.Site {
+	for i := range in.sites {
+		d := draw{rank: max(scatter(in.sites[i].hash^hash), 1), site: int32(i)}
+		if in.sites[i].name == s.Site {
 			d.rank = 0
 		}
-		q.order = append(q.order, d)
+		in.order = append(in.order, d)
 	}
-	slices.SortFunc(q.order, func(a, b draw) int {
+	slices.SortFunc(in.order, func(a, b draw) int {
 		if c := cmp.Compare(a.rank, b.rank); c != 0 {
 			return c
 		}
@@ -134,12 +134,12 @@ func Probed(doc *config.Document, site string) []bool {
 	out := make([]bool, len(doc.Services))
 	own := doc.Site(site)
 	all := own == nil || own.Answers()
-	var q *inquest
+	var in *inquest
 	if own != nil && own.Asked() {
-		q = newInquest(doc)
+		in = newInquest(doc)
 	}
 	for i := range doc.Services {
-		out[i] = probes(&doc.Services[i], site, all, q)
+		out[i] = probes(&doc.Services[i], site, all, in)
 	}
 	return out
 }

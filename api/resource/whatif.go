@@ -100,7 +100,7 @@ type WhatIfSite struct {
 	Share       float64 `json:"share" doc:"Share of queries whose answer names it first (0 to 1)."`
 	Connections float64 `json:"connections"`
 	// Capacity is 0 when none is known.
-	Capacity      float64  `json:"capacity,omitempty" doc:"Sum of the capacities that are known. Absent: none is."`
+	Capacity      float64  `json:"capacity,omitempty" doc:"Sum of the capacities that are known, of services that are not DOWN; of all where all are. Absent: none is."`
 	Percent       *float64 `json:"percent,omitempty" doc:"Connections of the services whose capacity is known, in percent of it. Absent: no capacity is known."`
 	WithoutLimits int      `json:"without_capacity,omitempty" doc:"Services in use whose capacity is not known."`
 }

@@ -209,6 +209,53 @@ func TestAsk(t *testing.T) {
 	}
 }
 
+// TestCapacityOfASite: what is lost is no capacity of its site any more; of a site that is lost as a whole it says how much went.
+func TestCapacityOfASite(t *testing.T) {
+	text := fmt.Sprintf(twoSites, "capacity: 300", "capacity: 100", "capacity: 400", "capacity: 150", "round-robin")
+	both := append(asked("www.example.test.", 60), asked("api.example.test.", 40)...)
+	loads := map[string]uint64{"web-ams": 120, "web-nyc": 180, "api-ams": 80, "api-nyc": 40}
+	for _, c := range []struct{ lose, want string }{
+		{"web-ams", "ams 80 of 100 80%, nyc 340 of 550 62%"},
+		{"ams", "ams 0 of 400 0%, nyc 420 of 550 76%"},
+		{"web-nyc", "ams 380 of 400 95%, nyc 40 of 150 27%"},
+	} {
+		out, err := Ask(t.Context(), newWorld(t, text).carry(t, loads).input(both, c.lose))
+		if err != nil {
+			t.Fatal(err)
+		}
+		var got []string
+		for _, s := range out.Rounds[0].State.Sites {
+			got = append(got, fmt.Sprintf("%s %.0f of %.0f %.0f%%", s.Name, s.Connections, s.Capacity, *s.Percent))
+		}
+		if got := strings.Join(got, ", "); got != c.want {
+			t.Errorf("without %s: got %s, want %s", c.lose, got, c.want)
+		}
+	}
+}
+
+// TestALostServiceStaysDisabled: what an operator disabled is no last resort either when its site is lost, and nothing stands in for it.
+func TestALostServiceStaysDisabled(t *testing.T) {
+	text := strings.ReplaceAll(fmt.Sprintf(twoSites, "backup_services: [api-nyc]", "cost: 1", "cost: 1", "cost: 1", "round-robin, effective_state: true"), "{service: web-ams}, {service: web-nyc}", "{service: web-ams}")
+	w := newWorld(t, text)
+	i, _ := w.plan.ServiceByName("web-ams")
+	for _, c := range []struct {
+		state gslb.State
+		want  string
+	}{
+		{gslb.Up, "web-ams DOWN 100%; none 0%, last resort 0%, stranded 0"},
+		{gslb.Disabled, "none 100%, last resort 0%, stranded 0"},
+	} {
+		w.status.Services[i].State = c.state
+		out, err := Ask(t.Context(), w.input(asked("www.example.test.", 1), "ams"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := describe(&out.Rounds[0].State); got != c.want {
+			t.Errorf("%s: got %s, want %s", c.state, got, c.want)
+		}
+	}
+}
+
 // TestEvenMethods has a service with ten times the connections of the other: least-connection fills the gap first, and is
 // even after that, which is what counts.
 func TestEvenMethods(t *testing.T) {

@@ -56,16 +56,21 @@ func (m *model) reportService(s *settled, i int, down bool, answers float64) res
 	return out
 }
 
+// sumUp adds up a site. What is DOWN has no capacity that others could use; of a site where all are, the sum says what was lost.
 func sumUp(site string, services []resource.WhatIfService) resource.WhatIfSite {
 	out := resource.WhatIfSite{Name: site}
-	limited := 0.0
+	limited, gone := 0.0, 0.0
 	for i := range services {
 		s := &services[i]
 		if s.Site != site {
 			continue
 		}
 		out.Share += s.Share
-		out.Capacity += s.Capacity
+		if s.State == gslb.Down.String() {
+			gone += s.Capacity
+		} else {
+			out.Capacity += s.Capacity
+		}
 		if s.Connections != nil {
 			out.Connections += *s.Connections
 			if s.Capacity > 0 {
@@ -77,6 +82,9 @@ func sumUp(site string, services []resource.WhatIfService) resource.WhatIfSite {
 		}
 	}
 	out.Share, out.Connections = tidy(out.Share), tidy(out.Connections)
+	if out.Capacity == 0 {
+		out.Capacity = gone
+	}
 	if out.Capacity > 0 {
 		percent := tidy(limited / out.Capacity * 100)
 		out.Percent = &percent

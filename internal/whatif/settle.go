@@ -214,7 +214,10 @@ func (m *model) status(down, full []bool, connections []float64) *gslb.Status {
 	for i := range out.Services {
 		st := &out.Services[i]
 		st.Share = 0 // nothing starts slowly for ever
-		if down[i] {
+		switch {
+		case down[i] && st.State == gslb.Disabled: // also as a last resort, and no stand-in is asked for it
+			continue
+		case down[i]:
 			*st = gslb.ServiceStatus{State: gslb.Down}
 			continue
 		}

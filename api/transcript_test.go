@@ -127,6 +127,7 @@ func (f *documentsFixture) ask(command string) curled {
 		case "-d", "--data-binary":
 			i++
 			a.body = words[i]
+			a.headers = append([]string{"Content-Type", "application/x-www-form-urlencoded"}, a.headers...) // what curl sends unless it is told
 			if name, named := strings.CutPrefix(a.body, "@"); named && f.files[name] != nil {
 				a.body = string(f.files[name])
 			}

@@ -2,6 +2,9 @@ package main
 
 import (
 	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -27,7 +30,7 @@ loopback addresses. It needs no root and no network, and leaves nothing behind.`
 			case dir != "":
 				return runWrite(cmd, dir)
 			default:
-				o := demo.Options{Out: out, Color: colorful(out), Story: !quiet && (story || isTerminal(out))}
+				o := demo.Options{Out: out, Command: calledAs(os.Args[0]), Color: colorful(out), Story: !quiet && (story || isTerminal(out))}
 				if err := demo.Run(cmd.Context(), o); err != nil {
 					return exit(exitFailed, err)
 				}
@@ -58,5 +61,14 @@ func runWrite(cmd *cobra.Command, dir string) error {
 	if err != nil {
 		return exit(exitFailed, err)
 	}
+	fmt.Fprintf(cmd.ErrOrStderr(), "next: %s says what to change and where each file goes\n", filepath.Join(dir, "README.md"))
 	return nil
+}
+
+// calledAs is the command that was typed; empty for what "go run" has built, which is gone when it ends.
+func calledAs(program string) string {
+	if strings.Contains(filepath.ToSlash(program), "/go-build") {
+		return ""
+	}
+	return program
 }

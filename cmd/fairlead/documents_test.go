@@ -224,3 +224,26 @@ func TestDocumentWithZoneFiles(t *testing.T) {
 	out, _ = fairlead(exitDone, "apply", "-f", file)
 	says(t, out, "- file/zones/static.zone")
 }
+
+// TestReplayAsksTheNode: without --document, what the node serves is compared, with its zone files, wherever it came from.
+func TestReplayAsksTheNode(t *testing.T) {
+	dir, fairlead := writable(t)
+	in := func(name, text string) string {
+		path := filepath.Join(dir, name)
+		write(t, path, text)
+		return path
+	}
+	if err := os.Mkdir(filepath.Join(dir, "zones"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	in("zones/static.zone", "@ 3600 SOA ns.example.net. h.example.net. 1 3600 600 86400 60\n@ 3600 NS ns.example.net.\nwww 60 A 192.0.2.7\n")
+	same := in("same.yaml", strings.Replace(writableDocument, "zones: [", "zones: [{name: static.test, file: zones/static.zone}, ", 1))
+	moved := in("moved.yaml", strings.Replace(strings.Replace(writableDocument, "zones: [", "zones: [{name: static.test, file: zones/static.zone}, ", 1),
+		"members: [{service: web}]", "members: [{service: shop}]", 1))
+	fairlead(exitDone, "apply", "-f", same)
+	log := in("queries.json", `{"client":"192.0.2.0/24","name":"www.example.test.","type":"A"}`+"\n"+`{"client":"192.0.2.0/24","name":"www.static.test.","type":"A"}`+"\n")
+	out, _ := fairlead(exitDone, "replay", "--log", log, "--candidate", same)
+	says(t, out, "2 queries of 2 kinds: 0 % of the answers change")
+	out, _ = fairlead(exitFailed, "replay", "--log", log, "--candidate", moved)
+	says(t, out, "2 queries of 2 kinds: 50 % of the answers change", "www.example.test.")
+}

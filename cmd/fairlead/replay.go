@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -45,7 +46,7 @@ func newReplay() *cobra.Command {
 clients go, and which queries fail that do not fail now. Probabilities are compared, not single answers, so a rotation
 that is as it was is no change (docs/whatif.md).
 
-All services are UP unless --status says otherwise. Without --document the file that the running node serves is taken.
+All services are UP unless --status says otherwise. Without --document the running node is asked for the document that it serves.
 
 Exit codes: 0 within --max-shift, and nothing fails that did not; 1 above it, or something does; 2 usage, or a file that
 cannot be read; 6 no node answers. Files are looked at before a node is asked.`,
@@ -86,19 +87,14 @@ func runReplay(cmd *cobra.Command, f *replayFlags) error {
 	if err != nil {
 		return err
 	}
-	if f.document == "" {
-		if f.document, err = f.served(cmd.Context()); err != nil {
-			return err
-		}
-	}
-	nowDocument, err := f.read(cmd, f.document)
+	nowDocument, err := f.current(cmd)
 	if err != nil {
 		return err
 	}
 	at := time.Now()
 	now, err := replay.NewWorld(nowDocument, geo, believed, at)
 	if err != nil {
-		return exit(exitUsage, fmt.Errorf("compile %q: %w", f.document, err))
+		return exit(exitUsage, fmt.Errorf("compile %q: %w", cmp.Or(f.document, servedName), err))
 	}
 	candidate, err := replay.NewWorld(candidateDocument, geo, believed, at)
 	if err != nil {
@@ -139,22 +135,6 @@ func readShare(text string) (float64, error) {
 		return 0, usagef("--max-shift %q is not a share such as 5%%, at most 100%%", text)
 	}
 	return v, nil
-}
-
-// served returns the file that the running node serves.
-func (f *replayFlags) served(ctx context.Context) (string, error) {
-	c, err := f.api.client()
-	if err != nil {
-		return "", err
-	}
-	d, err := c.Document(ctx)
-	if err != nil {
-		return "", apiError(fmt.Errorf("find the document that is served, which --document would name: %w", err))
-	}
-	if info, err := os.Stat(d.Source); err != nil || !info.Mode().IsRegular() {
-		return "", usagef("the node's document comes from %q, which is no file here: name it with --document", d.Source)
-	}
-	return d.Source, nil
 }
 
 // readable tells of every file that was named and cannot be read, before a node is asked for anything.
@@ -262,6 +242,10 @@ func (f *replayFlags) read(cmd *cobra.Command, path string) (*config.Document, e
 	if err != nil {
 		return nil, exit(exitUsage, err)
 	}
+	return parsed(cmd, source)
+}
+
+func parsed(cmd *cobra.Command, source config.Source) (*config.Document, error) {
 	document, problems := config.Parse(source)
 	if problems.Errors() > 0 {
 		return nil, refused(cmd, problems)

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"os/signal"
+	"path/filepath"
 	"syscall"
 	"time"
 
@@ -66,7 +67,7 @@ func runServe(cmd *cobra.Command, file string, drain time.Duration) error {
 			log.Warn("config.warning", zap.String("problem", p.String()))
 		}
 	}
-	n, err := node.New(node.Options{Config: c, Drain: drain, Version: version(), Logger: log})
+	n, err := node.New(node.Options{Config: c, File: absolute(file), Drain: drain, Version: version(), Logger: log})
 	if err != nil {
 		return exit(exitFailed, err)
 	}
@@ -82,6 +83,14 @@ func runServe(cmd *cobra.Command, file string, drain time.Duration) error {
 	}
 	log.Info("node.stopped")
 	return nil
+}
+
+// absolute is a path that means the same wherever it is read.
+func absolute(path string) string {
+	if whole, err := filepath.Abs(path); err == nil {
+		return whole
+	}
+	return path
 }
 
 // reloadOn reads the followed document again at each signal. What was wrong is in the log and the status.

@@ -18,7 +18,7 @@ import (
 
 // backup writes all that this node knows. With a passphrase it has keys and secrets, too.
 func (n *Node) backup(_ context.Context, w io.Writer, passphrase string) error {
-	contents, err := backup.Gather(backup.GatherOptions{Store: n.store, DataDir: n.dataDir(), Node: n.opts.Config, Release: n.opts.Version,
+	contents, err := backup.Gather(backup.GatherOptions{Store: n.store, DataDir: n.dataDir(), Node: n.opts.Config, NodeFile: n.opts.File, Release: n.opts.Version,
 		Secrets: passphrase != "", Now: time.Now()})
 	if err != nil {
 		return err

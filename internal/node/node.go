@@ -35,6 +35,8 @@ import (
 // Options say what a Node is made of. Config is required; the rest has defaults or is a seam.
 type Options struct {
 	Config *config.Node
+	// File is where Config was read; a backup of this node has it. Empty: not known.
+	File string
 	// Source is the GSLB document itself. nil: what Config.Config says, kept in Config.DataDir.
 	Source *config.Source
 	// Identity proves this site to others. nil: the files of Config.MEP.TLS.

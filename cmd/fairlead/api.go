@@ -98,7 +98,7 @@ func apiError(err error) error {
 	case err == nil:
 		return nil
 	case errors.As(err, &unreachable):
-		return exit(exitUnreachable, err)
+		return exit(exitUnreachable, fmt.Errorf("%w; is it running, and is this its api.listen? --api or FAIRLEAD_API names another address", err))
 	case errors.As(err, &missing):
 		return exit(exitNotFound, err)
 	case errors.As(err, &refused):

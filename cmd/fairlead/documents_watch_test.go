@@ -111,7 +111,7 @@ func TestSyncCommands(t *testing.T) {
 	if code := run(t.Context(), []string{"sync", "conflicts", "--api", api}, &out, &problems); code != exitFailed {
 		t.Errorf("with conflicts: exit code %d, want %d", code, exitFailed)
 	}
-	says(t, out.String(), "service/web\n  counts: 4f2a of bo at nyc, 2026-11-22T06:00:00Z\n  kept:   77c0 of bo at nyc, 2026-11-22T06:00:00Z, removed it: gone\n", "    -name: web\n")
+	says(t, out.String(), "service/web\n  counts: 4f2a of bo at nyc, 2026-11-22T06:00:00Z\n  kept:   77c0 of bo at nyc, 2026-11-22T06:00:00Z, removed it: gone\n", "    -name: web\n", "fairlead sync resolve KIND/NAME --keep")
 }
 
 func TestPlan(t *testing.T) {

@@ -28,7 +28,8 @@ func (f *orderFlags) add(cmd *cobra.Command, timed bool) {
 	cmd.Flags().StringVar(&f.reason, "reason", "", "why, for those who will wonder")
 	cmd.Flags().StringVar(&f.owner, "owner", "", "who (default: the user who calls)")
 	if timed {
-		cmd.Flags().DurationVar(&f.lasts, "for", 4*time.Hour, "how long, from 1s to 720h; what shall stay belongs into the document")
+		f.lasts = 4 * time.Hour
+		cmd.Flags().Var((*daysValue)(&f.lasts), "for", "how long, as 2h or 30d, from 1s to 30d; what shall stay belongs into the document")
 		if err := cmd.MarkFlagRequired("reason"); err != nil {
 			panic(err) // the flag is three lines above
 		}

@@ -37,7 +37,8 @@ Init never overwrites an authority.`,
 			return nil
 		},
 	}
-	cmd.Flags().DurationVar(&o.Validity, "validity", 10*365*24*time.Hour, "how long the authority is good")
+	o.Validity = 10 * 365 * 24 * time.Hour
+	cmd.Flags().Var((*daysValue)(&o.Validity), "validity", "how long the authority is good, as 3650d")
 	return cmd
 }
 
@@ -70,7 +71,8 @@ func newPKIIssue(dir *string) *cobra.Command {
 			return nil
 		},
 	}
-	cmd.Flags().DurationVar(&o.Validity, "validity", 365*24*time.Hour, "how long the certificate is good")
+	o.Validity = 365 * 24 * time.Hour
+	cmd.Flags().Var((*daysValue)(&o.Validity), "validity", "how long the certificate is good, as 365d")
 	cmd.Flags().StringSliceVar(&ips, "ip", nil, "further IP address in the certificate, for other programs")
 	cmd.Flags().StringSliceVar(&o.DNSNames, "dns", nil, "further host name in the certificate, for other programs")
 	cmd.Flags().BoolVar(&o.Force, "force", false, "replace the site's certificate and key")

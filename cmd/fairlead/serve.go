@@ -69,11 +69,11 @@ func runServe(cmd *cobra.Command, file string, drain time.Duration) error {
 	}
 	n, err := node.New(node.Options{Config: c, File: absolute(file), Drain: drain, Version: version(), Logger: log})
 	if err != nil {
-		return exit(exitFailed, err)
+		return exit(exitFailed, withDoctor(err, file))
 	}
 	ctx := cmd.Context()
 	if err := n.Listen(ctx); err != nil {
-		return exit(exitFailed, errors.Join(err, n.Close()))
+		return exit(exitFailed, withDoctor(errors.Join(err, n.Close()), file))
 	}
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
@@ -83,6 +83,11 @@ func runServe(cmd *cobra.Command, file string, drain time.Duration) error {
 	}
 	log.Info("node.stopped")
 	return nil
+}
+
+// withDoctor says what looks closer at why a node does not start.
+func withDoctor(err error, file string) error {
+	return fmt.Errorf("%w\nto see what else is wrong, and what to do: fairlead doctor --config %s", err, file)
 }
 
 // absolute is a path that means the same wherever it is read.

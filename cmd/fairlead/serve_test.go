@@ -134,3 +134,19 @@ func hangup(t *testing.T) {
 		t.Fatal(err)
 	}
 }
+
+// TestServeSaysWhatLooksCloser: a node that cannot start says why, and what says more; one that is not there, where it was looked for.
+func TestServeSaysWhatLooksCloser(t *testing.T) {
+	node := filepath.Join(t.TempDir(), "node.yaml")
+	write(t, node, fmt.Sprintf("site: here\ndata_dir: data\nconfig: {seed: nowhere.yaml}\ndns: {listen: [\"127.0.0.1:%d\"]}\n", freePort(t)))
+	var out output
+	if code := run(t.Context(), []string{"serve", "-f", node}, &out, &out); code != exitFailed {
+		t.Errorf("exit code %d, want %d", code, exitFailed)
+	}
+	says(t, out.String(), "nowhere.yaml: no such file", "fairlead doctor --config "+node)
+	out = output{}
+	if code := run(t.Context(), []string{"status", "--api", "127.0.0.1:1"}, &out, &out); code != exitUnreachable {
+		t.Errorf("exit code %d, want %d", code, exitUnreachable)
+	}
+	says(t, out.String(), "no node answers at 127.0.0.1:1", "is it running", "--api")
+}

@@ -131,11 +131,12 @@ func printConflicts(w io.Writer, list *resource.ConflictList, color bool) error 
 			printDiff(w, c.Losers[i].Diff, color)
 		}
 	}
-	if len(list.Conflicts) == 0 {
-		_, err := fmt.Fprintln(w, "no conflicts")
-		return err
+	text := "no conflicts"
+	if len(list.Conflicts) > 0 {
+		text = "to settle one: fairlead sync resolve KIND/NAME --keep REVISION, or --keep current"
 	}
-	return nil
+	_, err := fmt.Fprintln(w, text)
+	return err
 }
 
 // sideText says in one line who wrote a side of a conflict.

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"os/user"
-	"strconv"
 	"strings"
 	"time"
 
@@ -132,25 +131,6 @@ func tokenSpec(name, role, expires string, labels []string) (*access.TokenSpec, 
 		return nil, exit(exitUsage, err)
 	}
 	return spec, nil
-}
-
-// maxDays bounds how long a token that ends is good.
-const maxDays = 36_500
-
-// parseDays reads a duration that may also be in days.
-func parseDays(text string) (time.Duration, error) {
-	if digits, ok := strings.CutSuffix(text, "d"); ok {
-		days, err := strconv.Atoi(digits)
-		if err != nil || days < 1 || days > maxDays {
-			return 0, fmt.Errorf("%q is not a number of days from 1 to %d", text, maxDays)
-		}
-		return time.Duration(days) * 24 * time.Hour, nil
-	}
-	d, err := time.ParseDuration(text)
-	if err != nil || d <= 0 {
-		return 0, fmt.Errorf("%q is not a duration such as 12h or 90d", text)
-	}
-	return d, nil
 }
 
 func (f *tokenFlags) create(ctx context.Context, path string, spec *access.TokenSpec) (*resource.CreatedToken, error) {

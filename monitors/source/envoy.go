@@ -156,7 +156,7 @@ func (e envoyStats) readJSON(dec *json.Decoder, src *config.LoadSource) error {
 			return nil
 		}
 		v, err := parseNumber(string(one.Value))
-		if err != nil {
+		if err != nil && v == 0 { // a number may be a total's
 			return fmt.Errorf("statistic %s: %w", reason.Quote(one.Name), err)
 		}
 		e[name] = v

@@ -64,11 +64,11 @@ func readJSON(document io.Reader, src *config.LoadSource) (Reading, error) {
 	found := 0
 	for i, n := range numbers {
 		switch {
-		case n.err != nil:
+		case n.err != nil && (n.great == 0 || i >= len(fields) || !fields[i].metric.Total()):
 			out.missing(n.err)
 			continue
 		case i < len(fields):
-			out.tell(fields[i].metric, n.value*fields[i].factor, fields[i].path)
+			out.tell(fields[i].metric, (n.value+n.great)*fields[i].factor, fields[i].path)
 		default:
 			out.Parts[at[i-len(fields)]] = Part{n.value, true}
 		}

@@ -102,10 +102,10 @@ func haproxyAnswer(row *haproxyRow, src *config.LoadSource, limits serverLimits)
 	out.Set(metric.Active, sessions)
 	row.requests(&out.Metrics)
 	row.responseTime(&out.Metrics)
-	in, ok1 := row.number("bin")
-	sent, ok2 := row.number("bout")
-	if ok1 && ok2 {
-		out.Set(metric.BytesTotal, in+sent)
+	in, err1 := strconv.ParseUint(row.text("bin"), 10, 64)
+	sent, err2 := strconv.ParseUint(row.text("bout"), 10, 64)
+	if err1 == nil && err2 == nil {
+		out.tell(metric.BytesTotal, float64(in)+float64(sent), "bin and bout")
 	}
 	if active, ok := row.number("act"); ok {
 		if backup, ok := row.number("bck"); ok && active == 0 {

@@ -61,6 +61,7 @@ func jsonNumbers(document io.Reader, paths []string) ([]jsonNumber, error) {
 type jsonNumber struct {
 	value float64
 	err   error
+	great float64 // with an error: a number that is too great for all but totals
 }
 
 // segment is one step of a path: a name, an index, or a numeric name that is either.
@@ -141,7 +142,7 @@ func (w *wanted) number(path string) jsonNumber {
 	}
 	v, err := parseNumber(w.text)
 	if err != nil {
-		return jsonNumber{err: fmt.Errorf("value at path %q: %w", path, err)}
+		return jsonNumber{great: v, err: fmt.Errorf("value at path %q: %w", path, err)}
 	}
 	return jsonNumber{value: v}
 }
@@ -296,7 +297,7 @@ func (w *wanted) place(depth int) string {
 	return strconv.Quote(b.String())
 }
 
-// parseNumber reads a number that can be a metric.
+// parseNumber reads a number that can be a metric. With the error of one that is too great for all but totals it returns the number.
 func parseNumber(s string) (float64, error) {
 	f := math.NaN()
 	if s != "" && strings.Trim(s, "0123456789.eE+-") == "" { // not "Inf", not "0x10"
@@ -308,7 +309,10 @@ func parseNumber(s string) (float64, error) {
 	case math.IsNaN(f):
 		return 0, fmt.Errorf("%s is not a number", reason.Quote(s))
 	case !metric.InRange(f):
-		return 0, fmt.Errorf("%s is not between 0 and 2^53", reason.Quote(s))
+		if !(f > 0 && f <= maxTotal) {
+			f = 0
+		}
+		return f, fmt.Errorf("%s is not between 0 and 2^53", reason.Quote(s))
 	}
 	return math.Abs(f), nil // never -0
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"net"
 	"net/netip"
 	"time"
@@ -51,8 +52,15 @@ func (a *Reading) missing(err error) {
 	}
 }
 
-// tell takes in a number, which must be in range. what names it in the source.
+// maxTotal is the greatest total: counters have 64 bits.
+const maxTotal = 1 << 64
+
+// tell takes in a number, which must be in range. what names it in the source. A total past the range goes on at 0, as if it began anew, for
+// only its growth counts: 2^53 bytes are what 100 Gbit/s carry in eight days.
 func (a *Reading) tell(m metric.Metric, value float64, what string) {
+	if m.Total() && value > metric.MaxActive && value <= maxTotal {
+		value = math.Mod(value, metric.MaxActive)
+	}
 	if !metric.InRange(value) {
 		a.missing(fmt.Errorf("%s is %v, not between 0 and 2^53", what, value))
 		return

@@ -131,3 +131,35 @@ func TestReadLoadErrors(t *testing.T) {
 		})
 	}
 }
+
+// TestGreatTotals: bytes that many years or a fast network have counted still make a rate; they go on at 0 past 2^53.
+func TestGreatTotals(t *testing.T) {
+	const great = "9007199254741992" // 2^53 + 1000
+	tests := []struct {
+		name, page string
+		src        config.LoadSource
+		read       func(io.Reader, *config.LoadSource) (Reading, error)
+		want       string
+	}{
+		{"haproxy", "# pxname,svname,scur,bin,bout\nweb,BACKEND,1," + great + ",16\n", config.LoadSource{Backend: "web"}, readHAProxy, "active 1, bytes_total 1016"},
+		{"json", `{"b": ` + great + `}`, config.LoadSource{Fields: config.LoadFields{BytesTotal: "b"}}, readJSON, "bytes_total 1000"},
+		{"json, but no total", `{"a": 1, "b": ` + great + `}`, config.LoadSource{Fields: config.LoadFields{Active: "a", Members: "b"}}, readJSON,
+			`active 1, lacks: value at path "b": "` + great + `" is not between 0 and 2^53`},
+		{"json, past 64 bits", `{"a": 1, "b": 1e20}`, config.LoadSource{Fields: config.LoadFields{Active: "a", BytesTotal: "b"}}, readJSON,
+			`active 1, lacks: value at path "b": "1e20" is not between 0 and 2^53`},
+		{"envoy, json", `{"stats": [{"name": "cluster.web.upstream_rq_active", "value": 1}, {"name": "cluster.web.upstream_cx_rx_bytes_total", "value": ` + great + `},
+			{"name": "cluster.web.upstream_cx_tx_bytes_total", "value": 8}]}`, config.LoadSource{Backend: "web"}, readEnvoy, "active 1, bytes_total 1008"},
+		{"openmetrics", "b " + great + "\n", config.LoadSource{Fields: config.LoadFields{BytesTotal: "b"}}, readOpenMetrics, "bytes_total 1000"},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			got, err := tt.read(strings.NewReader(tt.page), &tt.src)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if s := shown(&got); s != tt.want {
+				t.Errorf("got  %s\nwant %s", s, tt.want)
+			}
+		})
+	}
+}

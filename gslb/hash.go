@@ -1,11 +1,6 @@
 package gslb
 
-import (
-	"math/bits"
-	"net/netip"
-
-	"github.com/cespare/xxhash/v2"
-)
+import "math/bits"
 
 // Weighted rendezvous hashing: each member draws a number from the client and its own name, the best draw wins. When a
 // member leaves, only its clients move; a member's share is its weight's share.
@@ -52,12 +47,6 @@ func negLog2(h uint64) uint64 {
 	mantissa := (h + 1) << (zeros & 63) << 1 // without the leading 1
 	i, rest := mantissa>>56, mantissa<<8>>32
 	return uint64(zeros+1)<<32 - logTable[i] - (logTable[i+1]-logTable[i])*rest>>32
-}
-
-// clientHash hashes a masked client address.
-func clientHash(client netip.Addr) uint64 {
-	b := client.As16()
-	return xxhash.Sum64(b[:])
 }
 
 const (

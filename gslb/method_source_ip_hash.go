@@ -11,13 +11,11 @@ func (d *Decider) pickSourceIPHash(v *virtualServer, f *field) (int, Reason) {
 	mask := v.hash6
 	if d.client.Is4() {
 		mask = v.hash4
-	}
-	masked, err := d.client.Prefix(mask)
-	if err != nil { // only an invalid address; it hashes like any other
+	} else if !d.client.IsValid() { // it hashes like any other
 		return d.pickRoundRobin(f)
 	}
 	d.needScope(mask, scopeHash)
-	return f.draws.best(clientHash(masked.Addr())), ReasonHash
+	return f.draws.best(maskedHash(d.client, v.hash4, v.hash6)), ReasonHash
 }
 
 // draws is what is known of a field's contenders to draw. Immutable.

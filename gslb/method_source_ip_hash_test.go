@@ -278,31 +278,45 @@ func BenchmarkSourceIPHash(b *testing.B) {
 		for _, n := range []int{4, 64, 512, 1000} {
 			b.Run(fmt.Sprintf("%s/%d", crowd.name, n), func(b *testing.B) {
 				at := uint32(0)
-				benchHash(b, n, crowd.weight, nil, func() uint32 { at++; return at })
+				benchHash(b, n, crowd.weight, nil, func() netip.Prefix { at++; return network4(at) })
 			})
 		}
+	}
+	for _, n := range []int{4, 1000} {
+		b.Run(fmt.Sprintf("ipv6/%d", n), func(b *testing.B) {
+			at := uint32(0)
+			benchHash(b, n, benchCrowds[1].weight, nil, func() netip.Prefix {
+				at++
+				return netip.PrefixFrom(netip.AddrFrom16([16]byte{0x20, 1, 0xd, 0xb8, byte(at >> 16), byte(at >> 8), byte(at)}), 56)
+			})
+		})
 	}
 	known := hashClients(100_000, 1<<20)
 	b.Run("zipf/1000", func(b *testing.B) {
 		at := 0
-		benchHash(b, 1000, benchCrowds[0].weight, known, func() uint32 { at++; return known[at%len(known)] })
+		benchHash(b, 1000, benchCrowds[0].weight, known, func() netip.Prefix { at++; return network4(known[at%len(known)]) })
 	})
 }
 
+// network4 is one of 2^22 networks.
+func network4(n uint32) netip.Prefix {
+	return netip.PrefixFrom(netip.AddrFrom4([4]byte{byte(16 + n>>16&0x3f), byte(n >> 8), byte(n), 0}), 24)
+}
+
 // benchHash decides for the next network, again and again, after some have asked.
-func benchHash(b *testing.B, members int, weight func(i, n int) int, before []uint32, next func() uint32) {
+func benchHash(b *testing.B, members int, weight func(i, n int) int, before []uint32, next func() netip.Prefix) {
 	world := benchWorld(config.SourceIPHashing, members)
 	for i := range world.doc.VirtualServers[0].Members {
 		world.doc.VirtualServers[0].Members[i].Weight = weight(i, members)
 	}
 	s, l := world.snapshot(b)
 	d := &Decider{Query: benchQuery}
-	ask := func(network uint32) {
-		d.Query.Subnet = netip.PrefixFrom(netip.AddrFrom4([4]byte{byte(16 + network>>16&0x3f), byte(network >> 8), byte(network), 0}), 24)
+	ask := func(network netip.Prefix) {
+		d.Query.Subnet = network
 		d.Decide(s, l, epoch, nil)
 	}
 	for _, network := range before {
-		ask(network)
+		ask(network4(network))
 	}
 	b.ReportAllocs()
 	for b.Loop() {

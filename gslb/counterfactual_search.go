@@ -69,7 +69,7 @@ func (k *seeker) single(own *Change) []Change {
 		k.enter(k.pre...)
 		k.reason = k.decide().Reason
 	}
-	for _, try := range []func() *Change{k.session, k.pair, k.chainChange, k.metric, k.place, k.weight, k.policy, k.order, k.others} {
+	for _, try := range []func() *Change{k.limitToo, k.session, k.pair, k.chainChange, k.metric, k.place, k.weight, k.policy, k.order, k.others} {
 		if c := try(); c != nil {
 			return []Change{*c}
 		}
@@ -91,23 +91,41 @@ func (k *seeker) name(i ServiceIndex) string { return k.base.Plan.services[i].Na
 func (k *seeker) out() *Change {
 	st := &k.base.Status.Services[k.target]
 	switch reason := k.base.memberReason(k.member, false); reason {
-	case ReasonMaxConnections:
-		return k.limit("active", "connections", float64(st.Load.Active), float64(k.base.Plan.services[k.target].maxConnections),
-			func(x float64) edit { return withConnections(k.target, x) })
-	case ReasonMaxBandwidth:
-		of := func(m *Measures) *Measure { return &m.Bandwidth }
-		return k.limit("bandwidth", "bit/s", st.Measures.Bandwidth.Value, float64(k.base.Plan.services[k.target].maxBandwidth),
-			func(x float64) edit { return withMeasure(k.target, of, x) })
-	case ReasonLoadThreshold:
-		of := func(m *Measures) *Measure { return &m.Custom }
-		return k.limit("custom load", "", st.Measures.Custom.Value, k.base.Plan.services[k.target].loadThreshold,
-			func(x float64) edit { return withMeasure(k.target, of, x) })
 	case ReasonUp:
+	case ReasonMaxConnections, ReasonMaxBandwidth, ReasonLoadThreshold:
+		return k.limited()
 	default:
 		return &Change{Kind: ChangeState, Text: stateText(st), edits: []edit{asUp(k.target)}}
 	}
 	if k.base.familyReason(k.member, k.asked.Family) == ReasonAddressDown {
 		return &Change{Kind: ChangeState, Text: "if its address of that family passed its monitors", edits: []edit{asUp(k.target)}}
+	}
+	return nil
+}
+
+// limited is what would end that the service is at a limit; nil: it is not at one.
+func (k *seeker) limited() *Change {
+	st, svc := &k.base.Status.Services[k.target], &k.base.Plan.services[k.target]
+	switch k.base.limitReason(k.member) {
+	case ReasonMaxConnections:
+		return k.limit("active", "connections", float64(st.Load.Active), float64(svc.maxConnections), func(x float64) edit { return withConnections(k.target, x) })
+	case ReasonMaxBandwidth:
+		of := func(m *Measures) *Measure { return &m.Bandwidth }
+		return k.limit("bandwidth", "bit/s", st.Measures.Bandwidth.Value, float64(svc.maxBandwidth), func(x float64) edit { return withMeasure(k.target, of, x) })
+	case ReasonLoadThreshold:
+		of := func(m *Measures) *Measure { return &m.Custom }
+		return k.limit("custom load", "", st.Measures.Custom.Value, svc.loadThreshold, func(x float64) edit { return withMeasure(k.target, of, x) })
+	}
+	return nil
+}
+
+// limitToo ends that a service is at a limit that would be out for another reason, too.
+func (k *seeker) limitToo() *Change {
+	if len(k.pre) == 0 || k.base.memberReason(k.member, false) == k.base.limitReason(k.member) {
+		return nil
+	}
+	if c := k.limited(); c != nil {
+		return k.with(*c)
 	}
 	return nil
 }
@@ -132,7 +150,7 @@ func (k *seeker) limit(metric, unit string, is, limit float64, at func(float64) 
 	if unit == "" {
 		below = limit * 0.999
 	}
-	if !k.wins(k.target, at(below)) {
+	if !k.wins(k.target, append(slices.Clone(k.pre), at(below))...) {
 		if n, ok := k.greatest(below, true, finest(unit), at); ok {
 			below = n.least
 		}

@@ -155,6 +155,8 @@ func TestCounterfactualOfEachKind(t *testing.T) {
 	otherFamily := func(s *Snapshot, l *Learned) { Decide(s, Query{Family: IPv6, LDNS: q.LDNS, At: q.At}, l, epoch, nil) }
 	notLocated := twoSites(config.VirtualServer{Method: config.StaticProximity, BackupMethod: config.SourceIPHashing})
 	notLocated.doc.Services[1].HashID = 1 // with which the client is a's
+	atLimit := twoSites(config.VirtualServer{Method: config.RoundRobin}).state("b", Down).load("b", 12, 0)
+	atLimit.doc.Services[1].MaxConnections = 10
 	tests := []struct {
 		name  string
 		world *world
@@ -174,6 +176,8 @@ func TestCounterfactualOfEachKind(t *testing.T) {
 		{"order", twoSites(config.VirtualServer{Method: config.RoundRobin, Members: ordered}), nil, "if no member of a better order than 2 were usable: a"},
 		{"two changes", twoSites(config.VirtualServer{Method: config.RoundRobin, Members: ordered}).state("b", Unknown), nil,
 			"if it were UP (it is UNKNOWN), and if no member of a better order than 2 were usable: a"},
+		{"down, and at its limit", atLimit, nil,
+			"if it were UP (it is DOWN), and if its connections were below its limit of 10, at most 9 (now 12); it would take 1/2 of the answers"},
 		{"session", twoSites(config.VirtualServer{Method: config.RoundRobin, Persistence: config.Persistence{Type: config.PersistenceSourceIP, Timeout: config.Duration(time.Minute), Prefix4: 32, Prefix6: 64}}),
 			session, "if the client had no session; it would take 1/2 of the answers"},
 		{"other family", coherent, otherFamily, "if the client had not been given another service for another family just now; it would take 1/2 of the answers"},

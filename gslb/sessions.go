@@ -22,12 +22,6 @@ type SessionKey struct {
 // Safe for concurrent use; nothing waits for a lock longer than a session takes to write. The memory is taken when the
 // first session comes.
 type Sessions struct {
-	*sessionStore
-	readOnly bool
-}
-
-// sessionStore is what a Sessions and its ReadOnly have in common.
-type sessionStore struct {
 	key HashKey
 	max atomic.Int64
 	// current is the table in use; nil: nothing was kept yet. While sessions move there from an older one, its previous is
@@ -66,14 +60,9 @@ func NewSessions(most int) *Sessions { return NewKeyedSessions(SessionOptions{Ma
 
 // NewKeyedSessions returns an empty table.
 func NewKeyedSessions(o SessionOptions) *Sessions {
-	s := &Sessions{sessionStore: &sessionStore{key: o.Key}}
+	s := &Sessions{key: o.Key}
 	s.max.Store(int64(max(o.Max, 1)))
 	return s
-}
-
-// ReadOnly returns a view of the same sessions that keeps and drops nothing.
-func (s *Sessions) ReadOnly() *Sessions {
-	return &Sessions{sessionStore: s.sessionStore, readOnly: true}
 }
 
 // Find returns the service of a session that has not ended at the time at.
@@ -95,7 +84,7 @@ const refreshShare = 16
 // Keep remembers a client's service until a time after at. Of a session that is there with the same service, the end
 // moves, unless that is by less than a sixteenth of the time-out.
 func (s *Sessions) Keep(k SessionKey, service uint64, at, until int64) {
-	if s.readOnly || until <= at {
+	if until <= at {
 		return
 	}
 	seen := s.see(k)
@@ -118,7 +107,7 @@ func (s *Sessions) see(k SessionKey) (seen seenSession) {
 
 // keepSeen is Keep of what see saw a moment ago.
 func (s *Sessions) keepSeen(seen *seenSession, service uint64, at, until int64) {
-	if s.readOnly || until <= at {
+	if until <= at {
 		return
 	}
 	if seen.until != 0 && seen.service == service && seen.until <= until && until-seen.until < max(1, (until-at)/refreshShare) {
@@ -135,7 +124,7 @@ func (s *Sessions) keepSeen(seen *seenSession, service uint64, at, until int64) 
 // the later end wins, of two with the same end the one with the greater number: whoever merges all has the same. A session
 // that would find no room but that of later ones is left out.
 func (s *Sessions) Merge(k SessionKey, service uint64, until int64) bool {
-	if s.readOnly || until <= 0 {
+	if until <= 0 {
 		return false
 	}
 	return s.write(&sessionChange{sought: s.seek(k), service: service, at: s.swept.Load(), until: until, wins: mergeWins})
@@ -148,9 +137,6 @@ func mergeWins(service uint64, until int64, old uint64, end int64) bool {
 
 // Drop forgets a session, and reports whether there was one.
 func (s *Sessions) Drop(k SessionKey) bool {
-	if s.readOnly {
-		return false
-	}
 	w := s.seek(k)
 	for {
 		t := s.table(w.hash)
@@ -214,14 +200,14 @@ func remembered(f func(k SessionKey, service uint64, until int64) bool) func(k S
 // all of it after parts calls. One caller at a time.
 func (s *Sessions) Expire(at int64, parts int) {
 	t := s.settled()
-	if t == nil || s.readOnly {
+	if t == nil {
 		return
 	}
 	s.swept.Store(at)
 	first := int(s.sweep.Load()) % len(t.buckets)
 	n := (len(t.buckets) + parts - 1) / max(parts, 1)
 	for i := range min(n, len(t.buckets)) {
-		if removed := t.buckets[(first+i)%len(t.buckets)].expire(s.sessionStore, at); removed > 0 {
+		if removed := t.buckets[(first+i)%len(t.buckets)].expire(s, at); removed > 0 {
 			s.used.Add(int64(-removed))
 		}
 	}
@@ -232,7 +218,7 @@ func (s *Sessions) Expire(at int64, parts int) {
 // goes on being used meanwhile. It does nothing while another Grow is at work.
 func (s *Sessions) Grow(most int) {
 	most = max(most, 1)
-	if s.readOnly || int64(most) == s.max.Load() || !s.growing.CompareAndSwap(false, true) {
+	if int64(most) == s.max.Load() || !s.growing.CompareAndSwap(false, true) {
 		return
 	}
 	defer s.growing.Store(false)
@@ -294,7 +280,7 @@ func (s *Sessions) move(from *sessionBucket, to *sessionTable) {
 		w.hash = s.key.client(w.high, w.low, w.id)
 		s.used.Add(-1) // put counts it again
 		marks := from.marksOf(i)
-		to.bucket(w.hash).put(s.sessionStore, &sessionChange{sought: w, service: c.service, until: c.until, at: s.swept.Load(), wins: mergeWins, moves: true, marks: marks})
+		to.bucket(w.hash).put(s, &sessionChange{sought: w, service: c.service, until: c.until, at: s.swept.Load(), wins: mergeWins, moves: true, marks: marks})
 		if marks&markNotes != 0 {
 			to.note(w.hash)
 		}
@@ -333,7 +319,7 @@ func (s *Sessions) write(c *sessionChange) bool {
 			s.current.CompareAndSwap(nil, newSessionTable(int(s.max.Load())))
 			continue
 		}
-		if done, sealed := t.bucket(c.hash).put(s.sessionStore, c); !sealed {
+		if done, sealed := t.bucket(c.hash).put(s, c); !sealed {
 			if done && c.marks&markNotes != 0 {
 				t.note(c.hash)
 			}

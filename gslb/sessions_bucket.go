@@ -134,7 +134,7 @@ func (b *sessionBucket) copy(to *[placeWays]session) {
 }
 
 // put writes a session, over another one if there is no room.
-func (b *sessionBucket) put(s *sessionStore, c *sessionChange) (done, sealed bool) {
+func (b *sessionBucket) put(s *Sessions, c *sessionChange) (done, sealed bool) {
 	version, ok := b.acquire()
 	if !ok {
 		return false, true
@@ -214,7 +214,7 @@ func (b *sessionBucket) drop(w *sought) (done, sealed bool) {
 }
 
 // expire frees the slots of sessions that have ended.
-func (b *sessionBucket) expire(s *sessionStore, at int64) (removed int) {
+func (b *sessionBucket) expire(s *Sessions, at int64) (removed int) {
 	ended := func(i int) bool { return b.tag(i) != 0 && int64(uint32(b.slots[i].ends.Load())) <= at }
 	some := false
 	for i := range b.slots {

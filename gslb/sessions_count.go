@@ -77,7 +77,7 @@ func (s *Sessions) CountEnds(list []SessionUse) {
 }
 
 // ended counts a session whose end has passed, when that is noticed: by Expire, when the client comes back, or when its place is taken.
-func (s *sessionStore) ended(id uint32, service uint64) {
+func (s *Sessions) ended(id uint32, service uint64) {
 	if service == dropped {
 		return
 	}

@@ -25,9 +25,6 @@ func (s *Sessions) Pressed() bool { return s.pressed.Load() && s.pressed.Swap(fa
 // can have it any more, which is a time-out after at. It reports whether there was a session that had not ended. When
 // sessions are not shared, it is Drop.
 func (s *Sessions) Forget(k SessionKey, at, until int64) bool {
-	if s.readOnly {
-		return false
-	}
 	if !s.shared.Load() || until <= at {
 		return s.Drop(k)
 	}
@@ -41,7 +38,7 @@ func (s *Sessions) Forget(k SessionKey, at, until int64) bool {
 // or a few more; more reports whether there are others. One caller at a time.
 func (s *Sessions) EachNote(most int, f func(SessionNote)) (more bool) {
 	t := s.settled()
-	if t == nil || s.readOnly {
+	if t == nil {
 		return false
 	}
 	told := 0
@@ -161,7 +158,7 @@ const (
 // what they hear was delayed and none of them knows another's clock. A session that is heard takes no slot of one that has not ended,
 // and none of the last eighth of the table: that is for this site's own.
 func (s *Sessions) Hear(h *Hearing) Heard {
-	if s.readOnly || h.Until <= h.At {
+	if h.Until <= h.At {
 		return HeardKnown
 	}
 	c := sessionChange{sought: s.seek(h.SessionKey), service: h.Service, at: h.At, until: min(h.Until, math.MaxUint32)}
@@ -174,7 +171,7 @@ func (s *Sessions) Hear(h *Hearing) Heard {
 			s.current.CompareAndSwap(nil, newSessionTable(int(s.max.Load())))
 			continue
 		}
-		heard, noted, sealed := t.bucket(c.hash).hear(s.sessionStore, &c, h)
+		heard, noted, sealed := t.bucket(c.hash).hear(s, &c, h)
 		if sealed {
 			continue
 		}
@@ -200,7 +197,7 @@ func (h *Hearing) marks() uint64 {
 // rounds, and ends must not creep on when sites tell each other the same again and again.
 const renewSlack = 2
 
-func (b *sessionBucket) hear(s *sessionStore, c *sessionChange, h *Hearing) (heard Heard, noted, sealed bool) {
+func (b *sessionBucket) hear(s *Sessions, c *sessionChange, h *Hearing) (heard Heard, noted, sealed bool) {
 	version, ok := b.acquire()
 	if !ok {
 		return 0, false, true
@@ -256,7 +253,7 @@ const dropSlack = 1
 
 // admit finds room for a session that is not there: that of one that has ended, or a free slot unless the table is full for
 // others.
-func (b *sessionBucket) admit(s *sessionStore, c *sessionChange, h *Hearing) Heard {
+func (b *sessionBucket) admit(s *Sessions, c *sessionChange, h *Hearing) Heard {
 	most := s.max.Load()
 	full, free, slot := s.used.Load() >= most-most/ownShare, -1, -1
 	for i := range b.slots {

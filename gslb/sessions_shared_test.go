@@ -177,9 +177,6 @@ func TestSessionsHeardTakeNoRoomOfOthers(t *testing.T) {
 	if taken < most/2 {
 		t.Errorf("%d took the place of one that had ended", taken)
 	}
-	if view := s.ReadOnly(); view.Hear(&Hearing{Service: 1, At: 1, Until: 9, Timeout: 9}) != HeardKnown || view.Forget(SessionKey{}, 1, 9) {
-		t.Error("a view changed the table")
-	}
 }
 
 // TestSessionsAreSharedConcurrently: two tables tell each other all the time what their writers keep, and have the same in the end.

@@ -128,8 +128,22 @@ func (s *server) stop() {
 	<-s.done
 }
 
-// freeze stops the program's whole group in its tracks; stop still ends it.
-func (s *server) freeze() { _ = syscall.Kill(-s.cmd.Process.Pid, syscall.SIGSTOP) }
+// freeze stops the program's whole group in its tracks; stop still ends it. It returns when each of the program's threads stands still, which
+// those on other processors do a moment after the signal was sent.
+func (s *server) freeze() {
+	s.t.Helper()
+	_ = syscall.Kill(-s.cmd.Process.Pid, syscall.SIGSTOP)
+	s.until("stands still", func() error {
+		threads, _ := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/stat", s.cmd.Process.Pid))
+		for _, path := range threads {
+			stat, err := os.ReadFile(path)
+			if err == nil && !bytes.HasPrefix(stat[bytes.LastIndexByte(stat, ')')+1:], []byte(" T")) {
+				return fmt.Errorf("a thread runs: %s", stat)
+			}
+		}
+		return nil
+	})
+}
 
 // listening waits until the server takes connections over TCP.
 func (s *server) listening(to netip.AddrPort) {

@@ -52,11 +52,15 @@ func TestLoopBooksWhatTakesTime(t *testing.T) {
 	l, _ := flying(t)
 	began := time.Now()
 	party := newScripted(until("never"))
-	if !l.Start(&Exchange{Context: t.Context(), To: to, Deadline: began.Add(timeout), Request: []byte("x"), Party: party}) {
+	e := &Exchange{Context: t.Context(), To: to, Deadline: began.Add(timeout), Request: []byte("x"), Party: party}
+	if !l.Start(e) {
 		t.Fatal("it was not taken")
 	}
 	if err := <-party.over; err != nil {
 		t.Error(err)
+	}
+	if e.Reusable() {
+		t.Error("it may become another one, while the end of its context may still be told of")
 	}
 	if took := time.Since(began); took < timeout || took > time.Minute {
 		t.Errorf("it ended after %v, want %v", took, timeout)

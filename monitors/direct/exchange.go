@@ -34,7 +34,8 @@ type Party interface {
 	Drop()
 }
 
-// Exchange is a connection over TCP, a request, and its answer. It is given to one Loop once, and its fields are not changed afterwards.
+// Exchange is a connection over TCP, a request, and its answer. It is given to one Loop once, and its fields are not changed
+// afterwards; once it is over and Reusable it may become another one.
 type Exchange struct {
 	Context  context.Context // drops it when it ends
 	To       netip.AddrPort

@@ -3,6 +3,7 @@
 package direct
 
 import (
+	"bytes"
 	"context"
 	"io"
 	"net"
@@ -47,6 +48,9 @@ type flight struct {
 	held    []byte // came, and does not tell yet
 	release func() bool
 }
+
+// Reusable reports, once the Exchange is over, whether it may become another one: nothing refers to it any more.
+func (f *flight) Reusable() bool { return f.release == nil }
 
 // suits reports whether addresses like that are for a loop.
 func suits(to netip.AddrPort) bool { return to.IsValid() && to.Addr().Zone() == "" }
@@ -158,12 +162,21 @@ func (l *Loop) connected(e *Exchange) bool {
 		l.refused(e, outcome)
 		return false
 	}
-	if metItself(e.fd, &e.peer) {
-		l.refused(e, syscall.ECONNREFUSED) // see connect
+	if len(e.Request) == 0 && l.foundItself(e) {
 		return false
 	}
 	e.Written, e.stage = n, sending
 	return true
+}
+
+// foundItself ends an exchange whose socket is connected with itself (see connect), and reports whether it was. It takes a call, which is
+// spared an exchange with a request, unless that hears its own words or listens to nothing.
+func (l *Loop) foundItself(e *Exchange) bool {
+	found := metItself(e.fd, &e.peer)
+	if found {
+		l.refused(e, syscall.ECONNREFUSED)
+	}
+	return found
 }
 
 // refused ends what never stood.
@@ -192,6 +205,9 @@ func (l *Loop) sent(e *Exchange) bool {
 func (l *Loop) listens(e *Exchange) bool {
 	e.stage = awaiting
 	if !e.Party.Sent() {
+		if len(e.Request) > 0 && l.foundItself(e) {
+			return false
+		}
 		l.over(e)
 		e.Party.Done(nil)
 		return false
@@ -219,6 +235,9 @@ func (l *Loop) hear(e *Exchange) {
 			return
 		}
 		came := l.heard[:n]
+		if e.hears == 0 && bytes.HasPrefix(e.Request, came) && l.foundItself(e) {
+			return
+		}
 		if len(e.held) > 0 {
 			came = append(e.held, came...)
 		}

@@ -6,6 +6,9 @@ import "context"
 
 type flight struct{}
 
+// Reusable reports that nothing refers to the Exchange.
+func (*flight) Reusable() bool { return true }
+
 // Loop takes no exchanges on this system.
 type Loop struct{}
 

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io"
 	"net"
+	"net/http"
 	"net/netip"
 	"time"
 
@@ -17,9 +18,10 @@ import (
 // judges as ask does, of what came so far, again when more came.
 type begun struct {
 	exchange
-	wire direct.Exchange
-	err  error
-	done func(r Result, cancelled bool)
+	wire  direct.Exchange
+	asked []byte // room for the request
+	err   error
+	done  func(r Result, cancelled bool)
 }
 
 // Run runs the loop that Begin needs, until ctx ends; then the probes that it runs are cancelled. It returns at once when connections are
@@ -43,10 +45,23 @@ func (p *Prober) Begin(ctx context.Context, t Target, done func(r Result, cancel
 	if to.Port() == 0 || p.opts.Allowed("tcp", to) != nil {
 		return false // Probe has the words for it
 	}
-	b := &begun{exchange: exchange{Prober: p}, done: done}
+	b, _ := p.begun.Get().(*begun)
+	if b == nil {
+		b = new(begun)
+	}
+	*b = begun{exchange: exchange{Prober: p}, asked: b.asked, done: done}
 	b.fill(ctx, t, prepared)
 	b.wire = direct.Exchange{Context: ctx, To: to, Within: b.timeout, Request: b.question(to), Party: b}
 	return p.loop.Start(&b.wire)
+}
+
+// tell tells what came of it. Afterwards b may be another probe.
+func (b *begun) tell(r Result, cancelled bool) {
+	done := b.done
+	if b.wire.Reusable() {
+		b.Prober.begun.Put(b)
+	}
+	done(r, cancelled)
 }
 
 // Together calls start, and has what Begin begins meanwhile begin when it returns, all at once, which costs less.
@@ -75,7 +90,11 @@ func (p *Prepared) port() uint16 {
 func (b *begun) question(to netip.AddrPort) []byte {
 	header := b.proxyHeader()
 	if b.monitor.Type == config.MonitorHTTP {
-		return b.prepared.http.appendTo(append(make([]byte, 0, roomForRequest), header...), to, portHTTP)
+		if b.asked == nil {
+			b.asked = make([]byte, 0, roomForRequest)
+		}
+		b.asked = b.prepared.http.appendTo(append(b.asked[:0], header...), to, portHTTP)
+		return b.asked
 	}
 	if header == "" {
 		return b.prepared.dialogue.send
@@ -115,6 +134,13 @@ func (b *begun) begins() {
 
 // Hear is part of direct.Party.
 func (b *begun) Hear(came []byte, ended error) direct.Want {
+	if b.prepared.http.headOnly && b.monitor.Type == config.MonitorHTTP {
+		if status, ok := plainHead(came); ok { // most are
+			b.answered()
+			b.err = b.judgeResponse(b.bounded(nil), status, http.NoBody)
+			return direct.Enough
+		}
+	}
 	said := soFar{rest: came, ended: ended}
 	err := b.judgeFrom(&said)
 	if said.wanting {
@@ -152,13 +178,13 @@ func (b *begun) Done(err error) {
 	}
 	b.close()
 	r := b.result(b.ctx, b.err)
-	b.done(r, b.ctx.Err() != nil)
+	b.tell(r, b.ctx.Err() != nil)
 }
 
 // Drop is part of direct.Party.
 func (b *begun) Drop() {
 	b.close()
-	b.done(Result{Reason: cancelled, At: time.Now()}, true)
+	b.tell(Result{Reason: cancelled, At: time.Now()}, true)
 }
 
 // soFar is a connection of which a part came already.

@@ -135,6 +135,46 @@ func TestBeginIsForPlainProbes(t *testing.T) {
 	}
 }
 
+// TestBegunLeavesNothingBehind: a probe is made of what was another one before, and nothing of that is left.
+func TestBegunLeavesNothingBehind(t *testing.T) {
+	closed, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	closed.Close()
+	draining := httpMonitor(config.HTTPProbe{Path: "/a/long/path"})
+	draining.DrainOn = &config.DrainOn{Status: []string{"503"}}
+	unavailable := "HTTP/1.1 503 Service Unavailable\r\nContent-Length: 0\r\n\r\n"
+	tests := []struct {
+		name    string
+		address string
+		monitor config.Monitor
+		ok      bool
+		drain   bool
+		reason  string
+	}{
+		{"drains", rawServer(t, send(unavailable)), draining, true, true, "status 503 drains"},
+		{"passes", rawServer(t, send("HTTP/1.1 200 OK\r\n\r\n")), httpMonitor(config.HTTPProbe{}), true, false, "status 200"},
+		{"another status", rawServer(t, send("HTTP/1.1 204 No Content\r\n\r\n")), httpMonitor(config.HTTPProbe{}), true, false, "status 204"},
+		{"fails", rawServer(t, send(unavailable)), httpMonitor(config.HTTPProbe{}), false, false, "status 503, want 200-299"},
+		{"has a body", rawServer(t, send("HTTP/1.1 200 OK\r\n\r\nneedle")), httpMonitor(config.HTTPProbe{ExpectBody: "needle"}), true, false, "status 200"},
+		{"lacks a body", rawServer(t, send("HTTP/1.1 200 OK\r\n\r\nhay")), httpMonitor(config.HTTPProbe{ExpectBody: "needle"}), false, false, `body of 3 bytes lacks "needle"`},
+		{"refuses", closed.Addr().String(), httpMonitor(config.HTTPProbe{}), false, false, "tcp connect refused"},
+		{"is no server of HTTP", rawServer(t, send("")), tcpMonitor(10 * time.Second), true, false, "connected"},
+	}
+	p := looping(t)
+	for round := range 3 {
+		for _, tt := range tests {
+			to := target("web", tt.address, tt.monitor)
+			to.Prepared = Prepare(to.Monitor)
+			got := askLoop(t, p, t.Context(), to)
+			if got.OK != tt.ok || got.Drain != tt.drain || got.Reason != tt.reason || (got.Latency > 0) != (tt.name != "refuses") {
+				t.Errorf("round %d, %s: got %+v, want %v, drain %v, %q", round, tt.name, got, tt.ok, tt.drain, tt.reason)
+			}
+		}
+	}
+}
+
 func TestBegunTimesOut(t *testing.T) {
 	const limit = time.Second // long enough for all that comes before
 	holding := func(answer string) func(net.Conn) {

@@ -86,7 +86,9 @@ func (x *exchange) judgeResponse(in *boundedReader, status int, body io.Reader) 
 	if x.status(status) {
 		return nil
 	}
-	x.reason = "status " + strconv.Itoa(status)
+	if x.reason = "status 200"; status != http.StatusOK { // most are
+		x.reason = "status " + strconv.Itoa(status)
+	}
 	in.left = maxWireBytes
 	return x.judgeHTTP(status, body)
 }

@@ -113,6 +113,7 @@ type Prober struct {
 	opts    Options
 	buffers sync.Pool // of *buffers, for probes to come
 	packets sync.Pool // of *[maxHeard]byte, as well
+	begun   sync.Pool // of *begun
 	counts  *counts
 	pinger  icmp.Pinger
 	loop    *direct.Loop // nil: connections are not opened plainly

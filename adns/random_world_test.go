@@ -251,7 +251,7 @@ func randomLearned(t testing.TB, seed uint64, plan *gslb.Plan) *gslb.Learned {
 	t.Helper()
 	r := rand.New(rand.NewPCG(seed, 11))
 	l := gslb.NewLearned(plan)
-	l.Sessions = gslb.NewSessions(64)
+	l.Sessions = gslb.NewSessions(gslb.SessionOptions{Max: 64})
 	l.Resolvers = gslb.NewResolvers(gslb.ResolverOptions{Prefix4: 32, Prefix6: 128, Max: 64, Timeout: 3 * time.Minute})
 	for i := range 12 {
 		l.Resolvers.Measured(netip.AddrFrom4([4]byte{10, byte(i / 4), 0, byte(i % 4)}), xxhash.Sum64String([]string{"ams", "nyc"}[r.IntN(2)]), time.Duration(r.IntN(60))*time.Millisecond, epoch.Unix())

@@ -196,7 +196,7 @@ func newStateOf(t testing.TB, text string, status func(*gslb.Plan, time.Time) *g
 	}
 	now := time.Now()
 	learned := gslb.NewLearned(plan)
-	learned.Sessions = gslb.NewSessions(1000)
+	learned.Sessions = gslb.NewSessions(gslb.SessionOptions{Max: 1000})
 	learned.Resolvers = gslb.NewResolvers(gslb.ResolverOptions{Prefix4: 24, Max: 500, Timeout: 3 * time.Minute})
 	snapshot := gslb.NewSnapshot(7, plan, status(plan, now), nil)
 	return &State{

@@ -32,7 +32,7 @@ func TestSharedSessionsAreShown(t *testing.T) {
 			{Result: "taken", Sessions: 5}, {Result: "known", Sessions: 4}, {Result: "replaced", Sessions: 3}, {Result: "kept", Sessions: 2},
 			{Result: "no-room", Sessions: 1}, {Result: "refused", Sessions: 7}, {Result: "limited", Sessions: 7},
 		}}}
-		f.state.Snapshot.Learned.Sessions = gslb.NewSessions(10)
+		f.state.Snapshot.Learned.Sessions = gslb.NewSessions(gslb.SessionOptions{Max: 10})
 		if diff := cmp.Diff(want, get[resource.SessionList](t, f, "/v1/sessions").Shared); diff != "" {
 			t.Errorf("shared (-want +got):\n%s", diff)
 		}

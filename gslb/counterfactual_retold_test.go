@@ -37,7 +37,7 @@ func (a *retold) change(c *Change, target ServiceIndex, chain []int, needed floa
 	st, svc := &a.status.Services[target], &a.s.Plan.services[target]
 	switch c.Kind {
 	case ChangeSession:
-		a.l.Sessions = NewSessions(16)
+		a.l.Sessions = NewSessions(SessionOptions{Max: 16})
 	case ChangePair:
 		a.l.pairs = new(pairs)
 	case ChangeState:

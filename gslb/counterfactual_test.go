@@ -146,7 +146,7 @@ func TestCounterfactualOfEachKind(t *testing.T) {
 		_ = l.Pushed.Set(netip.MustParsePrefix("198.51.100.0/24"), []PushedValue{{Service: s.Plan.services[0].Hash, Value: 3, Until: oracleNow + 60}}, oracleNow)
 	}
 	session := func(s *Snapshot, l *Learned) {
-		l.Sessions = NewSessions(16)
+		l.Sessions = NewSessions(SessionOptions{Max: 16})
 		key, _ := (&Decider{client: q.LDNS}).session(&s.Plan.virtualServers[0].persistence)
 		l.Sessions.Keep(key, s.Plan.services[0].Hash, oracleNow, oracleNow+60)
 	}

@@ -38,7 +38,7 @@ var benchQuery = Query{Family: IPv4, At: oracleNow, LDNS: netip.MustParseAddr("1
 
 // benchTables measures the query's resolver from up to 16 sites, and pushes a measurement for its client.
 func benchTables(b testing.TB, s *Snapshot, l *Learned) {
-	l.Sessions = NewSessions(1 << 16)
+	l.Sessions = NewSessions(SessionOptions{Max: 1 << 16})
 	l.Resolvers = NewResolvers(ResolverOptions{Prefix4: 32, Prefix6: 128, Max: 1 << 12, Timeout: time.Hour})
 	var values []PushedValue
 	for i := range min(16, len(s.Plan.sites)) {

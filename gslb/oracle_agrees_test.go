@@ -30,7 +30,7 @@ func newOracle(w *randomPlan, s *Snapshot) *oracle {
 // tables fills what Decide reads besides the snapshot.
 func (w *randomPlan) tables(t *testing.T, s *Snapshot, l *Learned) {
 	t.Helper()
-	l.Sessions = NewSessions(1024)
+	l.Sessions = NewSessions(SessionOptions{Max: 1024})
 	l.Resolvers = NewResolvers(ResolverOptions{Prefix4: 32, Prefix6: 128, Max: 1024, Timeout: time.Hour})
 	for ldns, times := range w.rtts {
 		for i := range s.Plan.sites {

@@ -55,11 +55,8 @@ type SessionStats struct {
 	Evictions uint64 // sessions that gave way before their end, or were left out for want of room
 }
 
-// NewSessions returns an empty table of at most so many sessions, with a key that everybody knows.
-func NewSessions(most int) *Sessions { return NewKeyedSessions(SessionOptions{Max: most}) }
-
-// NewKeyedSessions returns an empty table.
-func NewKeyedSessions(o SessionOptions) *Sessions {
+// NewSessions returns an empty table.
+func NewSessions(o SessionOptions) *Sessions {
 	s := &Sessions{key: o.Key}
 	s.max.Store(int64(max(o.Max, 1)))
 	return s

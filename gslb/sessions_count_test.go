@@ -76,7 +76,7 @@ func TestSpilloverSessionsAreCounted(t *testing.T) {
 }
 
 func BenchmarkCensus(b *testing.B) {
-	s := NewSessions(1_000_000)
+	s := NewSessions(SessionOptions{Max: 1_000_000})
 	uses := []SessionUse{{ID: 1}, {ID: 2}}
 	s.CountEnds(uses)
 	for n := range 900_000 {

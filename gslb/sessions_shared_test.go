@@ -31,7 +31,7 @@ func (s *Sessions) notes(t *testing.T) map[SessionKey]SessionNote {
 
 // TestSessionsNoteWhatChanges: a new session, another service, an end in another quarter of the time-out, a drop; and nothing else.
 func TestSessionsNoteWhatChanges(t *testing.T) {
-	s, k := NewSessions(1000), SessionKey{ID: 3, Client: someone(1)}
+	s, k := NewSessions(SessionOptions{Max: 1000}), SessionKey{ID: 3, Client: someone(1)}
 	expect := func(what string, told bool, service uint64, until int64) {
 		t.Helper()
 		notes := s.notes(t)
@@ -81,7 +81,7 @@ func TestSessionsNoteWhatChanges(t *testing.T) {
 
 // TestNotesOutlastAChangeOfSize: nothing that is to be told gets lost while the table moves, and a few at a time are all in the end.
 func TestNotesOutlastAChangeOfSize(t *testing.T) {
-	s := NewSessions(4000)
+	s := NewSessions(SessionOptions{Max: 4000})
 	s.Share(true)
 	const clients = 3000
 	seen := map[SessionKey]int{}
@@ -132,7 +132,7 @@ func TestSessionsHear(t *testing.T) {
 		{"over", 9, at, nil, HeardKnown, 5, end, false},
 		{"a clock was set back here", 6, at + 80, func(h *Hearing) { h.Timeout = 90 }, HeardReplaced, 6, at + 90, true},
 	} {
-		s := NewSessions(100)
+		s := NewSessions(SessionOptions{Max: 100})
 		s.Keep(k, 5, at, end)
 		s.Share(true)
 		h := Hearing{SessionKey: k, Service: tt.service, At: at, Until: tt.until, Slack: 15, Timeout: 120}
@@ -155,7 +155,7 @@ func TestSessionsHear(t *testing.T) {
 // TestSessionsHeardTakeNoRoomOfOthers: not that of a session which has not ended, and not the last eighth.
 func TestSessionsHeardTakeNoRoomOfOthers(t *testing.T) {
 	const most = 2000
-	s := NewSessions(most)
+	s := NewSessions(SessionOptions{Max: most})
 	hear := func(n int, at int64) Heard {
 		return s.Hear(&Hearing{SessionKey: SessionKey{Client: someone(n)}, Service: 1, At: at, Until: at + 100, Timeout: 100, Slack: 10})
 	}
@@ -182,7 +182,7 @@ func TestSessionsHeardTakeNoRoomOfOthers(t *testing.T) {
 // TestSessionsAreSharedConcurrently: two tables tell each other all the time what their writers keep, and have the same in the end.
 func TestSessionsAreSharedConcurrently(t *testing.T) {
 	const clients = 300
-	tables := [2]*Sessions{NewSessions(4000), NewKeyedSessions(SessionOptions{Max: 3000, Key: HashKey{4, 5}})}
+	tables := [2]*Sessions{NewSessions(SessionOptions{Max: 4000}), NewSessions(SessionOptions{Max: 3000, Key: HashKey{4, 5}})}
 	var writers, tellers sync.WaitGroup
 	var stop atomic.Bool
 	tell := func(from, to int) (n int) {
@@ -241,7 +241,7 @@ func TestSessionsAreSharedConcurrently(t *testing.T) {
 // TestExplanationsSayWhatWasHeard: that another site told of a client's session, until a query of the client renews it here.
 func TestExplanationsSayWhatWasHeard(t *testing.T) {
 	s, l := twoSites(config.VirtualServer{Persistence: config.Persistence{Type: config.PersistenceSourceIP, Timeout: config.Duration(2 * time.Minute), Prefix4: 32, Prefix6: 56}}).snapshot(t)
-	l.Sessions = NewSessions(100)
+	l.Sessions = NewSessions(SessionOptions{Max: 100})
 	l.Sessions.Share(true)
 	at, use := epoch.Unix(), s.Plan.SessionUses()[0]
 	b, _ := s.Plan.ServiceByName("b")
@@ -262,7 +262,7 @@ func TestExplanationsSayWhatWasHeard(t *testing.T) {
 
 // TestSharingAllocatesNothing where sessions are kept.
 func TestSharingAllocatesNothing(t *testing.T) {
-	s := NewSessions(1000)
+	s := NewSessions(SessionOptions{Max: 1000})
 	s.Share(true)
 	n := 0
 	if got := testing.AllocsPerRun(1000, func() {

@@ -83,7 +83,7 @@ func someone(n int) netip.Addr {
 }
 
 func TestSessions(t *testing.T) {
-	s := NewSessions(1024)
+	s := NewSessions(SessionOptions{Max: 1024})
 	k := SessionKey{ID: 7, Client: netip.MustParseAddr("192.0.2.1")}
 	find := func(k SessionKey, at int64, want uint64) {
 		t.Helper()
@@ -134,7 +134,7 @@ func TestSessionsMerge(t *testing.T) {
 		{"the same", 5, 2000, 5, false},
 		{"no end", 9, 0, 5, false},
 	} {
-		s := NewSessions(100)
+		s := NewSessions(SessionOptions{Max: 100})
 		s.Keep(k, 5, 1000, 2000)
 		if got := s.Merge(k, tt.service, tt.until); got != tt.taken {
 			t.Errorf("%s: Merge returned %v", tt.name, got)
@@ -143,7 +143,7 @@ func TestSessionsMerge(t *testing.T) {
 			t.Errorf("%s: got service %d, want %d", tt.name, got, tt.want)
 		}
 	}
-	s := NewSessions(100)
+	s := NewSessions(SessionOptions{Max: 100})
 	if !s.Merge(k, 3, 2000) {
 		t.Error("a session of a client without one was not taken")
 	}
@@ -162,7 +162,7 @@ func TestSessionsMergeInAnyOrder(t *testing.T) {
 		all = append(all, heard{SessionKey{ID: 1, Client: someone(rng.IntN(100))}, rng.Uint64N(4) + 1, 1000 + rng.Int64N(20)})
 	}
 	fill := func() *Sessions {
-		s := NewSessions(10000)
+		s := NewSessions(SessionOptions{Max: 10000})
 		rng.Shuffle(len(all), func(i, j int) { all[i], all[j] = all[j], all[i] })
 		for _, h := range all {
 			s.Merge(h.k, h.service, h.until)
@@ -188,7 +188,7 @@ func TestSessionsAgainstAMap(t *testing.T) {
 	}
 	for seed := range uint64(8) {
 		rng := rand.New(rand.NewPCG(seed, 5))
-		s := NewKeyedSessions(SessionOptions{Max: 2000, Key: HashKey{rng.Uint64(), rng.Uint64()}})
+		s := NewSessions(SessionOptions{Max: 2000, Key: HashKey{rng.Uint64(), rng.Uint64()}})
 		oracle := map[SessionKey]entry{}
 		at := int64(1_700_000_000)
 		for step := range 20_000 {
@@ -249,7 +249,7 @@ func TestSessionsAgainstAMap(t *testing.T) {
 
 func TestSessionsGiveWayNearestTheirEnd(t *testing.T) {
 	const most = 2000
-	s := NewSessions(most)
+	s := NewSessions(SessionOptions{Max: most})
 	for n := range 20_000 {
 		s.Keep(SessionKey{Client: someone(n)}, 1, 1000, 2000+int64(n))
 	}
@@ -266,7 +266,7 @@ func TestSessionsGiveWayNearestTheirEnd(t *testing.T) {
 		t.Errorf("the mean end is %d of 20,000: others than those nearest their end gave way", mean)
 	}
 
-	ended := NewSessions(most)
+	ended := NewSessions(SessionOptions{Max: most})
 	for n := range 20_000 {
 		ended.Keep(SessionKey{Client: someone(n)}, 1, int64(n), int64(n)+100)
 	}
@@ -282,7 +282,7 @@ func TestSessionsGiveWayNearestTheirEnd(t *testing.T) {
 // TestSessionsHoldWhatTheyMay: a table with as many sessions as it may have has lost few of them, in any order of their ends.
 func TestSessionsHoldWhatTheyMay(t *testing.T) {
 	const most = 40_000
-	s := NewKeyedSessions(SessionOptions{Max: most, Key: HashKey{1, 2}})
+	s := NewSessions(SessionOptions{Max: most, Key: HashKey{1, 2}})
 	rng := rand.New(rand.NewPCG(7, 8))
 	for n := range most {
 		s.Keep(SessionKey{Client: someone(n)}, 1, 1000, 2000+rng.Int64N(1000))
@@ -302,7 +302,7 @@ func TestSessionsHoldWhatTheyMay(t *testing.T) {
 }
 
 func TestSessionsWalk(t *testing.T) {
-	s := NewSessions(1000)
+	s := NewSessions(SessionOptions{Max: 1000})
 	want := map[netip.Addr]bool{}
 	for n := range 500 {
 		want[someone(n)] = true
@@ -336,7 +336,7 @@ func TestSessionsWalk(t *testing.T) {
 // its size and others read and expire.
 func TestSessionsConcurrently(t *testing.T) {
 	const writers, clients, rounds = 4, 500, 60
-	s := NewSessions(8 * writers * clients)
+	s := NewSessions(SessionOptions{Max: 8 * writers * clients})
 	var group, others sync.WaitGroup
 	var stop atomic.Bool
 	for w := range writers {
@@ -388,7 +388,7 @@ func TestSessionsAgainstALockedMap(t *testing.T) {
 		service uint64
 		until   int64
 	}
-	s := NewSessions(20 * clients)
+	s := NewSessions(SessionOptions{Max: 20 * clients})
 	entries := make([]entry, clients)
 	var clock atomic.Int64
 	clock.Store(1_700_000_000)
@@ -450,7 +450,7 @@ func TestSessionsAgainstALockedMap(t *testing.T) {
 
 // TestEachSeesAllWhileTheTableGrows: what is saved meanwhile is whole.
 func TestEachSeesAllWhileTheTableGrows(t *testing.T) {
-	s := NewSessions(4000)
+	s := NewSessions(SessionOptions{Max: 4000})
 	for n := range 1000 {
 		s.Keep(SessionKey{Client: someone(n)}, 1, 1, 2)
 	}
@@ -468,7 +468,7 @@ func TestEachSeesAllWhileTheTableGrows(t *testing.T) {
 
 // TestSessionsAreFoundWhileTheyMove looks at a table that has just begun to take in another one's sessions.
 func TestSessionsAreFoundWhileTheyMove(t *testing.T) {
-	s := NewSessions(1000)
+	s := NewSessions(SessionOptions{Max: 1000})
 	key := func(n int) SessionKey { return SessionKey{Client: someone(n)} }
 	for n := range 300 {
 		s.Keep(key(n), 1, 1000, 2000)
@@ -501,7 +501,7 @@ func TestSessionsAreFoundWhileTheyMove(t *testing.T) {
 
 // TestSessionsAreReadWhole: what is found is never half of one session and half of the next.
 func TestSessionsAreReadWhole(t *testing.T) {
-	s, k := NewSessions(1000), SessionKey{Client: someone(1)}
+	s, k := NewSessions(SessionOptions{Max: 1000}), SessionKey{Client: someone(1)}
 	var writer sync.WaitGroup
 	var stop atomic.Bool
 	s.Keep(k, 1000, 1, 1000)
@@ -526,7 +526,7 @@ func TestSessionsMemory(t *testing.T) {
 	var before, after runtime.MemStats
 	runtime.GC()
 	runtime.ReadMemStats(&before)
-	s := NewSessions(million)
+	s := NewSessions(SessionOptions{Max: million})
 	for n := range million / 20 {
 		s.Keep(SessionKey{Client: someone(n)}, 1, 1000, 2000)
 	}
@@ -549,7 +549,7 @@ func TestSessionsMemory(t *testing.T) {
 
 func BenchmarkSessions(b *testing.B) {
 	for _, n := range []int{1000, 1_000_000} {
-		s := NewSessions(1_000_000)
+		s := NewSessions(SessionOptions{Max: 1_000_000})
 		keys := make([]SessionKey, n)
 		for i := range keys {
 			keys[i] = SessionKey{ID: 1, Client: someone(i)}

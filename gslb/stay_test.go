@@ -24,7 +24,7 @@ func play(t *testing.T, w *world, l *Learned, queries ...asked) *Learned {
 	s, fresh := w.snapshot(t)
 	if l == nil {
 		l = fresh
-		l.Sessions = NewSessions(1024)
+		l.Sessions = NewSessions(SessionOptions{Max: 1024})
 		l.Resolvers = NewResolvers(ResolverOptions{Prefix4: 32, Prefix6: 128, Max: 1024, Timeout: 3 * time.Minute})
 	}
 	for i, a := range queries {

@@ -37,7 +37,7 @@ func TestTraceTellsTheArithmetic(t *testing.T) {
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			s, l := tt.world.snapshot(t)
-			l.Sessions = NewSessions(16)
+			l.Sessions = NewSessions(SessionOptions{Max: 16})
 			var tr Trace
 			Decide(s, Query{Family: IPv4, LDNS: netip.MustParseAddr(client), Subnet: netip.MustParsePrefix("198.51.100.0/24"), At: oracleNow}, l.Copy(), epoch, &tr)
 			for _, e := range tr.Entries {

@@ -41,7 +41,7 @@ func newHashKey() gslb.HashKey {
 // newTables makes the tables that outlive documents.
 func newTables(doc *config.Document, site string, key gslb.HashKey) learnedTables {
 	return learnedTables{
-		sessions:  gslb.NewKeyedSessions(gslb.SessionOptions{Max: doc.Settings.Sessions.MaxEntries, Key: key}),
+		sessions:  gslb.NewSessions(gslb.SessionOptions{Max: doc.Settings.Sessions.MaxEntries, Key: key}),
 		resolvers: gslb.NewResolvers(resolverOptions(doc, site, key)),
 		pushed:    gslb.NewPushed(),
 	}

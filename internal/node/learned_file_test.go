@@ -26,7 +26,7 @@ func emptyTables(most int) learnedTables { return keyedTables(most)(gslb.HashKey
 func keyedTables(most int) func(gslb.HashKey) learnedTables {
 	return func(key gslb.HashKey) learnedTables {
 		return learnedTables{
-			sessions:  gslb.NewKeyedSessions(gslb.SessionOptions{Max: most, Key: key}),
+			sessions:  gslb.NewSessions(gslb.SessionOptions{Max: most, Key: key}),
 			resolvers: gslb.NewResolvers(gslb.ResolverOptions{Prefix4: 32, Prefix6: 56, Max: most, Timeout: 3 * time.Minute, Key: key}),
 			pushed:    gslb.NewPushed(),
 		}

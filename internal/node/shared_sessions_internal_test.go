@@ -79,7 +79,7 @@ func newToldNet(t *testing.T, sites int, more func(i int) string, room int) *tol
 	}
 	n := &toldNet{t: t, now: time.Unix(1_700_000_000, 0), late: func() time.Duration { return 20 * time.Millisecond }}
 	for i := range sites {
-		s := &toldSite{net: n, number: i, table: gslb.NewKeyedSessions(gslb.SessionOptions{Max: room, Key: gslb.HashKey{uint64(i), 9}}), links: map[string]*toldLink{}}
+		s := &toldSite{net: n, number: i, table: gslb.NewSessions(gslb.SessionOptions{Max: room, Key: gslb.HashKey{uint64(i), 9}}), links: map[string]*toldLink{}}
 		for j := range 4 {
 			s.services = append(s.services, plan.Service(gslb.ServiceIndex(j)).Hash)
 		}

@@ -79,7 +79,7 @@ func (s *stage) load(file string) error {
 		s.holds = sites.NewHolds(s.overrides)
 		s.tracker, s.learned = sites.New(sites.Options{Site: s.here, Overrides: s.overrides}), gslb.NewLearned(plan)
 		ldns := &doc.Settings.LDNS
-		s.learned.Sessions = gslb.NewSessions(doc.Settings.Sessions.MaxEntries)
+		s.learned.Sessions = gslb.NewSessions(gslb.SessionOptions{Max: doc.Settings.Sessions.MaxEntries})
 		s.learned.Resolvers = gslb.NewResolvers(gslb.ResolverOptions{Prefix4: ldns.Prefix4, Prefix6: ldns.Prefix6, Max: ldns.MaxEntries, Timeout: ldns.EntryTimeout.Std()})
 	} else {
 		s.learned = s.learned.Carry(s.plan, plan)

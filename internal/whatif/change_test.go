@@ -138,7 +138,7 @@ func TestChangeLeavesNothing(t *testing.T) {
 	text := strings.Replace(changing("least-connection", bothAB), "members", keeps, 1)
 	was, will := newWorld(t, text), newWorld(t, strings.Replace(changing("least-connection", bothAB+", {service: c}"), "members", keeps, 1))
 	was.carry(t, map[string]uint64{"a": 10, "b": 10})
-	was.learned.Sessions = gslb.NewSessions(100)
+	was.learned.Sessions = gslb.NewSessions(gslb.SessionOptions{Max: 100})
 	a, _ := was.plan.ServiceByName("a")
 	query := gslb.Query{Domain: domainsOf(was.plan)["www.example.test."], Family: gslb.IPv4, At: epoch.UnixNano(), LDNS: netip.MustParseAddr("203.0.113.1")}
 	snapshot := gslb.NewSnapshot(1, was.plan, was.status, nil)

@@ -229,6 +229,7 @@ const (
 	codeWarnForeignBlind     Code = "FL9012"
 	codeWarnChildAnswers     Code = "FL9013"
 	codeWarnNotReached       Code = "FL9014"
+	codeWarnAliasOfItself    Code = "FL9015"
 	codeWarnInsecure         Code = "FL9101"
 	codeWarnKeyMode          Code = "FL9102"
 	codeWarnCertificateDates Code = "FL9103"
@@ -452,6 +453,7 @@ func nodeCodes() []CodeText {
 		{codeWarnForeignBlind, "A service of a foreign site without monitors: it is assumed UP for ever."},
 		{codeWarnChildAnswers, "A site with a parent answers DNS, and is told nothing of services without monitors."},
 		{codeWarnNotReached, "An address that monitors and load sources do not reach unless node files allow it."},
+		{codeWarnAliasOfItself, "A service answers a domain with its own name."},
 		{codeWarnInsecure, "MEP without TLS."},
 		{codeWarnKeyMode, "A private key that others on the machine can read."},
 		{codeWarnCertificateDates, "A certificate that expires within two weeks, has expired, or is not valid yet."},

@@ -107,6 +107,9 @@ func (c *checker) checkDomainInZone(server int, d *Domain, name, path string) {
 	if cname && slices.ContainsFunc(zones, func(z *zoneFacts) bool { return z.name == name }) {
 		c.problem(path, codeApexCNAME, "use members with addresses", "domain %s is the top of its zone and cannot be answered with a CNAME", show(name))
 	}
+	if cname {
+		c.checkNotItself(server, name, path)
+	}
 	for _, z := range zones {
 		if !c.checkDomainAndRecords(d, z, cname, name, path) {
 			return
@@ -155,6 +158,27 @@ func (c *checker) zoneHint() string {
 		return "the only zone is " + names[0]
 	}
 	return "the zones are " + strings.Join(names, ", ")
+}
+
+// checkNotItself checks that no member of a virtual server, or of one of its backups, answers a name with itself.
+func (c *checker) checkNotItself(server int, name, path string) {
+	for range MaxBackupDepth + 1 {
+		v := &c.doc.VirtualServers[server]
+		for _, m := range v.Members {
+			i, ok := c.services[m.Service]
+			if !ok || c.doc.Services[i].CNAME == "" {
+				continue
+			}
+			if to, err := CanonicalName(c.doc.Services[i].CNAME); err == nil && to == name {
+				c.problem(path, codeWarnAliasOfItself, "give the service another cname", "service %s answers domain %s with its own name, which leads nowhere", quote(m.Service), show(name))
+			}
+		}
+		next, ok := c.servers[v.Backup]
+		if !ok {
+			return
+		}
+		server = next
+	}
 }
 
 // answersWithName reports whether a virtual server or one of its backups has a member that is a CNAME.

@@ -387,7 +387,7 @@ type MEPSettings struct {
 	KeepaliveTimeout Duration `json:"keepalive_timeout,omitempty" default:"10s" range:"300ms..10m" doc:"Silence after which a session is down (at least 3 metrics intervals)."`
 	Hold             Duration `json:"hold,omitempty" default:"0s" range:"0s..24h" doc:"How long a service without monitors stays UNKNOWN, not DOWN, after its site's session is lost."`
 	ParentTimeout    Duration `json:"parent_timeout,omitempty" default:"10s" range:"1s..1h" doc:"How long a child's parent is lost before it reports to the next of its backup_parents; so long others keep what they believe of its services."`
-	ParentReturn     Duration `json:"parent_return,omitempty" default:"1m" range:"0s..24h" doc:"How long a better parent is back before a child returns to it."`
+	ParentReturn     Duration `json:"parent_return,omitempty" default:"1m" range:"0s..24h" doc:"How long a better parent is back before a child returns to it. 0s: it returns at once."`
 }
 
 // LDNSSettings bound the table of measured resolvers.

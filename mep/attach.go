@@ -71,15 +71,12 @@ type choice struct {
 	parents       []*peer   // best first
 }
 
-// Usual times of a choice.
-const (
-	usualParentTimeout = 10 * time.Second
-	usualParentReturn  = time.Minute
-)
+// usualParentTimeout is the ParentTimeout of a topology that says none.
+const usualParentTimeout = 10 * time.Second
 
 // set takes a topology's parents.
 func (c *choice) set(x *Exchange, t *Topology, now time.Time) {
-	c.timeout, c.back = cmp.Or(t.ParentTimeout, usualParentTimeout), cmp.Or(t.ParentReturn, usualParentReturn)
+	c.timeout, c.back = cmp.Or(t.ParentTimeout, usualParentTimeout), t.ParentReturn
 	c.parents = c.parents[:0]
 	known := false
 	for _, p := range x.peers {

@@ -14,10 +14,11 @@ type world struct {
 	n       *memNet
 	sites   map[string]*testSite
 	parents map[string][]string // best first
+	back    time.Duration       // ParentReturn of all
 }
 
 func newWorld(t *testing.T, parents map[string][]string, names ...string) *world {
-	w := &world{t: t, n: newMemNet(), sites: map[string]*testSite{}, parents: parents}
+	w := &world{t: t, n: newMemNet(), sites: map[string]*testSite{}, parents: parents, back: time.Minute}
 	for i, name := range names {
 		w.sites[name] = newTestSite(t, w.n, name, fmt.Sprintf("10.0.%d.%d", i/250, i%250+1), nil)
 	}
@@ -41,7 +42,7 @@ func (w *world) relays() map[string][]string {
 }
 
 func (w *world) topology(name string) Topology {
-	t := Topology{Self: w.sites[name].peer, Relays: w.relays()}
+	t := Topology{Self: w.sites[name].peer, Relays: w.relays(), ParentReturn: w.back}
 	for other, s := range w.sites {
 		p := s.peer
 		switch rank := slices.Index(w.parents[name], other); {
@@ -245,6 +246,34 @@ func TestChildAttachesToBackupParentAndReturns(t *testing.T) {
 		if got := w.sites["sin"].Rejections(); len(got) != 0 {
 			t.Errorf("rejections: got %v, want none", got)
 		}
+	})
+}
+
+// TestChildReturnsAtOnce: a document says that a better parent needs not be back for any time.
+func TestChildReturnsAtOnce(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, map[string][]string{"kid": {"ams", "nyc"}}, "ams", "nyc", "sin", "kid")
+		defer w.stop()
+		w.back = 0
+		if err := w.sites["kid"].SetTopology(w.topology("kid")); err != nil {
+			t.Fatal(err)
+		}
+		pass(3 * time.Second)
+		w.sites["ams"].stop()
+		pass(11 * time.Second)
+		attached := func(to string) {
+			t.Helper()
+			for _, p := range w.sites["kid"].Peers() {
+				if p.Attached != (p.Site == to) {
+					t.Errorf("kid attached to %s: got %v, want it attached to %s", p.Site, p.Attached, to)
+				}
+			}
+		}
+		attached("nyc")
+		w.restart("ams")
+		pass(10 * time.Second) // the session comes back, and with it the attachment
+		attached("ams")
+		w.sites["sin"].wantHeard("kid", "ams")
 	})
 }
 

@@ -44,7 +44,8 @@ type Topology struct {
 	// Relays says, for each site that has parents, which sites may pass on what it says. Sites that are not in it speak for
 	// themselves only. It is read, and must not be written to any more.
 	Relays map[string][]string
-	// ParentTimeout is how long a parent is lost before this site attaches to the next one, ParentReturn how long a better
-	// one is back before it returns there. 0: 10 s and 1 min.
-	ParentTimeout, ParentReturn time.Duration
+	// ParentTimeout is how long a parent is lost before this site attaches to the next one. 0: 10 s.
+	ParentTimeout time.Duration
+	// ParentReturn is how long a better parent is back before this site returns there. 0: it returns at once.
+	ParentReturn time.Duration
 }

@@ -105,7 +105,7 @@ func writeFile(path string, r io.Reader) error {
 
 // renew checks a database and gives it a new actor.
 func renew(path string) error {
-	db, _, err := openFile(path, false)
+	db, _, err := openFile(path, false, whileOpen)
 	if err != nil {
 		return err
 	}

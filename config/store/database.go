@@ -65,8 +65,17 @@ func buckets() [][]byte {
 	return [][]byte{bucketMeta, bucketObjects, bucketState, bucketRevisions, bucketLog, bucketIDs, bucketOnce, bucketOrder, bucketNotes}
 }
 
+// hold is how long openFile keeps others from opening a database: while it is open, or only for moments, by who looks and finds out afterwards whether
+// somebody wrote meanwhile.
+type hold bool
+
+const (
+	whileOpen hold = false
+	moments   hold = true
+)
+
 // openFile opens a database after checking it. Errors wrap errDamaged, errInUse, errLayout, errFirst, or are those of the system.
-func openFile(path string, readOnly bool) (db *bolt.DB, file *os.File, err error) {
+func openFile(path string, readOnly bool, held hold) (db *bolt.DB, file *os.File, err error) {
 	var why error
 	first := true
 	open := func(name string, flag int, mode fs.FileMode) (*os.File, error) {
@@ -75,7 +84,7 @@ func openFile(path string, readOnly bool) (db *bolt.DB, file *os.File, err error
 			return f, err
 		}
 		first = false
-		if why = examine(f, readOnly); why != nil {
+		if why = examine(f, readOnly, held); why != nil {
 			return nil, errors.Join(why, f.Close())
 		}
 		file = f
@@ -95,14 +104,23 @@ func openFile(path string, readOnly bool) (db *bolt.DB, file *os.File, err error
 	case err != nil:
 		return nil, nil, err
 	}
+	if held == moments {
+		if err := unlock(file); err != nil {
+			return nil, nil, errors.Join(err, db.Close())
+		}
+	}
 	if err := guard(func() error { return db.View(checkLayout) }); err != nil {
 		return nil, nil, errors.Join(err, db.Close())
 	}
 	return db, file, nil
 }
 
-func examine(f *os.File, readOnly bool) error {
-	if err := lock(f, readOnly); err != nil {
+func examine(f *os.File, readOnly bool, held hold) error {
+	err := lock(f, readOnly)
+	if err == nil && held == moments {
+		err = unlock(f)
+	}
+	if err != nil {
 		return err
 	}
 	info, err := f.Stat()

@@ -4,6 +4,10 @@ import (
 	"os"
 	"path/filepath"
 	"testing"
+	"time"
+
+	"fairlead/config/replica"
+	"fairlead/config/revision"
 )
 
 // TestLook looks at stores in every condition and leaves the files as they were.
@@ -69,6 +73,64 @@ func TestLook(t *testing.T) {
 			left, _ := os.ReadDir(dir)
 			if string(before) != string(after) || len(left) != len(names) {
 				t.Errorf("the directory was changed: %d files, then %d", len(names), len(left))
+			}
+		})
+	}
+}
+
+// TestLookHoldsNobodyUp: a node that starts while its store is looked at opens it at once, and what was seen is of no account.
+func TestLookHoldsNobodyUp(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct {
+		name  string
+		write bool
+		leave bool // it is closed again before all was read
+		want  Condition
+	}{
+		{"a node starts", false, false, InUse},
+		{"a node starts, writes and ends", true, true, InUse},
+		{"a node starts and ends", false, true, Good},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			dir := t.TempDir()
+			s, err := Open(dir, Options{})
+			if err == nil {
+				err = s.Close()
+			}
+			if err != nil {
+				t.Fatal(err)
+			}
+			var took time.Duration
+			got, err := look(dir, func() {
+				began := time.Now()
+				s, err = Open(dir, Options{})
+				if took = time.Since(began); err != nil {
+					t.Fatalf("a node that starts meanwhile: %v", err)
+				}
+				if tt.write {
+					if err := s.Commit(&replica.Record{State: revision.NewState(), Notes: map[string][]byte{"note": []byte("written")}}); err != nil {
+						t.Error(err)
+					}
+				}
+				if tt.leave {
+					if err := s.Close(); err != nil {
+						t.Error(err)
+					}
+				}
+			})
+			if got != tt.want || (err == nil) != (got == Good) {
+				t.Errorf("got %s, %v; want %s", got, err, tt.want)
+			}
+			if took > openTimeout/2 {
+				t.Errorf("it took %v to open it", took)
+			}
+			if !tt.leave {
+				if err := s.Close(); err != nil {
+					t.Error(err)
+				}
+			}
+			if got, err := Look(dir); got != Good {
+				t.Errorf("afterwards it is %s: %v", got, err)
 			}
 		})
 	}

@@ -173,9 +173,9 @@ func (s *Store) open() error {
 // tryOpen opens the database and reads all of it.
 func (s *Store) tryOpen() (err error) {
 	s.readOnly = nil
-	if s.db, s.file, err = openFile(s.path, false); errors.Is(err, fs.ErrPermission) || isReadOnly(err) {
+	if s.db, s.file, err = openFile(s.path, false, whileOpen); errors.Is(err, fs.ErrPermission) || isReadOnly(err) {
 		why := err
-		if s.db, s.file, err = openFile(s.path, true); err != nil {
+		if s.db, s.file, err = openFile(s.path, true, whileOpen); err != nil {
 			return err
 		}
 		s.readOnly = why

@@ -8,7 +8,6 @@ import (
 	"fmt"
 	"net"
 	"os"
-	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -76,24 +75,11 @@ func (p *patient) otherSites() []config.Site {
 	}
 	var list []config.Site
 	for _, s := range p.doc.Sites {
-		if _, talks := relation(self, &s); talks && s.Endpoint() != "" {
+		if _, talks := mep.PeerOf(self, &s); talks && s.Endpoint() != "" {
 			list = append(list, s)
 		}
 	}
 	return list
-}
-
-// relation is what a site is to this one. talks: there are sessions between them.
-func relation(self, s *config.Site) (r mep.Relation, talks bool) {
-	switch {
-	case s.Name == self.Name || s.Foreign:
-		return 0, false
-	case slices.Contains(self.Parents(), s.Name):
-		return mep.RelationParent, true
-	case slices.Contains(s.Parents(), self.Name):
-		return mep.RelationChild, true
-	}
-	return mep.RelationMesh, self.Parent == "" && s.Parent == ""
 }
 
 // session tells of a site with which there is a session.
@@ -190,22 +176,10 @@ func (p *patient) theyDial(s config.Site) bool {
 	if self == nil || self.Endpoint() == "" {
 		return false
 	}
-	r, _ := relation(self, &s)
-	ours, err := mep.Opens(mep.Peer{Site: self.Name, Address: self.Endpoint(), Dial: dialMode(self.Dial)},
-		mep.Peer{Site: s.Name, Address: s.Endpoint(), Relation: r, Dial: dialMode(s.Dial)})
+	own, _ := mep.PeerOf(self, self)
+	theirs, _ := mep.PeerOf(self, &s)
+	ours, err := mep.Opens(own, theirs)
 	return err == nil && !ours
-}
-
-func dialMode(d config.DialMode) mep.DialMode {
-	switch d {
-	case config.DialAlways:
-		return mep.DialAlways
-	case config.DialNever:
-		return mep.DialNever
-	case config.DialBoth:
-		return mep.DialBoth
-	}
-	return mep.DialAuto
 }
 
 // wrongSite says that a connection led to another site.

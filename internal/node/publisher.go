@@ -205,7 +205,7 @@ func (p *publisher) adopt(in *intent, now time.Time) {
 	n.resolvers.adopt(in.document)
 	p.publishChange(now)
 	if n.exchange != nil { // after the document's digest: what is right by the new topology only must not be said under the old one
-		if err := n.exchange.SetTopology(topologyOf(in.document, n.opts.Config.Site)); err != nil {
+		if err := n.exchange.SetTopology(mep.TopologyOf(in.document, n.opts.Config.Site)); err != nil {
 			n.log.Error("mep.peers", zap.Error(err)) // the addresses were validated; the sessions stay as they are
 		}
 		n.exchange.Announce()

@@ -38,7 +38,7 @@ func TestTopologyOf(t *testing.T) {
 		"shop":    "edge parent 0 dial 1",
 		"nowhere": "",
 	} {
-		got := topologyOf(testTopology(), site)
+		got := mep.TopologyOf(testTopology(), site)
 		var peers []string
 		for _, p := range got.Peers {
 			peers = append(peers, fmt.Sprintf("%s %s %d dial %d", p.Site, p.Relation, p.Rank, p.Dial))
@@ -50,11 +50,11 @@ func TestTopologyOf(t *testing.T) {
 			t.Errorf("topology of %s: %+v", site, got)
 		}
 	}
-	if self := topologyOf(testTopology(), "nyc").Self; self != (mep.Peer{Site: "nyc", Address: "192.0.2.2:3009", Dial: mep.DialNever}) {
+	if self := mep.TopologyOf(testTopology(), "nyc").Self; self != (mep.Peer{Site: "nyc", Address: "192.0.2.2:3009", Dial: mep.DialNever}) {
 		t.Errorf("self is %+v", self)
 	}
-	if mode := dialMode(config.DialBoth); mode != mep.DialBoth {
-		t.Errorf("both is %v", mode)
+	if p, talks := mep.PeerOf(&config.Site{Name: "ams"}, &config.Site{Name: "nyc", Dial: config.DialBoth}); !talks || p.Dial != mep.DialBoth {
+		t.Errorf("both is %v", p.Dial)
 	}
 }
 

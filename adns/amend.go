@@ -5,10 +5,10 @@ import (
 	"fairlead/gslb"
 )
 
-// Amended returns the zones for a document and its plan when that was made from another one, before, which z was compiled with (gslb.Plan.Since), and what differs
-// is the addresses of services alone: it costs little. nil: the zones have to be compiled. Zones of primaries may have other records by now, and are.
+// Amended returns the zones for a document and its plan when that was made from another one, before, which z was compiled with (gslb.Plan.SinceRenumbered), and what differs
+// is the addresses of services alone, and which there are: it costs little. nil: the zones have to be compiled. Zones of primaries may have other records by now, and are.
 func (z *Zones) Amended(doc *config.Document, plan, before *gslb.Plan) *Zones {
-	services, virtualServers, known := plan.Since(before)
+	services, virtualServers, known := plan.SinceRenumbered(before)
 	if !known || len(virtualServers) > 0 || z.faces != nil || plan.Views() > 0 {
 		return nil
 	}
@@ -18,7 +18,7 @@ func (z *Zones) Amended(doc *config.Document, plan, before *gslb.Plan) *Zones {
 		}
 	}
 	for _, i := range services {
-		if (plan.Service(i).CNAME == "") != (before.Service(i).CNAME == "") {
+		if was, there := plan.ServiceBefore(before, i); there && (plan.Service(i).CNAME == "") != (before.Service(was).CNAME == "") {
 			return nil // whether a name may be answered with another one is known of each name
 		}
 	}

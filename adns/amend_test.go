@@ -31,8 +31,15 @@ func TestAmendedZones(t *testing.T) {
 		change func(*config.Document)
 		taken  bool
 	}{
-		"an address":        {func(d *config.Document) { d.Services[0].Addresses = []netip.Addr{netip.MustParseAddr("192.0.2.99")} }, true},
-		"another CNAME":     {func(d *config.Document) { d.Services[1].CNAME = "c.example.net" }, true},
+		"an address":    {func(d *config.Document) { d.Services[0].Addresses = []netip.Addr{netip.MustParseAddr("192.0.2.99")} }, true},
+		"another CNAME": {func(d *config.Document) { d.Services[1].CNAME = "c.example.net" }, true},
+		"another service": {func(d *config.Document) {
+			d.Services = slices.Insert(d.Services, 0, config.Service{Name: "0", Site: "here", CNAME: "d.example.net"})
+		}, true},
+		"another member": {func(d *config.Document) {
+			d.Services = slices.Insert(d.Services, 1, config.Service{Name: "aa", Site: "here", CNAME: "d.example.net"})
+			d.VirtualServers[0].Members = append(slices.Clone(d.VirtualServers[0].Members), config.Member{Service: "aa", Weight: 1})
+		}, false},
 		"nothing":           {func(*config.Document) {}, true},
 		"no CNAME any more": {func(d *config.Document) { d.Services[1].CNAME, d.Services[1].Addresses = "", d.Services[0].Addresses }, false},
 		"a TTL": {func(d *config.Document) {

@@ -107,7 +107,7 @@ func (c *compiler) compileService(i ServiceIndex, depths map[string]int) error {
 		loaded:         s.Load != nil,
 		Port:           uint16(s.Port),
 		NAPTR:          s.NAPTR,
-		Hash:           xxhash.Sum64String(s.Name),
+		Hash:           hashOf(s.Name),
 	}
 	if s.Host != "" {
 		name, err := config.CanonicalName(s.Host)
@@ -127,6 +127,9 @@ func (c *compiler) compileService(i ServiceIndex, depths map[string]int) error {
 	c.plan.services[i] = out
 	return nil
 }
+
+// hashOf is the stable identity of a service.
+func hashOf(name string) uint64 { return xxhash.Sum64String(name) }
 
 // hashSeed is the identity of a service for source-ip-hash: its hash_id, else its name.
 func hashSeed(s *config.Service) uint64 {

@@ -23,12 +23,23 @@ type amendment struct {
 	around []VirtualServerIndex
 	// placed are those that look at who the client is, when sites are elsewhere than before.
 	placed []VirtualServerIndex
+	// renumbered is not nil when there are services that there were not, or the other way round. Those that came are among services.
+	renumbered *renumbering
 }
 
 // Since returns the services and virtual servers in which the plan differs from another one, if it was made from that by compiling only these: all else,
 // every index included, is the same but for where sites are, and so is what the documents of both have around services and virtual servers
 // (config.Document.SameAround).
 func (p *Plan) Since(before *Plan) (services []ServiceIndex, virtualServers []VirtualServerIndex, known bool) {
+	if services, virtualServers, known = p.SinceRenumbered(before); known && p != before && p.amended.renumbered != nil {
+		return nil, nil, false
+	}
+	return services, virtualServers, known
+}
+
+// SinceRenumbered is Since where services may have come or gone, and so have other numbers, of which ServiceBefore knows. Those of virtual servers are the same.
+// What came is among services.
+func (p *Plan) SinceRenumbered(before *Plan) (services []ServiceIndex, virtualServers []VirtualServerIndex, known bool) {
 	switch {
 	case p == before:
 		return nil, nil, true
@@ -36,6 +47,15 @@ func (p *Plan) Since(before *Plan) (services []ServiceIndex, virtualServers []Vi
 		return nil, nil, false
 	}
 	return p.amended.services, p.amended.virtualServers, true
+}
+
+// ServiceBefore returns which service one was in a plan that SinceRenumbered knows; known is false of one that was not there.
+func (p *Plan) ServiceBefore(before *Plan, i ServiceIndex) (was ServiceIndex, known bool) {
+	if p == before || p.amended.renumbered == nil {
+		return i, true
+	}
+	w := p.amended.renumbered.was[i]
+	return ServiceIndex(max(w, 0)), w != none
 }
 
 // asideSince returns amendment.around and placed of a plan that another one, of which Since knows, was made to.
@@ -47,8 +67,8 @@ func (p *Plan) asideSince(before *Plan) (around, placed []VirtualServerIndex) {
 }
 
 // amend is Compile for a document that differs little from that of the plan before. It is not done when more than services and virtual servers has
-// changed, when there are others or in another order, and where policies are concerned, whose numbers depend on all of them: nil. Nor when anything is
-// wrong, of which compileWhole tells.
+// changed, when there are other virtual servers, or any are in another order, and where policies are concerned, whose numbers depend on all of them: nil. Nor when
+// anything is wrong, of which compileWhole tells.
 func amend(doc *config.Document, o CompileOptions) *Plan {
 	before := o.Before
 	if before == nil || before.locations.from.geo != o.Geo {
@@ -61,7 +81,7 @@ func amend(doc *config.Document, o CompileOptions) *Plan {
 	p := *before
 	p.document, p.mark, p.amended = doc, new(planMark), a
 	c := compiler{doc: doc, plan: &p}
-	if !c.amendSites(before) || c.amendServices() != nil || c.amendVirtualServers(before) != nil {
+	if !c.amendSites(before) || c.renumber(before) != nil || c.amendServices() != nil || c.amendVirtualServers(before) != nil {
 		return nil
 	}
 	c.amendNeeds(before)
@@ -92,16 +112,27 @@ func (c *compiler) amendSites(before *Plan) bool {
 // differences lists what a document has otherwise than that of a plan. same reports whether that is all, and little.
 func differences(before *Plan, doc *config.Document) (a amendment, same bool) {
 	old := before.document
-	if len(doc.Services) != len(old.Services) || len(doc.VirtualServers) != len(old.VirtualServers) {
+	if len(doc.VirtualServers) != len(old.VirtualServers) {
+		return a, false
+	}
+	if a.renumbered, same = numbering(before, doc); !same {
 		return a, false
 	}
 	a.of = before.mark
 	for i := range doc.Services {
-		was, is := &old.Services[i], &doc.Services[i]
-		if is.Same(was) {
+		is, came := &doc.Services[i], false
+		was := is
+		if a.renumbered == nil {
+			was = &old.Services[i]
+		} else if number := a.renumbered.was[i]; number != none {
+			was = &old.Services[number]
+		} else {
+			came = true
+		}
+		if !came && is.Same(was) {
 			continue
 		}
-		if is.Name != was.Name || is.Site != was.Site || len(is.Views) > 0 || len(was.Views) > 0 || len(a.services) >= max(amendedFew, len(doc.Services)/amendedShare) {
+		if is.Site != was.Site || len(is.Views) > 0 || len(was.Views) > 0 || len(a.services) >= max(amendedFew, len(doc.Services)/amendedShare) {
 			return a, false
 		}
 		a.services = append(a.services, ServiceIndex(i))
@@ -131,7 +162,9 @@ func (c *compiler) amendServices() error {
 	for i := range p.sites {
 		c.sites[p.sites[i].name] = uint32(i)
 	}
-	p.services = slices.Clone(p.services)
+	if p.amended.renumbered == nil {
+		p.services = slices.Clone(p.services)
+	}
 	depths := c.doc.Depths()
 	for _, i := range p.amended.services {
 		if err := c.compileService(i, depths); err != nil {
@@ -148,10 +181,13 @@ func (c *compiler) amendServices() error {
 func (c *compiler) amendVirtualServers(before *Plan) error {
 	p := c.plan
 	changed := c.livelier(before)
-	if len(p.amended.virtualServers) == 0 && len(changed) == 0 {
+	switch {
+	case p.amended.renumbered != nil:
+	case len(p.amended.virtualServers) == 0 && len(changed) == 0:
 		return nil
+	default:
+		p.virtualServers = slices.Clone(p.virtualServers)
 	}
-	p.virtualServers = slices.Clone(p.virtualServers)
 	for _, i := range p.amended.virtualServers {
 		if err := c.compileVirtualServer(int(i)); err != nil {
 			return err
@@ -161,8 +197,11 @@ func (c *compiler) amendVirtualServers(before *Plan) error {
 		v := &p.virtualServers[i]
 		v.lively = c.isLively(v)
 	}
-	c.listLively()
 	if len(p.amended.virtualServers) == 0 {
+		if p.amended.renumbered != nil {
+			return c.compileMemberships()
+		}
+		c.listLively()
 		return nil
 	}
 	ttls, err := c.zoneTTLs()
@@ -193,8 +232,8 @@ func (c *compiler) amendVirtualServers(before *Plan) error {
 // livelier lists the virtual servers with members that have limits now, or had.
 func (c *compiler) livelier(before *Plan) (out []VirtualServerIndex) {
 	for _, i := range c.plan.amended.services {
-		if before.services[i].limited() != c.plan.services[i].limited() {
-			out = append(out, before.members.of(i)...)
+		if was, known := c.plan.ServiceBefore(before, i); known && before.services[was].limited() != c.plan.services[i].limited() {
+			out = append(out, before.members.of(was)...)
 		}
 	}
 	return out
@@ -208,12 +247,13 @@ func (c *compiler) amendNeeds(before *Plan) {
 		counts = counts || p.virtualServers[i].counts() || before.virtualServers[i].counts()
 	}
 	for _, i := range p.amended.services {
-		cnames = cnames || (p.services[i].CNAME == "") != (before.services[i].CNAME == "")
+		was, known := p.ServiceBefore(before, i)
+		cnames = cnames || known && (p.services[i].CNAME == "") != (before.services[was].CNAME == "")
 	}
 	if counts && len(p.amended.services) == 0 {
 		p.services = slices.Clone(p.services)
 	}
-	if counts || len(p.amended.services) > 0 {
+	if counts || len(p.amended.services) > 0 || p.amended.renumbered != nil {
 		c.countAnswers()
 	}
 	if len(p.amended.virtualServers) == 0 && cnames {
@@ -244,6 +284,9 @@ func around(before, p *Plan) (out []VirtualServerIndex) {
 		}
 	}
 	for i := range p.services {
+		if p.amended.renumbered != nil {
+			break // all are looked at again
+		}
 		if p.services[i].counted != before.services[i].counted {
 			out = append(out, p.members.of(ServiceIndex(i))...)
 		}

@@ -146,14 +146,33 @@ func (w *calmWorld) changeServer(j int, v *config.VirtualServer, n int) string {
 	return c.name + " of " + v.Name
 }
 
+// comeOrGo brings one of three more services, or has those leave, alone or with what names them.
+func (w *calmWorld) comeOrGo() string {
+	name := fmt.Sprint("more", w.r.IntN(3))
+	if slices.ContainsFunc(w.doc.Services, func(s config.Service) bool { return s.Name == name }) {
+		leave(&w.doc, func(n string) bool { return n == name })
+		for i := range w.doc.VirtualServers {
+			if v := &w.doc.VirtualServers[i]; len(v.Members) == 0 {
+				w.members(v)
+			}
+		}
+		return name + " leaves"
+	}
+	w.service(name, fmt.Sprint("site", w.r.IntN(2)), Up, "192.0.2.200")
+	comeInBetween(w.r, &w.doc, &w.doc.VirtualServers[w.r.IntN(calmServers)])
+	return name + " comes"
+}
+
 // change is changingWorld.change of one thing, or of two.
 func (w *calmWorld) change() (what string) {
 	w.doc.Services, w.doc.VirtualServers = slices.Clone(w.doc.Services), slices.Clone(w.doc.VirtualServers)
 	for range 1 + w.r.IntN(2) {
 		if oneIn(w.r, 8) {
 			what += moveSite(w.r, &w.doc) + "; "
+		} else if oneIn(w.r, 8) {
+			what += w.comeOrGo() + "; "
 		} else if oneIn(w.r, 3) {
-			what += w.changeService(&w.doc.Services[w.r.IntN(calmServices)], w.r.IntN(1<<20)) + "; "
+			what += w.changeService(&w.doc.Services[w.r.IntN(len(w.doc.Services))], w.r.IntN(1<<20)) + "; "
 		} else {
 			j := w.r.IntN(calmServers)
 			what += w.changeServer(j, &w.doc.VirtualServers[j], w.r.IntN(1<<20)) + "; "
@@ -181,7 +200,7 @@ func (w *calmWorld) statusOf(p *Plan, at time.Time) *Status {
 // TestEveryKindOfChangeIsSeen: what stays of a plan and a snapshot before is what would be made anew, whatever of services and virtual servers changes, also where
 // nothing but the document has a virtual server looked at again. The answers of what is not touched stay.
 func TestEveryKindOfChangeIsSeen(t *testing.T) {
-	amended, placed := 0, 0
+	amended, placed, renumbered := 0, 0, 0
 	for seed := range uint64(10) {
 		r := rand.New(rand.NewPCG(seed, 11))
 		w := newCalmWorld(r)
@@ -202,6 +221,9 @@ func TestEveryKindOfChangeIsSeen(t *testing.T) {
 			if plan.amended.of != nil {
 				amended++
 				placed += min(len(plan.amended.placed), 1)
+				if plan.amended.renumbered != nil {
+					renumbered++
+				}
 			}
 			samePlans(t, what, plan, whole)
 			w.sameUntouched(t, what, before, plan)
@@ -225,8 +247,8 @@ func TestEveryKindOfChangeIsSeen(t *testing.T) {
 			}
 		}
 	}
-	t.Logf("%d changes were compiled alone, %d of them with sites elsewhere", amended, placed)
-	if amended < 300 || placed < 10 {
+	t.Logf("%d changes were compiled alone, %d of them with sites elsewhere, %d with other services", amended, placed, renumbered)
+	if amended < 300 || placed < 10 || renumbered < 30 {
 		t.Error("hardly a change was compiled alone")
 	}
 }
@@ -238,7 +260,19 @@ func (w *calmWorld) sameUntouched(t *testing.T, what string, before *Snapshot, p
 	if !known {
 		return
 	}
-	whole := NewSnapshot(before.Generation+1, plan, before.Status, nil)
+	status := &Status{At: before.Status.At, Services: make([]ServiceStatus, plan.Services())}
+	for i := range status.Services {
+		if was, there := plan.ServiceBefore(before.Plan, ServiceIndex(i)); there {
+			status.Services[i] = before.Status.Services[was]
+		}
+	}
+	named := func(p *Plan, d *Decision) (out []string) {
+		for _, s := range d.Services[:d.Count] {
+			out = append(out, p.Service(s).Name)
+		}
+		return out
+	}
+	whole := NewSnapshot(before.Generation+1, plan, status, nil)
 	for d := range plan.Domains() {
 		if slices.Contains(touched, plan.Domain(DomainIndex(d)).VirtualServer()) {
 			continue
@@ -246,7 +280,7 @@ func (w *calmWorld) sameUntouched(t *testing.T, what string, before *Snapshot, p
 		for _, f := range []Family{IPv4, IPv6} {
 			q := Query{Family: f, At: oracleNow, Domain: DomainIndex(d), LDNS: netip.MustParseAddr("203.0.113.1")}
 			got, want := Decide(before, q, NewLearned(before.Plan), epoch, &Trace{}), Decide(whole, q, NewLearned(plan), epoch, &Trace{})
-			if got.Services != want.Services || got.TTL != want.TTL {
+			if !slices.Equal(named(before.Plan, &got), named(plan, &want)) || got.TTL != want.TTL {
 				t.Fatalf("%s: %q is said not to be touched, and is answered with %+v, not %+v", what, plan.Domain(DomainIndex(d)).Name, want, got)
 			}
 		}

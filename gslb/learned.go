@@ -69,8 +69,16 @@ func NewLearned(plan *Plan) *Learned {
 // servers and services that both have. Names identify them. When next was made from plan (Plan.Since), both are one in that: what queries that still
 // go by plan teach is known to the other, too.
 func (l *Learned) Carry(plan, next *Plan) *Learned {
-	if _, virtualServers, known := next.Since(plan); known && slices.Equal(plan.others, next.others) {
+	if _, virtualServers, known := next.SinceRenumbered(plan); known && slices.Equal(plan.others, next.others) {
 		out := *l
+		if next != plan && next.amended.renumbered != nil {
+			out.handed = make([]counter, len(next.services))
+			for i := range next.services {
+				if was, there := next.ServiceBefore(plan, ServiceIndex(i)); there {
+					out.handed[i].n.Store(l.handed[was].n.Load())
+				}
+			}
+		}
 		out.others, out.pairs, out.frozen = next.others, new(pairs), false
 		if len(virtualServers) > 0 {
 			out.uses = usesOf(next, l.uses, plan)

@@ -6,33 +6,35 @@ import "slices"
 // changed. Decisions by a part, with Snapshot.Part and Learned.Part, are those by the whole. Services have the numbers that they have there.
 type Part struct {
 	Plan           *Plan
+	whole          *Plan
 	virtualServers []VirtualServerIndex // of the whole, ascending
 }
 
 // Touched returns the virtual servers whose answers may be others by the plan than by the one before, in ascending order. known is false when it was not
-// made from that one (Since).
+// made from that one (SinceRenumbered).
 func (p *Plan) Touched(before *Plan) (touched []VirtualServerIndex, known bool) {
-	services, virtualServers, known := p.Since(before)
+	services, virtualServers, known := p.SinceRenumbered(before)
 	if !known {
 		return nil, false
 	}
 	marked := make([]bool, len(p.virtualServers))
+	mark := func(list []VirtualServerIndex) {
+		for _, v := range list {
+			marked[v] = true
+		}
+	}
 	of := func(s ServiceIndex) {
-		for _, in := range []*memberships{&p.members, &before.members} {
-			for _, v := range in.of(s) {
-				marked[v] = true
-			}
+		mark(p.members.of(s))
+		if was, known := p.ServiceBefore(before, s); known {
+			mark(before.members.of(was))
 		}
 	}
 	for _, s := range services {
 		of(s)
 	}
 	_, placed := p.asideSince(before)
-	for _, list := range [][]VirtualServerIndex{virtualServers, placed} {
-		for _, v := range list {
-			marked[v] = true
-		}
-	}
+	mark(virtualServers) // also those that had members that are gone
+	mark(placed)
 	if len(services) > 0 {
 		for i := range p.services {
 			standsIn := func(j ServiceIndex) bool { return slices.Contains(services, j) }
@@ -115,7 +117,7 @@ func (p *Plan) Part(named []VirtualServerIndex) *Part {
 			out.others = append(out.others, number)
 		}
 	}
-	return &Part{Plan: out, virtualServers: virtualServers}
+	return &Part{Plan: out, whole: p, virtualServers: virtualServers}
 }
 
 // renumbered is names as the part numbers them. One that it does not have is none of its virtual servers'.
@@ -166,7 +168,9 @@ func (l *Learned) Part(part *Part, of *Plan) *Learned {
 			}
 		}
 		for _, m := range p.virtualServers[k].members {
-			out.handed[m.service].n.Store(l.handed[m.service].n.Load())
+			if was, known := part.whole.ServiceBefore(of, m.service); known {
+				out.handed[m.service].n.Store(l.handed[was].n.Load())
+			}
 		}
 	}
 	return out

@@ -66,8 +66,11 @@ func (c *Change) effectOn(ctx context.Context, touched []gslb.VirtualServerIndex
 
 // carryChanged is carry when only some services differ.
 func (c *Change) carryChanged() *gslb.Status {
+	services, _, known := c.After.Since(c.Before.Plan)
+	if !known { // they have other numbers
+		return c.carry()
+	}
 	out := *c.Before.Status
-	services, _, _ := c.After.Since(c.Before.Plan)
 	for k, i := range services {
 		if k == 0 {
 			out.Services = slices.Clone(out.Services)

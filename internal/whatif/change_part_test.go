@@ -15,6 +15,7 @@ import (
 // shuffled is a document of services, s0 and so on, and virtual servers drawn at random. rounds are how often what one of them says was drawn.
 type shuffled struct {
 	services, virtualServers []string
+	came                     bool // there is a service more
 }
 
 func (d *shuffled) service(r *rand.Rand, i int) {
@@ -45,10 +46,25 @@ func (d *shuffled) virtualServer(r *rand.Rand, i int) {
 	d.virtualServers[i] = b.String() + "}\n"
 }
 
+// comeOrGo brings a service, and makes it a member of a virtual server, or takes the one out that came before.
+func (d *shuffled) comeOrGo(r *rand.Rand) {
+	for i, text := range d.virtualServers {
+		d.virtualServers[i] = strings.Replace(text, "{service: more, weight: 2}, ", "", 1)
+	}
+	if d.came = !d.came; d.came {
+		i := r.IntN(len(d.virtualServers))
+		d.virtualServers[i] = strings.Replace(d.virtualServers[i], "members: [", "members: [{service: more, weight: 2}, ", 1)
+	}
+}
+
 func (d *shuffled) document(t *testing.T, before *config.Objects) (*config.Objects, *config.Document) {
 	t.Helper()
+	more := ""
+	if d.came {
+		more = "  - {name: more, site: nyc, addresses: [192.0.2.254]}\n"
+	}
 	text := "zones: [{name: example.test, nameservers: [ns.example.test], ttl: 30s}]\nsites: [{name: ams, address: 192.0.2.1}, {name: nyc, address: 198.51.100.1}]\n" +
-		"services:\n" + strings.Join(d.services, "") + "virtual_servers:\n" + strings.Join(d.virtualServers, "")
+		"services:\n" + strings.Join(d.services, "") + more + "virtual_servers:\n" + strings.Join(d.virtualServers, "")
 	objects, report := config.Source{Name: "test", Text: []byte(text)}.Objects()
 	if err := report.Err(); err != nil {
 		t.Fatal(err)
@@ -100,9 +116,12 @@ func sameOnPart(t *testing.T, seed uint64) (parts, moved int) {
 		t.Fatal(err)
 	}
 	for round := range changesEach {
-		if r.IntN(2) == 0 {
+		switch r.IntN(6) {
+		case 0, 1:
 			d.service(r, r.IntN(len(d.services)))
-		} else {
+		case 2:
+			d.comeOrGo(r)
+		default:
 			d.virtualServer(r, r.IntN(len(d.virtualServers)))
 		}
 		nextObjects, nextDoc := d.document(t, objects)

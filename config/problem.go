@@ -28,11 +28,16 @@ type Problem struct {
 	ObjectPath string `json:"object_path,omitempty"`
 }
 
-// String is the problem in one line, without its hint.
+// String is the problem in one line, without its hint. Where there is no text to point into, it names the object, or the path in the file.
 func (p Problem) String() string {
 	where := p.File
-	if p.Line > 0 {
+	switch {
+	case p.Line > 0:
 		where = fmt.Sprintf("%s:%d:%d", p.File, p.Line, p.Column)
+	case p.Object != "":
+		where = p.File + ", " + p.Object + p.ObjectPath
+	case p.Path != "":
+		where = p.File + ", " + p.Path
 	}
 	return fmt.Sprintf("%s: %s: %s [%s]", where, p.Severity, p.Message, p.Code)
 }

@@ -75,3 +75,22 @@ func TestNearest(t *testing.T) {
 		}
 	}
 }
+
+func TestProblemInOneLine(t *testing.T) {
+	problem := Problem{File: "gslb.yaml", Line: 3, Column: 7, Path: "/sites/0/name", Severity: SeverityError, Code: "FL1001", Message: "no"}
+	for _, tt := range []struct {
+		change func(*Problem)
+		want   string
+	}{
+		{func(*Problem) {}, "gslb.yaml:3:7: error: no [FL1001]"},
+		{func(p *Problem) { p.Line = 0 }, "gslb.yaml, /sites/0/name: error: no [FL1001]"},
+		{func(p *Problem) { p.Line, p.Object, p.ObjectPath = 0, "site/ams", "/name" }, "gslb.yaml, site/ams/name: error: no [FL1001]"},
+		{func(p *Problem) { p.Line, p.Path = 0, "" }, "gslb.yaml: error: no [FL1001]"},
+	} {
+		p := problem
+		tt.change(&p)
+		if got := p.String(); got != tt.want {
+			t.Errorf("got %q, want %q", got, tt.want)
+		}
+	}
+}

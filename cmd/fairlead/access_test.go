@@ -127,12 +127,14 @@ func TestTokenAndAuditCommands(t *testing.T) {
 	g := serveGuarded(t)
 	const admin, ci, ops = " --ca @ca.crt --token-file @admin.token", " --ca @ca.crt --token-file @ci.token", " --ca @ca.crt --cert @ops.crt --key @ops.key"
 	g.token("ci", "token create --name ci --role operator --label team=web --expires 90d"+admin, exitDone)
+	_, said := g.run("status --ca @ca.crt", exitNotAllowed)
+	says(t, said, "needs the role viewer", "--token-file")
+	_, said = g.run("status --token-file @admin.token", exitUnreachable) // the system does not know the authority
+	says(t, said, "; --ca names")
 	for _, c := range []struct {
 		line string
 		want int
 	}{
-		{"status --ca @ca.crt", exitNotAllowed},
-		{"status --token-file @admin.token", exitUnreachable}, // the system does not know the authority
 		{"status --token-file @none --ca @ca.crt", exitUsage},
 		{"status --token flt_wrong --ca @ca.crt", exitNotAllowed},
 		{"status --token-file @ci.token --token x", exitUsage},

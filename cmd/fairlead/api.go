@@ -1,18 +1,22 @@
 package main
 
 import (
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"net/netip"
 	"os"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
 
 	"fairlead/api/client"
 	"fairlead/api/resource"
+	"fairlead/internal/access"
 )
 
 // apiFlags are the flags of commands that ask a running node.
@@ -98,13 +102,28 @@ func apiError(err error) error {
 	case err == nil:
 		return nil
 	case errors.As(err, &unreachable):
-		return exit(exitUnreachable, fmt.Errorf("%w; is it running, and is this its api.listen? --api or FAIRLEAD_API names another address", err))
+		return exit(exitUnreachable, withRemedy(err))
 	case errors.As(err, &missing):
 		return exit(exitNotFound, err)
+	case errors.As(err, &refused) && slices.ContainsFunc(refused.Errors, func(f resource.Fault) bool { return f.Code == string(access.NoCredentials) }):
+		return exit(exitNotAllowed, fmt.Errorf("%w; here: --token-file or FAIRLEAD_TOKEN, or --cert and --key", err))
 	case errors.As(err, &refused):
 		return exit(refusalCode(refused.Status, refused.Errors), err)
 	}
 	return exit(exitFailed, err)
+}
+
+// withRemedy adds to the error of a node that was not reached what may help.
+func withRemedy(err error) error {
+	var dialed *net.OpError
+	var certificate *tls.CertificateVerificationError
+	switch {
+	case errors.As(err, &certificate):
+		return fmt.Errorf("%w; --ca names the file of the authority that issued its certificate", err)
+	case errors.As(err, &dialed) && dialed.Op == "dial":
+		return fmt.Errorf("%w; is it running, and is this its api.listen? --api or FAIRLEAD_API names another address", err)
+	}
+	return err
 }
 
 // refusalCode is the exit code of a request that a node refused for these faults.

@@ -72,7 +72,13 @@ func runServe(cmd *cobra.Command, file string, drain time.Duration) error {
 		return exit(exitFailed, withDoctor(err, file))
 	}
 	ctx := cmd.Context()
-	if err := n.Listen(ctx); err != nil {
+	if err := n.Listen(ctx); err != nil && ctx.Err() != nil { // it was told to stop before it had begun
+		if err := n.Close(); err != nil {
+			return exit(exitFailed, err)
+		}
+		log.Info("node.stopped")
+		return nil
+	} else if err != nil {
 		return exit(exitFailed, withDoctor(errors.Join(err, n.Close()), file))
 	}
 	ctx, cancel := context.WithCancel(ctx)

@@ -150,3 +150,16 @@ func TestServeSaysWhatLooksCloser(t *testing.T) {
 	}
 	says(t, out.String(), "no node answers at 127.0.0.1:1", "is it running", "--api")
 }
+
+// TestServeToldToStopAtOnce: who stops a node before it has begun has stopped it, and nothing went wrong.
+func TestServeToldToStopAtOnce(t *testing.T) {
+	node := filepath.Join(t.TempDir(), "node.yaml")
+	write(t, node, fmt.Sprintf("site: here\ndata_dir: data\nconfig: {seed: gslb.yaml}\ndns: {listen: [\"127.0.0.1:%d\"]}\n", freePort(t)))
+	write(t, filepath.Join(filepath.Dir(node), "gslb.yaml"), "sites: [{name: here, address: 127.0.0.1}]\n")
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	var out output
+	if code := run(ctx, []string{"serve", "-f", node}, &out, &out); code != exitDone || strings.Contains(out.String(), "fairlead:") {
+		t.Errorf("exit code %d, want %d; it said:\n%s", code, exitDone, out.String())
+	}
+}

@@ -78,7 +78,7 @@ func FindSubstitute(ctx context.Context, c Compiler, history Store, site, kept s
 // ServeNothing is what a node starts with that has a document of which no part compiles, where the next one may come from elsewhere: this site alone,
 // without a name that is answered. It is nil when that does not compile either.
 func ServeNothing(ctx context.Context, c Compiler, site, kept string, objects *config.Objects, why error) *Substitute {
-	own, err := config.NewObject(config.ObjectSite, site, []byte("{}"))
+	own, err := config.NewObject(config.ObjectSite, site, []byte(`{"address": "127.0.0.1"}`)) // a site needs one; nobody is told of it
 	if err != nil {
 		return nil
 	}

@@ -113,6 +113,11 @@ func (l *documentLab) healed(t *testing.T) {
 		}
 	}
 	l.fairlead("ams", 0, "history")
+	l.say("The second service was right before; it alone is brought back.")
+	l.fairlead("ams", 0, "restore", "--object", "service/web-b", "--from", lost.Revision[:8], "--reason", "the old machine it is")
+	until(t, syncLimit, "one object is brought back, and all else stays", func() error {
+		return cmp.Or(l.answer("b", "198.18.100.2", both...), l.answer("a", "198.18.102.1", both...), l.answer("d", "198.18.102.4", both...))
+	})
 }
 
 // disagreement checks the one conflict that there is, and returns the side that does not count.

@@ -80,10 +80,7 @@ func TestBackupHasTheNodeFile(t *testing.T) {
 	fairlead(exitDone, "backup", "-o", in("one"))
 	out, said := fairlead(exitDone, "restore", in("one"), "--data-dir", in("restored-data"))
 	says(t, out+said, in("node.yaml"))
-	got, err := os.ReadFile(filepath.Join(in("restored-data"), "restored", "node.yaml"))
-	if err != nil {
-		got, err = os.ReadFile(filepath.Join(in("restored-data"), "restored", "node", "node.yaml"))
-	}
+	got, err := os.ReadFile(filepath.Join(in("restored-data"), "restored", "node", "node.yaml"))
 	want, wantErr := os.ReadFile(in("node.yaml"))
 	if err != nil || wantErr != nil || string(got) != string(want) {
 		t.Errorf("the node file came back as %q (%v), and was %q (%v)", got, err, want, wantErr)

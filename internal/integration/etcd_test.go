@@ -256,6 +256,7 @@ type etcdPair struct {
 }
 
 func TestEtcdSharesADocument(t *testing.T) {
+	t.Parallel()
 	server := newEtcd(t, "http")
 	p := &etcdPair{whole: t, server: server, access: etcdstore.Access{Endpoints: []string{server.url()}}, dirs: []string{t.TempDir(), t.TempDir()}}
 	p.one, p.two = mustStartEtcdNode(t, "ams", p.dirs[0], p.access), mustStartEtcdNode(t, "nyc", p.dirs[1], p.access)

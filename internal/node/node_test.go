@@ -21,7 +21,7 @@ import (
 
 // sideBySide is how many of the tests that say t.Parallel run at a time. They wait for intervals and hardly compute, so it is more than
 // there are processors.
-const sideBySide = "8"
+const sideBySide = "6"
 
 func TestMain(m *testing.M) {
 	flag.Parse()

@@ -76,26 +76,12 @@ const (
 )
 
 // lookup returns the value of an address, and the length of the widest prefix around it in which all have that value.
-//
-// It waits for memory once, and processors wait for several reads at a time if they have room for the instructions between
-// them: the fewer there are, the better.
 func (t *cells) lookup(k Key) (value uint32, wide int) {
-	i := (k.Hi - t.first) >> (t.drop & 63)
+	i := (k.Hi - t.first) >> t.drop
 	if i >= uint64(len(t.root)) {
 		return t.outside(k.Hi)
 	}
-	c, rest := &t.root[i], k.Hi<<(t.at&63)|k.Lo>>1>>(^t.at&63)
-	if c[kindAt] == kindShorts {
-		spread := rest >> 49 * all16
-		value, wide = c.shorts(spread, c.count4(spread))
-		return value, wide + int(c[baseAt])
-	}
-	if c[kindAt] == kindWords {
-		spread := rest >> 33 * all32
-		value, wide = c.words(spread, c.count2(spread))
-		return value, wide + int(c[baseAt])
-	}
-	return t.deeper(c, k, t.at)
+	return t.deeper(&t.root[i], k, t.at)
 }
 
 // outside is lookup for addresses in front of the root and behind it.

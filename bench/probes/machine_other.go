@@ -20,3 +20,7 @@ func readUsage() usage { return usage{} }
 func servePlain() error { return errLinux }
 
 func echo(*net.UDPConn) error { return errLinux }
+
+func pin() error { return errLinux }
+
+func besides(start func() error) error { return start() }

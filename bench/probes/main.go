@@ -7,6 +7,7 @@
 //	go run ./bench/probes                                                   # 10,000 targets each 5 s, for each kind
 //	go run ./bench/probes -targets 10000 -interval 5s -seconds 30 -kind http # one kind
 //	go run ./bench/probes -kind tcp -churn 1000                             # 1,000 of the targets replaced each second
+//	go run ./bench/probes -pin=false                                        # on any processor; else the prober has one, and the targets the others
 //
 // It runs on Linux.
 package main
@@ -38,6 +39,7 @@ type plan struct {
 	churn    int
 	interval time.Duration
 	measured time.Duration
+	pinned   bool
 }
 
 func (p plan) validate() error {
@@ -57,13 +59,20 @@ func main() {
 	flag.IntVar(&p.targets, "targets", 10_000, "targets (1 to 60000)")
 	flag.DurationVar(&p.interval, "interval", 5*time.Second, "each is probed at this interval")
 	flag.IntVar(&p.churn, "churn", 0, "so many targets are replaced each second")
+	flag.BoolVar(&p.pinned, "pin", true, "the prober stays on one processor, and the targets on the others")
 	seconds := flag.Int("seconds", 30, "how long is measured, after a warm-up of one interval and 2 s")
 	flag.Parse()
 	p.measured = time.Duration(*seconds) * time.Second
 	var err error
-	if *serving != "" {
+	switch {
+	case *serving != "":
 		err = serve(*serving)
-	} else {
+	case p.pinned:
+		if err = pin(); err != nil {
+			break
+		}
+		fallthrough
+	default:
 		err = compare(context.Background(), p)
 	}
 	if err != nil {
@@ -98,7 +107,8 @@ func compare(ctx context.Context, p plan) error {
 }
 
 func printHead(p plan) {
-	fmt.Printf("%d targets each %v, %d replaced each second, %v measured\n\n", p.targets, p.interval, p.churn, p.measured)
+	fmt.Printf("%d targets each %v, %d replaced each second, %v measured%s\n\n", p.targets, p.interval, p.churn, p.measured,
+		map[bool]string{true: ", the prober on one processor and the targets on others"}[p.pinned])
 	fmt.Println("| kind | CPU of one core | for one probe | of it user, kernel | peak memory | late p50 | p99 | longest | probes | failed |  |")
 	fmt.Println("|---|---|---|---|---|---|---|---|---|---|---|")
 }

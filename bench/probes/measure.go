@@ -24,7 +24,7 @@ const rowOnly = "FAIRLEAD_BENCH_ROW"
 // again measures one kind in another process.
 func again(ctx context.Context, p plan, kind string) error {
 	cmd := exec.CommandContext(ctx, os.Args[0], "-kind", kind, "-targets", strconv.Itoa(p.targets), "-interval", p.interval.String(),
-		"-churn", strconv.Itoa(p.churn), "-seconds", strconv.Itoa(int(p.measured.Seconds())))
+		"-churn", strconv.Itoa(p.churn), "-pin="+strconv.FormatBool(p.pinned), "-seconds", strconv.Itoa(int(p.measured.Seconds())))
 	cmd.Env = append(os.Environ(), rowOnly+"=1")
 	cmd.Stdout, cmd.Stderr = os.Stdout, os.Stderr
 	if err := cmd.Run(); err != nil {
@@ -51,7 +51,7 @@ func startServers(kind string) (*servers, error) {
 	if err != nil {
 		return nil, fmt.Errorf("start the targets: %w", err)
 	}
-	if err := s.cmd.Start(); err != nil {
+	if err := besides(s.cmd.Start); err != nil {
 		return nil, fmt.Errorf("start the targets: %w", err)
 	}
 	s.input = input

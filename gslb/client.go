@@ -28,7 +28,7 @@ func subnetReason(v *virtualServer, p netip.Prefix) Reason {
 		return ReasonSubnetOff
 	case p.Bits() == 0:
 		return ReasonSubnetEmpty
-	case commonly4(a):
+	case commonly(a):
 		return ReasonSubnet
 	case a.IsUnspecified(), a.IsLoopback(), a.IsMulticast(), a.IsLinkLocalUnicast():
 		return ReasonSubnetUnusable
@@ -36,11 +36,11 @@ func subnetReason(v *virtualServer, p netip.Prefix) Reason {
 	return ReasonSubnet
 }
 
-// commonly4 reports that an address is of a part of IPv4 in which there is no block that no client is in: most are, and it is
-// seen at once.
-func commonly4(a netip.Addr) bool {
+// commonly reports that an address is of a part of its family in which there is no block that no client is in: most are, and it is
+// seen at once. Of IPv6 that is all that was ever given out, 2000::/3.
+func commonly(a netip.Addr) bool {
 	if !a.Is4() {
-		return false
+		return a.Is6() && a.As16()[0]>>5 == 1
 	}
 	first := a.As4()[0]
 	return first != 0 && first != 127 && first != 169 && first < 224

@@ -22,14 +22,17 @@ func maskedHash(client netip.Addr, bits4, bits6 int) uint64 {
 		a := client.As4()
 		return clientHash4(binary.BigEndian.Uint32(a[:]) & (^uint32(0) << uint(32-bits4)))
 	}
-	a := client.As16()
+	b := client.AsSlice() // on the stack; what As16 gives is copied in another width than it was written in, which waits
+	if len(b) != 16 {     // no address
+		return clientHash6(0, 0)
+	}
 	high, low := ^uint64(0), uint64(0)
 	if bits6 > 64 {
 		low = ^uint64(0) << uint(128-bits6)
 	} else {
 		high <<= uint(64 - bits6)
 	}
-	return clientHash6(binary.BigEndian.Uint64(a[:])&high, binary.BigEndian.Uint64(a[8:])&low)
+	return clientHash6(binary.BigEndian.Uint64(b)&high, binary.BigEndian.Uint64(b[8:])&low)
 }
 
 // The primes of xxHash64.

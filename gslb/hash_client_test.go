@@ -29,6 +29,9 @@ func TestClientHashIsXXHash(t *testing.T) {
 
 // TestHashOfMaskedClient: the bits that are masked do not matter, all others do, with any mask.
 func TestHashOfMaskedClient(t *testing.T) {
+	if got, want := maskedHash(netip.Addr{}, 24, 56), xxhash.Sum64(make([]byte, 16)); got != want {
+		t.Errorf("no address: %#x, want %#x", got, want)
+	}
 	r := rand.New(rand.NewPCG(8, 8))
 	for mask := range 129 {
 		for range 20 {

@@ -102,3 +102,54 @@ func TestInsteadOfWhatDidNotRun(t *testing.T) {
 		})
 	})
 }
+
+// TestInsteadWithinOwnInterval: whoever took a place runs within the own interval, be it only a little shorter than the one before.
+func TestInsteadWithinOwnInterval(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l, log := newLane(100), &startLog{}
+		const n = 20
+		before := instantJobs(n, time.Minute, 0, log)
+		l.Replace(nil, before)
+		inBubble(t, l.Run, func() {
+			time.Sleep(2*time.Minute + time.Second)
+			log.reset()
+			began, jobs := time.Now(), instantJobs(n, 45*time.Second, 0, log)
+			for i := range jobs {
+				jobs[i].Instead = before[i]
+			}
+			l.Replace(before, jobs)
+			time.Sleep(time.Minute)
+			for _, j := range jobs {
+				if starts := log.of(j.ID); len(starts) == 0 || starts[0].Sub(began) > 45*time.Second {
+					t.Errorf("job %x ran %v after %v, want within 45s", j.ID, starts, began)
+				}
+			}
+		})
+	})
+}
+
+// TestInsteadAndRetimed: what Hasten has a job find that took a place changes when it runs next, as of any other job.
+func TestInsteadAndRetimed(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l, log := newLane(10), &startLog{}
+		one := func(instead *Job) *Job {
+			return &Job{ID: 7, Interval: time.Hour, Instead: instead, Work: func(context.Context) { log.add(7) }}
+		}
+		first := one(nil)
+		l.Replace(nil, []*Job{first})
+		inBubble(t, l.Run, func() {
+			time.Sleep(2 * time.Second)
+			second := one(first)
+			l.Replace([]*Job{first}, []*Job{second})
+			time.Sleep(time.Minute)
+			log.reset()
+			l.Hasten(second)
+			synctest.Wait()
+			l.Retime(second, 5*time.Second)
+			time.Sleep(time.Minute)
+			if n := len(log.of(7)); n < 12 || n > 13 {
+				t.Errorf("%d runs within a minute, want one each 5 s", n)
+			}
+		})
+	})
+}

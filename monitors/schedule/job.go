@@ -92,7 +92,8 @@ func (j *Job) first(tick int64) {
 		return
 	}
 	j.placed, j.due, j.spread = true, of.due, min(j.interval, of.spread)
-	if longest := j.interval * (100 + MaxJitter) / 100; of.due-tick > ticks(longest) {
+	j.base, j.before = of.base, of.before // for Retime, after a run that Hasten made
+	if longest := j.interval * time.Duration(100+j.Jitter) / 100; of.due-tick > ticks(longest) {
 		j.due = j.align(tick + ticks(time.Duration(j.place()*float64(j.interval))))
 	}
 }

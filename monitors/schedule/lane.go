@@ -169,7 +169,7 @@ func (l *Lane) Retime(j *Job, interval time.Duration) {
 	if j.removed || j.lane != l || j.interval == interval {
 		return
 	}
-	if j.state == ready || j.hastened || j.runs == 0 {
+	if j.state == ready || j.hastened || j.runs == 0 && !j.placed {
 		j.interval = interval
 		return
 	}

@@ -1,6 +1,7 @@
 package sites
 
 import (
+	"net/netip"
 	"slices"
 	"time"
 
@@ -52,26 +53,45 @@ func (t *Tracker) amend(doc *config.Document, plan *gslb.Plan, now time.Time) bo
 }
 
 // StatusSince is Status by a document whose plan was made from that of the last Status, before: it weighs again what is known of the services that the document
-// changed, and leaves all others as they were then, and so At. nil: all has to be weighed, as more depends on it than that, or before is too old.
+// changed, and leaves all others as they were then, and so At. Loads are as of now, as answers count from the snapshot that comes. nil: all has to be weighed, as
+// more depends on it than that, or before is too old.
 func (t *Tracker) StatusSince(before *gslb.Status, plan *gslb.Plan, now time.Time, handed func(gslb.ServiceIndex) uint64) *gslb.Status {
 	services, _, known := t.plan.Since(plan)
 	if !known || t.amendedFrom != plan || len(before.Services) != len(t.services) || now.Sub(before.At) > statusKept || now.Before(before.At) {
 		return nil
 	}
 	for _, i := range services {
-		if t.services[i].quorum != nil {
+		if e := &t.services[i]; e.quorum != nil || e.losesSight() {
 			return nil
 		}
 	}
 	out := *before
 	out.Services = slices.Clone(before.Services)
-	for _, i := range services {
-		if e := &t.services[i]; e.probed {
-			e.look()
+	for i := range out.Services {
+		if t.services[i].busy != nil {
+			out.Services[i].Load, out.Services[i].Measures = t.busyness(gslb.ServiceIndex(i), now, handed(gslb.ServiceIndex(i)), false, false)
 		}
+	}
+	for _, i := range services {
 		t.weighIn(&out, i, now, handed, false, false)
 	}
 	return &out
+}
+
+// losesSight looks at the service's targets, and reports whether watch has yet to find that one is lost, or that its site is or is heard again: until then it
+// cannot be said whether that is suspicious, and the service must not be weighed.
+func (e *evidence) losesSight() bool {
+	if s := e.site; s.standing == standsTelling && s.sight.good != s.up {
+		return true
+	}
+	if !e.probed {
+		return false
+	}
+	e.look()
+	return slices.ContainsFunc(e.service.Addresses, func(a netip.Addr) bool {
+		s := &e.sights[family(a)]
+		return s.good && s.belief.state != gslb.Up
+	})
 }
 
 // statusKept is how old a Status may be to be taken over for services that a document did not change.

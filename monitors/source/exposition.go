@@ -232,12 +232,16 @@ type sum struct {
 	count int           // of samples
 	bad   int           // of those that are not a number, or too old
 	old   time.Duration // the age of one that is too old
+	stood float64       // what those that are too old add up to
 }
 
 // addSample adds one unless it is too old.
 func (s *sum) addSample(one *sample) {
 	if age := one.age(); age > maxSampleAge {
 		s.count, s.bad, s.old = s.count+1, s.bad+1, age
+		if !math.IsNaN(one.value) {
+			s.stood += one.value
+		}
 		return
 	}
 	s.add(one.value)

@@ -166,6 +166,29 @@ func TestSampleTimestamps(t *testing.T) {
 	}
 }
 
+// TestTotalsOfTheSilent: a total neither falls when one of those that it adds up falls silent, nor jumps when that one is back; without any that
+// is young it is not told.
+func TestTotalsOfTheSilent(t *testing.T) {
+	now := time.Now().Unix()
+	src := &config.LoadSource{Source: config.LoadOpenMetrics, Fields: config.LoadFields{Active: "a", BytesTotal: "b"}}
+	page := func(second int64) string {
+		return fmt.Sprintf("a 1\nb{x=\"1\"} 400 %d\nb{x=\"2\"} 300 %d\nb{x=\"3\"} NaN %d\n", (now-6)*1000, second*1000, second*1000)
+	}
+	for name, tt := range map[string]struct{ page, want string }{
+		"all are young": {page(now - 6), "active 1, bytes_total 700"},
+		"one is silent": {page(now - 600), "active 1, bytes_total 700"},
+		"all are":       {fmt.Sprintf("a 1\nb 400 %d\n", (now-600)*1000), "active 1, lacks: b is 10m"},
+	} {
+		got, err := readOpenMetrics(strings.NewReader(tt.page), src)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if s := shown(&got); !strings.HasPrefix(s, tt.want) {
+			t.Errorf("%s: got  %s\nwant %s", name, s, tt.want)
+		}
+	}
+}
+
 func TestPrometheusAnswer(t *testing.T) {
 	tests := []struct {
 		name   string

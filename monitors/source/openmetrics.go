@@ -103,6 +103,8 @@ func readOpenMetrics(page io.Reader, src *config.LoadSource) (Reading, error) {
 			out.part(at[i-len(fields)], s.sum.value, texts[i])
 		case averages(fields[i].metric):
 			out.tell(fields[i].metric, s.sum.value*fields[i].factor/float64(s.sum.count-s.sum.bad), texts[i])
+		case fields[i].metric.Total(): // what does not grow any more stays in it: else what is left would look like a new beginning, and its return like growth
+			out.tell(fields[i].metric, (s.sum.value+s.sum.stood)*fields[i].factor, texts[i])
 		default:
 			out.tell(fields[i].metric, s.sum.value*fields[i].factor, texts[i])
 		}

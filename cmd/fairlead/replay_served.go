@@ -26,7 +26,21 @@ func (f *replayFlags) current(cmd *cobra.Command) (*config.Document, error) {
 	if err != nil {
 		return nil, apiError(fmt.Errorf("ask for the document that is served, which --document would name: %w", err))
 	}
-	return parsed(cmd, source)
+	return asServed(cmd, source)
+}
+
+// asServed reads a document as the node does that serves it: what of it has no effect there, such as a reference to what another site removed
+// meanwhile, has none here.
+func asServed(cmd *cobra.Command, source config.Source) (*config.Document, error) {
+	objects, problems := source.Objects()
+	if objects == nil {
+		return nil, refused(cmd, problems)
+	}
+	document, problems := config.Assemble(objects, config.AssembleOptions{Lenient: true})
+	if document == nil {
+		return nil, refused(cmd, problems)
+	}
+	return document, nil
 }
 
 // served asks a node for its document and the zone files of it.

@@ -20,7 +20,7 @@ type SessionUp struct {
 
 // ServicesReport is a site's full set of services. What an earlier report had and this one lacks is gone. Should a name
 // come twice, the last record counts. Of one site, reports come in the order of (Incarnation, Set), whoever passes them on;
-// what was overtaken is dropped.
+// what was overtaken is dropped. Only when the newer of two instances of a site is gone, those of the older one follow.
 type ServicesReport struct {
 	Peer string // site that told it
 	Site string // site whose services they are: Peer, or one that may report to it

@@ -30,7 +30,8 @@ func (h *heardSite) newer(o *mirrorSite) bool {
 }
 
 // settle decides whether what a session tells of a site counts. begins is true when it counts from now on. What was told
-// before, by whomever, does not count again.
+// before, by whomever, does not count again. When the newer of two instances of a site is lost, the other counts at once if it is heard
+// itself, or by a peer that began to tell of it after that: one that told of it before may not know yet that it is gone.
 func (x *Exchange) settle(s *session, o *mirrorSite, now time.Time) (counts, begins bool, err error) {
 	x.heard.mu.Lock()
 	defer x.heard.mu.Unlock()
@@ -42,13 +43,19 @@ func (x *Exchange) settle(s *session, o *mirrorSite, now time.Time) (counts, beg
 		x.heard.sites[o.site] = &heardSite{via: s, incarnation: o.incarnation, set: o.set}
 		return true, true, nil
 	}
+	if o.began.IsZero() {
+		o.began = now
+	}
 	same := h.incarnation == o.incarnation && h.set == o.set
+	older, itself := o.incarnation < h.incarnation, s.peer.site == o.site
 	switch {
+	case h.via == s && older && !itself: // the peer lost the newer instance and met an older one since this site heard from it last
+		begins = true
 	case h.via == s && !same && !h.newer(o):
 		return false, false, refusef(RejectSequence, "take services of site %q from site %q: set %d of incarnation %d follows set %d of %d",
 			o.site, s.peer.site, o.set, o.incarnation, h.set, h.incarnation)
 	case h.via == s:
-	case h.newer(o), h.via == nil && (same || now.Sub(h.since) >= forgetSetAfter):
+	case h.newer(o), h.via == nil && (same || older && (itself || !o.began.Before(h.since)) || now.Sub(h.since) >= forgetSetAfter):
 		h.via, begins = s, true
 	default:
 		s.overtaken.Add(1)
@@ -80,6 +87,7 @@ func (x *Exchange) unhearAll(s *session, reach Reach) {
 		sites = append(sites, site)
 	}
 	s.mirror.mu.Unlock()
+	sites = append(sites, s.inherited...) // what it had no time to tell itself
 	lost, differs := false, s.differs()
 	for _, site := range sites {
 		how := ReachLost
@@ -339,6 +347,9 @@ func (m *mirror) relay(s *session, e *encoder) {
 			t = e.add(o.site)
 		}
 		switch {
+		case t != nil && !t.gone && o.incarnation < t.incarnation: // an older instance: it begins with the next round, as another site would
+			e.end(t, ReachLost)
+			continue
 		case t == nil, !e.room(t, len(o.records)):
 			if t != nil && !t.gone {
 				e.end(t, ReachLost)

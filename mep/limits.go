@@ -106,8 +106,8 @@ const (
 	// documentGrace is for how long a site that speaks for others without leave is not refused after one end has another document: the
 	// two do not follow it in the same moment.
 	documentGrace = 5 * time.Second
-	// forgetSetAfter is how long after nobody speaks for a site any more an older set of it counts again: its clock may have been
-	// set back.
+	// forgetSetAfter is how long after nobody speaks for a site any more an older set of it counts again that was told before, or is of
+	// the same instance.
 	forgetSetAfter = time.Minute
 
 	// The same rejection is logged once per logQuiet, and maxLogKeys of them are.

@@ -29,6 +29,14 @@ type mirrorSite struct {
 	urgent  bool   // a state did
 	version uint64 // grows with every change
 	told    time.Duration
+	began   time.Time // since when this incarnation of it is told; zero: nobody has looked yet
+}
+
+// follow makes o go on with what was told of the site before.
+func (o *mirrorSite) follow(before *mirrorSite) {
+	if o.version = before.version + 1; o.incarnation == before.incarnation {
+		o.began = before.began
+	}
 }
 
 func (o *mirrorSite) complete() bool { return len(o.records) == o.total }
@@ -156,7 +164,7 @@ func (m *mirror) finish() {
 		case after == nil && o.left == "":
 			m.lose(site, ReachLost)
 		case after != nil:
-			after.version = o.version + 1
+			after.follow(o)
 		}
 	}
 	m.table, m.next = *m.next, nil

@@ -212,6 +212,10 @@ func (x *Exchange) adopt(s *session) error {
 		return err
 	}
 	if old := p.session; old != nil {
+		if old.hello.Incarnation != s.hello.Incarnation {
+			x.log.Warn("mep.replaced", zap.String("why", "a newer instance of the site connected; if the older one still runs it is not heard until that is gone: stop one of them"),
+				zap.String("peer", p.site), zap.String("node", s.node()), zap.String("old_node", old.node()))
+		}
 		old.retire(endf(EndReplaced, "replaced by a newer connection with site %q", p.site)) // first: it takes nothing back
 		s.inherited = x.inherit(old, s)
 		x.count(old, -1)
@@ -239,15 +243,11 @@ func (x *Exchange) admissible(s *session) error {
 	}
 	old := p.session
 	if old == nil || s.id.newer(old.id) {
-		if old != nil && old.hello.Incarnation != s.hello.Incarnation {
-			x.log.Warn("mep.replaced", zap.String("why", "a newer instance of the site connected"), zap.String("peer", p.site),
-				zap.String("node", s.hello.Node), zap.String("old_node", old.hello.Node))
-		}
 		return nil
 	}
 	if s.hello.Incarnation < old.hello.Incarnation {
-		return refusef(RejectDuplicate, "admit site %q from node %q: a newer instance of it, on node %q, is connected; stop one of them",
-			p.site, s.hello.Node, old.hello.Node)
+		return refusef(RejectDuplicate, "admit site %q from node %s: a newer instance of it, on node %s, is connected; stop one of them",
+			p.site, s.node(), old.node())
 	}
 	return errSuperseded
 }

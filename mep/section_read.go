@@ -70,7 +70,7 @@ func (r *sectionReader) origin() error {
 	}
 	o := &mirrorSite{site: site, incarnation: incarnation, set: set, hops: hops, total: int(total), left: left, fresh: true, urgent: true}
 	if before := r.in.byName[site]; before != nil {
-		o.version = before.version + 1
+		o.follow(before)
 		r.forget(before)
 	}
 	for uint64(len(r.in.sites)) <= i {

@@ -172,6 +172,14 @@ func (s *session) extend(set func(time.Time) error, d time.Duration) {
 	}
 }
 
+// node names the node at the other end, for people: nodes need no name, and two of them may have the same.
+func (s *session) node() string {
+	if s.hello.Node == "" {
+		return "at " + s.conn.RemoteAddr().String()
+	}
+	return s.hello.Node + " at " + s.conn.RemoteAddr().String()
+}
+
 // isEnding reports whether end was called.
 func (s *session) isEnding() bool {
 	select {

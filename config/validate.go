@@ -38,15 +38,17 @@ type checker struct {
 	doc  *Document
 	src  Source
 
-	sites    map[string]int
-	monitors map[string]int
-	services map[string]int
-	groups   map[string]int
-	servers  map[string]int
-	views    map[string]int
-	zones    map[string]*zoneFacts // by canonical name
-	domains  map[string]bool       // canonical; made when first asked for
-	reader   zonetext.Reader       // of one zone's text after the other
+	sites     map[string]int
+	monitors  map[string]int
+	services  map[string]int
+	groups    map[string]int
+	servers   map[string]int
+	views     map[string]int
+	zones     map[string]*zoneFacts // by canonical name
+	domains   map[string]bool       // canonical; made when first asked for
+	aliases   map[string][]string   // what answeredNames says of the virtual server aliasesOf; nil: not asked yet
+	aliasesOf int
+	reader    zonetext.Reader // of one zone's text after the other
 
 	settlement *settlement // which objects need not be looked at; nil: none
 }

@@ -162,6 +162,18 @@ func (c *checker) zoneHint() string {
 
 // checkNotItself checks that no member of a virtual server, or of one of its backups, answers a name with itself.
 func (c *checker) checkNotItself(server int, name, path string) {
+	if c.aliases == nil || c.aliasesOf != server {
+		c.aliases, c.aliasesOf = c.answeredNames(server), server
+	}
+	for _, service := range c.aliases[name] {
+		c.problem(path, codeWarnAliasOfItself, "give the service another cname", "service %s answers domain %s with its own name, which leads nowhere", quote(service), show(name))
+	}
+}
+
+// answeredNames lists the members of a virtual server and of its backups that are a CNAME, by the canonical name that they lead to. It is made once for
+// all domains of the server, which may be thousands.
+func (c *checker) answeredNames(server int) map[string][]string {
+	names := map[string][]string{}
 	for range MaxBackupDepth + 1 {
 		v := &c.doc.VirtualServers[server]
 		for _, m := range v.Members {
@@ -169,16 +181,17 @@ func (c *checker) checkNotItself(server int, name, path string) {
 			if !ok || c.doc.Services[i].CNAME == "" {
 				continue
 			}
-			if to, err := CanonicalName(c.doc.Services[i].CNAME); err == nil && to == name {
-				c.problem(path, codeWarnAliasOfItself, "give the service another cname", "service %s answers domain %s with its own name, which leads nowhere", quote(m.Service), show(name))
+			if to, err := CanonicalName(c.doc.Services[i].CNAME); err == nil {
+				names[to] = append(names[to], m.Service)
 			}
 		}
 		next, ok := c.servers[v.Backup]
 		if !ok {
-			return
+			break
 		}
 		server = next
 	}
+	return names
 }
 
 // answersWithName reports whether a virtual server or one of its backups has a member that is a CNAME.

@@ -145,6 +145,10 @@ func TestDatabaseAnswers(t *testing.T) {
 		{"postgres: endless rows", config.MonitorPostgres, sql(config.SQLProbe{Query: "SELECT 42"}), postgresIn + strings.Repeat(postgresRow("1"), 5000), true, `query gave "1"`},
 		{"postgres: endless notices", config.MonitorPostgres, sql(config.SQLProbe{Query: "SELECT 42"}), postgresIn + strings.Repeat(postgresMessage('N', "x"), 5000), false, "answer above 1024 KiB or 256 messages"},
 		{"postgres: repeats the password", config.MonitorPostgres, sql(config.SQLProbe{Query: "SELECT 1", Expect: "1"}), postgresIn + postgresRow("a secret") + "Z\x00\x00\x00\x05I", false, `query gave "a ***", want "1"`},
+		{"postgres: repeats the password where it is cut off", config.MonitorPostgres, sql(config.SQLProbe{Query: "SELECT 1", Expect: "1"}),
+			postgresIn + postgresRow(strings.Repeat("x", 36)+"secret") + "Z\x00\x00\x00\x05I", false, `query gave "` + strings.Repeat("x", 36) + `***", want "1"`},
+		{"postgres: repeats the password in place of the role", config.MonitorPostgres, sql(config.SQLProbe{Role: config.SQLReplica}),
+			postgresIn + postgresRow(strings.Repeat("x", 36)+"secret") + "Z\x00\x00\x00\x05I", false, `pg_is_in_recovery() is "` + strings.Repeat("x", 36) + `***"`},
 		{"postgres: names its release by the password", config.MonitorPostgres, login, strings.Replace(postgresIn, "\x18server_version\x0016.2", "\x1aserver_version\x00secret", 1), true, "logged in to PostgreSQL ***"},
 		{"postgres: standby", config.MonitorPostgres, sql(config.SQLProbe{Role: config.SQLReplica}), postgresIn + postgresRow("t") + "Z\x00\x00\x00\x05I", true, "replica"},
 	}

@@ -197,6 +197,8 @@ func TestSecretsAreNotRepeated(t *testing.T) {
 		{"imap", append(capable, `S: a2 BAD LOGIN "probe" "pa\"ss word"`), `"a2 BAD LOGIN \"probe\" ***" to LOGIN, want OK`},
 		{"redis", []string{"C: *3", "C: $4", "C: AUTH", "C: $5", "C: probe", "C: $10", "C: " + password,
 			"S: -ERR unknown command 'AUTH', with args beginning with: 'probe' '" + password + "' "}, "server says ERR unknown command 'AUTH', with args beginning with: 'probe' '***' "},
+		{"redis", []string{"C: *3", "C: $4", "C: AUTH", "C: $5", "C: probe", "C: $10", "C: " + password, "S: ? this is not a command here: " + password},
+			`answer is not Redis's: "? this is not a command here: ***"`},
 	} {
 		synctest.Test(t, func(t *testing.T) {
 			m := serviceMonitor(tt.kind)

@@ -113,7 +113,7 @@ func (m *mysqlTalk) proof(plugin string, challenge []byte, password string) ([]b
 		}
 		return nil, fmt.Errorf("this user logs in with %s, which needs security: tls", plugin)
 	}
-	return nil, fmt.Errorf("this user logs in with %s: give the monitor's user %s or %s", reason.Quote(plugin), mysqlNative, mysqlCaching)
+	return nil, fmt.Errorf("this user logs in with %s: give the monitor's user %s or %s", reason.Quote(m.x.veiled(plugin)), mysqlNative, mysqlCaching)
 }
 
 // more answers what caching_sha2_password asks besides. Nil: nothing is to be sent.

@@ -113,6 +113,9 @@ func (r *redisTalk) ask(stage reason.Stage, words ...string) (string, error) {
 	}
 	r.x.answered()
 	reply, failed, err := readRedisReply(r.in)
+	if e, ok := errors.AsType[notRedis](err); ok {
+		err = notRedis(r.x.veiled(string(e)))
+	}
 	switch {
 	case err != nil:
 		return "", reason.During(stage, err)
@@ -123,6 +126,11 @@ func (r *redisTalk) ask(stage reason.Stage, words ...string) (string, error) {
 	}
 	return reply, nil
 }
+
+// notRedis is an answer that is none of Redis's, which may repeat what it answers.
+type notRedis string
+
+func (e notRedis) Error() string { return "answer is not Redis's: " + reason.Quote(string(e)) }
 
 // readRedisReply reads a simple string, an integer, a bulk string or an error. A null is empty.
 func readRedisReply(in *bufio.Reader) (text string, failed bool, err error) {
@@ -137,7 +145,7 @@ func readRedisReply(in *bufio.Reader) (text string, failed bool, err error) {
 	if len(line) >= 3 && line[len(line)-2] == '\r' {
 		rest = string(line[1 : len(line)-2])
 	} else {
-		return "", false, fmt.Errorf("answer is not Redis's: %s", reason.Quote(string(line)))
+		return "", false, notRedis(line)
 	}
 	switch kind {
 	case '+', ':':
@@ -148,7 +156,7 @@ func readRedisReply(in *bufio.Reader) (text string, failed bool, err error) {
 		text, err = readRedisBulk(in, rest)
 		return text, false, err
 	}
-	return "", false, fmt.Errorf("answer is not Redis's: %s", reason.Quote(string(kind)+rest))
+	return "", false, notRedis(string(kind) + rest)
 }
 
 func readRedisBulk(in io.Reader, length string) (string, error) {

@@ -61,8 +61,8 @@ func (x *exchange) askSNMP() error {
 		return nil
 	}
 	for i := range s.Checks {
-		if err := judgeSNMP(&s.Checks[i], &values[i]); err != nil {
-			return &mismatch{x.veil(err)}
+		if err := judgeSNMP(&s.Checks[i], &values[i], x.veiled(values[i].Text)); err != nil {
+			return err
 		}
 	}
 	x.passes("%s is %s", values[0].OID, x.veiled(values[0].Text))
@@ -73,20 +73,20 @@ func (x *exchange) askSNMP() error {
 }
 
 // judgeSNMP holds a value against a check.
-func judgeSNMP(c *config.SNMPCheck, v *snmp.Value) error {
+func judgeSNMP(c *config.SNMPCheck, v *snmp.Value, shown string) error {
 	switch {
 	case v.Missing != "":
 		return unlike("%s: %s", v.OID, v.Missing)
 	case c.Equals != "" && v.Text != c.Equals:
-		return unlike("%s is %s, want %s", v.OID, reason.Quote(v.Text), reason.Quote(c.Equals))
+		return unlike("%s is %s, want %s", v.OID, reason.Quote(shown), reason.Quote(c.Equals))
 	case c.Min == nil && c.Max == nil:
 		return nil
 	case !v.Numeric:
-		return unlike("%s is %s, which is no number", v.OID, reason.Quote(v.Text))
+		return unlike("%s is %s, which is no number", v.OID, reason.Quote(shown))
 	case c.Min != nil && v.Number < *c.Min:
-		return unlike("%s is %s, below %s", v.OID, v.Text, plain(*c.Min))
+		return unlike("%s is %s, below %s", v.OID, shown, plain(*c.Min))
 	case c.Max != nil && v.Number > *c.Max:
-		return unlike("%s is %s, above %s", v.OID, v.Text, plain(*c.Max))
+		return unlike("%s is %s, above %s", v.OID, shown, plain(*c.Max))
 	}
 	return nil
 }

@@ -237,11 +237,11 @@ func (p *publisher) publish(now time.Time) {
 }
 
 // publishChange is publish for a document that came just now. When it differs little from the one before, only belief about what changed is compiled: all else
-// that happened goes out when it would have.
+// that happened goes out when it would have. Who waits for what this site just saw is told of all of it.
 func (p *publisher) publishChange(now time.Time) {
 	p.node.orders.Expire(now)
 	var status *gslb.Status
-	if p.snapshot != nil {
+	if p.snapshot != nil && len(p.awaited) == 0 {
 		status = p.tracker.StatusSince(p.snapshot.Status, p.snapshot.Plan, now, p.learned.Handed)
 	}
 	if status == nil {

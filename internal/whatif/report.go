@@ -59,7 +59,7 @@ func (m *model) reportService(s *settled, i int, down bool, answers float64) res
 // sumUp adds up a site. What is DOWN has no capacity that others could use; of a site where all are, the sum says what was lost.
 func sumUp(site string, services []resource.WhatIfService) resource.WhatIfSite {
 	out := resource.WhatIfSite{Name: site}
-	limited, gone := 0.0, 0.0
+	limited, gone, some := 0.0, 0.0, false
 	for i := range services {
 		s := &services[i]
 		if s.Site != site {
@@ -70,6 +70,7 @@ func sumUp(site string, services []resource.WhatIfService) resource.WhatIfSite {
 			gone += s.Capacity
 		} else {
 			out.Capacity += s.Capacity
+			some = true
 		}
 		if s.Connections != nil {
 			out.Connections += *s.Connections
@@ -82,7 +83,7 @@ func sumUp(site string, services []resource.WhatIfService) resource.WhatIfSite {
 		}
 	}
 	out.Share, out.Connections = tidy(out.Share), tidy(out.Connections)
-	if out.Capacity == 0 {
+	if !some {
 		out.Capacity = gone
 	}
 	if out.Capacity > 0 {

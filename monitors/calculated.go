@@ -81,9 +81,9 @@ func (d *derived) inherit(old *derived) {
 	d.stale = old.stale || !old.of.same(&d.of)
 }
 
-// same says that two are made alike of the same.
+// same says that two are made alike of the same. When and how often that is asked does not matter: what is known of it stays.
 func (c *Calculated) same(b *Calculated) bool {
-	sameTarget := func(a, b probe.Target) bool { return keyOf(&a) == keyOf(&b) && sameRun(a.Monitor, b.Monitor) }
+	sameTarget := func(a, b probe.Target) bool { return keyOf(&a) == keyOf(&b) && sameQuestion(a.Monitor, b.Monitor) }
 	return sameTarget(c.Target, b.Target) && c.Unbound == b.Unbound && slices.EqualFunc(c.Parts, b.Parts, func(a, b Part) bool {
 		return a.Name == b.Name && a.Absent == b.Absent && slices.EqualFunc(a.Targets, b.Targets, sameTarget)
 	})

@@ -507,3 +507,36 @@ func TestSetTargetsOtherTiming(t *testing.T) {
 		}
 	})
 }
+
+// TestSetTargetsOtherTimingOfParts: a new timeout of what thousands of calculated ones are made of has none of it probed at once.
+func TestSetTargetsOtherTimingOfParts(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		network, verdicts := &fakeNet{}, &verdictLog{}
+		s := New(Options{Prober: over(network.dial), Verdict: verdicts.add})
+		set := func(m *config.Monitor) {
+			var targets []probe.Target
+			var all []Calculated
+			for i := range 100 {
+				part := target(fmt.Sprint("s", i), fmt.Sprintf("192.0.2.%d:80", i), *m)
+				part.Monitor = m
+				whole := config.Monitor{Name: "whole", Type: config.MonitorCalculated, Interval: m.Interval, Calculated: &config.CalculatedProbe{Need: 1}}
+				targets = append(targets, part)
+				all = append(all, Calculated{Target: target(part.Service, part.Address.String(), whole), Parts: []Part{{Name: m.Name, Targets: []probe.Target{part}}}})
+			}
+			s.SetTargets(targets, all...)
+		}
+		m := tcpMonitor(20*time.Second, 3, 2)
+		set(&m)
+		inBubble(t, s.Run, func() {
+			time.Sleep(time.Minute)
+			before := s.Stats().Done
+			changed := m
+			changed.Timeout /= 2
+			set(&changed)
+			time.Sleep(time.Second)
+			if probed := s.Stats().Done - before; probed > 20 {
+				t.Errorf("%d of 100 targets were probed within a second, want about 5", probed)
+			}
+		})
+	})
+}

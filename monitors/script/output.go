@@ -1,6 +1,7 @@
 package script
 
 import (
+	"bytes"
 	"math"
 	"os"
 	"strconv"
@@ -47,6 +48,9 @@ func (c *capture) drain() {
 // split returns the first line of an output, and the performance data: what stands behind the "|" in that line, and all that stands behind
 // the "|" in a later one, to the end.
 func split(text []byte) (line, data string) {
+	if bar := bytes.IndexByte(text, '|'); bar >= 0 && len(text) >= MaxLine { // the last number may lack its end
+		text = text[:max(bar, bytes.LastIndexAny(text, blanks))]
+	}
 	line, rest, _ := strings.Cut(strings.TrimLeft(strings.ToValidUTF8(string(text), "?"), "\r\n"), "\n")
 	line, data, _ = strings.Cut(line, "|")
 	_, more, _ := strings.Cut(rest, "|")

@@ -57,6 +57,8 @@ func TestOutcomes(t *testing.T) {
 		{"output before errors", "echo noise >&2; echo OK", OK, "OK", nil},
 		{"not text", `printf 'OK \377\376 \033[31m\n'`, OK, "OK ? \x1b[31m", nil},
 		{"a long line", "printf '%05000d' 7", OK, strings.Repeat("0", MaxLine), nil},
+		{"a number that is cut off", "printf 'OK | a=1 b=%05000d' 7", OK, "OK", []Value{{"a", 1, ""}}},
+		{"a number that is cut off alone", "printf 'OK |b=%05000d' 7", OK, "OK", nil},
 		{"nothing to read", "read x || echo \"nothing, in $(pwd)\"", OK, "nothing, in /", nil},
 	}
 	directory := t.TempDir()

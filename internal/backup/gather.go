@@ -108,10 +108,10 @@ func file(name, path, was string) Part {
 	}}
 }
 
-// nodeParts are the node file and the tokens, which are hashes.
+// nodeParts are the node file, unless it came through a pipe, and the tokens, which are hashes.
 func nodeParts(o GatherOptions) []Part {
 	var parts []Part
-	if o.NodeFile != "" {
+	if info, err := os.Stat(o.NodeFile); o.NodeFile != "" && (err != nil || info.Mode().IsRegular()) {
 		parts = append(parts, file(nodeDir+"node.yaml", o.NodeFile, o.NodeFile))
 	}
 	if o.Node != nil && o.Node.API.TokensFile != "" && !inside(o.DataDir, o.Node.API.TokensFile) {

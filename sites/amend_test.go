@@ -163,6 +163,9 @@ func TestStatusSinceIsThatOfWhatChanged(t *testing.T) {
 				s := p.nodes[name]
 				before, plan := s.tr.Status(s.now, noneHanded), s.tr.plan
 				known := s.setFrom(next, true)
+				if s.tr.StatusSince(before, plan, before.At.Add(statusKept+1), noneHanded) != nil {
+					t.Fatal("what was believed long ago was taken over")
+				}
 				got := s.tr.StatusSince(before, plan, s.now, noneHanded)
 				if got == nil {
 					continue
@@ -182,8 +185,8 @@ func TestStatusSinceIsThatOfWhatChanged(t *testing.T) {
 						t.Fatalf("seed %d, change %d: %s believes of service %d\n%+v, want\n%+v", seed, round, name, i, got.Services[i], want)
 					}
 				}
-				if s.tr.StatusSince(before, plan, before.At.Add(statusKept+1), noneHanded) != nil {
-					t.Fatal("what was believed long ago was taken over")
+				if s.tr.StatusSince(before, plan, s.now, noneHanded) != nil {
+					t.Fatal("after a status of all, one since the document before was still to be had")
 				}
 			}
 			doc = next

@@ -40,7 +40,7 @@ type Tracker struct {
 	log      *zap.Logger
 	document *config.Document
 	plan     *gslb.Plan
-	// amendedFrom is the plan before, when the document came by amend; nil: it did not.
+	// amendedFrom is the plan before, when the document came by amend since the last Status; nil: it did not.
 	amendedFrom *gslb.Plan
 	ttls        map[string]time.Duration // by service, longestTTLs of the document; nil: nothing drained since it came
 	suspicion   suspicion
@@ -342,6 +342,7 @@ func (t *Tracker) Load(l monitors.Load, handed func(gslb.ServiceIndex) uint64) {
 // of answers by service.
 func (t *Tracker) Status(now time.Time, handed func(gslb.ServiceIndex) uint64) *gslb.Status {
 	out := &gslb.Status{At: now, Services: make([]gslb.ServiceStatus, len(t.services))}
+	t.amendedFrom = nil // nobody asks for StatusSince it any more, and it holds a whole document
 	newRound := now.Sub(t.round) >= t.document.Settings.MEP.MetricsInterval.Std()
 	if newRound {
 		t.round = now

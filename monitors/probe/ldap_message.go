@@ -59,13 +59,13 @@ func (d *directory) ask(word string, request *ber.Packet, want ...ber.Tag) (ldap
 			return ldapAnswer{}, errDrains
 		}
 		a, err := parseLDAP(raw)
+		a.diagnostic = d.x.veiled(a.diagnostic)
 		switch {
 		case err != nil:
 			return ldapAnswer{}, err
 		case a.id == 0: // RFC 4511 4.4.1: a notice of disconnection
 			return ldapAnswer{}, unlike("server disconnects: %s", a)
 		case a.id == d.id && slices.Contains(want, a.operation):
-			a.diagnostic = d.x.veiled(a.diagnostic)
 			d.x.step(word, a.String())
 			return a, nil
 		}

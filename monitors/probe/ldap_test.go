@@ -76,6 +76,8 @@ func TestLDAP(t *testing.T) {
 		{"busy drains", func(m *config.Monitor) { m.DrainOn = &config.DrainOn{Text: "shutting down"} },
 			[][]byte{ldapResult(1, ldap.ApplicationBindResponse, 51, "shutting down")}, true, `answer has "shutting down", which drains`},
 		{"disconnects", nil, [][]byte{ldapResult(0, ldap.ApplicationExtendedResponse, 52, "")}, false, "server disconnects: result 52 Unavailable"},
+		{"disconnects, and repeats the password", func(m *config.Monitor) { m.Login = &config.ProbeLogin{User: "cn=probe", Password: "env:PASSWORD"} },
+			[][]byte{ldapResult(0, ldap.ApplicationExtendedResponse, 52, "not with pass")}, false, `server disconnects: result 52 Unavailable "not with ***"`},
 		{"search", searches, [][]byte{bound, entry}, true, "search found an entry"},
 		{"search, one of many", searches, [][]byte{bound, append(bytes.Clone(entry), done(4)...)}, true, "search found an entry"},
 		{"nothing", searches, [][]byte{bound, done(0)}, false, "search found nothing"},

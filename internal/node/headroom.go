@@ -38,6 +38,7 @@ type headroom struct {
 	next    int          // index of the site whose turn it is
 	changes uint64       // of the sketch, when all were computed
 	status  *gslb.Status // likewise
+	plan    *gslb.Plan   // likewise
 }
 
 func newHeadroom(state func() *api.State, s *sketch.Sketch) *headroom {
@@ -77,11 +78,11 @@ func (h *headroom) note(now time.Time) {
 }
 
 // compute asks what the loss of each site would do, as far as the budget goes, and says how long that took. Nothing is
-// computed while neither queries nor states have changed.
+// computed while neither queries, states nor the document have changed.
 func (h *headroom) compute() time.Duration {
 	st := h.state()
 	changes := h.sketch.Changes()
-	if h.next == 0 && changes == h.changes && h.status != nil && !statesDiffer(h.status, st.Snapshot.GSLB.Status) {
+	if h.next == 0 && changes == h.changes && h.plan == st.Snapshot.GSLB.Plan && !statesDiffer(h.status, st.Snapshot.GSLB.Status) {
 		return 0
 	}
 	began := time.Now()
@@ -93,7 +94,7 @@ func (h *headroom) compute() time.Duration {
 		at := h.next % len(all)
 		h.losses[all[at].Name] = losses.Of(all[at].Name)
 		if h.next = at + 1; h.next == len(all) {
-			h.next, h.changes, h.status = 0, changes, st.Snapshot.GSLB.Status
+			h.next, h.changes, h.status, h.plan = 0, changes, st.Snapshot.GSLB.Status, st.Snapshot.GSLB.Plan
 			break
 		}
 		if time.Since(began) > headroomBudget {

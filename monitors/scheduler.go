@@ -177,7 +177,8 @@ func (s *Scheduler) next(t *probe.Target, key targetKey, unbound bool, prepared 
 	p.target.Prepared = prepared[t.Monitor]
 	p.job = s.newJob(p)
 	if old != nil && old.unbound == unbound && p.tally.state != Unknown {
-		p.job.Instead = old.job // nothing new is asked: there is no hurry
+		// Nothing new is asked: there is no hurry. But what changed may be why the target is DOWN.
+		p.job.Instead, p.job.Within = old.job, t.Monitor.Interval.Std()
 	}
 	return p
 }

@@ -540,3 +540,37 @@ func TestSetTargetsOtherTimingOfParts(t *testing.T) {
 		})
 	})
 }
+
+// TestSetTargetsOtherTimingWhileDown: what is DOWN for a timeout that was too short does not wait for a long down_interval when that is mended, and
+// thousands of such are no burst, either.
+func TestSetTargetsOtherTimingWhileDown(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		network, verdicts := &fakeNet{}, &verdictLog{}
+		s := New(Options{Prober: over(network.dial), Verdict: verdicts.add})
+		m := tcpMonitor(20*time.Second, 1, 1)
+		m.DownInterval = config.Duration(time.Hour)
+		var targets []probe.Target
+		for i := range 100 {
+			targets = append(targets, target(fmt.Sprint("s", i), fmt.Sprintf("192.0.2.%d:80", i), m))
+		}
+		s.SetTargets(targets)
+		inBubble(t, s.Run, func() {
+			time.Sleep(3 * time.Minute)
+			before := s.Stats().Done
+			changed := m
+			changed.Timeout *= 2
+			for i := range targets {
+				targets[i].Monitor = &changed
+			}
+			s.SetTargets(targets)
+			time.Sleep(time.Second)
+			if probed := s.Stats().Done - before; probed > 20 {
+				t.Errorf("%d of 100 targets were probed within a second, want about 5", probed)
+			}
+			time.Sleep(20 * time.Second)
+			if probed := s.Stats().Done - before; probed < 100 {
+				t.Errorf("%d probes within the interval, want each of 100 targets probed", probed)
+			}
+		})
+	})
+}

@@ -28,9 +28,10 @@ type Job struct {
 	Interval time.Duration // at least MinInterval
 	Jitter   int           // percent of the interval, either way; 0 to MaxJitter
 	// Instead is the job in whose place this one comes, taken out by the same Replace, if what that one found still counts: the first run
-	// is when that one's next would have been, or within the own interval where that is shorter. So thousands of jobs that are new since
+	// is when that one's next would have been, or within the own interval, or Within, where that is shorter. So thousands of jobs that are new since
 	// something about all of them changed do not start at once, and none starts later than it would have. It is forgotten then.
 	Instead *Job
+	Within  time.Duration // 0: Interval
 	// Work is called by one goroutine at a time, and must return soon after its context ends. A context that has ended
 	// means: the result is no longer wanted. The context outlives the run; it ends with the job or with the Lane's Run.
 	Work func(context.Context)
@@ -93,8 +94,12 @@ func (j *Job) first(tick int64) {
 	}
 	j.placed, j.due, j.spread = true, of.due, min(j.interval, of.spread)
 	j.base, j.before = of.base, of.before // for Retime, after a run that Hasten made
-	if longest := j.interval * time.Duration(100+j.Jitter) / 100; of.due-tick > ticks(longest) {
-		j.due = j.align(tick + ticks(time.Duration(j.place()*float64(j.interval))))
+	within := j.interval
+	if j.Within > 0 {
+		within = min(within, j.Within)
+	}
+	if longest := within * time.Duration(100+j.Jitter) / 100; of.due-tick > ticks(longest) {
+		j.due, j.spread = j.align(tick+ticks(time.Duration(j.place()*float64(within)))), min(j.spread, within)
 	}
 }
 

@@ -22,9 +22,19 @@ func (f *replayFlags) current(cmd *cobra.Command) (*config.Document, error) {
 	if err != nil {
 		return nil, err
 	}
+	defer c.Close()
 	source, err := served(cmd.Context(), c.API())
 	if err != nil {
 		return nil, apiError(fmt.Errorf("ask for the document that is served, which --document would name: %w", err))
+	}
+	sync, err := c.API().GetSync(cmd.Context())
+	switch {
+	case err != nil:
+		return nil, apiError(fmt.Errorf("ask whether the document is served: %w", err))
+	case sync.NotServed != "":
+		fmt.Fprintf(cmd.ErrOrStderr(), "the node's document is compared, and is not the one that is served: %s\n", printable(sync.NotServed))
+	case !sync.Gathering.IsZero():
+		fmt.Fprintln(cmd.ErrOrStderr(), "the node's document is compared, and is not served yet: its new groups are being resolved")
 	}
 	return asServed(cmd, source)
 }

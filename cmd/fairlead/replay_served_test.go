@@ -20,6 +20,9 @@ func TestReplayOfAMergedDocument(t *testing.T) {
 		case "/v1/files":
 			w.Header().Set("Content-Type", "application/json")
 			_, _ = io.WriteString(w, `{"objects": []}`)
+		case "/v1/sync":
+			w.Header().Set("Content-Type", "application/json")
+			_, _ = io.WriteString(w, `{"mode": "seed", "not_served": "revision 4f2a cannot be served: why"}`)
 		default:
 			http.NotFound(w, r)
 		}
@@ -34,5 +37,5 @@ func TestReplayOfAMergedDocument(t *testing.T) {
 	if code := run(t.Context(), args, &out, &out); code != exitDone {
 		t.Errorf("exit code %d, want %d", code, exitDone)
 	}
-	says(t, out.String(), "1 queries of 1 kinds: 0 % of the answers change")
+	says(t, out.String(), "is not the one that is served: revision 4f2a cannot be served: why", "1 queries of 1 kinds: 0 % of the answers change")
 }

@@ -81,12 +81,7 @@ changes:
 	for seed := range uint64(60) {
 		r := rand.New(rand.NewPCG(seed, 9))
 		names := []string{"nl1", "us1", "jp1", "nl2"}
-		doc := parliamentDocument(config.Quorum{}, names)
-		doc.Settings.Suspicion.Share, doc.Settings.MEP.KeepaliveTimeout = 50, config.Duration(3*time.Second)
-		doc.Settings.Damping.MinHold = config.Duration(time.Duration(r.IntN(3)) * time.Second)
-		doc.Services[3].Monitors = nil
-		doc.VirtualServers = []config.VirtualServer{{Name: "www", Domains: []config.Domain{{Name: "www.example.com"}}, Method: config.RoundRobin, BackupMethod: config.RoundRobin,
-			Members: []config.Member{{Service: "at-nl1", Weight: 1, Order: 1}}}}
+		doc := suspiciousDocument(r, names)
 		both := [2]*parliament{newParliament(t, config.Quorum{}, names...), newParliament(t, config.Quorum{}, names...)}
 		for _, p := range both {
 			for _, name := range names {
@@ -132,9 +127,6 @@ changes:
 				if x.Alarm != "" && keepsMore(x, y) {
 					continue changes // it was good when the document came, a moment before the suspicion began
 				}
-				sameState := func(a, b gslb.ServiceStatus) bool {
-					return a.State == b.State && a.Without4 == b.Without4 && a.Without6 == b.Without6 && a.Since.Equal(b.Since)
-				}
 				if (x.Alarm == "") != (y.Alarm == "") || !slices.EqualFunc(x.Services, y.Services, sameState) {
 					t.Fatalf("seed %d, change %d: %s believes\n%+v, want\n%+v", seed, round, name, x, y)
 				}
@@ -148,6 +140,22 @@ changes:
 	if since < 500 || alarms < 100 {
 		t.Error("hardly any was")
 	}
+}
+
+// suspiciousDocument is of sites that suspect themselves soon, and hold for some time what they believe.
+func suspiciousDocument(r *rand.Rand, names []string) *config.Document {
+	doc := parliamentDocument(config.Quorum{}, names)
+	doc.Settings.Suspicion.Share, doc.Settings.MEP.KeepaliveTimeout = 50, config.Duration(3*time.Second)
+	doc.Settings.Damping.MinHold = config.Duration(time.Duration(r.IntN(3)) * time.Second)
+	doc.Services[3].Monitors = nil
+	doc.VirtualServers = []config.VirtualServer{{Name: "www", Domains: []config.Domain{{Name: "www.example.com"}}, Method: config.RoundRobin, BackupMethod: config.RoundRobin,
+		Members: []config.Member{{Service: "at-nl1", Weight: 1, Order: 1}}}}
+	return doc
+}
+
+// sameState reports whether a service is believed to be in the same state, since the same time.
+func sameState(a, b gslb.ServiceStatus) bool {
+	return a.State == b.State && a.Without4 == b.Without4 && a.Without6 == b.Without6 && a.Since.Equal(b.Since)
 }
 
 // keepsMore reports whether one status has services UP that another one has not, and otherwise the same states.

@@ -34,6 +34,8 @@ func (e *Engine) advance(ctx context.Context) {
 			if p := e.peers[in.from]; p != nil {
 				p.lastError, p.wanted = err.Error(), e.opts.Now().Add(askAgain)
 			}
+		} else if p := e.peers[in.from]; p != nil && !e.state.Vector().Equal(before.Vector()) {
+			p.wanted = time.Time{} // it may have told of more while its state was on its way
 		}
 	}
 	for {

@@ -3,9 +3,11 @@ package replica
 import (
 	"context"
 	"errors"
+	"fmt"
 	"strings"
 	"sync/atomic"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"fairlead/config"
@@ -83,17 +85,7 @@ func TestChild(t *testing.T) {
 		parent, other, child := w.sites[0], w.sites[1], w.sites[2]
 		child.mode = ModeReadOnly
 		child.seed = fileOf(service("old", `{"v":1}`))
-		w.role = func(self, site string) Role {
-			switch {
-			case self == child.name && site == parent.name:
-				return RoleParent
-			case site == child.name && self == parent.name:
-				return RoleChild
-			case site == child.name || self == child.name:
-				return RoleNone
-			}
-			return RoleMesh
-		}
+		w.role = familyOf(parent, child)
 		w.startAll()
 		must[*revision.Outcome](t)(other.put("a", `{"v":2}`))
 		pass(2 * time.Second)
@@ -116,6 +108,42 @@ func TestChild(t *testing.T) {
 		pass(time.Second)
 		w.agree("with a new store")
 	})
+}
+
+// TestChildCatchesUp: what its parent hears from others while its whole state travels to a child does not wait until the child would ask again.
+func TestChildCatchesUp(t *testing.T) {
+	for after := range 40 {
+		synctest.Test(t, func(t *testing.T) {
+			w := newWorld(t, 3, uint64(after))
+			defer w.stopAll()
+			parent, other, child := w.sites[0], w.sites[1], w.sites[2]
+			for _, s := range w.sites {
+				s.seed = config.NewObjects([]*config.Object{service("a", `{"v":1}`), service("b", `{"v":1}`)})
+			}
+			child.mode, child.seed = ModeReadOnly, fileOf(service("old", `{"v":1}`))
+			w.role = familyOf(parent, child)
+			w.startAll()
+			pass(time.Duration(after) * 2 * time.Millisecond)
+			must[*revision.Outcome](t)(other.put("a", `{"v":2}`))
+			pass(2 * time.Second)
+			w.agree(fmt.Sprintf("written after %d ms", 2*after))
+		})
+	}
+}
+
+// familyOf is the roles where one site is the child of another one, and the others are in the mesh with the parent.
+func familyOf(parent, child *testSite) func(self, site string) Role {
+	return func(self, site string) Role {
+		switch {
+		case self == child.name && site == parent.name:
+			return RoleParent
+		case site == child.name && self == parent.name:
+			return RoleChild
+		case site == child.name || self == child.name:
+			return RoleNone
+		}
+		return RoleMesh
+	}
 }
 
 // TestChildWithASeed: a parent that has nothing but a seed is believed by a child that has another one.

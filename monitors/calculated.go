@@ -72,10 +72,8 @@ func (d *derived) holds() (Verdict, bool) {
 	return d.last, d.known
 }
 
-// inherit takes over from the same target before SetTargets. A result that is on its way to the old one goes to d instead.
+// inherit takes over from the same target before SetTargets. A result that is on its way to the old one goes to d instead. old.mu is held.
 func (d *derived) inherit(old *derived) {
-	old.mu.Lock()
-	defer old.mu.Unlock()
 	old.retired, old.heir = true, d
 	d.telling, d.last, d.known, d.told = old.telling, old.last, old.known, old.told
 	d.stale = old.stale || !old.of.same(&d.of)
@@ -307,19 +305,24 @@ func (s *Scheduler) setCalculated(calculated []Calculated, next map[targetKey]*p
 			d.parts = append(d.parts, voices)
 		}
 	}
-	for key, d := range s.calculated { // all are made by now: what is under way may go on with them
-		if old := before[key]; old != nil {
-			d.inherit(old)
-		}
-		if d.isStale() {
-			hasten = append(hasten, d.probes()...)
-		}
+	// All are held meanwhile: what is under way goes on from an old one to its heir, and from there to what is made of that, which has to
+	// have inherited, too. Nobody who holds one waits for another one.
+	for _, old := range before {
+		old.mu.Lock()
 	}
 	for key, old := range before {
-		if s.calculated[key] == nil {
-			old.mu.Lock()
+		if d := s.calculated[key]; d != nil {
+			d.inherit(old)
+		} else {
 			old.retired = true
-			old.mu.Unlock()
+		}
+	}
+	for _, old := range before {
+		old.mu.Unlock()
+	}
+	for _, d := range s.calculated {
+		if d.isStale() {
+			hasten = append(hasten, d.probes()...)
 		}
 	}
 	for _, p := range next {

@@ -21,6 +21,6 @@ func servePlain() error { return errLinux }
 
 func echo(*net.UDPConn) error { return errLinux }
 
-func pin() error { return errLinux }
+func pin() (done bool, err error) { return false, errLinux }
 
 func besides(start func() error) error { return start() }

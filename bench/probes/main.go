@@ -18,6 +18,7 @@ import (
 	"flag"
 	"fmt"
 	"os"
+	"slices"
 	"strings"
 	"time"
 )
@@ -43,6 +44,11 @@ type plan struct {
 }
 
 func (p plan) validate() error {
+	for _, kind := range strings.Split(p.kind, ",") {
+		if !slices.Contains(kinds[:], kind) {
+			return fmt.Errorf("kind %q: want some of %s", kind, strings.Join(kinds[:], ", "))
+		}
+	}
 	if p.targets < 1 || p.targets > 60_000 || p.churn < 0 || p.churn > p.targets {
 		return fmt.Errorf("%d targets, %d of them replaced each second: want 1 to 60000, and at most all of them", p.targets, p.churn)
 	}
@@ -68,7 +74,7 @@ func main() {
 	case *serving != "":
 		err = serve(*serving)
 	case p.pinned:
-		if err = pin(); err != nil {
+		if p.pinned, err = pin(); err != nil {
 			break
 		}
 		fallthrough

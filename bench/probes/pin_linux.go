@@ -12,19 +12,19 @@ import (
 // pinned is the variable of the environment that says that this process runs on one processor, and on which ones the targets may.
 const pinned = "FAIRLEAD_BENCH_OTHERS"
 
-// pin has this process begin anew on one processor, the first of those that it may use, and leaves the others to the targets. It does nothing
-// where there is one alone, and returns only then, when it is done already, or with an error.
-func pin() error {
+// pin has this process begin anew on one processor, the first of those that it may use, and leaves the others to the targets. It returns
+// when that is done already, without it where there is one processor alone, or with an error.
+func pin() (done bool, err error) {
 	if os.Getenv(pinned) != "" {
-		return nil
+		return true, nil
 	}
 	var all unix.CPUSet
 	if err := unix.SchedGetaffinity(0, &all); err != nil {
-		return fmt.Errorf("read the processors: %w", err)
+		return false, fmt.Errorf("read the processors: %w", err)
 	}
 	if all.Count() < 2 {
 		fmt.Fprintln(os.Stderr, "there is one processor alone, which the targets use, too")
-		return nil
+		return false, nil
 	}
 	first := 0
 	for !all.IsSet(first) {
@@ -34,13 +34,13 @@ func pin() error {
 	own.Set(first)
 	runtime.LockOSThread() // the program that this thread becomes inherits what it may use
 	if err := unix.SchedSetaffinity(0, &own); err != nil {
-		return fmt.Errorf("stay on processor %d: %w", first, err)
+		return false, fmt.Errorf("stay on processor %d: %w", first, err)
 	}
 	program, err := os.Executable()
 	if err != nil {
-		return err
+		return false, err
 	}
-	return fmt.Errorf("begin anew: %w", syscall.Exec(program, os.Args, append(os.Environ(), fmt.Sprintf("%s=%d", pinned, first))))
+	return false, fmt.Errorf("begin anew: %w", syscall.Exec(program, os.Args, append(os.Environ(), fmt.Sprintf("%s=%d", pinned, first))))
 }
 
 // besides calls start, which starts a process, so that this may use all processors but that of a pinned one.

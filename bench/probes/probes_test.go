@@ -62,10 +62,11 @@ func TestRowSaysWhatIsAbove(t *testing.T) {
 }
 
 func TestPlanIsChecked(t *testing.T) {
-	good := plan{targets: 10, interval: time.Second, measured: time.Second}
-	none, churn, fast, short := good, good, good, good
+	good := plan{kind: "tcp,http", targets: 10, interval: time.Second, measured: time.Second}
+	none, churn, fast, short, unknown := good, good, good, good, good
+	unknown.kind = "tcp,fax"
 	none.targets, churn.churn, fast.interval, short.measured = 0, 11, time.Millisecond, time.Millisecond
-	for i, p := range []plan{none, churn, fast, short} {
+	for i, p := range []plan{none, churn, fast, short, unknown} {
 		if p.validate() == nil {
 			t.Errorf("plan %d: %+v passes", i, p)
 		}

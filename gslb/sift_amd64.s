@@ -2,6 +2,34 @@
 
 #include "textflag.h"
 
+// ROW leaves in X4 to X7 whose draws have a one in the next bit. The client's own bit, which is shifted out of R10, says which half of the low row.
+#define ROW \
+	MOVQ  R10, R11; \
+	SHRQ  $63, R11; \
+	SHLQ  $6, R11; \
+	ADDQ  R10, R10; \
+	MOVOU (R8)(R11*1), X4; \
+	MOVOU 16(R8)(R11*1), X5; \
+	MOVOU 32(R8)(R11*1), X6; \
+	MOVOU 48(R8)(R11*1), X7; \
+	MOVOU (R9), X8; \
+	MOVOU 16(R9), X9; \
+	MOVOU 32(R9), X10; \
+	MOVOU 48(R9), X11; \
+	PXOR  X8, X4; \
+	PXOR  X9, X5; \
+	PXOR  X10, X6; \
+	PXOR  X11, X7
+
+// KEEP keeps those of the members that are left, and goes on to the next row.
+#define KEEP \
+	PAND  X4, X0; \
+	PAND  X5, X1; \
+	PAND  X6, X2; \
+	PAND  X7, X3; \
+	ADDQ  $128, R8; \
+	ADDQ  $64, R9
+
 // func sift(halves *[wideHalves]uint32, all *[wideWords]uint64, low [][2][wideWords]uint64, high, done [][wideWords]uint64, client uint64) (any uint32)
 //
 // SSE2 alone, which every amd64 has. X0 to X3 are the members that are left. As many high rows are read as there are, as
@@ -23,28 +51,8 @@ TEXT ·sift(SB), NOSPLIT, $0-100
 	JLE   last
 
 bit:
-	MOVQ  R10, R11 // the client's own bit says which half of the low row
-	SHRQ  $63, R11
-	SHLQ  $6, R11
-	ADDQ  R10, R10
-	MOVOU (R8)(R11*1), X4
-	MOVOU 16(R8)(R11*1), X5
-	MOVOU 32(R8)(R11*1), X6
-	MOVOU 48(R8)(R11*1), X7
-	MOVOU (R9), X8
-	MOVOU 16(R9), X9
-	MOVOU 32(R9), X10
-	MOVOU 48(R9), X11
-	PXOR  X8, X4
-	PXOR  X9, X5
-	PXOR  X10, X6
-	PXOR  X11, X7
-	PAND  X4, X0
-	PAND  X5, X1
-	PAND  X6, X2
-	PAND  X7, X3
-	ADDQ  $128, R8
-	ADDQ  $64, R9
+	ROW
+	KEEP
 	DECQ  CX
 	JNZ   bit
 
@@ -53,22 +61,7 @@ last:
 	JLE   tell
 
 needed:
-	MOVQ  R10, R11
-	SHRQ  $63, R11
-	SHLQ  $6, R11
-	ADDQ  R10, R10
-	MOVOU (R8)(R11*1), X4
-	MOVOU 16(R8)(R11*1), X5
-	MOVOU 32(R8)(R11*1), X6
-	MOVOU 48(R8)(R11*1), X7
-	MOVOU (R9), X8
-	MOVOU 16(R9), X9
-	MOVOU 32(R9), X10
-	MOVOU 48(R9), X11
-	PXOR  X8, X4
-	PXOR  X9, X5
-	PXOR  X10, X6
-	PXOR  X11, X7
+	ROW
 	MOVOU (R12), X8
 	MOVOU 16(R12), X9
 	MOVOU 32(R12), X10
@@ -77,12 +70,7 @@ needed:
 	POR   X9, X5
 	POR   X10, X6
 	POR   X11, X7
-	PAND  X4, X0
-	PAND  X5, X1
-	PAND  X6, X2
-	PAND  X7, X3
-	ADDQ  $128, R8
-	ADDQ  $64, R9
+	KEEP
 	ADDQ  $64, R12
 	DECQ  R13
 	JNZ   needed
